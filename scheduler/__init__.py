@@ -1,0 +1,1 @@
+"""Headroom: a capacity-aware scheduler for bare-metal ML clusters."""

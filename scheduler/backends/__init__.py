@@ -1,0 +1,1 @@
+"""Clusters that Headroom can drive; the only rooms that import a vendor's library."""

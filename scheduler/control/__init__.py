@@ -1,0 +1,1 @@
+"""The control loop without vendors: observe, decide, record, act."""

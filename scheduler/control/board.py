@@ -1,0 +1,163 @@
+"""What the control loop shows to whoever asks: one immutable report, replaced as a whole each cycle."""
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+
+from scheduler.control.records import CycleRecord
+from scheduler.model.demand import Basis
+from scheduler.model.observation import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class RatePoint:
+    """Quantiles of a model's load at one future moment, requests per second."""
+
+    at_s: float
+    p10: float
+    p50: float
+    p90: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class PeakWindow:
+    """The highest load within `window_s` from now, requests per second, and when p50 sees it."""
+
+    window_s: float
+    at_s: float
+    p50: float
+    p90: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOutlook:
+    """What is known of a model's load.
+
+    Attributes:
+        model: its name.
+        source: name of its traffic source.
+        basis: what the demand rests on.
+        rps_now: load of this moment, requests per second.
+        rps_per_replica: what one replica serves at its objective.
+        lead_time_s: warm-up + longest grace + control period.
+        history_s: length of the history used.
+        source_age_s: age of the last value.
+        points: the forecast, at least 48 h when there is one, else empty.
+        peaks: the highest load of the next 1, 6, 24 and 48 h, else empty.
+        replicas: (at_s, replicas) the p99 asks for at each point, limits applied.
+    """
+
+    model: str
+    source: str
+    basis: Basis
+    rps_now: float
+    rps_per_replica: float
+    lead_time_s: float
+    history_s: float = 0.0
+    source_age_s: float = 0.0
+    points: tuple[RatePoint, ...] = ()
+    peaks: tuple[PeakWindow, ...] = ()
+    replicas: tuple[tuple[float, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTally:
+    """Requests of one model, counted by the front router.
+
+    Attributes:
+        total, late, failed: since the router started; late ones are not failed ones.
+    """
+
+    total: int = 0
+    late: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GpuShares:
+    """Who held the GPUs at one moment, in devices; the history under the chart.
+
+    Attributes:
+        demand: devices that the load of the moment needed (fractional).
+        p50, p99: what the forecast had said for this moment one lead time before; NaN when it had not.
+        ready: devices of ready replicas of GPU models.
+    """
+
+    at_s: float
+    demand: float
+    p50: float
+    p99: float
+    ready: float
+    serving: float
+    held: float
+    training: float
+    free: float
+    drained: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The state after one cycle.
+
+    Attributes:
+        cycle: what was decided, and from what.
+        observation: what the cluster showed.
+        outlooks: one per served model, in the order of `snapshot.models`.
+        tallies: requests by model; empty where no router of ours counts them.
+        degraded: why the loop cannot do its work ("" when it can), for instance "Ray does not answer, try 3".
+    """
+
+    cycle: CycleRecord
+    observation: Observation
+    outlooks: tuple[ModelOutlook, ...] = ()
+    tallies: tuple[tuple[str, ModelTally], ...] = ()
+    degraded: str = ""
+
+
+@dataclass(slots=True)
+class Board:
+    """Holds the last report and the recent past; written by the loop, read by any thread.
+
+    Attributes:
+        history: newest last, at most a week of cycles that changed something or an hour apart.
+    """
+
+    history: deque[GpuShares] = field(default_factory=lambda: deque(maxlen=4096))
+    _report: Report | None = None
+    _degraded: str = "starting"
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def publish(self, report: Report, shares: GpuShares) -> None:
+        """Replace the report and wake all who wait."""
+        with self._changed:
+            self._report, self._degraded = report, report.degraded
+            self.history.append(shares)
+            self._changed.notify_all()
+
+    def degrade(self, message: str) -> None:
+        """Say why there is no new report."""
+        with self._changed:
+            self._degraded = message
+            self._changed.notify_all()
+
+    @property
+    def report(self) -> Report | None:
+        """The last report, or None before the first cycle."""
+        with self._changed:
+            return self._report
+
+    @property
+    def degraded(self) -> str:
+        """Why the loop cannot do its work; "" when it can."""
+        with self._changed:
+            return self._degraded
+
+    def wait_beyond(self, cycle: int, timeout_s: float) -> Report | None:
+        """Return the first report after `cycle`, or whatever there is when `timeout_s` wall seconds have passed."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._report is not None and self._report.cycle.number > cycle, timeout=timeout_s
+            )
+            return self._report

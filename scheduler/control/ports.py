@@ -1,0 +1,141 @@
+"""The seams of the control loop: narrow protocols that drivers, simulators and tests implement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from forecasting.series import Series
+from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRecord
+from scheduler.model.jobspec import JobSpec
+from scheduler.model.observation import Observation
+from scheduler.model.plan import Action, Reservation
+from scheduler.model.workloads import JobId
+
+
+class Clock(Protocol):
+    """The world's time; on a replay or in a simulation it runs faster than the wall's."""
+
+    @property
+    def speed(self) -> float:
+        """World seconds per wall second; 1.0 for real time."""
+
+    def now_s(self) -> float:
+        """Return the world's time, epoch seconds."""
+
+    def to_world_s(self, wall_s: float) -> float:
+        """Return the world's time at a wall time (epoch seconds), for instance of a file's change."""
+
+    def sleep(self, duration_s: float) -> None:
+        """Wait for `duration_s` seconds of the world."""
+
+
+class Cluster(Protocol):
+    """Hosts that run gangs and replicas. `tests/contracts` holds the suite that every implementation passes."""
+
+    def observe(self) -> Observation:
+        """Return what runs now.
+
+        Raises:
+            Unreachable: the cluster does not answer.
+        """
+
+    def apply(self, action: Action) -> None:
+        """Begin to carry out one action; return before it is finished.
+
+        Applying the same action again changes nothing: a run or replica that is there stays, one that is gone stays
+        gone. Durations in the action are seconds of the world's clock.
+
+        Raises:
+            ActionFailed: the cluster refuses; the room is as it was before.
+            Unreachable: the cluster does not answer; the action may or may not have begun.
+        """
+
+    def forget(self, job_id: JobId, attempt: int) -> None:
+        """Drop an ended run from later observations, once its outcome is safely stored."""
+
+
+class JobSpecs(Protocol):
+    """Where a backend finds what to run."""
+
+    def spec(self, job_id: JobId) -> JobSpec:
+        """Return the job's specification.
+
+        Raises:
+            NotFound: no such job was ever accepted.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What a traffic source knows at one moment.
+
+    Attributes:
+        series: history in closed bins, requests per second; NaN where missing.
+        latest_rps: the last rate measured, perhaps of an open bin; NaN when there is none.
+        latest_at_s: when it was measured, epoch seconds.
+    """
+
+    series: Series
+    latest_rps: float
+    latest_at_s: float
+
+
+class TrafficSource(Protocol):
+    """Where the load of served models is measured."""
+
+    def read(self, now_s: float) -> Traffic:
+        """Return everything known at `now_s` and nothing from later.
+
+        Raises:
+            Unreachable: the source does not answer.
+        """
+
+
+class Store(JobSpecs, Protocol):
+    """What survives a crash. Every call is one transaction; when it has returned, it is on disk.
+
+    Every call may raise `Unreachable` when the database does not answer.
+    """
+
+    def accept(self, spec: JobSpec, at_s: float) -> JobRecord:
+        """Store a new job and return it with its id."""
+
+    def job(self, job_id: JobId) -> JobRecord:
+        """Return one job with all its attempts.
+
+        Raises:
+            NotFound: no such job.
+        """
+
+    def jobs(self, *, open_only: bool = True, limit: int | None = None) -> tuple[JobRecord, ...]:
+        """Return jobs with their attempts, oldest first; the newest `limit` of them when it is given."""
+
+    def save(self, job: JobRecord) -> None:
+        """Replace a job's state, wish, priority and attempts."""
+
+    def save_all(self, jobs: Sequence[JobRecord], events: Sequence[EventRecord]) -> None:
+        """Replace several jobs and add events, all or nothing."""
+
+    def record(self, *events: EventRecord) -> None:
+        """Add events."""
+
+    def events(self, *, after_id: int = 0, subject: str = "", limit: int = 100) -> tuple[EventRecord, ...]:
+        """Return the newest `limit` events with an id above `after_id`, oldest first."""
+
+    def host_marks(self) -> tuple[HostMark, ...]:
+        """Return what operators said of hosts, by host name."""
+
+    def mark_host(self, mark: HostMark) -> None:
+        """Cordon or drain a host."""
+
+    def unmark_host(self, host: str) -> None:
+        """Let a host take work again."""
+
+    def reservations(self) -> tuple[Reservation, ...]:
+        """Return the promises of the last plan."""
+
+    def journal(self, cycle: CycleRecord) -> None:
+        """Append a cycle and replace the promises by those of its plan."""
+
+    def cycles(self, *, limit: int = 100) -> tuple[CycleRecord, ...]:
+        """Return the newest `limit` journalled cycles, oldest first."""

@@ -1,0 +1,165 @@
+"""What the store keeps: the truth about what was accepted, tried and seen."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from scheduler.model.demand import Demand
+from scheduler.model.hosts import HostState
+from scheduler.model.jobspec import JobSpec
+from scheduler.model.plan import Plan
+from scheduler.model.resources import Slot
+from scheduler.model.snapshot import Snapshot
+from scheduler.model.workloads import JobId, JobState
+
+
+class Wish(StrEnum):
+    """What the owner (or an operator) wants of a job."""
+
+    RUN = "run"
+    HOLD = "hold"
+    STOP = "stop"
+
+
+class Outcome(StrEnum):
+    """How an attempt ended; empty while it lasts."""
+
+    OPEN = ""
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    PREEMPTED = "Preempted"
+    STOPPED = "Stopped"
+    LOST = "Lost"
+    """Gone with a host or with the cluster: the job is tried again."""
+    NEVER_STARTED = "NeverStarted"
+    """The cluster refused, or the control plane died between deciding and acting."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One try at running a job; written *before* the cluster is asked to start it.
+
+    Attributes:
+        job_id: whose.
+        number: from 1.
+        slots: one per worker, in rank order.
+        decided_at_s: when the plan said so, epoch seconds.
+        started_at_s: when the cluster had it; None until seen.
+        ended_at_s: None while it lasts.
+        outcome: see `Outcome`.
+        cause: why it was stopped, for people; "" when it ended by itself.
+        stop_asked_at_s: when it was told to stop; None when it was not.
+        resumed_from_step: step it began with.
+        checkpoint_step: last checkpoint; None before the first.
+        checkpointed_at_s: when that was; None before the first.
+        total_steps: None when the job does not say.
+        lost_gpu_s: GPU-seconds between its last checkpoint and its end, when it did not succeed.
+        message: the cluster's words when it failed.
+    """
+
+    job_id: JobId
+    number: int
+    slots: tuple[Slot, ...]
+    decided_at_s: float
+    started_at_s: float | None = None
+    ended_at_s: float | None = None
+    outcome: Outcome = Outcome.OPEN
+    cause: str = ""
+    stop_asked_at_s: float | None = None
+    resumed_from_step: int = 0
+    checkpoint_step: int | None = None
+    checkpointed_at_s: float | None = None
+    total_steps: int | None = None
+    lost_gpu_s: float = 0.0
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job that was accepted.
+
+    Attributes:
+        job_id: made by the store.
+        spec: what was asked for (its priority may have been changed since).
+        state: see `JobState`.
+        wish: see `Wish`.
+        submitted_at_s: epoch seconds.
+        finished_at_s: None while it is open.
+        hold_reason: in the words of who put it on hold.
+        not_before_s: back-off after failed starts.
+        attempts: oldest first.
+    """
+
+    job_id: JobId
+    spec: JobSpec
+    state: JobState
+    wish: Wish
+    submitted_at_s: float
+    finished_at_s: float | None = None
+    hold_reason: str = ""
+    not_before_s: float = 0.0
+    attempts: tuple[AttemptRecord, ...] = ()
+
+    @property
+    def attempt(self) -> AttemptRecord | None:
+        """The latest attempt, or None before the first."""
+        return self.attempts[-1] if self.attempts else None
+
+
+class EventKind(StrEnum):
+    """What an event is about; also the colour of its edge on the page."""
+
+    SERVING = "serving"
+    TRAINING = "training"
+    PREEMPTION = "preemption"
+    HOST = "host"
+    FORECAST = "forecast"
+    CONTROL = "control"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """Something that happened, cause and effect in one entry; `event_id` is 0 until the store has it."""
+
+    at_s: float
+    cycle: int
+    kind: EventKind
+    subject: str
+    title: str
+    detail: str = ""
+    event_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HostMark:
+    """An operator's word about a host; `state` is CORDONED or DRAINING.
+
+    Attributes:
+        deadline_s: jobs that end by themselves before it are left alone; None for at once.
+    """
+
+    host: str
+    state: HostState
+    reason: str
+    since_s: float
+    deadline_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CycleRecord:
+    """One turn of the control loop, as journalled: its inputs and its decision.
+
+    Attributes:
+        number: from 1, without gaps.
+        at_s: the world's time.
+        snapshot, demand: what the planner was given.
+        plan: what it answered.
+        plan_duration_s: wall seconds the planner took.
+    """
+
+    number: int
+    at_s: float
+    snapshot: Snapshot
+    demand: Demand
+    plan: Plan
+    plan_duration_s: float

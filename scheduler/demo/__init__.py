@@ -1,0 +1,1 @@
+"""`headroom demo`: the whole loop on one machine, on recorded Wikipedia traffic."""

@@ -1,0 +1,1 @@
+"""The nouns: frozen values and errors that every other room speaks in."""

@@ -1,0 +1,62 @@
+"""What serving will need, in replicas: all the planner ever learns of the traffic."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Basis(StrEnum):
+    """What a demand rests on, so that people can be told."""
+
+    FORECAST = "forecast"
+    CORRECTED = "corrected"
+    """The forecast, raised because the load is above it."""
+    COLD_START = "cold start"
+    """Too little history: the load now, with a margin."""
+    SILENT = "source silent"
+    """The traffic source stopped answering: the last load known, with a margin."""
+    REACTIVE = "reactive"
+    """No forecast, because the configuration says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDemand:
+    """Replicas one model needs.
+
+    Attributes:
+        model: its name.
+        replicas_now: enough for the load of this moment.
+        replicas_wanted: enough for the highest load within the lead time (warm-up + preemption grace + control
+            period); these are started now. At least `replicas_now`.
+        replicas_held: enough for the highest load within the lead time and the shortest useful run of a training
+            job; room for the difference is kept free. At least `replicas_wanted`.
+        rps_now: requests per second now.
+        rps_wanted: the quantile of the highest requests per second within the lead time.
+        rps_per_replica: what one replica serves at its objective.
+        peak_at_s: when the highest load of `rps_held`'s window is expected, epoch seconds.
+        basis: see `Basis`.
+    """
+
+    model: str
+    replicas_now: int
+    replicas_wanted: int
+    replicas_held: int
+    rps_now: float = 0.0
+    rps_wanted: float = 0.0
+    rps_per_replica: float = 1.0
+    peak_at_s: float = 0.0
+    basis: Basis = Basis.FORECAST
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """The demand of every served model at one moment, in the order in which models are kept alive when short.
+
+    Attributes:
+        models: most important first.
+    """
+
+    models: tuple[ModelDemand, ...] = ()
+
+    def of(self, model: str) -> ModelDemand | None:
+        """Return the demand of one model, or None when it is not served."""
+        return next((d for d in self.models if d.model == model), None)

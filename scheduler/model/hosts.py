@@ -1,0 +1,62 @@
+"""Hosts and their devices, as the cluster reports them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class HostState(StrEnum):
+    """What may be done with a host."""
+
+    READY = "ready"
+    """Takes new work."""
+    CORDONED = "cordoned"
+    """Keeps its work, takes no more."""
+    DRAINING = "draining"
+    """Its work is moved away."""
+    LOST = "lost"
+    """Does not answer; what ran there is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One accelerator, or one partition of one, that can be shared in thousandths.
+
+    Attributes:
+        index: position on the host, from 0.
+        memory_mib: device memory in MiB; 0 when unknown.
+    """
+
+    index: int
+    memory_mib: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A bare-metal machine with a fixed capacity.
+
+    Attributes:
+        name: unique in the cluster.
+        cpu_milli: thousandths of a core that work may use.
+        memory_mib: memory in MiB that work may use.
+        devices: in index order; empty for a CPU host.
+        gpu_model: for instance "MI300X"; empty for a CPU host.
+        labels: sorted (key, value) pairs.
+        state: see `HostState`.
+        reason: why it is cordoned, draining or lost, in the words of who did it.
+        since_s: when the state began, epoch seconds.
+    """
+
+    name: str
+    cpu_milli: int
+    memory_mib: int
+    devices: tuple[Device, ...] = ()
+    gpu_model: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    state: HostState = HostState.READY
+    reason: str = ""
+    since_s: float = 0.0
+
+    @property
+    def takes_new_work(self) -> bool:
+        """Whether anything may be started here."""
+        return self.state is HostState.READY

@@ -1,0 +1,40 @@
+"""A training job as its owner submitted it, with all that is needed to run it."""
+
+from dataclasses import dataclass
+
+from scheduler.model.workloads import Gang
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """What was asked for; never changes, but for the priority.
+
+    Attributes:
+        name: for people; need not be unique.
+        entrypoint: shell command that runs the driver, for instance "python train.py".
+        gang: workers and what each needs.
+        owner: who submitted it.
+        queue: for fair share and limits.
+        priority_class: name of the class.
+        priority: the class's integer; higher goes first.
+        preemptible: whether it may be stopped for others.
+        grace_period_s: time to save a checkpoint when stopped.
+        checkpoint_interval_s: how often it saves; None when never.
+        max_runtime_s: longest an attempt takes; None when unknown.
+        env: (name, value) pairs for the driver and its workers, sorted.
+        working_dir: digest of the uploaded package ("sha256:…"), or "" for none.
+    """
+
+    name: str
+    entrypoint: str
+    gang: Gang
+    owner: str = ""
+    queue: str = "default"
+    priority_class: str = "normal"
+    priority: int = 50
+    preemptible: bool = True
+    grace_period_s: float = 30.0
+    checkpoint_interval_s: float | None = None
+    max_runtime_s: float | None = None
+    env: tuple[tuple[str, str], ...] = ()
+    working_dir: str = ""

@@ -1,0 +1,87 @@
+"""What a cluster really runs, as its backend saw it: facts only, no wishes."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from scheduler.model.hosts import Host
+from scheduler.model.resources import Slot
+from scheduler.model.workloads import JobId, Replica
+
+
+class RunState(StrEnum):
+    """Where one attempt of a job is, on the cluster."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    """Told to stop; holds its room until it is gone."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    """Ended because it was told to, cleanly or killed."""
+    LOST = "lost"
+    """Gone with a host or with the cluster; nobody told it to stop."""
+
+    @property
+    def holds_room(self) -> bool:
+        """Whether its slots are still taken."""
+        return self in {RunState.STARTING, RunState.RUNNING, RunState.STOPPING}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The last checkpoint of an attempt, as the job itself reported it.
+
+    Attributes:
+        step: step from which a new attempt would resume.
+        total_steps: steps of the whole job; None when it does not say.
+        saved_at_s: when the checkpoint was complete, epoch seconds.
+    """
+
+    step: int
+    total_steps: int | None
+    saved_at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One attempt of a job on the cluster; ended ones stay listed until they are forgotten.
+
+    Attributes:
+        job_id: whose attempt.
+        attempt: its number, from 1.
+        slots: one per worker, in rank order.
+        state: see `RunState`.
+        started_at_s: when it got its room, epoch seconds.
+        ended_at_s: when it was over; None while it holds room.
+        progress: last checkpoint of this attempt, None before the first.
+        message: why it failed, in the cluster's words; "" otherwise.
+    """
+
+    job_id: JobId
+    attempt: int
+    slots: tuple[Slot, ...]
+    state: RunState
+    started_at_s: float
+    ended_at_s: float | None = None
+    progress: Progress | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything a cluster shows at one moment.
+
+    Attributes:
+        taken_at_s: epoch seconds of the world's clock.
+        hosts: all hosts known, lost ones included, sorted by name; only READY and LOST are the backend's to say.
+        runs: attempts that hold room or ended since they were last forgotten.
+        replicas: that hold room.
+        faults: sentences for operators, for instance a replica that cannot start and why.
+    """
+
+    taken_at_s: float
+    hosts: tuple[Host, ...] = ()
+    runs: tuple[Run, ...] = ()
+    replicas: tuple[Replica, ...] = ()
+    faults: tuple[str, ...] = ()

@@ -1,0 +1,166 @@
+"""What a plan says: actions in a safe order, the room kept for whom it was freed, and why the rest waits."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from scheduler.model.resources import Slot
+from scheduler.model.workloads import JobId, ReplicaId
+
+
+class Cause(StrEnum):
+    """Why an action is taken."""
+
+    DEMAND = "demand"
+    """Replicas for the load within the lead time."""
+    SURPLUS = "surplus"
+    """More replicas than anybody needs."""
+    DRAIN = "drain"
+    """The host is being emptied."""
+    SPREAD = "spread"
+    """More on one host than its owner allows."""
+    QUEUE = "queue"
+    """A waiting job's turn."""
+    SERVING = "serving"
+    """Room for replicas."""
+    PRIORITY = "priority"
+    """Room for a job of higher priority."""
+    STOP_ASKED = "stop asked"
+    """Its owner or an operator ended it or put it on hold."""
+    ORPHAN = "orphan"
+    """It runs, and nobody asked for it (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopReplica:
+    """Stop a replica after the requests it has."""
+
+    replica_id: ReplicaId
+    model: str
+    slot: Slot
+    cause: Cause = Cause.SURPLUS
+
+
+@dataclass(frozen=True, slots=True)
+class PreemptJob:
+    """Tell a job to save a checkpoint and stop; its room is free when it is gone.
+
+    Attributes:
+        job_id: the victim.
+        attempt: the attempt that is stopped.
+        grace_period_s: after it the attempt is killed.
+        cause: see `Cause`.
+        beneficiary: model name or job id for whom; empty for DRAIN, STOP_ASKED and ORPHAN.
+        lost_gpu_s: expected GPU-seconds of work lost, restart included.
+    """
+
+    job_id: JobId
+    attempt: int
+    grace_period_s: float
+    cause: Cause
+    beneficiary: str = ""
+    lost_gpu_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StartReplica:
+    """Start one replica of a model in a slot."""
+
+    model: str
+    slot: Slot
+    cause: Cause = Cause.DEMAND
+
+
+@dataclass(frozen=True, slots=True)
+class StartJob:
+    """Start the next attempt of a job, one slot per worker."""
+
+    job_id: JobId
+    attempt: int
+    slots: tuple[Slot, ...]
+    cause: Cause = Cause.QUEUE
+
+
+Action = StopReplica | PreemptJob | StartReplica | StartJob
+"""The closed set of what a plan can ask for; match on it and end with `assert_never`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Room being freed (or free) that only its holder may take.
+
+    Attributes:
+        holder: model name or job id.
+        slots: one per worker or replica.
+        since_s: when the room was first promised, epoch seconds.
+        expires_s: after this the promise is void, so that a holder that cannot use it blocks nobody for ever.
+    """
+
+    holder: str
+    slots: tuple[Slot, ...]
+    since_s: float
+    expires_s: float
+
+
+class Reason(StrEnum):
+    """Why a job waits or a replica is missing; the codes of the API."""
+
+    INSUFFICIENT_DEVICES = "InsufficientDevices"
+    INSUFFICIENT_CPU = "InsufficientCpu"
+    INSUFFICIENT_MEMORY = "InsufficientMemory"
+    NO_HOST_MATCHES = "NoHostMatches"
+    """No host has the labels, the GPU model or the device memory asked for."""
+    IMPOSSIBLE_GANG = "ImpossibleGang"
+    """Larger than the cluster would be if it were empty."""
+    HELD_FOR_SERVING = "HeldForServing"
+    """It would fit, but the room is kept for a peak."""
+    RESERVED = "Reserved"
+    """It would fit, but the room was freed for somebody else."""
+    WAITS_FOR_PREEMPTION = "WaitsForPreemption"
+    """Its room is being freed."""
+    BACKING_OFF = "BackingOff"
+    """Its last start failed; it is tried again later."""
+    HELD_BY_OWNER = "HeldByOwner"
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """Why something asked for is not running, with numbers.
+
+    Attributes:
+        subject: job id or model name.
+        reason: see `Reason`.
+        message: one sentence for people.
+        asked: units of the scarce resource asked for (workers, devices, cores or MiB, as the message says).
+        free: the most of them that can be had now.
+        until_s: when it may change, epoch seconds; None when unknown.
+        blocked_by: job ids or model names that hold what is missing.
+    """
+
+    subject: str
+    reason: Reason
+    message: str
+    asked: int = 0
+    free: int = 0
+    until_s: float | None = None
+    blocked_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The decision of one cycle.
+
+    Attributes:
+        snapshot_version: version of the snapshot it was made from.
+        actions: in the order to apply; every prefix is safe.
+        reservations: all promises in force after this plan; replaces the snapshot's.
+        unplaced: every waiting or held job, in queue order, then every model that lacks replicas.
+    """
+
+    snapshot_version: int
+    actions: tuple[Action, ...] = ()
+    reservations: tuple[Reservation, ...] = ()
+    unplaced: tuple[Unplaced, ...] = ()
+
+    def reason_for(self, subject: str) -> Unplaced | None:
+        """Return why a job or model is not placed, or None when it is."""
+        return next((u for u in self.unplaced if u.subject == subject), None)

@@ -1,0 +1,42 @@
+"""The choices of a site, as functions and numbers in one frozen value."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from scheduler.model.ledger import Ledger
+from scheduler.model.resources import Shape
+from scheduler.model.snapshot import Snapshot
+from scheduler.model.workloads import TrainingJob
+
+QueueOrder: TypeAlias = Callable[[Snapshot], tuple[TrainingJob, ...]]
+"""All jobs with `state.is_waiting`, in the order in which they are tried."""
+PlacementScore: TypeAlias = Callable[[Ledger, int, Shape], float]
+"""Score of putting one unit of a shape on host row `int` (it fits there); the lowest wins, ties go to the first row."""
+VictimCost: TypeAlias = Callable[[TrainingJob, float], float]
+"""GPU-seconds lost by stopping a running job at the given epoch second."""
+MayPreempt: TypeAlias = Callable[[TrainingJob, TrainingJob], bool]
+"""Whether the first job may have the second one stopped for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a site decides; built from names by `policies.registry`.
+
+    Attributes:
+        queue_order: which waiting job is tried first.
+        placement_score: which host is best.
+        victim_cost: which running job is cheapest to stop.
+        may_preempt: who may have whom stopped.
+        min_runtime_s: an attempt younger than this is not preempted for another job (for serving it is).
+        reservation_s: how long freed room is kept for its holder.
+        max_backfill: how many jobs behind a blocked one are tried in its shadow.
+    """
+
+    queue_order: QueueOrder
+    placement_score: PlacementScore
+    victim_cost: VictimCost
+    may_preempt: MayPreempt
+    min_runtime_s: float = 300.0
+    reservation_s: float = 900.0
+    max_backfill: int = 10_000

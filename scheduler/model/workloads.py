@@ -1,0 +1,165 @@
+"""What runs on hosts: training jobs (gangs) and the replicas of served models."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+from scheduler.model.resources import Shape, Slot
+
+JobId = NewType("JobId", str)
+"""Identity of a training job; decimal digits, made by the store when it accepts the job."""
+ReplicaId = NewType("ReplicaId", str)
+"""Identity of one replica while it lives; made by the backend."""
+
+
+class JobState(StrEnum):
+    """Where a training job is in its life; the first five are open, the rest final."""
+
+    PENDING = "Pending"
+    """Waits for room; never ran, or its last attempt was lost with its host."""
+    HELD = "Held"
+    """Its owner or an operator asked it to wait."""
+    ADMITTED = "Admitted"
+    """Has been given room; its processes start."""
+    RUNNING = "Running"
+    PREEMPTING = "Preempting"
+    """Told to save and stop; its room is not free yet."""
+    PREEMPTED = "Preempted"
+    """Stopped for somebody else; waits to resume from its checkpoint."""
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+    """Ended by its owner or an operator."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more will happen to the job."""
+        return self in {JobState.SUCCEEDED, JobState.FAILED, JobState.STOPPED}
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the planner may start it."""
+        return self in {JobState.PENDING, JobState.PREEMPTED}
+
+    @property
+    def holds_room(self) -> bool:
+        """Whether its slots are taken."""
+        return self in {JobState.ADMITTED, JobState.RUNNING, JobState.PREEMPTING}
+
+
+@dataclass(frozen=True, slots=True)
+class Gang:
+    """Workers that start together or not at all.
+
+    Attributes:
+        workers: how many, at least 1.
+        shape: what each of them needs.
+        max_per_host: most workers on one host; 0 means no limit.
+    """
+
+    workers: int
+    shape: Shape
+    max_per_host: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse an empty gang.
+
+        Raises:
+            ValueError: `workers` below 1 or `max_per_host` below 0.
+        """
+        if self.workers < 1 or self.max_per_host < 0:
+            msg = f"a gang needs at least one worker and no negative limit: {self}"
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """A training job as the planner sees it: what it asks for and how far it has come.
+
+    Attributes:
+        job_id: see `JobId`.
+        name: for people; need not be unique.
+        gang: all of it runs, or none.
+        queue: for fair share and limits.
+        owner: who submitted it.
+        priority: higher goes first and may preempt lower.
+        preemptible: whether it may be stopped for others; independent of priority.
+        state: see `JobState`.
+        submitted_at_s: epoch seconds; the age that orders equals.
+        grace_period_s: time it is given to save a checkpoint when stopped.
+        checkpoint_interval_s: how often it says it saves; None when it never does.
+        max_runtime_s: longest it says one attempt takes; None when unknown.
+        attempt: number of the latest attempt; 0 before the first.
+        slots: one per worker while `state.holds_room`, else empty.
+        started_at_s: when the present attempt got its room; None when none runs.
+        checkpointed_at_s: last checkpoint of the present attempt; None when there is none yet.
+        restart_cost_s: time an attempt needs before it makes progress again.
+        not_before_s: back-off after a failed start: not to be tried earlier.
+        stop_asked: its owner or an operator wants the running attempt ended (stopped, or put on hold).
+    """
+
+    job_id: JobId
+    name: str
+    gang: Gang
+    queue: str = "default"
+    owner: str = ""
+    priority: int = 50
+    preemptible: bool = True
+    state: JobState = JobState.PENDING
+    submitted_at_s: float = 0.0
+    grace_period_s: float = 30.0
+    checkpoint_interval_s: float | None = None
+    max_runtime_s: float | None = None
+    attempt: int = 0
+    slots: tuple[Slot, ...] = ()
+    started_at_s: float | None = None
+    checkpointed_at_s: float | None = None
+    restart_cost_s: float = 60.0
+    not_before_s: float = 0.0
+    stop_asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServingModel:
+    """A served model, as declared by its owner.
+
+    Attributes:
+        name: unique.
+        shape: what one replica needs.
+        min_replicas: never fewer.
+        max_replicas: never more.
+        warm_up_s: from the decision to start a replica until it answers requests.
+        max_per_host: most replicas on one host; 0 means no limit.
+        survive_host_losses: k: the demand must still be met when any k hosts are lost.
+        community: whether the community trained it (shown apart, planned alike).
+    """
+
+    name: str
+    shape: Shape
+    min_replicas: int = 1
+    max_replicas: int = 1
+    warm_up_s: float = 0.0
+    max_per_host: int = 0
+    survive_host_losses: int = 0
+    community: bool = False
+
+
+class ReplicaState(StrEnum):
+    """Where a replica is in its life."""
+
+    STARTING = "starting"
+    """Holds its room, answers nothing yet."""
+    READY = "ready"
+    STOPPING = "stopping"
+    """Answers what it has, takes nothing new; its room is not free yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One running copy of a served model."""
+
+    replica_id: ReplicaId
+    model: str
+    slot: Slot
+    state: ReplicaState = ReplicaState.READY
+    since_s: float = 0.0

@@ -1,0 +1,1 @@
+"""Pure decisions: from a snapshot, a demand and a policy to a plan."""

@@ -1,0 +1,1 @@
+"""Measurements in and out: traffic from Prometheus or files, metrics for Prometheus."""

@@ -1,0 +1,208 @@
+"""Hosts, served models, capacity and forecasts on the wire."""
+
+from datetime import datetime
+
+from scheduler.wire.base import Resource, Why
+
+
+class DeviceUse(Resource):
+    """Who holds (a share of) a device."""
+
+    holder: str
+    """Model name or job id."""
+    name: str
+    """For people: model name, or the job's name."""
+    kind: str
+    """serving, community, starting, stopping, training, preempting or held."""
+    gpu_milli: int
+    """Thousandths of the device."""
+
+
+class Device(Resource):
+    """One device and its holders; what is left is free, drained or lost by the host's state."""
+
+    index: int
+    memory_bytes: int = 0
+    uses: tuple[DeviceUse, ...] = ()
+
+
+class Host(Resource):
+    """A host with what runs on it."""
+
+    name: str
+    state: str
+    """ready, cordoned, draining or lost."""
+    reason: str = ""
+    since: datetime | None = None
+    gpu_model: str = ""
+    devices: tuple[Device, ...] = ()
+    cpus: float
+    cpus_used: float
+    memory_bytes: int
+    memory_bytes_used: int
+    labels: dict[str, str] = {}
+
+
+class ServedModel(Resource):
+    """A served model and its headroom."""
+
+    name: str
+    owner: str
+    community: bool
+    ready: int
+    starting: int
+    wanted: int
+    """Replicas for the highest load within the lead time."""
+    peak_replicas: int
+    """Replicas at the highest p99 in the next 48 h (or as far as the forecast reaches)."""
+    peak_at: datetime | None
+    min_replicas: int
+    max_replicas: int
+    rps_now: float
+    rps_wanted: float
+    """The planning quantile of the highest load within the lead time."""
+    rps_per_replica: float
+    headroom_ratio: float | None
+    """Load that the ready replicas serve over the load now; None when there is neither."""
+    lowest_ratio_48h: float | None
+    lead_time_s: float
+    warm_up_s: float
+    basis: str
+    late_24h: int
+    failed_24h: int
+    requests_24h: int
+    gpus_per_replica: float
+    why: Why | None = None
+
+
+class CapacityPoint(Resource):
+    """One moment of the serving demand and capacity chart, in GPUs (or replicas for a CPU model)."""
+
+    at: datetime
+    actual: float | None = None
+    p10: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p99: float | None = None
+    ready: float | None = None
+    planned: float | None = None
+    serving: float | None = None
+    held: float | None = None
+    training: float | None = None
+    free: float | None = None
+    drained: float | None = None
+
+
+class Capacity(Resource):
+    """Whether serving is covered, until when, and what is being done about it."""
+
+    verdict: str
+    """One sentence: "Serving is covered for the next 48 h." or "Short …"."""
+    detail: str
+    """What is being done, for people; "" when nothing is."""
+    notice: str
+    """Drains, lost hosts, silent sources; "" when there are none."""
+    covered: bool
+    headroom_ratio: float | None
+    headroom_model: str
+    lowest_ratio: float | None
+    lowest_at: datetime | None
+    lowest_model: str
+    horizon_s: float
+    lead_time_s: float
+    gpus: int
+    gpus_serving: float
+    gpus_training: float
+    gpus_held: float
+    gpus_free: float
+    gpus_drained: float
+    serving_gpus_ready: float
+    serving_gpus_p99_now: float
+    waiting: int
+    oldest_wait_s: float
+    requests_24h: int
+    late_24h: int
+    failed_24h: int
+    gpu_s_lost_24h: float
+    gpu_s_trained_24h: float
+    preemptions_24h: int
+    points: tuple[CapacityPoint, ...] = ()
+    preempted_at: tuple[datetime, ...] = ()
+
+
+class ForecastPoint(Resource):
+    """Requests per second at one step."""
+
+    at: datetime
+    p10: float
+    p50: float
+    p90: float
+    p99: float
+
+
+class Peak(Resource):
+    """The highest load of a window."""
+
+    window_s: float
+    at: datetime
+    p50: float
+    p90: float
+    p99: float
+
+
+class Forecast(Resource):
+    """The forecast of one model's traffic."""
+
+    model: str
+    source: str
+    basis: str
+    history_s: float
+    source_age_s: float
+    points: tuple[ForecastPoint, ...]
+    peaks: tuple[Peak, ...]
+
+
+class Status(Resource):
+    """The control plane itself."""
+
+    version: str
+    cluster: str
+    backend: str
+    state: str
+    """starting, live, degraded (with `message`) or stopping."""
+    message: str = ""
+    period_s: float
+    speed: float
+    """World seconds per wall second; 1 but on a replay."""
+    last_plan_at: datetime | None
+    plan_duration_s: float
+    role: str = ""
+    """The caller's role."""
+
+
+class DrainOrder(Resource):
+    """Empty a host."""
+
+    reason: str = ""
+    deadline_s: float | None = None
+    """Jobs that end by themselves before it are not preempted."""
+    force: bool = False
+    """Even when serving falls short."""
+    dry_run: bool = False
+
+
+class DrainAnswer(Resource):
+    """What a drain will do (or, with `dry_run`, would do)."""
+
+    host: str
+    steps: tuple[str, ...]
+    """One sentence per replica or job that moves."""
+    covered: bool
+    empty_at: datetime | None
+    applied: bool
+
+
+class CordonOrder(Resource):
+    """Take no new work on a host."""
+
+    reason: str = ""

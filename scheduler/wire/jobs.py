@@ -1,0 +1,109 @@
+"""Training jobs on the wire."""
+
+from datetime import datetime
+
+from scheduler.wire.base import Resource, Why
+
+
+class Attempt(Resource):
+    """One try at running a job."""
+
+    number: int
+    started_at: datetime
+    ended_at: datetime | None = None
+    outcome: str = ""
+    """"" while it lasts, then Succeeded, Failed, Preempted, Stopped or Lost."""
+    where: tuple[str, ...] = ()
+    """"host:device,device" per worker."""
+    cause: str = ""
+    """Why it ended, for people."""
+    resumed_from_step: int = 0
+    checkpoint_step: int | None = None
+    lost_gpu_s: float = 0.0
+    """GPU-seconds of work done after the last checkpoint."""
+
+
+class Condition(Resource):
+    """A milestone in a job's life: Accepted, Admitted, Running, Checkpointed, Preempted, Finished."""
+
+    type: str
+    at: datetime
+    message: str = ""
+
+
+class Job(Resource):
+    """A training job."""
+
+    id: str
+    name: str
+    owner: str
+    queue: str
+    priority_class: str
+    priority: int
+    preemptible: bool
+    state: str
+    """Pending, Held, Admitted, Running, Preempting, Preempted, Succeeded, Failed or Stopped."""
+    workers: int
+    gpus_per_worker: float
+    gpus: float
+    """Devices over all workers."""
+    cpus_per_worker: float
+    memory_bytes_per_worker: int
+    gpu_models: tuple[str, ...] = ()
+    entrypoint: str = ""
+    submitted_at: datetime
+    finished_at: datetime | None = None
+    age_s: float
+    wait_s: float
+    """Seconds not running since it was submitted, so far or in all."""
+    run_s: float
+    """Seconds of all attempts together."""
+    grace_period_s: float = 0.0
+    checkpoint_interval_s: float | None = None
+    max_runtime_s: float | None = None
+    step: int | None = None
+    total_steps: int | None = None
+    checkpointed_at: datetime | None = None
+    lost_gpu_s: float = 0.0
+    where: tuple[str, ...] = ()
+    why: Why | None = None
+    """Set while it waits."""
+    order: int | None = None
+    """Place in the order of trying, from 1; None when it does not wait."""
+    attempts: tuple[Attempt, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    events: tuple["Event", ...] = ()
+
+
+class Event(Resource):
+    """Something that happened, cause and effect in one entry."""
+
+    id: int
+    at: datetime
+    cycle: int
+    kind: str
+    """serving, training, preemption, host, forecast, control or failure: also the colour of its edge."""
+    subject: str
+    """Job id, model name or host name."""
+    title: str
+    detail: str = ""
+
+
+class JobOrder(Resource):
+    """What is submitted: the content of job.yaml, as it stands there."""
+
+    job: dict[str, object]
+    working_dir: str = ""
+    """Digest of a package uploaded before, "" for none."""
+
+
+class HoldOrder(Resource):
+    """Why a job is put on hold."""
+
+    reason: str = ""
+
+
+class PriorityOrder(Resource):
+    """A new priority class."""
+
+    priority: str

@@ -1,0 +1,1 @@
+"""The same planner against a simulated cluster on a virtual clock."""
