@@ -29,7 +29,7 @@ class Resources(Section):
     """GPU models that will do; one name or a list; empty for any."""
     gpu_memory: SizeMib = 0
     """Least memory of a device."""
-    host_labels: dict[str, str] = {}
+    host_labels: dict[str, str] = Field(default_factory=dict)
 
 
 class LocalHost(Section):
@@ -41,7 +41,7 @@ class LocalHost(Section):
     gpus: Annotated[int, Field(ge=0)] = 0
     gpu_model: str = ""
     gpu_memory: SizeMib = 0
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
 
 
 class LocalRay(Section):
@@ -89,8 +89,8 @@ class Application(Section):
     """The Ray Serve application of one replica."""
 
     import_path: str
-    args: dict[str, str | int | float | bool] = {}
-    runtime_env: dict[str, object] = {}
+    args: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    runtime_env: dict[str, object] = Field(default_factory=dict)
 
 
 class TargetRate(Section):
@@ -199,5 +199,5 @@ class Config(Section):
     queues: tuple[str, ...] = ("default",)
     api: Api = Api()
     replay: Replay | None = None
-    traffic: dict[str, Annotated[ReplayTraffic | PrometheusTraffic, Field(discriminator="kind")]] = {}
+    traffic: dict[str, Annotated[ReplayTraffic | PrometheusTraffic, Field(discriminator="kind")]] = Field(default_factory=dict)
     models: tuple[Model, ...] = ()

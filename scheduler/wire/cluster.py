@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from pydantic import Field
+
 from scheduler.wire.base import Resource, Why
 
 
@@ -40,7 +42,7 @@ class Host(Resource):
     cpus_used: float
     memory_bytes: int
     memory_bytes_used: int
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
 
 
 class ServedModel(Resource):
