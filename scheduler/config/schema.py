@@ -199,5 +199,7 @@ class Config(Section):
     queues: tuple[str, ...] = ("default",)
     api: Api = Api()
     replay: Replay | None = None
-    traffic: dict[str, Annotated[ReplayTraffic | PrometheusTraffic, Field(discriminator="kind")]] = Field(default_factory=dict)
+    traffic: dict[str, Annotated[ReplayTraffic | PrometheusTraffic, Field(discriminator="kind")]] = Field(
+        default_factory=dict
+    )
     models: tuple[Model, ...] = ()
