@@ -1,0 +1,100 @@
+"""Durations and sizes as people write them ("1d12h", "16Gi"), to numbers and back.
+
+A duration may also be a bare number of seconds. A size may not be bare: whether "16" means bytes, MiB or GiB is
+anybody's guess, and a wrong guess starves a job.
+"""
+
+import math
+import re
+from typing import Annotated, Final
+
+from pydantic import BeforeValidator
+
+MIB: Final = 2**20
+SECONDS: Final = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
+BYTES: Final = {
+    **{unit: 2 ** (10 * power) for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti"), start=1)},
+    **{unit: 10 ** (3 * power) for power, unit in enumerate(("k", "M", "G", "T"), start=1)},
+}
+_DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[dhms]))+")
+_DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
+_SIZE: Final = re.compile(r"(-?\d+(?:\.\d+)?)\s*([A-Za-z]*)")
+
+
+class UnitError(ValueError):
+    """A duration or size that cannot be read, with what to write instead.
+
+    Attributes:
+        help: the thing to do.
+    """
+
+    def __init__(self, message: str, help: str) -> None:  # noqa: A002  # the word users see
+        """Say what is wrong and what to do."""
+        super().__init__(message)
+        self.help = help
+
+
+def duration_s(value: object) -> float:
+    """Read "30s", "10m", "1d12h", "250ms" or a bare number of seconds.
+
+    Raises:
+        UnitError: not a duration, or a negative one.
+    """
+    help_ = "30s, 10m, 6h, 2d or 1d12h"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if not math.isfinite(value) or value < 0:
+            raise UnitError(f"{value} is not a duration", help_)
+        return float(value)
+    text = str(value).replace(" ", "")
+    if not _DURATION.fullmatch(text):
+        raise UnitError(f'"{value}" is not a duration', help_)
+    return float(sum(float(number) * SECONDS[unit] for number, unit in _DURATION_PART.findall(text)))
+
+
+def size_mib(value: object) -> int:
+    """Read "8Gi" (2**30 bytes each) or "16G" (10**9 bytes each) into whole MiB, rounded up; 0 needs no unit.
+
+    Raises:
+        UnitError: not a size, no unit, an unknown unit, or a negative size.
+    """
+    match = None if isinstance(value, bool) else _SIZE.fullmatch(str(value).strip())
+    if match is None:
+        raise UnitError(f'"{value}" is not a size', "16Gi (16 × 2^30 bytes) or 16G (10^9)")
+    number, unit = float(match[1]), match[2]
+    if number < 0:
+        raise UnitError(f"{value} is not a size", "use 0 or more")
+    if unit not in BYTES and number:
+        amount = match[1]
+        raise UnitError(f'"{value}" has no unit we know', f"{amount}Gi ({amount} × 2^30 bytes) or {amount}G (10^9)")
+    return math.ceil(number * BYTES.get(unit, 0) / MIB)
+
+
+DurationSeconds = Annotated[float, BeforeValidator(duration_s, json_schema_input_type=str)]
+"""Seconds; written "30s", "10m", "6h", "1d12h" or as a bare number of seconds."""
+SizeMib = Annotated[int, BeforeValidator(size_mib, json_schema_input_type=str)]
+"""Whole MiB; written "8Gi" or "16G"."""
+
+
+def format_duration(seconds: float) -> str:
+    """Return the two largest units that matter: "41s", "22m", "4h10m", "2d3h"; under 10 minutes with seconds."""
+    whole = max(round(seconds), 0)
+    if whole < 600:  # noqa: PLR2004  # ten minutes: beyond it nobody counts seconds
+        return _two_units(whole, ("m", 60), ("s", 1))
+    minutes = max(round(seconds / 60), 0)
+    if minutes < 24 * 60:
+        return _two_units(minutes, ("h", 60), ("m", 1))
+    return _two_units(round(seconds / 3600), ("d", 24), ("h", 1))
+
+
+def _two_units(amount: int, large: tuple[str, int], small: tuple[str, int]) -> str:
+    many, rest = divmod(amount, large[1])
+    parts = [f"{many}{large[0]}" if many else "", f"{rest}{small[0]}" if rest or not many else ""]
+    return "".join(parts)
+
+
+def format_size(mib: float) -> str:
+    """Return MiB in the largest binary unit that keeps it readable: "512Mi", "8Gi", "1.5Ti"."""
+    for unit, size in (("Ti", 2**20), ("Gi", 2**10)):
+        if mib >= size:
+            return f"{mib / size:.3g}{unit}"
+    return f"{mib:.3g}Mi" if mib else "0"
