@@ -12,10 +12,13 @@ from pydantic import BeforeValidator
 
 MIB: Final = 2**20
 SECONDS: Final = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
-BYTES: Final = {
+BYTES: Final[dict[str, int]] = {
     **{unit: 2 ** (10 * power) for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti"), start=1)},
     **{unit: 10 ** (3 * power) for power, unit in enumerate(("k", "M", "G", "T"), start=1)},
 }
+MINUTES_A_DAY: Final = 24 * 60
+_SECONDS_MATTER_BELOW: Final = 600
+_HOURS_MATTER_BELOW: Final = 10 * 86400
 _DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[dhms]))+")
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
 _SIZE: Final = re.compile(r"(-?\d+(?:\.\d+)?)\s*([A-Za-z]*)")
@@ -60,13 +63,12 @@ def size_mib(value: object) -> int:
     match = None if isinstance(value, bool) else _SIZE.fullmatch(str(value).strip())
     if match is None:
         raise UnitError(f'"{value}" is not a size', "16Gi (16 × 2^30 bytes) or 16G (10^9)")
-    number, unit = float(match[1]), match[2]
-    if number < 0:
+    amount, unit = str(match[1]), str(match[2])
+    if float(amount) < 0:
         raise UnitError(f"{value} is not a size", "use 0 or more")
-    if unit not in BYTES and number:
-        amount = match[1]
+    if unit not in BYTES and float(amount):
         raise UnitError(f'"{value}" has no unit we know', f"{amount}Gi ({amount} × 2^30 bytes) or {amount}G (10^9)")
-    return math.ceil(number * BYTES.get(unit, 0) / MIB)
+    return math.ceil(float(amount) * float(BYTES.get(unit, 0)) / MIB)
 
 
 DurationSeconds = Annotated[float, BeforeValidator(duration_s, json_schema_input_type=str)]
@@ -76,25 +78,23 @@ SizeMib = Annotated[int, BeforeValidator(size_mib, json_schema_input_type=str)]
 
 
 def format_duration(seconds: float) -> str:
-    """Return the two largest units that matter: "41s", "22m", "4h10m", "2d3h"; under 10 minutes with seconds."""
+    """Return the two largest units that matter: "41s", "2m10s", "22m", "4h10m", "2d3h", "41d"."""
     whole = max(round(seconds), 0)
-    if whole < 600:  # noqa: PLR2004  # ten minutes: beyond it nobody counts seconds
-        return _two_units(whole, ("m", 60), ("s", 1))
-    minutes = max(round(seconds / 60), 0)
-    if minutes < 24 * 60:
-        return _two_units(minutes, ("h", 60), ("m", 1))
-    return _two_units(round(seconds / 3600), ("d", 24), ("h", 1))
+    if whole < _SECONDS_MATTER_BELOW:
+        return _two_units(whole, "m", 60, "s")
+    minutes = round(whole / 60)
+    if minutes < MINUTES_A_DAY:
+        return _two_units(minutes, "h", 60, "m")
+    hours = round(whole / 3600)
+    return _two_units(hours, "d", 24, "h") if whole < _HOURS_MATTER_BELOW else f"{round(hours / 24)}d"
 
 
-def _two_units(amount: int, large: tuple[str, int], small: tuple[str, int]) -> str:
-    many, rest = divmod(amount, large[1])
-    parts = [f"{many}{large[0]}" if many else "", f"{rest}{small[0]}" if rest or not many else ""]
-    return "".join(parts)
+def _two_units(amount: int, large: str, size: int, small: str) -> str:
+    many, rest = divmod(amount, size)
+    return (f"{many}{large}" if many else "") + (f"{rest}{small}" if rest or not many else "")
 
 
 def format_size(mib: float) -> str:
-    """Return MiB in the largest binary unit that keeps it readable: "512Mi", "8Gi", "1.5Ti"."""
-    for unit, size in (("Ti", 2**20), ("Gi", 2**10)):
-        if mib >= size:
-            return f"{mib / size:.3g}{unit}"
-    return f"{mib:.3g}Mi" if mib else "0"
+    """Return MiB in the largest binary unit that is not below one: "512Mi", "8Gi", "1.5Ti"; "0" for nothing."""
+    unit, size = next(((u, s) for u, s in (("Ti", 2**20), ("Gi", 2**10)) if mib >= s), ("Mi", 1))
+    return f"{round(mib / size, 1):g}{unit}" if mib else "0"
