@@ -1,0 +1,63 @@
+# Headroom's commands for people; CI calls `make test` alone.
+#   make demo      the whole loop on this machine, in about five minutes
+#   make install   only .venv with the `headroom` command
+#   make test      everything: sets up what the tests need, then runs them all
+#   make check     format, lint, types, import contracts, fast tests
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_FLAGS ?=
+PYTEST_FLAGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo install test check format system-packages clean constraints
+
+help:
+	@sed -n '2,5s/^# *//p' Makefile
+
+demo: install
+	@$(BIN)/headroom demo $(DEMO_FLAGS)
+
+install: $(VENV)/.installed
+
+test: $(VENV)/.installed-dev system-packages
+	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -q -m "not ray and not browser and not prometheus and not slow" $(PYTEST_FLAGS)
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+system-packages:
+	@scripts/system-packages
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-report.json
+
+# After a deliberate upgrade: `make constraints` writes down what is installed.
+constraints: $(VENV)/.installed-dev
+	scripts/write-constraints > constraints.txt
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "error: $(PYTHON) is older than 3.11" >&2; echo "help: make PYTHON=python3.12 install" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "error: $(PYTHON) cannot create virtual environments" >&2; echo "help: apt-get install python3-venv" >&2; exit 2; }
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing headroom and its pinned dependencies into $(VENV) (a minute or two, once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "installing what the tests need into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,plot,postgresql]'
+	@touch $@
