@@ -47,6 +47,7 @@ class ModelOutlook:
         points: the forecast, at least 48 h when there is one, else empty.
         peaks: the highest load of the next 1, 6, 24 and 48 h, else empty.
         replicas: (at_s, replicas) the p99 asks for at each point, limits applied.
+        recent: (at_s, requests per second) measured over the last two days at least, oldest first.
     """
 
     model: str
@@ -60,6 +61,7 @@ class ModelOutlook:
     points: tuple[RatePoint, ...] = ()
     peaks: tuple[PeakWindow, ...] = ()
     replicas: tuple[tuple[float, int], ...] = ()
+    recent: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class GpuShares:
         demand: devices that the load of the moment needed (fractional).
         p50, p99: what the forecast had said for this moment one lead time before; NaN when it had not.
         ready: devices of ready replicas of GPU models.
+        tallies: requests by model as the report of that moment had them; the past day is a difference of two.
     """
 
     at_s: float
@@ -95,6 +98,7 @@ class GpuShares:
     training: float
     free: float
     drained: float
+    tallies: tuple[tuple[str, ModelTally], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
