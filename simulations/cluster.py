@@ -1,0 +1,174 @@
+"""The simulated cluster: hosts, gangs that take their time and replicas that warm up, all on the virtual clock."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import assert_never
+
+from scheduler.control.ports import JobSpecs
+from scheduler.model.errors import ActionFailed, NotFound
+from scheduler.model.hosts import Host, HostState
+from scheduler.model.observation import Observation, Run, RunState
+from scheduler.model.plan import Action, PreemptJob, StartJob, StartReplica, StopReplica
+from scheduler.model.workloads import JobId, ServingModel
+from simulations.engine import Engine, Event
+from simulations.replicas import Replicas
+from simulations.room import Room
+from simulations.usage import Meter, TrainingTotals, Use
+from simulations.work import Attempt, Workload
+
+
+class SimulatedCluster:
+    """A `scheduler.control.ports.Cluster` whose hosts exist only in memory.
+
+    It refuses whatever would take more than a host has, keeps checkpoints of jobs for ever, and lets nothing happen
+    but through the engine.
+
+    Attributes:
+        engine: the virtual clock.
+        room: what is free, counted apart from the planner's ledger.
+        replicas: the replicas of served models.
+        meter: GPU-seconds by `Use`.
+        totals: where the GPU-seconds of ended attempts went.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        hosts: Iterable[Host],
+        models: Iterable[ServingModel],
+        specs: JobSpecs,
+        workload: Workload,
+    ) -> None:
+        """Start with empty hosts."""
+        self.engine = engine
+        self.room = Room(tuple(hosts))
+        self.meter = Meter(engine.now_s())
+        self.replicas = Replicas(engine, self.room, self.meter, models)
+        self.totals = TrainingTotals()
+        self._specs = specs
+        self._workload = workload
+        self._attempts: dict[tuple[JobId, int], Attempt] = {}
+        self._running: dict[JobId, tuple[JobId, int]] = {}
+        self._timers: dict[JobId, Event] = {}
+        self._saved_s: dict[JobId, float] = {}
+        self._known: dict[JobId, int] = {}
+
+    def observe(self) -> Observation:
+        """Return what runs now; never fails."""
+        now_s = self.engine.now_s()
+        runs = tuple(attempt.seen_at(now_s) for attempt in self._attempts.values())
+        return Observation(now_s, self.room.hosts, runs, self.replicas.all)
+
+    def apply(self, action: Action) -> None:
+        """Begin to carry out one action.
+
+        Raises:
+            ActionFailed: there is no such host, model or job, or no room; nothing was changed.
+        """
+        match action:
+            case StartJob():
+                self._start(action)
+            case PreemptJob():
+                self._stop(action)
+            case StartReplica():
+                self.replicas.start(action.model, action.slot)
+            case StopReplica():
+                self.replicas.stop(action.replica_id)
+            case _:
+                assert_never(action)
+
+    def forget(self, job_id: JobId, attempt: int) -> None:
+        """Drop an ended attempt; one that holds room stays."""
+        kept = self._attempts.get((job_id, attempt))
+        if kept is not None and not kept.run.state.holds_room:
+            del self._attempts[job_id, attempt]
+
+    def lose_host(self, name: str, reason: str = "no heartbeat") -> None:
+        """Take a host away with all that runs on it; gangs with one worker there are lost whole."""
+        now_s = self.engine.now_s()
+        host = self.room.host(name)
+        if host.state is HostState.LOST:
+            return
+        for key in [key for key in self._running.values() if _sits_on(self._attempts[key].run, name)]:
+            self._end(key, RunState.LOST, message=f"host {name} was lost")
+        self.replicas.lose_host(name)
+        self.room.replace(replace(host, state=HostState.LOST, reason=reason, since_s=now_s))
+        self.meter.add(Use.LOST, len(host.devices), now_s)
+
+    def return_host(self, name: str) -> None:
+        """Bring a lost host back, empty."""
+        now_s = self.engine.now_s()
+        host = self.room.host(name)
+        if host.state is HostState.LOST:
+            self.room.replace(replace(host, state=HostState.READY, reason="", since_s=now_s))
+            self.meter.add(Use.LOST, -len(host.devices), now_s)
+
+    def saved_s(self, job_id: JobId) -> float:
+        """Return the seconds of progress from which a job would go on."""
+        return self._saved_s.get(job_id, 0.0)
+
+    def _start(self, action: StartJob) -> None:
+        if action.attempt <= self._known.get(action.job_id, 0):
+            return
+        attempt = self._new_attempt(action)
+        self.room.take(action.slots, attempt.shape)
+        self._attempts[attempt.key] = attempt
+        self._running[action.job_id] = attempt.key
+        self._known[action.job_id] = action.attempt
+        self.meter.add(Use.TRAINING, attempt.gpus, self.engine.now_s())
+        self._timers[action.job_id] = self.engine.at(attempt.ends_at_s, self._finisher(attempt.key))
+
+    def _new_attempt(self, action: StartJob) -> Attempt:
+        job_id = action.job_id
+        try:
+            spec, work = self._specs.spec(job_id), self._workload.work(job_id)
+        except (NotFound, KeyError) as missing:
+            raise ActionFailed(f"job {job_id} is unknown to the simulation") from missing
+        if job_id in self._running:
+            raise ActionFailed(f"job {job_id} still holds room with attempt {self._running[job_id][1]}")
+        if len(action.slots) != spec.gang.workers:
+            raise ActionFailed(f"job {job_id} has {spec.gang.workers} workers, not {len(action.slots)}")
+        run = Run(job_id, action.attempt, action.slots, RunState.STARTING, self.engine.now_s())
+        return Attempt(run, spec.gang.shape, work, self.saved_s(job_id), spec.checkpoint_interval_s)
+
+    def _finisher(self, key: tuple[JobId, int]) -> Callable[[], None]:
+        def finish() -> None:
+            breaks = self._attempts[key].work.breaks
+            self._end(key, RunState.FAILED if breaks else RunState.SUCCEEDED, message="exit code 1" if breaks else "")
+
+        return finish
+
+    def _stop(self, action: PreemptJob) -> None:
+        key = (action.job_id, action.attempt)
+        attempt = self._attempts.get(key)
+        if attempt is None or attempt.run.state not in {RunState.STARTING, RunState.RUNNING}:
+            return
+        now_s = self.engine.now_s()
+        stopping = self._attempts[key] = attempt.told_to_stop(now_s)
+        saves = stopping.saves_within(action.grace_period_s)
+        takes_s = min(attempt.work.save_s, action.grace_period_s)
+        self._timers[action.job_id].call_off()
+        self._timers[action.job_id] = self.engine.after(takes_s, lambda: self._end(key, RunState.STOPPED, saved=saves))
+
+    def _end(self, key: tuple[JobId, int], state: RunState, *, saved: bool = False, message: str = "") -> None:
+        now_s = self.engine.now_s()
+        attempt = self._attempts[key] = self._attempts[key].ended(state, now_s, saved=saved, message=message)
+        self._timers.pop(key[0]).call_off()
+        del self._running[key[0]]
+        self.room.give(attempt.run.slots, attempt.shape)
+        self.meter.add(Use.TRAINING, -attempt.gpus, now_s)
+        self._account(attempt, now_s)
+
+    def _account(self, attempt: Attempt, now_s: float) -> None:
+        done_s = attempt.done_s(now_s)
+        kept_s = done_s if attempt.run.state is RunState.SUCCEEDED else attempt.kept_s(now_s)
+        self._saved_s[attempt.key[0]] = kept_s
+        self.totals = self.totals.plus(
+            held=(now_s - attempt.run.started_at_s) * attempt.gpus,
+            kept=(kept_s - attempt.base_s) * attempt.gpus,
+            lost=(done_s - kept_s) * attempt.gpus,
+        )
+
+
+def _sits_on(run: Run, host: str) -> bool:
+    return any(slot.host == host for slot in run.slots)

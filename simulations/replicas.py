@@ -1,0 +1,99 @@
+"""The replicas of the simulated cluster: they warm up, answer, and stop."""
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import replace
+
+from scheduler.model.errors import ActionFailed
+from scheduler.model.resources import WHOLE_DEVICE_MILLI, Slot
+from scheduler.model.workloads import Replica, ReplicaId, ReplicaState, ServingModel
+from simulations.engine import Engine
+from simulations.room import Room
+from simulations.usage import Meter, Steps, Use
+
+STOPPING_S = 5.0
+"""Time a replica needs to answer what it has."""
+
+
+class Replicas:
+    """All replicas that hold room, and how many of each model were ready at any time.
+
+    Attributes:
+        ready: steps of ready replicas by model, from the first change on.
+    """
+
+    def __init__(self, engine: Engine, room: Room, meter: Meter, models: Iterable[ServingModel]) -> None:
+        """Start with none."""
+        self._engine = engine
+        self._room = room
+        self._meter = meter
+        self._models = {model.name: model for model in models}
+        self._replicas: dict[ReplicaId, Replica] = {}
+        self._ids = itertools.count(1)
+        self.ready = {name: Steps() for name in self._models}
+
+    @property
+    def all(self) -> tuple[Replica, ...]:
+        """Every replica that holds room, oldest first."""
+        return tuple(self._replicas.values())
+
+    def start(self, model: str, slot: Slot) -> None:
+        """Start one replica; where that model's replica sits on these very devices already, it stays.
+
+        Raises:
+            ActionFailed: there is no such model, or no room.
+        """
+        if model not in self._models:
+            raise ActionFailed(f"there is no model {model}")
+        if slot.devices and self._sits(model, slot) and self._room.missing(slot, self._models[model].shape):
+            return
+        self._room.take((slot,), self._models[model].shape)
+        replica_id = ReplicaId(f"{model}-{next(self._ids)}")
+        now_s = self._engine.now_s()
+        self._replicas[replica_id] = Replica(replica_id, model, slot, ReplicaState.STARTING, now_s)
+        self._meter.add(Use.STARTING, self._gpus(model), now_s)
+        self._engine.after(self._models[model].warm_up_s, lambda: self._warmed_up(replica_id))
+
+    def stop(self, replica_id: ReplicaId) -> None:
+        """Let a replica finish what it has; one that stops or is gone stays so."""
+        replica = self._replicas.get(replica_id)
+        if replica is not None and replica.state is not ReplicaState.STOPPING:
+            self._move(replica, ReplicaState.STOPPING)
+            self._engine.after(STOPPING_S, lambda: self._gone(replica_id))
+
+    def lose_host(self, host: str) -> None:
+        """Take away every replica of a host at once."""
+        for replica in [replica for replica in self.all if replica.slot.host == host]:
+            self._gone(replica.replica_id)
+
+    def _sits(self, model: str, slot: Slot) -> bool:
+        return any(
+            r.model == model and r.slot == slot and r.state is not ReplicaState.STOPPING
+            for r in self._replicas.values()
+        )
+
+    def _warmed_up(self, replica_id: ReplicaId) -> None:
+        replica = self._replicas.get(replica_id)
+        if replica is not None and replica.state is ReplicaState.STARTING:
+            self._move(replica, ReplicaState.READY)
+
+    def _move(self, replica: Replica, state: ReplicaState) -> None:
+        now_s = self._engine.now_s()
+        self._count(replica, -1)
+        moved = self._replicas[replica.replica_id] = replace(replica, state=state, since_s=now_s)
+        self._count(moved, 1)
+
+    def _gone(self, replica_id: ReplicaId) -> None:
+        replica = self._replicas.pop(replica_id, None)
+        if replica is not None:
+            self._count(replica, -1)
+            self._room.give((replica.slot,), self._models[replica.model].shape)
+
+    def _count(self, replica: Replica, sign: int) -> None:
+        now_s, is_ready = self._engine.now_s(), replica.state is ReplicaState.READY
+        self._meter.add(Use.SERVING if is_ready else Use.STARTING, sign * self._gpus(replica.model), now_s)
+        if is_ready:
+            self.ready[replica.model].add(sign, now_s)
+
+    def _gpus(self, model: str) -> float:
+        return self._models[model].shape.total_gpu_milli / WHOLE_DEVICE_MILLI
