@@ -1,7 +1,7 @@
 """The shape of `cluster.yaml`, validated by pydantic; every field says what it means and in what unit.
 
 Durations ("30s", "10m", "6h", "1d12h") and sizes ("8Gi", "16G") are read into numbers by the annotated types of
-`scheduler.config.units`.
+`scheduler.config.units`. `headroom explain` prints the texts under the fields.
 """
 
 from pathlib import Path
@@ -9,55 +9,68 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from scheduler.config.units import DurationSeconds, SizeMib
+from scheduler.config.units import Cores, Devices, DurationSeconds, Names, SizeMib
 
 
 class Section(BaseModel):
     """Base of all sections: frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Resources(Section):
     """What one worker or replica needs on a single host."""
 
-    cpus: Annotated[float, Field(ge=0)] = 1.0
+    cpus: Cores = 1.0
+    """Cores."""
     memory: SizeMib = 1024
-    gpus: Annotated[float, Field(ge=0)] = 0.0
+    """Memory of the host."""
+    gpus: Devices = 0.0
     """Whole devices, or a share of one below 1."""
-    gpu_model: tuple[str, ...] = ()
+    gpu_model: Names = ()
     """GPU models that will do; one name or a list; empty for any."""
     gpu_memory: SizeMib = 0
     """Least memory of a device."""
     host_labels: dict[str, str] = Field(default_factory=dict)
+    """Labels the host must carry."""
 
 
 class LocalHost(Section):
-    """One host (or several alike) of the embedded local Ray cluster; its GPUs are bookkeeping, not hardware."""
+    """One host of the embedded local Ray cluster; its GPUs are bookkeeping, not hardware."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1, examples=["gpu-1"])]
+    """Unique name."""
     cpus: Annotated[int, Field(ge=1)] = 4
+    """Cores that work may use."""
     memory: SizeMib = 8192
+    """Memory that work may use."""
     gpus: Annotated[int, Field(ge=0)] = 0
+    """Devices."""
     gpu_model: str = ""
+    """Model of its devices, for instance MI300X."""
     gpu_memory: SizeMib = 0
+    """Memory of each device."""
     labels: dict[str, str] = Field(default_factory=dict)
+    """Labels that jobs and models may ask for."""
 
 
 class LocalRay(Section):
     """Start a Ray cluster of fake hosts on this machine."""
 
     kind: Literal["local"]
-    hosts: tuple[LocalHost, ...] = Field(min_length=1)
+    """Starts a Ray cluster of several hosts on this machine."""
+    hosts: Annotated[tuple[LocalHost, ...], Field(min_length=1)]
+    """The hosts to start."""
 
 
 class RemoteRay(Section):
     """Use a Ray cluster that runs already."""
 
     kind: Literal["ray"]
-    address: str
+    """Uses a Ray cluster that runs already."""
+    address: Annotated[str, Field(examples=["10.0.0.5:6379"])]
     """Host and port of the head's GCS, for instance 10.0.0.5:6379."""
-    dashboard: str
+    dashboard: Annotated[str, Field(examples=["http://10.0.0.5:8265"])]
     """URL of the head's dashboard, for instance http://10.0.0.5:8265."""
 
 
@@ -65,10 +78,15 @@ class ReplayTraffic(Section):
     """Traffic from a CSV or Parquet file, moved so that it plays on the control plane's clock."""
 
     kind: Literal["replay"]
-    file: Path
+    """Plays a recorded file."""
+    file: Annotated[Path, Field(examples=["traffic.csv"])]
+    """CSV (also .gz) or Parquet file; relative to this file's directory."""
     timestamp: str = "timestamp"
+    """Column of the times."""
     value: str = "requests"
+    """Column of the requests per bin."""
     zone: str = "UTC"
+    """Time zone of the users, whose day and week the traffic follows."""
     scale: Annotated[float, Field(gt=0)] = 1.0
     """The file's values are requests per bin; they are divided by the bin's seconds and multiplied by this."""
 
@@ -77,36 +95,50 @@ class PrometheusTraffic(Section):
     """Traffic from a Prometheus server."""
 
     kind: Literal["prometheus"]
-    url: str
-    query: str
+    """Asks a Prometheus server."""
+    url: Annotated[str, Field(examples=["http://prometheus:9090"])]
+    """Its address."""
+    query: Annotated[str, Field(min_length=1, examples=["sum(rate(http_requests_total[5m]))"])]
     """PromQL that yields one series in requests per second."""
     step: DurationSeconds = 3600.0
+    """Width of a bin."""
     history: DurationSeconds = 42 * 86400.0
+    """How far back to read."""
     zone: str = "UTC"
+    """Time zone of the users, whose day and week the traffic follows."""
 
 
 class Application(Section):
     """The Ray Serve application of one replica."""
 
-    import_path: str
+    import_path: Annotated[str, Field(examples=["my_service.app:build"])]
+    """Module and builder of the application, as `serve run` takes it."""
     args: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    """Arguments of the builder."""
     runtime_env: dict[str, object] = Field(default_factory=dict)
+    """Ray's runtime environment of the replica."""
 
 
 class TargetRate(Section):
     """Replicas by a target rate."""
 
     kind: Literal["rate"]
-    rps_per_replica: Annotated[float, Field(gt=0)]
+    """Replicas by a rate that each of them serves."""
+    rps_per_replica: Annotated[float, Field(gt=0, examples=[15])]
+    """Requests per second that one replica serves at the latency objective."""
 
 
 class ErlangC(Section):
     """Replicas by the probability of waiting in an M/M/c queue."""
 
     kind: Literal["erlang-c"]
-    service_time: DurationSeconds
+    """Replicas by the probability of waiting (Erlang C)."""
+    service_time: Annotated[DurationSeconds, Field(gt=0, examples=["80ms"])]
+    """Mean time one request takes."""
     concurrency: Annotated[int, Field(ge=1)] = 1
-    latency_objective: DurationSeconds
+    """Requests a replica works on at once."""
+    latency_objective: Annotated[DurationSeconds, Field(gt=0, examples=["500ms"])]
+    """Time within which a request must be answered."""
     within: Annotated[float, Field(gt=0, lt=1)] = 0.99
     """Share of requests that must meet the objective."""
 
@@ -114,21 +146,32 @@ class ErlangC(Section):
 class Model(Section):
     """A served model."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", examples=["edit-check"])]
+    """Unique name: lower-case letters, digits and hyphens."""
     owner: str = ""
+    """Team that answers for it."""
     community: bool = False
+    """Whether the community trained it; shown apart, planned alike."""
     resources: Resources = Resources()
+    """What one replica needs."""
     capacity: Annotated[TargetRate | ErlangC, Field(discriminator="kind")]
+    """How load becomes replicas."""
     min_replicas: Annotated[int, Field(ge=0)] = 1
+    """Never fewer."""
     max_replicas: Annotated[int, Field(ge=1)] = 1
+    """Never more."""
     warm_up: DurationSeconds = 60.0
+    """From the decision to start a replica until it answers; part of the lead time."""
     max_per_host: Annotated[int, Field(ge=0)] = 0
+    """Most replicas on one host; 0 for no limit."""
     survive_host_losses: Annotated[int, Field(ge=0)] = 0
-    traffic: str
+    """The demand must still be met when any so many hosts are lost."""
+    traffic: Annotated[str, Field(examples=["enwiki"])]
     """Name of the traffic source."""
     share: Annotated[float, Field(gt=0)] = 1.0
     """Requests to this model per request of the source."""
     application: Application | None = None
+    """What a replica runs; left out for a model that is planned but served elsewhere."""
     latency_objective: DurationSeconds = 1.0
     """A request that takes longer counts as late."""
 
@@ -136,7 +179,8 @@ class Model(Section):
 class Control(Section):
     """The control loop."""
 
-    period: DurationSeconds = 30.0
+    period: Annotated[DurationSeconds, Field(gt=0)] = 30.0
+    """Time between two plans."""
     quantile: Annotated[float, Field(gt=0.5, lt=1)] = 0.99
     """Quantile of the highest load within the lead time that replicas must cover."""
     reactive: bool = False
@@ -153,53 +197,109 @@ class PolicyNames(Section):
     """Policies by their name in `policies.registry`, and their numbers."""
 
     queue_order: str = "priority"
+    """Which waiting job is tried first."""
     placement_score: str = "best-fit"
+    """Which host is best."""
     victim_cost: str = "lost-work"
+    """Which running job is cheapest to stop."""
     may_preempt: str = "higher-priority"
+    """Who may have whom stopped."""
     min_runtime: DurationSeconds = 300.0
+    """A younger attempt is not preempted for another job (for serving it is)."""
     reservation: DurationSeconds = 900.0
+    """How long freed room is kept for whom it was freed."""
 
 
 class Token(Section):
     """A bearer token of the API, known by its digest only."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1, examples=["ci"])]
+    """Who uses it; the owner of what is submitted with it."""
     role: Literal["viewer", "submitter", "operator"]
+    """What its bearer may do; each role includes the ones before."""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Digest of the token: printf %s TOKEN | sha256sum."""
 
 
 class Api(Section):
     """The HTTP API."""
 
     host: str = "127.0.0.1"
+    """Address to listen on; anything but loopback needs tokens."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8321
+    """Port; 0 picks a free one."""
     tokens: tuple[Token, ...] = ()
-    """Needed on any address but loopback."""
+    """Who may do what. Needed on any address but loopback."""
 
 
 class Replay(Section):
     """Run on a clock of the past that goes faster than the wall's."""
 
-    start: str
+    start: Annotated[str, Field(examples=["2012-02-04T18:40:00Z"])]
     """RFC 3339 time at which the world's clock starts."""
     speed: Annotated[float, Field(gt=0)] = 1.0
+    """World seconds per second of the wall."""
 
 
 class Config(Section):
     """A whole `cluster.yaml`."""
 
-    cluster: str
+    cluster: Annotated[str, Field(min_length=1, examples=["my-cluster"])]
+    """Name of the cluster, for people."""
     state_dir: Path = Path(".headroom")
+    """Directory of what must survive a restart; relative to where `headroom run` is started."""
     store: str = ""
     """SQLAlchemy URL; empty for SQLite in WAL mode inside `state_dir`."""
     backend: Annotated[LocalRay | RemoteRay, Field(discriminator="kind")]
+    """Where work runs."""
     control: Control = Control()
+    """The control loop."""
     policy: PolicyNames = PolicyNames()
-    priorities: dict[str, int] = Field(default_factory=lambda: {"urgent": 100, "high": 75, "normal": 50, "low": 25})
-    queues: tuple[str, ...] = ("default",)
+    """How to decide."""
+    priorities: Annotated[dict[str, int], Field(min_length=1)] = Field(
+        default_factory=lambda: {"urgent": 100, "high": 75, "normal": 50, "low": 25}
+    )
+    """Priority classes; the higher goes first."""
+    queues: Annotated[tuple[str, ...], Field(min_length=1)] = ("default",)
+    """Queues that jobs may name."""
     api: Api = Api()
+    """The HTTP API and the page."""
     replay: Replay | None = None
+    """Run on a clock of the past."""
     traffic: dict[str, Annotated[ReplayTraffic | PrometheusTraffic, Field(discriminator="kind")]] = Field(
         default_factory=dict
     )
+    """Traffic sources by name."""
     models: tuple[Model, ...] = ()
+    """Served models, most important first: in this order they are kept alive when short."""
+
+
+class JobFile(Section):
+    """A whole `job.yaml`: a training job as its owner submits it."""
+
+    name: Annotated[str, Field(pattern=r"^[0-9]*[A-Za-z][A-Za-z0-9._-]*$", max_length=63)] = ""
+    """For people; need not be unique. Made from the entrypoint when left out."""
+    entrypoint: Annotated[str, Field(pattern=r"\S", examples=["python train.py"])]
+    """Shell command that runs the driver."""
+    resources: Resources = Resources()
+    """What each worker needs."""
+    workers: Annotated[int, Field(ge=1)] = 1
+    """Workers that start together or not at all."""
+    max_workers_per_host: Annotated[int, Field(ge=0)] = 0
+    """Most workers on one host; 0 for no limit."""
+    priority: str = "normal"
+    """Priority class; a higher one goes first and may preempt a lower one."""
+    queue: str = "default"
+    """Queue, for fair share and limits."""
+    preemptible: bool = True
+    """Whether it may be stopped for others."""
+    max_runtime: DurationSeconds | None = None
+    """Longest an attempt takes; lets it start in gaps that are long enough."""
+    checkpoint_interval: DurationSeconds | None = None
+    """How often it saves a checkpoint."""
+    grace: DurationSeconds = 30.0
+    """Time it is given to save when it is preempted."""
+    working_dir: str = ""
+    """Directory that is uploaded and in which the entrypoint runs; relative to this file's directory."""
+    env: dict[str, Annotated[str, Field(coerce_numbers_to_str=True)]] = Field(default_factory=dict)
+    """Environment variables of the driver and its workers."""

@@ -71,10 +71,53 @@ def size_mib(value: object) -> int:
     return math.ceil(float(amount) * float(BYTES.get(unit, 0)) / MIB)
 
 
+def cores(value: object) -> float:
+    """Read a number of cores.
+
+    Raises:
+        UnitError: not a number, or below 0.
+    """
+    return _amount(value, "use 0 or more; fractions of a core are allowed")
+
+
+def devices(value: object) -> float:
+    """Read a number of devices: whole ones, or a share of one.
+
+    Raises:
+        UnitError: not a number, below 0, or several and a part.
+    """
+    help_ = "use 0 or more; fractions of one GPU (0.25, 0.5) are allowed below 1"
+    amount = _amount(value, help_)
+    if amount > 1 and not amount.is_integer():
+        raise UnitError(f"{value} is not a size", help_)
+    return amount
+
+
+def names(value: object) -> object:
+    """Read one name as a list of one."""
+    return (value,) if isinstance(value, str) else value
+
+
+def _amount(value: object, help_: str) -> float:
+    try:
+        amount = float(str(value))
+    except ValueError:
+        amount = math.nan
+    if not (math.isfinite(amount) and amount >= 0):
+        raise UnitError(f"{value} is not a size", help_)
+    return amount
+
+
 DurationSeconds = Annotated[float, BeforeValidator(duration_s, json_schema_input_type=str)]
 """Seconds; written "30s", "10m", "6h", "1d12h" or as a bare number of seconds."""
 SizeMib = Annotated[int, BeforeValidator(size_mib, json_schema_input_type=str)]
 """Whole MiB; written "8Gi" or "16G"."""
+Cores = Annotated[float, BeforeValidator(cores)]
+"""Cores, 0 or more."""
+Devices = Annotated[float, BeforeValidator(devices)]
+"""Whole devices, or a share of one below 1."""
+Names = Annotated[tuple[str, ...], BeforeValidator(names)]
+"""One name or a list of them."""
 
 
 def format_duration(seconds: float) -> str:

@@ -1,0 +1,151 @@
+"""Turns what pydantic says of a document into faults that people can act on: where, what is wrong, what to write."""
+
+import difflib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from scheduler.config.fields import known_keys
+from scheduler.config.units import UnitError
+from scheduler.config.yaml_file import Document, Where
+from scheduler.model.errors import ConfigError, Fault
+
+SectionT = TypeVar("SectionT", bound=BaseModel)
+
+
+def read_section(document: Document, section: type[SectionT], topic: str) -> SectionT:
+    """Validate a whole document as `section`.
+
+    Args:
+        document: the values and their lines.
+        section: what it must look like.
+        topic: what `headroom explain` calls it.
+
+    Raises:
+        ConfigError: with a fault for everything that is wrong.
+    """
+    if not isinstance(document.data, Mapping):
+        raise ConfigError(Fault("BadValue", "is not a mapping of keys to values", document.file, help=_all_keys(topic)))
+    try:
+        return section.model_validate(document.data)
+    except ValidationError as error:
+        raise ConfigError(*(_fault(detail, document, section, topic) for detail in error.errors())) from error
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return 'did you mean "x"?' for the nearest known word, or ""."""
+    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    return f'did you mean "{near[0]}"?' if near else ""
+
+
+def fault_at(document: Document, where: Where, code: str, message: str, help: str = "") -> Fault:  # noqa: A002  # users' word
+    """Return a fault of the value at `where`, with the line of the nearest thing that is really there."""
+    line = next((document.lines[where[:n]] for n in range(len(where), 0, -1) if where[:n] in document.lines), 0)
+    return Fault(code, message, document.file, line, dotted(where), help)
+
+
+def dotted(where: Where) -> str:
+    """Return "models.0.name"."""
+    return ".".join(str(part) for part in where)
+
+
+def _fault(detail: ErrorDetails, document: Document, section: type[BaseModel], topic: str) -> Fault:
+    where = _in_document(detail["loc"], document.data)
+    if detail["type"] == "extra_forbidden":
+        keys = known_keys(section, where[:-1])
+        help_ = f"{did_you_mean(str(where[-1]), keys)} {_all_keys(topic)}".strip()
+        return fault_at(document, where, "UnknownField", f'unknown key "{where[-1]}"', help_)
+    if detail["type"] == "missing":
+        return fault_at(document, where, "MissingField", f"{dotted(where)} is missing", _example(where, section, topic))
+    message, help_ = _bad_value(detail, where)
+    return fault_at(document, where, "BadValue", message, help_)
+
+
+def _in_document(loc: Where, data: object) -> Where:
+    """Drop from pydantic's path the names of union members, which stand in no file."""
+    where: Where = ()
+    for position, part in enumerate(loc):
+        found, inner = _inside(data, part)
+        if found or (position == len(loc) - 1 and isinstance(data, Mapping)):
+            where, data = (*where, part), inner
+    return where
+
+
+def _inside(data: object, part: str | int) -> tuple[bool, object]:
+    if isinstance(data, Mapping):
+        return part in data, data.get(part)
+    if isinstance(data, list | tuple) and isinstance(part, int) and part < len(data):
+        return True, data[part]
+    return False, data
+
+
+def _bad_value(detail: ErrorDetails, where: Where) -> tuple[str, str]:
+    context = detail.get("ctx", {})
+    cause = context.get("error")
+    if isinstance(cause, UnitError):
+        text = str(cause)
+        return (f"{where[-1]} {text}" if text.startswith('"') else f"{dotted(where)}: {text}"), cause.help
+    if detail["type"] in _WORDS:
+        return _WORDS[detail["type"]](dotted(where), _shown(detail["input"]), context)
+    return f"{dotted(where)}: {_shown(detail['input'])}: {detail['msg']}", ""
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def _not_one_of(field: str, shown: str, context: Mapping[str, object]) -> tuple[str, str]:
+    expected = str(context.get("expected") or context.get("expected_tags")).replace("'", "").replace(" or ", ", ")
+    known = [word.strip() for word in expected.split(",")]
+    return f"{field}: {shown} is not one of {', '.join(known)}", did_you_mean(shown.strip('"'), known)
+
+
+def _not_a_tag(field: str, _: str, context: Mapping[str, object]) -> tuple[str, str]:
+    expected = str(context["expected_tags"]).replace("'", "")
+    return _not_one_of(f"{field}.kind", f'"{context["tag"]}"', {"expected": expected})
+
+
+_LONGEST_SHOWN: Final = 60
+_WORDS: Final[dict[str, Callable[[str, str, Mapping[str, object]], tuple[str, str]]]] = {
+    "greater_than_equal": lambda field, shown, ctx: (f"{field}: {shown} is too small", f"use {ctx['ge']:g} or more"),
+    "greater_than": lambda field, shown, ctx: (f"{field}: {shown} is too small", f"use more than {ctx['gt']:g}"),
+    "less_than_equal": lambda field, shown, ctx: (f"{field}: {shown} is too large", f"use {ctx['le']:g} or less"),
+    "less_than": lambda field, shown, ctx: (f"{field}: {shown} is too large", f"use less than {ctx['lt']:g}"),
+    "literal_error": _not_one_of,
+    "union_tag_invalid": _not_a_tag,
+    "union_tag_not_found": lambda field, _, __: (f"{field}.kind is missing", "kind says which of its forms is meant"),
+    "string_type": lambda field, shown, _: (f"{field}: {shown} is not text", f'put it in quotes: "{shown}"'),
+    "int_type": lambda field, shown, _: (f"{field}: {shown} is not a whole number", ""),
+    "int_parsing": lambda field, shown, _: (f"{field}: {shown} is not a whole number", ""),
+    "int_from_float": lambda field, shown, _: (f"{field}: {shown} is not a whole number", ""),
+    "float_type": lambda field, shown, _: (f"{field}: {shown} is not a number", ""),
+    "float_parsing": lambda field, shown, _: (f"{field}: {shown} is not a number", ""),
+    "bool_type": lambda field, shown, _: (f"{field}: {shown} is neither true nor false", ""),
+    "bool_parsing": lambda field, shown, _: (f"{field}: {shown} is neither true nor false", ""),
+    "tuple_type": lambda field, shown, _: (f"{field}: {shown} is not a list", ""),
+    "dict_type": lambda field, shown, _: (f"{field}: {shown} is not a mapping of keys to values", ""),
+    "model_type": lambda field, shown, _: (f"{field}: {shown} is not a mapping of keys to values", ""),
+    "too_short": lambda field, _, __: (f"{field}: is empty", "give at least one"),
+    "string_too_short": lambda field, _, __: (f"{field}: is empty", ""),
+    "string_pattern_mismatch": lambda field, shown, ctx: (
+        f"{field}: {shown} is not allowed",
+        f"it must match {ctx['pattern']}",
+    ),
+}
+
+
+def _example(where: Where, section: type[BaseModel], topic: str) -> str:
+    field = known_keys(section, where[:-1])[str(where[-1])]
+    if not field.examples:
+        return _all_keys(topic)
+    example, name = field.examples[0], where[-1]
+    as_flag = f'     (or --{name} "{example}")' if topic == "job" and len(where) == 1 else ""
+    return f"{name}: {example}{as_flag}"
+
+
+def _all_keys(topic: str) -> str:
+    return f"all keys: headroom explain {topic}"
