@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from scheduler.config.fields import known_keys
-from scheduler.config.units import UnitError
+from scheduler.config.units import AS_WRITTEN, UnitError
 from scheduler.config.yaml_file import Document, Where
 from scheduler.model.errors import ConfigError, Fault
 
@@ -30,7 +30,7 @@ def read_section(document: Document, section: type[SectionT], topic: str) -> Sec
     if not isinstance(document.data, Mapping):
         raise ConfigError(Fault("BadValue", "is not a mapping of keys to values", document.file, help=_all_keys(topic)))
     try:
-        return section.model_validate(document.data)
+        return section.model_validate(document.data, context=AS_WRITTEN)
     except ValidationError as error:
         raise ConfigError(*(_fault(detail, document, section, topic) for detail in error.errors())) from error
 

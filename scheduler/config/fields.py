@@ -107,7 +107,7 @@ def _unit(annotation: object) -> object:
 
 _WRITTEN: Final[Mapping[object, str]] = {
     units.duration_s: "duration",
-    units.size_mib: "size",
+    units.size_field: "size",
     units.names: "text | list of text",
     units.cores: "number",
     units.devices: "number",
@@ -143,7 +143,7 @@ def _plain(value: object) -> str:
 
 _FORMATS: Final[Mapping[object, Callable[[Any], str]]] = {
     units.duration_s: units.format_duration,
-    units.size_mib: units.format_size,
+    units.size_field: units.format_size,
 }
 
 

@@ -8,8 +8,10 @@ import math
 import re
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, ValidationInfo
 
+AS_WRITTEN: Final = "as written"
+"""Validation context of values that people wrote, where a size needs a unit."""
 MIB: Final = 2**20
 SECONDS: Final = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
 BYTES: Final[dict[str, int]] = {
@@ -108,10 +110,16 @@ def _amount(value: object, help_: str) -> float:
     return amount
 
 
+def size_field(value: object, info: ValidationInfo) -> object:
+    """Read a size; a whole number given by a program (not read from a document, see `AS_WRITTEN`) is MiB already."""
+    given_by_program = isinstance(value, int) and info.context != AS_WRITTEN
+    return value if given_by_program else size_mib(value)
+
+
 DurationSeconds = Annotated[float, BeforeValidator(duration_s, json_schema_input_type=str)]
 """Seconds; written "30s", "10m", "6h", "1d12h" or as a bare number of seconds."""
-SizeMib = Annotated[int, BeforeValidator(size_mib, json_schema_input_type=str)]
-"""Whole MiB; written "8Gi" or "16G"."""
+SizeMib = Annotated[int, BeforeValidator(size_field, json_schema_input_type=str)]
+"""Whole MiB; written "8Gi" or "16G" in a file."""
 Cores = Annotated[float, BeforeValidator(cores)]
 """Cores, 0 or more."""
 Devices = Annotated[float, BeforeValidator(devices)]
