@@ -6,7 +6,7 @@ from enum import StrEnum
 from scheduler.model.demand import Demand
 from scheduler.model.hosts import HostState
 from scheduler.model.jobspec import JobSpec
-from scheduler.model.plan import Plan
+from scheduler.model.plan import Cause, Plan
 from scheduler.model.resources import Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobId, JobState
@@ -48,6 +48,7 @@ class AttemptRecord:
         outcome: see `Outcome`.
         cause: why it was stopped, for people; "" when it ended by itself.
         stop_asked_at_s: when it was told to stop; None when it was not.
+        stop_cause: why it was told to; None when it was not.
         resumed_from_step: step it began with.
         checkpoint_step: last checkpoint; None before the first.
         checkpointed_at_s: when that was; None before the first.
@@ -65,12 +66,18 @@ class AttemptRecord:
     outcome: Outcome = Outcome.OPEN
     cause: str = ""
     stop_asked_at_s: float | None = None
+    stop_cause: Cause | None = None
     resumed_from_step: int = 0
     checkpoint_step: int | None = None
     checkpointed_at_s: float | None = None
     total_steps: int | None = None
     lost_gpu_s: float = 0.0
     message: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still hold room."""
+        return self.outcome is Outcome.OPEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,46 @@
+"""The only module that asks the machine what time it is."""
+
+import time
+
+
+class WallClock:
+    """Real time."""
+
+    speed = 1.0
+
+    def now_s(self) -> float:
+        """Return the epoch second."""
+        return time.time()
+
+    def to_world_s(self, wall_s: float) -> float:
+        """Return `wall_s`: the world's time is the wall's."""
+        return wall_s
+
+    def sleep(self, duration_s: float) -> None:
+        """Wait."""
+        time.sleep(duration_s)
+
+
+class ReplayClock:
+    """A world that starts at some moment of the past and goes `speed` times faster than the wall."""
+
+    def __init__(self, start_s: float, speed: float, wall_start_s: float | None = None) -> None:
+        """Start now, or at a wall time (epoch seconds), so that a restarted process can rejoin the same world."""
+        if speed <= 0:
+            msg = f"speed is {speed}, not above 0"
+            raise ValueError(msg)
+        self.start_s = start_s
+        self.speed = speed
+        self.wall_start_s = time.time() if wall_start_s is None else wall_start_s
+
+    def now_s(self) -> float:
+        """Return the world's epoch second."""
+        return self.to_world_s(time.time())
+
+    def to_world_s(self, wall_s: float) -> float:
+        """Return the world's time at a wall time, epoch seconds."""
+        return self.start_s + (wall_s - self.wall_start_s) * self.speed
+
+    def sleep(self, duration_s: float) -> None:
+        """Wait for `duration_s` world seconds, which is `duration_s / speed` wall seconds."""
+        time.sleep(max(0.0, duration_s / self.speed))

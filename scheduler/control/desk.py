@@ -1,0 +1,294 @@
+"""What people can ask of the control plane; the API translates HTTP to these calls and back.
+
+Nothing here acts on the cluster: a wish is stored, the loop is poked, the next turn carries it out.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from threading import Event
+
+from scheduler.control.board import Board
+from scheduler.control.draining import DrainOutlook, drain_outlook
+from scheduler.control.packages import PackageShelf
+from scheduler.control.ports import Clock, Store
+from scheduler.control.records import EventKind, EventRecord, HostMark, JobRecord, Wish
+from scheduler.model.errors import ConfigError, Conflict, Fault, NotFound
+from scheduler.model.hosts import Host, HostState
+from scheduler.model.jobspec import JobSpec
+from scheduler.model.policy import Policy
+from scheduler.model.workloads import JobId, JobState
+from scheduler.planning.feasibility import never_fits
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What a site allows.
+
+    Attributes:
+        priorities: integer of each priority class; higher goes first.
+        queues: names that exist.
+        longest_grace_s: longest grace period a job may ask for; it is part of serving's lead time.
+    """
+
+    priorities: Mapping[str, int] = field(default_factory=dict)
+    queues: tuple[str, ...] = ("default",)
+    longest_grace_s: float = 60.0
+
+
+class Desk:
+    """The use-cases. Thread-safe; every call answers from the store and the last report, never from the cluster."""
+
+    def __init__(  # noqa: PLR0913  # the parts of a control plane, all by name
+        self,
+        *,
+        store: Store,
+        board: Board,
+        clock: Clock,
+        policy: Policy,
+        house: House,
+        packages: PackageShelf,
+        gate: AbstractContextManager[object],
+        poke: Event,
+    ) -> None:
+        """Share the store and `gate` (held while records are read, changed and saved) with the cycle."""
+        self.store = store
+        self.board = board
+        self.packages = packages
+        self._clock = clock
+        self._policy = policy
+        self._house = house
+        self._gate = gate
+        self._poke = poke
+
+    def submit(self, spec: JobSpec) -> JobRecord:
+        """Accept a job; it is on disk when this returns.
+
+        Raises:
+            ConfigError: unknown queue or package, a grace period longer than allowed, or a gang that fits on no set
+                of the hosts last seen.
+        """
+        self._check(spec)
+        job = self.store.accept(spec, self._clock.now_s())
+        self._tell(EventKind.TRAINING, job.job_id, f"{job.job_id} {spec.name} accepted", _asks(spec))
+        self._poke.set()
+        return job
+
+    def job(self, job_id: JobId) -> JobRecord:
+        """Return one job with its attempts.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return self.store.job(job_id)
+
+    def jobs(self, *, open_only: bool = True, limit: int | None = None) -> tuple[JobRecord, ...]:
+        """Return jobs, oldest first."""
+        return self.store.jobs(open_only=open_only, limit=limit)
+
+    def events(self, *, after_id: int = 0, subject: str = "", limit: int = 100) -> tuple[EventRecord, ...]:
+        """Return the newest events, oldest first."""
+        return self.store.events(after_id=after_id, subject=subject, limit=limit)
+
+    def stop(self, job_id: JobId) -> JobRecord:
+        """End a job for good; a running attempt gets its grace period. Stopping a stopped job changes nothing.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: it has succeeded or failed already.
+        """
+        return self._change(job_id, lambda job: replace(job, wish=Wish.STOP), "stop asked", already=JobState.STOPPED)
+
+    def hold(self, job_id: JobId, reason: str = "") -> JobRecord:
+        """Let a job wait until it is resumed; a running attempt saves and stops.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: it is final, or a stop was asked for.
+        """
+        return self._change(
+            job_id, lambda job: replace(_not_stopping(job), wish=Wish.HOLD, hold_reason=reason), "put on hold", reason
+        )
+
+    def resume(self, job_id: JobId) -> JobRecord:
+        """Let a held job run again.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: it is final, or a stop was asked for.
+        """
+        return self._change(
+            job_id,
+            lambda job: replace(_not_stopping(job), wish=Wish.RUN, hold_reason="", not_before_s=0.0),
+            "resumed",
+        )
+
+    def set_priority(self, job_id: JobId, priority_class: str) -> JobRecord:
+        """Give a job another priority class.
+
+        Raises:
+            NotFound: no such job.
+            ConfigError: no such class.
+            Conflict: the job is final.
+        """
+        value = self._priority(priority_class)
+        return self._change(
+            job_id,
+            lambda job: replace(job, spec=replace(job.spec, priority_class=priority_class, priority=value)),
+            f"priority {priority_class}",
+        )
+
+    def host_marks(self) -> tuple[HostMark, ...]:
+        """Return what operators said of hosts."""
+        return self.store.host_marks()
+
+    def cordon(self, host: str, reason: str = "") -> HostMark:
+        """Let a host keep its work and take no more.
+
+        Raises:
+            NotFound: no such host was seen.
+        """
+        self._known(host)
+        return self._mark(HostMark(host, HostState.CORDONED, reason, self._clock.now_s()), "cordoned")
+
+    def uncordon(self, host: str) -> None:
+        """Let a cordoned or draining host take work again; nothing changes when it does already.
+
+        Raises:
+            NotFound: no such host was seen.
+        """
+        marked = any(mark.host == host for mark in self.store.host_marks())
+        if not marked:
+            self._known(host)
+            return
+        self.store.unmark_host(host)
+        self._tell(EventKind.HOST, host, f"{host} takes work again")
+        self._poke.set()
+
+    def drain(
+        self,
+        host: str,
+        *,
+        reason: str = "",
+        deadline_s: float | None = None,
+        force: bool = False,
+        dry_run: bool = False,
+    ) -> DrainOutlook:
+        """Empty a host, or say what that would do.
+
+        Args:
+            host: its name.
+            reason: for people.
+            deadline_s: seconds from now; jobs that end by themselves before it are not preempted.
+            force: even when serving falls short.
+            dry_run: change nothing.
+
+        Returns:
+            What moves, whether serving stays covered, and whether the drain was begun (not when it would leave
+            serving short and `force` is not given).
+
+        Raises:
+            NotFound: no such host was seen.
+            Conflict: no plan was made yet, so nobody can say what it would do.
+        """
+        self._known(host)
+        report = self.board.report
+        if report is None:
+            raise Conflict("no plan yet: the cluster was not observed", help="try again in a moment")
+        now_s = self._clock.now_s()
+        mark = HostMark(host, HostState.DRAINING, reason, now_s, None if deadline_s is None else now_s + deadline_s)
+        outlook = drain_outlook(report.cycle, mark, self._policy)
+        if dry_run or not (outlook.covered or force):
+            return outlook
+        self._mark(mark, "draining")
+        return replace(outlook, applied=True)
+
+    def _check(self, spec: JobSpec) -> None:
+        faults = tuple(self._faults(spec))
+        if faults:
+            raise ConfigError(*faults)
+
+    def _faults(self, spec: JobSpec) -> list[Fault]:
+        faults = []
+        if spec.queue not in self._house.queues:
+            faults.append(_fault("UnknownQueue", f'unknown queue "{spec.queue}"', "queue", self._house.queues))
+        if spec.grace_period_s > self._house.longest_grace_s:
+            message = f"grace period {spec.grace_period_s:g} s is longer than the site allows"
+            faults.append(Fault("BadValue", message, field="grace", help=f"at most {self._house.longest_grace_s:g} s"))
+        if spec.working_dir and not self.packages.has(spec.working_dir):
+            faults.append(Fault("UnknownPackage", f"no package {spec.working_dir}", help="upload it first"))
+        report = self.board.report
+        why = never_fits(spec.gang, report.cycle.snapshot.hosts) if report else None
+        if why is not None:
+            faults.append(
+                Fault("ImpossibleGang", f"this gang can never run: {why}", help="ask for less, or for other hosts")
+            )
+        return faults
+
+    def _priority(self, name: str) -> int:
+        if name not in self._house.priorities:
+            raise ConfigError(
+                _fault("UnknownPriority", f'unknown priority "{name}"', "priority", self._house.priorities)
+            )
+        return self._house.priorities[name]
+
+    def _change(
+        self,
+        job_id: JobId,
+        change: Callable[[JobRecord], JobRecord],
+        title: str,
+        detail: str = "",
+        *,
+        already: JobState | None = None,
+    ) -> JobRecord:
+        with self._gate:
+            job = self.store.job(job_id)
+            if job.state is already:
+                return job
+            if job.state.is_final:
+                raise Conflict(f"job {job_id} {job.spec.name} has {job.state.lower()} already", help="submit it anew")
+            changed = change(job)
+            if changed == job:
+                return job
+            self.store.save(changed)
+        self._tell(EventKind.TRAINING, job_id, f"{job_id} {job.spec.name}: {title}", detail)
+        self._poke.set()
+        return changed
+
+    def _mark(self, mark: HostMark, word: str) -> HostMark:
+        before = next((m for m in self.store.host_marks() if m.host == mark.host), None)
+        if before is not None and replace(before, since_s=mark.since_s) == mark:
+            return before
+        self.store.mark_host(mark)
+        self._tell(EventKind.HOST, mark.host, f"{mark.host} {word}", mark.reason)
+        self._poke.set()
+        return mark
+
+    def _known(self, host: str) -> Host:
+        report = self.board.report
+        hosts = report.cycle.snapshot.hosts if report else ()
+        found = next((known for known in hosts if known.name == host), None)
+        if found is None:
+            raise NotFound(f"no host {host}", help="headroom hosts lists them")
+        return found
+
+    def _tell(self, kind: EventKind, subject: str, title: str, detail: str = "") -> None:
+        report = self.board.report
+        number = report.cycle.number if report else 0
+        self.store.record(EventRecord(self._clock.now_s(), number, kind, subject, title, detail))
+
+
+def _not_stopping(job: JobRecord) -> JobRecord:
+    if job.wish is Wish.STOP:
+        raise Conflict(f"job {job.job_id} {job.spec.name} is being stopped", help="submit it anew when it has ended")
+    return job
+
+
+def _asks(spec: JobSpec) -> str:
+    gpus = spec.gang.workers * spec.gang.shape.total_gpu_milli / 1000
+    what = f"{gpus:g} GPUs" if gpus else f"{spec.gang.workers * spec.gang.shape.cpu_milli / 1000:g} CPUs"
+    return f"{spec.priority_class}, {spec.gang.workers} workers, {what}"
+
+
+def _fault(code: str, message: str, field_name: str, known: Mapping[str, int] | tuple[str, ...]) -> Fault:
+    return Fault(code, message, field=field_name, help="there are: " + ", ".join(known))

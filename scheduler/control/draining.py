@@ -1,0 +1,104 @@
+"""What a drain would do, found by asking the planner on a copy of the last snapshot."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from scheduler.control.records import CycleRecord, HostMark
+from scheduler.control.sentences import clock_time, places, span
+from scheduler.control.snapshotting import ends_by_itself
+from scheduler.model.demand import Demand
+from scheduler.model.hosts import HostState
+from scheduler.model.plan import Action, Plan, StartReplica, StopReplica
+from scheduler.model.policy import Policy
+from scheduler.model.snapshot import Snapshot
+from scheduler.model.workloads import Replica, TrainingJob
+from scheduler.planning.planner import plan
+
+
+@dataclass(frozen=True, slots=True)
+class DrainOutlook:
+    """What a drain does.
+
+    Attributes:
+        host: its name.
+        steps: one sentence per replica or job that moves or ends.
+        covered: whether every model keeps the replicas it needs and will need within its lead time.
+        short: models that would lack replicas, empty when covered.
+        empty_at_s: when the host is expected to be empty, epoch seconds.
+        applied: whether the drain was begun.
+    """
+
+    host: str
+    steps: tuple[str, ...]
+    covered: bool
+    short: tuple[str, ...]
+    empty_at_s: float
+    applied: bool = False
+
+
+def drain_outlook(cycle: CycleRecord, mark: HostMark, policy: Policy) -> DrainOutlook:
+    """Return what draining `mark.host` would do to the state of `cycle`; nothing is touched."""
+    snapshot, demand = cycle.snapshot, _for_the_peak(cycle.demand)
+    without = _with_host_state(snapshot, mark.host, HostState.DRAINING)
+    short_now = _short(plan(snapshot, demand, policy), snapshot)
+    moved = plan(without, demand, policy)
+    short = tuple(sorted(_short(moved, snapshot) - short_now))
+    jobs = [job for job in snapshot.jobs if any(slot.host == mark.host for slot in job.slots)]
+    replicas = [replica for replica in snapshot.replicas if replica.slot.host == mark.host]
+    steps = (*_replica_steps(replicas, moved, snapshot), *(_job_step(job, mark) for job in jobs))
+    return DrainOutlook(mark.host, steps, not short, short, _empty_at_s(replicas, jobs, mark, snapshot))
+
+
+def _for_the_peak(demand: Demand) -> Demand:
+    """Return the demand with the replicas held for the coming peak wanted already: a drained host is gone for long."""
+    return Demand(tuple(replace(model, replicas_wanted=model.replicas_held) for model in demand.models))
+
+
+def _with_host_state(snapshot: Snapshot, name: str, state: HostState) -> Snapshot:
+    hosts = (replace(host, state=state) if host.name == name else host for host in snapshot.hosts)
+    return Snapshot.of(
+        version=snapshot.version,
+        taken_at_s=snapshot.taken_at_s,
+        hosts=hosts,
+        jobs=snapshot.jobs,
+        models=snapshot.models,
+        replicas=snapshot.replicas,
+        reservations=snapshot.reservations,
+    )
+
+
+def _short(made: Plan, snapshot: Snapshot) -> set[str]:
+    models = {model.name for model in snapshot.models}
+    return {unplaced.subject for unplaced in made.unplaced if unplaced.subject in models}
+
+
+def _replica_steps(replicas: Iterable[Replica], made: Plan, snapshot: Snapshot) -> Iterable[str]:
+    starts: list[Action] = list(made.actions)
+    for replica in replicas:
+        model = snapshot.model(replica.model)
+        start = next((a for a in starts if isinstance(a, StartReplica) and a.model == replica.model), None)
+        if start is not None and model is not None:
+            starts.remove(start)
+            yield f"{replica.model}: 1 replica starts on {places([start.slot])} first, {span(model.warm_up_s)}"
+        elif any(isinstance(a, StopReplica) and a.replica_id == replica.replica_id for a in made.actions):
+            yield f"{replica.model}: 1 replica more than needed stops"
+        else:
+            yield f"{replica.model}: 1 replica stays until there is room for another"
+
+
+def _job_step(job: TrainingJob, mark: HostMark) -> str:
+    if ends_by_itself(job, mark.deadline_s) and job.started_at_s is not None and job.max_runtime_s is not None:
+        end = clock_time(job.started_at_s + job.max_runtime_s)
+        return f"{job.job_id} {job.name}: ends by itself until {end}, within the deadline: not preempted"
+    return f"{job.job_id} {job.name}: saves a checkpoint within {span(job.grace_period_s)} and waits for other room"
+
+
+def _empty_at_s(replicas: Iterable[Replica], jobs: Iterable[TrainingJob], mark: HostMark, snapshot: Snapshot) -> float:
+    moves = [snapshot.model(replica.model) for replica in replicas]
+    ends = [snapshot.taken_at_s + model.warm_up_s for model in moves if model is not None]
+    for job in jobs:
+        if ends_by_itself(job, mark.deadline_s) and job.started_at_s is not None and job.max_runtime_s is not None:
+            ends.append(job.started_at_s + job.max_runtime_s)
+        else:
+            ends.append(snapshot.taken_at_s + job.grace_period_s)
+    return max(ends, default=snapshot.taken_at_s)

@@ -1,0 +1,151 @@
+"""The state machine of jobs: what was intended against what the cluster shows. Pure."""
+
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+
+from scheduler.control.attempts import Patience, failed_starts, followed, unseen
+from scheduler.control.records import AttemptRecord, EventRecord, JobRecord, Outcome, Wish
+from scheduler.control.sentences import orphan_found, transition
+from scheduler.model.hosts import HostState
+from scheduler.model.observation import Observation, Run, RunState
+from scheduler.model.plan import Cause, PreemptJob
+from scheduler.model.workloads import JobId, JobState
+
+Key = tuple[JobId, int]
+"""A job and the number of one of its attempts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What follows from one observation.
+
+    Attributes:
+        jobs: every job given, moved on; some may be final now.
+        changed: those of `jobs` that must be saved.
+        events: what happened.
+        orders: to apply at once: runs nobody asked for are removed, orders to stop that got lost are repeated.
+        strays: runs that hold room and belong to no open attempt.
+        over: ended runs that the cluster may forget once `changed` is saved.
+    """
+
+    jobs: tuple[JobRecord, ...]
+    changed: tuple[JobRecord, ...]
+    events: tuple[EventRecord, ...]
+    orders: tuple[PreemptJob, ...]
+    strays: tuple[Run, ...]
+    over: tuple[Key, ...]
+
+
+def reconcile(jobs: Sequence[JobRecord], seen: Observation, patience: Patience, cycle: int, now_s: float) -> Reconciled:
+    """Move every open job on to what the cluster shows.
+
+    Args:
+        jobs: all jobs that are not final.
+        seen: what the cluster runs.
+        patience: see `Patience`.
+        cycle: number of the turn, for events.
+        now_s: epoch seconds.
+    """
+    runs = {(run.job_id, run.attempt): run for run in seen.runs}
+    lost = frozenset(host.name for host in seen.hosts if host.state is HostState.LOST)
+    moved = tuple(_moved(job, runs, lost, patience, now_s) for job in jobs)
+    open_keys = {(job.job_id, job.attempt.number) for job in moved if job.attempt is not None and job.attempt.is_open}
+    unclaimed = [run for key, run in sorted(runs.items()) if key not in open_keys]
+    strays = tuple(run for run in unclaimed if run.state.holds_room)
+    to_remove = [run for run in strays if run.state is not RunState.STOPPING]
+    return Reconciled(
+        jobs=moved,
+        changed=tuple(after for before, after in zip(jobs, moved, strict=True) if before != after),
+        events=tuple(_events(jobs, moved, to_remove, cycle, now_s)),
+        orders=tuple(map(_removal, to_remove)) + tuple(_repeated_stops(moved, runs, now_s)),
+        strays=strays,
+        over=tuple((run.job_id, run.attempt) for run in unclaimed if not run.state.holds_room),
+    )
+
+
+def settled(job: JobRecord, patience: Patience, now_s: float) -> JobRecord:
+    """Return a job without an open attempt in the state that follows from its attempts and its owner's wish."""
+    state = _resting_state(job, patience)
+    ended_s = job.attempt.ended_at_s if job.attempt is not None and state is _final_by_itself(job.attempt) else None
+    return replace(job, state=state, finished_at_s=(ended_s or now_s) if state.is_final else None)
+
+
+def backed_off(job: JobRecord, patience: Patience, now_s: float) -> JobRecord:
+    """Return a job whose start just failed, not to be tried again before a pause."""
+    return replace(job, not_before_s=now_s + patience.pause_s(failed_starts(job)))
+
+
+def _moved(job: JobRecord, runs: dict[Key, Run], lost: AbstractSet[str], patience: Patience, now_s: float) -> JobRecord:
+    attempt = job.attempt
+    if attempt is None or not attempt.is_open:
+        return settled(job, patience, now_s)
+    run = runs.get((job.job_id, attempt.number))
+    gang = job.spec.gang
+    after = followed(attempt, run, gang, lost, now_s) if run else unseen(attempt, gang, patience, now_s)
+    moved = replace(job, attempts=(*job.attempts[:-1], after))
+    if after.is_open:
+        return replace(moved, state=_state_while(after, run))
+    if after.outcome is Outcome.NEVER_STARTED:
+        moved = backed_off(moved, patience, now_s)
+    return settled(moved, patience, now_s)
+
+
+def _state_while(attempt: AttemptRecord, run: Run | None) -> JobState:
+    if attempt.stop_asked_at_s is not None or (run is not None and run.state is RunState.STOPPING):
+        return JobState.PREEMPTING
+    return JobState.RUNNING if run is not None and run.state is RunState.RUNNING else JobState.ADMITTED
+
+
+def _resting_state(job: JobRecord, patience: Patience) -> JobState:
+    ended = _final_by_itself(job.attempt)
+    if ended is not None:
+        return ended
+    if job.wish is Wish.STOP:
+        return JobState.STOPPED
+    if job.wish is Wish.HOLD:
+        return JobState.HELD
+    if failed_starts(job) >= patience.starts:
+        return JobState.FAILED
+    return _waiting_state(job)
+
+
+def _final_by_itself(attempt: AttemptRecord | None) -> JobState | None:
+    if attempt is None:
+        return None
+    if attempt.outcome is Outcome.STOPPED and attempt.stop_cause is None:
+        return JobState.STOPPED
+    return {Outcome.SUCCEEDED: JobState.SUCCEEDED, Outcome.FAILED: JobState.FAILED}.get(attempt.outcome)
+
+
+def _waiting_state(job: JobRecord) -> JobState:
+    ran = [attempt for attempt in job.attempts if attempt.outcome is not Outcome.NEVER_STARTED]
+    interrupted = bool(ran) and ran[-1].outcome in {Outcome.PREEMPTED, Outcome.STOPPED}
+    return JobState.PREEMPTED if interrupted else JobState.PENDING
+
+
+def _removal(run: Run) -> PreemptJob:
+    return PreemptJob(run.job_id, run.attempt, 0.0, Cause.ORPHAN)
+
+
+def _repeated_stops(jobs: Iterable[JobRecord], runs: dict[Key, Run], now_s: float) -> Iterable[PreemptJob]:
+    """Yield orders to stop that were written down and that the cluster shows no sign of."""
+    for job in jobs:
+        attempt = job.attempt
+        if attempt is None or not attempt.is_open or attempt.stop_asked_at_s is None or attempt.stop_cause is None:
+            continue
+        run = runs.get((job.job_id, attempt.number))
+        if run is not None and run.state in {RunState.STARTING, RunState.RUNNING}:
+            left_s = max(0.0, job.spec.grace_period_s - max(0.0, now_s - attempt.stop_asked_at_s))
+            yield PreemptJob(job.job_id, attempt.number, left_s, attempt.stop_cause)
+
+
+def _events(
+    before: Sequence[JobRecord], after: Sequence[JobRecord], removed: Sequence[Run], cycle: int, now_s: float
+) -> Iterable[EventRecord]:
+    for old, new in zip(before, after, strict=True):
+        event = transition(old, new, cycle, now_s)
+        if event is not None:
+            yield event
+    for run in removed:
+        yield orphan_found(run, cycle, now_s)

@@ -1,0 +1,125 @@
+"""From facts and intentions to the planner's view of the world. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from scheduler.control.records import HostMark, JobRecord, Wish
+from scheduler.model.hosts import Host, HostState
+from scheduler.model.observation import Observation, Run
+from scheduler.model.plan import Reservation
+from scheduler.model.resources import Shape
+from scheduler.model.snapshot import Snapshot
+from scheduler.model.workloads import Gang, JobId, JobState, ServingModel, TrainingJob
+
+
+def snapshot_of(  # noqa: PLR0913  # the world has that many parts, all by name
+    *,
+    version: int,
+    seen: Observation,
+    jobs: Iterable[JobRecord],
+    strays: Iterable[Run],
+    marks: Iterable[HostMark],
+    reservations: Iterable[Reservation],
+    models: Iterable[ServingModel],
+    restart_cost_s: float,
+) -> Snapshot:
+    """Put together what the planner sees.
+
+    Args:
+        version: number of the turn.
+        seen: hosts, replicas and the time.
+        jobs: reconciled; final ones are passed over.
+        strays: runs without an open attempt; they hold their room until they are gone.
+        marks: what operators said of hosts.
+        reservations: promises of the last plan.
+        models: served models, most important first.
+        restart_cost_s: time an attempt needs before it makes progress again.
+    """
+    known = {job.job_id: job for job in jobs}
+    gangs = {job_id: job.spec.gang for job_id, job in known.items()}
+    training = [training_job(job, restart_cost_s) for job in known.values() if not job.state.is_final]
+    return Snapshot.of(
+        version=version,
+        taken_at_s=seen.taken_at_s,
+        hosts=marked(seen.hosts, marks, training, seen.taken_at_s),
+        jobs=(*training, *(_stray(run, gangs) for run in strays)),
+        models=models,
+        replicas=seen.replicas,
+        reservations=reservations,
+    )
+
+
+def training_job(job: JobRecord, restart_cost_s: float) -> TrainingJob:
+    """Return what the planner needs to know of a job."""
+    attempt = job.attempt if job.state.holds_room else None
+    return TrainingJob(
+        job_id=job.job_id,
+        name=job.spec.name,
+        gang=job.spec.gang,
+        queue=job.spec.queue,
+        owner=job.spec.owner,
+        priority=job.spec.priority,
+        preemptible=job.spec.preemptible,
+        state=job.state,
+        submitted_at_s=job.submitted_at_s,
+        grace_period_s=job.spec.grace_period_s,
+        checkpoint_interval_s=job.spec.checkpoint_interval_s,
+        max_runtime_s=job.spec.max_runtime_s,
+        attempt=len(job.attempts),
+        slots=attempt.slots if attempt else (),
+        started_at_s=(attempt.started_at_s or attempt.decided_at_s) if attempt else None,
+        checkpointed_at_s=attempt.checkpointed_at_s if attempt else None,
+        restart_cost_s=restart_cost_s,
+        not_before_s=job.not_before_s,
+        stop_asked=attempt is not None and job.wish is not Wish.RUN,
+    )
+
+
+def marked(
+    hosts: Iterable[Host], marks: Iterable[HostMark], jobs: Sequence[TrainingJob], now_s: float
+) -> tuple[Host, ...]:
+    """Return hosts in the state operators gave them; a lost host stays lost."""
+    by_name = {mark.host: mark for mark in marks}
+    return tuple(_marked(host, by_name.get(host.name), jobs, now_s) for host in hosts)
+
+
+def ends_by_itself(job: TrainingJob, deadline_s: float | None) -> bool:
+    """Whether a running job says that it is over before a deadline."""
+    if deadline_s is None or job.started_at_s is None or job.max_runtime_s is None:
+        return False
+    return job.started_at_s + job.max_runtime_s <= deadline_s
+
+
+def _marked(host: Host, mark: HostMark | None, jobs: Sequence[TrainingJob], now_s: float) -> Host:
+    if mark is None or host.state is HostState.LOST:
+        return host
+    return replace(host, state=_state(mark, jobs, now_s), reason=mark.reason, since_s=mark.since_s)
+
+
+def _state(mark: HostMark, jobs: Sequence[TrainingJob], now_s: float) -> HostState:
+    """Return CORDONED for a draining host as long as a job on it is expected to end before the deadline."""
+    if mark.deadline_s is None or now_s >= mark.deadline_s:
+        return mark.state
+    here = (job for job in jobs if any(slot.host == mark.host for slot in job.slots))
+    leaving = any(ends_by_itself(job, mark.deadline_s) for job in here)
+    return HostState.CORDONED if leaving else mark.state
+
+
+def _stray(run: Run, known: Mapping[JobId, Gang]) -> TrainingJob:
+    """Return a run nobody asked for as a job that is going: its room is not given away before it is free.
+
+    When its job is over its shape is not known any more; whole devices are the safe reading.
+    """
+    devices = max((len(slot.devices) for slot in run.slots), default=0)
+    gang = known.get(run.job_id, Gang(len(run.slots) or 1, Shape(gpu_count=devices)))
+    return TrainingJob(
+        JobId(f"{run.job_id}.{run.attempt}"),
+        name="removed run",
+        gang=gang,
+        preemptible=False,
+        state=JobState.PREEMPTING,
+        attempt=run.attempt,
+        slots=run.slots,
+        started_at_s=run.started_at_s,
+        grace_period_s=0.0,
+    )
