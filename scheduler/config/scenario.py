@@ -1,0 +1,115 @@
+"""The shape of a scenario file: what `headroom simulate` runs, in the same words as `cluster.yaml` where they mean the same."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from scheduler.config.schema import Control, LocalHost, Model, PolicyNames, ReplayTraffic, Resources, Section
+from scheduler.config.units import DurationSeconds
+
+
+class ScenarioHost(LocalHost):
+    """Hosts of one kind; names count on from the number at the end of `name`."""
+
+    count: Annotated[int, Field(ge=1)] = 1
+
+
+class Training(Section):
+    """What all jobs of one origin have in common."""
+
+    priority: str = "normal"
+    queue: str = "default"
+    owner: str = ""
+    preemptible: bool = True
+    checkpoint_interval: DurationSeconds | None = 600.0
+    """Null for jobs that never save."""
+    grace: DurationSeconds = 30.0
+    start_up: DurationSeconds = 60.0
+    """Time an attempt needs before it makes progress."""
+    save: DurationSeconds = 10.0
+    """Time a job needs to save when it is told to stop; saved in vain when it is longer than the grace period."""
+    failing: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of jobs that break at a random point of their work."""
+
+
+class JobStream(Training):
+    """Jobs that come at random (a Poisson process), all alike but for their durations."""
+
+    name: str
+    per_day: Annotated[float, Field(gt=0)]
+    workers: Annotated[int, Field(ge=1)] = 1
+    max_per_host: Annotated[int, Field(ge=0)] = 0
+    resources: Resources = Resources()
+    duration: DurationSeconds
+    """Mean time of work, undisturbed."""
+    durations: Literal["fixed", "exponential", "lognormal"] = "lognormal"
+    sigma: Annotated[float, Field(gt=0)] = 1.0
+    """Spread of the logarithm, for lognormal durations."""
+    says_runtime: bool = False
+    """Whether owners declare a longest runtime (twice the real one), which lets others be fitted around it."""
+
+
+class JobTrace(Training):
+    """Jobs of a recorded cluster: a CSV with columns timestamp, duration (seconds) and num_gpus."""
+
+    file: Path
+    first: str = ""
+    """RFC 3339 time of the trace that plays at the scenario's start; empty for its first row."""
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of its jobs that is taken, by chance."""
+    max_gpus: Annotated[int, Field(ge=1)] = 8
+    """Jobs with more devices are left out."""
+    gpus_per_worker: Annotated[int, Field(ge=1)] = 8
+    """Most devices of one worker; larger jobs become gangs."""
+    per_gpu: Resources = Resources(cpus=4, memory=16384)
+    """CPUs and memory for each device; its own `gpus` are not looked at."""
+
+
+class Jobs(Section):
+    """Training that is submitted while the scenario runs."""
+
+    streams: tuple[JobStream, ...] = ()
+    traces: tuple[JobTrace, ...] = ()
+
+
+class Outage(Section):
+    """A host that is lost and comes back."""
+
+    host: str
+    after: DurationSeconds
+    """From the scenario's start."""
+    lasts: DurationSeconds
+
+
+class Faults(Section):
+    """What breaks."""
+
+    outages: tuple[Outage, ...] = ()
+    mean_time_between: Annotated[DurationSeconds, Field(gt=0)] | None = None
+    """Of one host, for outages at random; null for none."""
+    mean_repair: Annotated[DurationSeconds, Field(gt=0)] = 4 * 3600.0
+
+
+class Scenario(Section):
+    """A whole scenario file."""
+
+    scenario: Annotated[str, Field(min_length=1)]
+    about: str = ""
+    """One sentence for readers."""
+    start: str
+    """RFC 3339; the traffic plays at its own dates."""
+    days: Annotated[float, Field(gt=0)]
+    seed: int = 1
+    lead_in: DurationSeconds = 7200.0
+    """The world begins this much earlier, so that replicas are up when the counting starts."""
+    idle_period: DurationSeconds = 300.0
+    """Longest time between two turns of the loop; in between it turns only when something happened."""
+    hosts: tuple[ScenarioHost, ...] = Field(min_length=1)
+    traffic: dict[str, ReplayTraffic] = Field(default_factory=dict)
+    models: tuple[Model, ...] = ()
+    jobs: Jobs = Jobs()
+    faults: Faults = Faults()
+    control: Control = Control()
+    policy: PolicyNames = PolicyNames()
+    priorities: dict[str, int] = Field(default_factory=lambda: {"urgent": 100, "high": 75, "normal": 50, "low": 25})

@@ -1,0 +1,108 @@
+"""A `scheduler.control.ports.Store` that lives as long as its process: nothing is written, nothing survives."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+
+from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRecord, Wish
+from scheduler.model.errors import NotFound
+from scheduler.model.jobspec import JobSpec
+from scheduler.model.plan import Reservation
+from scheduler.model.workloads import JobId, JobState
+
+EVENTS_KEPT = 100_000
+CYCLES_KEPT = 100
+
+
+class MemoryStore:
+    """Jobs, events, marks and cycles in dictionaries; ids are decimal digits from 1."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._jobs: dict[JobId, JobRecord] = {}
+        self._open: dict[JobId, None] = {}
+        self._events: deque[EventRecord] = deque(maxlen=EVENTS_KEPT)
+        self._event_id = 0
+        self._marks: dict[str, HostMark] = {}
+        self._cycles: deque[CycleRecord] = deque(maxlen=CYCLES_KEPT)
+        self._reservations: tuple[Reservation, ...] = ()
+
+    def accept(self, spec: JobSpec, at_s: float) -> JobRecord:
+        """Store a new job and return it with its id."""
+        job = JobRecord(JobId(str(len(self._jobs) + 1)), spec, JobState.PENDING, Wish.RUN, at_s)
+        self.save(job)
+        return job
+
+    def spec(self, job_id: JobId) -> JobSpec:
+        """Return the job's specification.
+
+        Raises:
+            NotFound: no such job was ever accepted.
+        """
+        return self.job(job_id).spec
+
+    def job(self, job_id: JobId) -> JobRecord:
+        """Return one job with all its attempts.
+
+        Raises:
+            NotFound: no such job.
+        """
+        try:
+            return self._jobs[job_id]
+        except KeyError:
+            raise NotFound(f"no job {job_id}") from None
+
+    def jobs(self, *, open_only: bool = True, limit: int | None = None) -> tuple[JobRecord, ...]:
+        """Return jobs with their attempts, oldest first; the newest `limit` of them when it is given."""
+        jobs = tuple(self._jobs[job_id] for job_id in (self._open if open_only else self._jobs))
+        return jobs if limit is None else jobs[max(0, len(jobs) - limit) :]
+
+    def save(self, job: JobRecord) -> None:
+        """Replace a job's state, wish, priority and attempts."""
+        self._jobs[job.job_id] = job
+        if job.state.is_final:
+            self._open.pop(job.job_id, None)
+        else:
+            self._open[job.job_id] = None
+
+    def save_all(self, jobs: Sequence[JobRecord], events: Sequence[EventRecord]) -> None:
+        """Replace several jobs and add events."""
+        for job in jobs:
+            self.save(job)
+        self.record(*events)
+
+    def record(self, *events: EventRecord) -> None:
+        """Add events; the oldest go when there are more than `EVENTS_KEPT`."""
+        for event in events:
+            self._event_id += 1
+            self._events.append(replace(event, event_id=self._event_id))
+
+    def events(self, *, after_id: int = 0, subject: str = "", limit: int = 100) -> tuple[EventRecord, ...]:
+        """Return the newest `limit` events with an id above `after_id`, oldest first."""
+        found = [e for e in self._events if e.event_id > after_id and subject in {"", e.subject}]
+        return tuple(found[max(0, len(found) - limit) :])
+
+    def host_marks(self) -> tuple[HostMark, ...]:
+        """Return what operators said of hosts, by host name."""
+        return tuple(self._marks[host] for host in sorted(self._marks))
+
+    def mark_host(self, mark: HostMark) -> None:
+        """Cordon or drain a host."""
+        self._marks[mark.host] = mark
+
+    def unmark_host(self, host: str) -> None:
+        """Let a host take work again."""
+        self._marks.pop(host, None)
+
+    def reservations(self) -> tuple[Reservation, ...]:
+        """Return the promises of the last plan."""
+        return self._reservations
+
+    def journal(self, cycle: CycleRecord) -> None:
+        """Append a cycle and replace the promises by those of its plan; only the newest `CYCLES_KEPT` stay."""
+        self._cycles.append(cycle)
+        self._reservations = cycle.plan.reservations
+
+    def cycles(self, *, limit: int = 100) -> tuple[CycleRecord, ...]:
+        """Return the newest `limit` journalled cycles, oldest first."""
+        return tuple(self._cycles)[max(0, len(self._cycles) - limit) :]

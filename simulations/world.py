@@ -1,0 +1,38 @@
+"""A simulated world: clock, store and cluster, and what each job in it really needs."""
+
+from collections.abc import Iterable
+
+from scheduler.model.hosts import Host
+from scheduler.model.jobspec import JobSpec
+from scheduler.model.workloads import JobId, ServingModel
+from simulations.cluster import SimulatedCluster
+from simulations.engine import Engine
+from simulations.memory_store import MemoryStore
+from simulations.work import Work
+
+
+class World:
+    """Everything of a simulation but the control loop; it is the cluster's `Workload`.
+
+    Attributes:
+        engine: the virtual clock.
+        store: what was accepted.
+        cluster: the hosts.
+    """
+
+    def __init__(self, start_s: float, hosts: Iterable[Host], models: Iterable[ServingModel] = ()) -> None:
+        """Start at `start_s` (epoch seconds) with empty hosts and no jobs."""
+        self.engine = Engine(start_s)
+        self.store = MemoryStore()
+        self.cluster = SimulatedCluster(self.engine, hosts, models, self.store, self)
+        self._works: dict[JobId, Work] = {}
+
+    def submit(self, spec: JobSpec, work: Work) -> JobId:
+        """Accept a job now and return its id."""
+        job = self.store.accept(spec, self.engine.now_s())
+        self._works[job.job_id] = work
+        return job.job_id
+
+    def work(self, job_id: JobId) -> Work:
+        """Return a job's work; KeyError when it was never submitted here."""
+        return self._works[job_id]
