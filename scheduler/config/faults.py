@@ -29,10 +29,15 @@ def read_section(document: Document, section: type[SectionT], topic: str) -> Sec
     """
     if not isinstance(document.data, Mapping):
         raise ConfigError(Fault("BadValue", "is not a mapping of keys to values", document.file, help=_all_keys(topic)))
+    faults = list(document.faults)
     try:
-        return section.model_validate(document.data, context=AS_WRITTEN)
+        read = section.model_validate(document.data, context=AS_WRITTEN)
     except ValidationError as error:
-        raise ConfigError(*(_fault(detail, document, section, topic) for detail in error.errors())) from error
+        faults += (_fault(detail, document, section, topic) for detail in error.errors())
+        raise ConfigError(*sorted(faults, key=lambda fault: fault.line)) from error
+    if faults:
+        raise ConfigError(*faults)
+    return read
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -61,7 +66,7 @@ def _fault(detail: ErrorDetails, document: Document, section: type[BaseModel], t
     if detail["type"] == "missing":
         return fault_at(document, where, "MissingField", f"{dotted(where)} is missing", _example(where, section, topic))
     message, help_ = _bad_value(detail, where)
-    return fault_at(document, where, "BadValue", message, help_)
+    return fault_at(document, where, "BadValue", message, help_ or _meaning(where, section))
 
 
 def _in_document(loc: Where, data: object) -> Where:
@@ -131,10 +136,7 @@ _WORDS: Final[dict[str, Callable[[str, str, Mapping[str, object]], tuple[str, st
     "model_type": lambda field, shown, _: (f"{field}: {shown} is not a mapping of keys to values", ""),
     "too_short": lambda field, _, __: (f"{field}: is empty", "give at least one"),
     "string_too_short": lambda field, _, __: (f"{field}: is empty", ""),
-    "string_pattern_mismatch": lambda field, shown, ctx: (
-        f"{field}: {shown} is not allowed",
-        f"it must match {ctx['pattern']}",
-    ),
+    "string_pattern_mismatch": lambda field, shown, _: (f"{field}: {shown} is not allowed", ""),
 }
 
 
@@ -145,6 +147,11 @@ def _example(where: Where, section: type[BaseModel], topic: str) -> str:
     example, name = field.examples[0], where[-1]
     as_flag = f'     (or --{name} "{example}")' if topic == "job" and len(where) == 1 else ""
     return f"{name}: {example}{as_flag}"
+
+
+def _meaning(where: Where, section: type[BaseModel]) -> str:
+    field = known_keys(section, where[:-1]).get(str(where[-1])) if where else None
+    return (field.description or "").rstrip(".") if field else ""
 
 
 def _all_keys(topic: str) -> str:

@@ -278,7 +278,7 @@ class JobFile(Section):
     """A whole `job.yaml`: a training job as its owner submits it."""
 
     name: Annotated[str, Field(pattern=r"^[0-9]*[A-Za-z][A-Za-z0-9._-]*$", max_length=63)] = ""
-    """For people; need not be unique. Made from the entrypoint when left out."""
+    """For people, with at least one letter; need not be unique; made from the entrypoint when left out."""
     entrypoint: Annotated[str, Field(pattern=r"\S", examples=["python train.py"])]
     """Shell command that runs the driver."""
     resources: Resources = Resources()

@@ -26,11 +26,13 @@ class Document:
         file: its path as the user wrote it.
         data: mappings, sequences and scalars.
         lines: 1-based line of each key and each item.
+        faults: keys that stand twice.
     """
 
     file: str
     data: object
     lines: Mapping[Where, int]
+    faults: tuple[Fault, ...] = ()
 
 
 class _Loader(yaml.SafeLoader):
@@ -50,12 +52,14 @@ def read_yaml(path: Path) -> Document:
     """Read a file.
 
     Raises:
-        ConfigError: it cannot be read, is not YAML, or has a key twice; with all faults and their lines.
+        ConfigError: it cannot be read or is not YAML. A key that stands twice is kept for whoever judges the content.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(Fault("UnreadableFile", f"cannot be read: {error.strerror}", str(path))) from error
+        raise ConfigError(
+            Fault("UnreadableFile", f"cannot be read: {error.strerror}", str(path), help="check the path")
+        ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(Fault("UnreadableFile", "is not UTF-8 text", str(path))) from error
     return parse_yaml(text, str(path))
@@ -80,9 +84,7 @@ def parse_yaml(text: str, file: str) -> Document:
         raise ConfigError(Fault("BadYaml", f"is not YAML: {error}", file)) from error
     finally:
         loader.dispose()
-    if reading.faults:
-        raise ConfigError(*reading.faults)
-    return Document(file, data, reading.lines)
+    return Document(file, data, reading.lines, tuple(reading.faults))
 
 
 class _Reading:

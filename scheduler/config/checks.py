@@ -1,0 +1,145 @@
+"""What must hold between the values of a configuration: names that point somewhere, limits that agree."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from ipaddress import ip_address
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from scheduler.config.faults import did_you_mean, dotted, fault_at
+from scheduler.config.schema import Config, ErlangC, LocalRay, PrometheusTraffic, RemoteRay, ReplayTraffic
+from scheduler.config.yaml_file import Document, Where
+from scheduler.model.errors import Fault
+
+Check = Callable[[Config], Iterator[tuple[Where, str, str]]]
+"""Yields (where, message, help) for everything that is wrong."""
+
+
+def cross_faults(config: Config, document: Document) -> Iterator[Fault]:
+    """Yield a fault, with its line in `document`, for everything that does not fit together."""
+    for check in CHECKS:
+        for where, message, help_ in check(config):
+            yield fault_at(document, where, "BadValue", message, help_)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs on the same machine reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _unique_names(config: Config) -> Iterator[tuple[Where, str, str]]:
+    yield from _twice(("models",), (model.name for model in config.models))
+    yield from _twice(("api", "tokens"), (token.name for token in config.api.tokens))
+    if isinstance(config.backend, LocalRay):
+        yield from _twice(("backend", "hosts"), (host.name for host in config.backend.hosts))
+
+
+def _twice(where: Where, names: Iterable[str]) -> Iterator[tuple[Where, str, str]]:
+    first: dict[str, int] = {}
+    for index, name in enumerate(names):
+        if name in first:
+            what = f"{dotted(where)}.{index}.name"
+            yield (*where, index, "name"), f'{what}: "{name}" is taken by entry {first[name]}', "give each its own name"
+        first.setdefault(name, index)
+
+
+def _traffic_known(config: Config) -> Iterator[tuple[Where, str, str]]:
+    for index, model in enumerate(config.models):
+        if model.traffic not in config.traffic:
+            known = f"sources: {', '.join(config.traffic) or 'none yet, see traffic'}"
+            help_ = did_you_mean(model.traffic, config.traffic) or known
+            yield ("models", index, "traffic"), f'unknown traffic source "{model.traffic}" of {model.name}', help_
+
+
+def _limits_agree(config: Config) -> Iterator[tuple[Where, str, str]]:
+    for index, model in enumerate(config.models):
+        if model.min_replicas > model.max_replicas:
+            message = f"{model.name}: min_replicas {model.min_replicas} is above max_replicas {model.max_replicas}"
+            yield ("models", index, "min_replicas"), message, "raise max_replicas, or lower min_replicas"
+        rule = model.capacity
+        if isinstance(rule, ErlangC) and rule.latency_objective < rule.service_time:
+            message = f"{model.name}: no number of replicas answers within less than the service time"
+            yield ("models", index, "capacity", "latency_objective"), message, "raise latency_objective"
+
+
+def _devices_exist(config: Config) -> Iterator[tuple[Where, str, str]]:
+    if not isinstance(config.backend, LocalRay):
+        return
+    known = {host.gpu_model for host in config.backend.hosts if host.gpus}
+    for index, model in enumerate(config.models):
+        for gpu_model in set(model.resources.gpu_model) - known:
+            help_ = did_you_mean(gpu_model, known) or f"hosts have: {', '.join(sorted(known)) or 'no GPUs'}"
+            message = f'{model.name}: no host has GPUs of model "{gpu_model}"'
+            yield ("models", index, "resources", "gpu_model"), message, help_
+
+
+def _files_exist(config: Config) -> Iterator[tuple[Where, str, str]]:
+    for name, source in config.traffic.items():
+        if isinstance(source, ReplayTraffic) and not source.file.is_file():
+            yield ("traffic", name, "file"), f"there is no file {source.file}", "paths are relative to this YAML file"
+
+
+def _zones_known(config: Config) -> Iterator[tuple[Where, str, str]]:
+    for name, source in config.traffic.items():
+        try:
+            ZoneInfo(source.zone)
+        except (ValueError, OSError, KeyError):  # a bad form, a directory, and a name that is not there
+            yield ("traffic", name, "zone"), f'unknown time zone "{source.zone}"', "for instance Europe/Berlin or UTC"
+
+
+def _urls_whole(config: Config) -> Iterator[tuple[Where, str, str]]:
+    for where, url in _urls(config):
+        if not url.startswith(("http://", "https://")):
+            yield where, f'{dotted(where)}: "{url}" is not a URL', "begin it with http:// or https://"
+
+
+def _urls(config: Config) -> Iterator[tuple[Where, str]]:
+    if isinstance(config.backend, RemoteRay):
+        yield ("backend", "dashboard"), config.backend.dashboard
+    for name, source in config.traffic.items():
+        if isinstance(source, PrometheusTraffic):
+            yield ("traffic", name, "url"), source.url
+
+
+def _address_has_port(config: Config) -> Iterator[tuple[Where, str, str]]:
+    if isinstance(config.backend, RemoteRay) and not config.backend.address.rpartition(":")[2].isdigit():
+        message = f'backend.address: "{config.backend.address}" has no port'
+        yield ("backend", "address"), message, "for instance 10.0.0.5:6379"
+
+
+def _replay_starts(config: Config) -> Iterator[tuple[Where, str, str]]:
+    if config.replay is None:
+        return
+    help_ = "for instance 2012-02-04T18:40:00Z"
+    try:
+        start = datetime.fromisoformat(config.replay.start)
+    except ValueError:
+        yield ("replay", "start"), f'replay.start: "{config.replay.start}" is not an RFC 3339 time', help_
+        return
+    if start.tzinfo is None:
+        yield ("replay", "start"), f'replay.start: "{config.replay.start}" has no zone', help_
+
+
+def _closed_to_strangers(config: Config) -> Iterator[tuple[Where, str, str]]:
+    if not is_loopback(config.api.host) and not config.api.tokens:
+        message = f"api.host: {config.api.host} is reachable from outside, and api.tokens is empty"
+        yield ("api", "host"), message, "declare tokens (headroom explain cluster), or listen on 127.0.0.1"
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    _unique_names,
+    _traffic_known,
+    _limits_agree,
+    _devices_exist,
+    _files_exist,
+    _zones_known,
+    _urls_whole,
+    _address_has_port,
+    _replay_starts,
+    _closed_to_strangers,
+)

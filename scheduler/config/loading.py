@@ -1,0 +1,33 @@
+"""Reads `cluster.yaml`: each value on its own first, then what must hold between them."""
+
+from pathlib import Path
+
+from scheduler.config.checks import cross_faults
+from scheduler.config.faults import read_section
+from scheduler.config.schema import Config, ReplayTraffic
+from scheduler.config.yaml_file import read_yaml
+from scheduler.model.errors import ConfigError
+
+
+def load_config(path: Path) -> Config:
+    """Return the validated configuration; files in it are relative to its own directory.
+
+    Raises:
+        ConfigError: with every fault found, each with its line. Faults between values are looked for once each value
+            is sound.
+    """
+    document = read_yaml(path)
+    config = _with_files_found(read_section(document, Config, "cluster"), path.parent)
+    faults = tuple(cross_faults(config, document))
+    if faults:
+        raise ConfigError(*faults)
+    return config
+
+
+def _with_files_found(config: Config, directory: Path) -> Config:
+    moved = {
+        name: source.model_copy(update={"file": directory / source.file})
+        for name, source in config.traffic.items()
+        if isinstance(source, ReplayTraffic)
+    }
+    return config.model_copy(update={"traffic": {**config.traffic, **moved}})
