@@ -1,0 +1,119 @@
+"""The process that owns a local Ray cluster: starts it, writes its address, and takes it down when told or let go.
+
+Run by `scheduler.backends.ray.local.LocalRay`, not by hand.
+"""
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from scheduler.backends.ray import machine, processes
+from scheduler.backends.ray.local import LocalAddress, LocalHostSpec, write_address
+
+STORE_BYTES: Final = machine.STORE_MIB * machine.MIB
+SETTINGS: Final = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_prestart_worker_first_driver": "0",  # a host that claims 64 cores would start 64 workers
+    "RAY_enable_worker_prestart": "0",
+    "RAY_health_check_period_ms": "1000",  # a lost host is seen in seconds; a slow one keeps the 10 s per answer
+    "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",  # saves thread hops per request on few cores
+    "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "1",  # a busy model must not fail its own health check
+    "RAY_SERVE_LOG_TO_STDERR": "0",
+}
+"""What Ray's processes inherit."""
+
+
+def main(order: Mapping[str, Any], *, leashed: bool) -> None:
+    """Bring the cluster up, stay, and take it down on SIGTERM, SIGINT or when the leash is let go.
+
+    Args:
+        order: token, state_dir, dashboard_port and hosts, as `LocalRay` sends them.
+        leashed: standard input is a pipe whose end means that the owner is gone.
+    """
+    with _scratch() as scratch, _signals() as told:
+        os.environ.update(SETTINGS, RAY_TMPDIR=str(scratch))
+        try:
+            address = _bring_up(order)
+            write_address(Path(order["state_dir"]), address)
+            select.select([told, *([sys.stdin] if leashed else [])], [], [])
+        finally:
+            processes.end_marked(order["token"])
+
+
+def _bring_up(order: Mapping[str, Any]) -> LocalAddress:
+    # Imported late: Ray reads its settings from the environment when it is imported.
+    from ray.cluster_utils import Cluster  # noqa: PLC0415
+
+    hosts = [LocalHostSpec(**host) for host in order["hosts"]]
+    ports = machine.free_ports(len(hosts) + 2)
+    cluster = Cluster(shutdown_at_exit=False)
+    cluster.add_node(**_head(order["dashboard_port"] or ports.pop(), ports.pop()))
+    nodes = [
+        cluster.add_node(wait=False, **_node(host, number, ports.pop())) for number, host in enumerate(hosts, start=11)
+    ]
+    cluster.wait_for_nodes()
+    return LocalAddress(
+        address=cluster.address,
+        dashboard_url=f"http://{cluster.webui_url}",
+        pid=os.getpid(),
+        token=order["token"],
+        hosts=tuple(host.name for host in hosts),
+        raylet_pids=tuple(node.all_processes["raylet"][0].process.pid for node in nodes),
+    )
+
+
+def _head(dashboard_port: int, agent_port: int) -> dict[str, Any]:
+    return {
+        "num_cpus": 0,  # takes no work: it is not one of the hosts
+        "node_ip_address": "127.0.0.10",
+        "include_dashboard": True,
+        "dashboard_host": "127.0.0.1",
+        "dashboard_port": dashboard_port,
+        "dashboard_agent_listen_port": agent_port,
+        "object_store_memory": STORE_BYTES,
+        "no_monitor": True,  # nothing to scale
+        "include_log_monitor": False,  # nobody's terminal to copy logs to
+    }
+
+
+def _node(host: LocalHostSpec, number: int, agent_port: int) -> dict[str, Any]:
+    return {
+        "num_cpus": host.cpus,
+        "num_gpus": host.gpus,
+        "memory": host.memory_mib * machine.MIB,
+        "node_ip_address": f"127.0.0.{number}",
+        "dashboard_agent_listen_port": agent_port,  # one each, else Ray cannot read the logs of jobs
+        "object_store_memory": STORE_BYTES,
+        "labels": host.ray_labels(),
+    }
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[Path]:
+    # Short on purpose: Ray puts sockets in it, and their paths end at 107 characters.
+    scratch = Path(tempfile.mkdtemp(prefix="hr-", dir="/tmp"))  # noqa: S108
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[int]:
+    """Yield a descriptor that becomes readable when this process is told to end."""
+    reading, writing = os.pipe()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os.write(writing, b"."))
+    yield reading
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]), leashed=sys.argv[2] == "leashed")

@@ -1,0 +1,228 @@
+"""A real Ray cluster of several hosts on one machine, in a process of its own that outlives the control plane.
+
+    LocalRay ──starts──► python -m scheduler.backends.ray.daemon ──► head + one raylet per host
+        │                         │
+        └──── reads ◄──── state_dir/local-ray.json (address, dashboard, process id)
+
+The hosts share this machine's cores and memory; their sizes and GPUs are bookkeeping. Everything listens on loopback.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from scheduler.backends.ray import machine, processes
+from scheduler.model.errors import ConfigError, Unreachable
+
+ADDRESS_FILE: Final = "local-ray.json"
+LOG_FILE: Final = "local-ray.log"
+START_TIMEOUT_S: Final = 90.0
+STOP_TIMEOUT_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class LocalHostSpec:
+    """One host to pretend.
+
+    Attributes:
+        name: becomes the Ray label `host`.
+        cpus: cores it claims to have.
+        memory_mib: memory it claims to have.
+        gpus: devices it claims to have.
+        gpu_model: becomes the Ray label `gpu-model`; "" for none.
+        gpu_memory_mib: becomes the Ray label `gpu-memory-mib`; 0 for unknown.
+        labels: further labels.
+    """
+
+    name: str
+    cpus: int = 4
+    memory_mib: int = 8192
+    gpus: int = 0
+    gpu_model: str = ""
+    gpu_memory_mib: int = 0
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def ray_labels(self) -> dict[str, str]:
+        """Return the labels the Ray node carries."""
+        named = {"host": self.name, "gpu-model": self.gpu_model}
+        memory = {"gpu-memory-mib": str(self.gpu_memory_mib)} if self.gpu_memory_mib else {}
+        return self.labels | {key: value for key, value in named.items() if value} | memory
+
+
+@dataclass(frozen=True, slots=True)
+class LocalAddress:
+    """Where a local cluster answers.
+
+    Attributes:
+        address: host and port of the GCS.
+        dashboard_url: of Ray's dashboard and REST API.
+        pid: of the daemon.
+        token: mark of all its processes, see `processes.MARK`.
+        hosts: names of its hosts.
+        raylet_pids: process of each host, so that a test can lose one.
+    """
+
+    address: str
+    dashboard_url: str
+    pid: int
+    token: str
+    hosts: tuple[str, ...]
+    raylet_pids: tuple[int, ...]
+
+
+class LocalRay:
+    """Starts a local cluster, or adopts the one that a killed control plane left in the same `state_dir`.
+
+    Args:
+        hosts: at least one; names must differ.
+        state_dir: where the address file and the log are written.
+        leashed: end the cluster when the process that started it is gone, whatever the reason. A control plane that
+            should find its cluster again after `kill -9` leaves it off.
+        dashboard_port: 0 for a free one.
+    """
+
+    def __init__(
+        self, hosts: Sequence[LocalHostSpec], state_dir: Path, *, leashed: bool = False, dashboard_port: int = 0
+    ) -> None:
+        self._hosts = tuple(hosts)
+        self._state_dir = state_dir
+        self._leashed = leashed
+        self._dashboard_port = dashboard_port
+        self._daemon: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Start it."""
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop it, whatever happened."""
+        self.stop()
+
+    def start(self) -> LocalAddress:
+        """Return the address of the running cluster; starts it unless one with the same hosts runs already.
+
+        Raises:
+            ConfigError: this machine cannot carry it (memory, /dev/shm), or a port is taken.
+            Unreachable: it did not come up.
+        """
+        found = read_address(self._state_dir)
+        if found and found.hosts == tuple(host.name for host in self._hosts):
+            return found
+        self.stop()
+        machine.check(len(self._hosts), self._dashboard_port)
+        try:
+            return self._launch()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End the cluster and everything that runs on it; nothing happens when there is none."""
+        address = _read(self._state_dir / ADDRESS_FILE)
+        if address and processes.is_alive(address.pid) and address.pid in processes.marked(address.token):
+            os.kill(address.pid, signal.SIGTERM)
+        if address:
+            processes.wait_gone(address.pid, STOP_TIMEOUT_S)
+            processes.end_marked(address.token)
+            (self._state_dir / ADDRESS_FILE).unlink(missing_ok=True)
+        self._reap()
+
+    def _launch(self) -> LocalAddress:
+        self._state_dir.mkdir(parents=True, exist_ok=True)
+        token = uuid.uuid4().hex
+        order = {
+            "token": token,
+            "state_dir": str(self._state_dir.resolve()),
+            "dashboard_port": self._dashboard_port,
+            "hosts": [asdict(host) for host in self._hosts],
+        }
+        self._daemon = _spawn(order, token, self._state_dir / LOG_FILE, leashed=self._leashed)
+        return self._wait_until_up(self._daemon)
+
+    def _wait_until_up(self, daemon: subprocess.Popen[bytes]) -> LocalAddress:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline and daemon.poll() is None:
+            found = _read(self._state_dir / ADDRESS_FILE)
+            if found and found.dashboard_url:
+                return found
+            time.sleep(0.05)
+        log = self._state_dir / LOG_FILE
+        raise Unreachable(
+            f"the local Ray cluster did not come up: {_last_line(log)}", help=f"see {log} and start again"
+        )
+
+    def _reap(self) -> None:
+        if self._daemon is None:
+            return
+        if self._daemon.stdin:
+            self._daemon.stdin.close()
+        try:
+            self._daemon.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._daemon.kill()
+            self._daemon.wait()
+        self._daemon = None
+
+
+def read_address(state_dir: Path) -> LocalAddress | None:
+    """Return the address of the local cluster that runs for a state directory, or None."""
+    address = _read(state_dir / ADDRESS_FILE)
+    if address and address.dashboard_url and address.pid in processes.marked(address.token):
+        return address
+    return None
+
+
+def write_address(state_dir: Path, address: LocalAddress) -> None:
+    """Replace the address file in one step."""
+    draft = state_dir / f"{ADDRESS_FILE}.new"
+    draft.write_text(json.dumps(asdict(address)), encoding="utf-8")
+    draft.replace(state_dir / ADDRESS_FILE)
+
+
+def _read(file: Path) -> LocalAddress | None:
+    if not file.exists():
+        return None
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        lists = {key: tuple(content.pop(key)) for key in ("hosts", "raylet_pids")}
+        return LocalAddress(**content, **lists)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{file} is not an address file: {error}", help="delete it and end what is left of the old cluster"
+        ) from error
+
+
+def _spawn(order: dict[str, object], token: str, log: Path, *, leashed: bool) -> subprocess.Popen[bytes]:
+    environment = os.environ | {processes.MARK: token}
+    with log.open("wb") as output:
+        return subprocess.Popen(  # noqa: S603  # our own module, arguments as JSON
+            [
+                sys.executable,
+                "-m",
+                "scheduler.backends.ray.daemon",
+                json.dumps(order),
+                "leashed" if leashed else "free",
+            ],
+            stdin=subprocess.PIPE if leashed else subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+        )
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.exists() else []
+    return next((line.strip() for line in reversed(lines) if line.strip()), "no word from it")
