@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 
@@ -25,7 +24,7 @@ def outages(faults: Faults, hosts: Sequence[str], start_s: float, end_s: float, 
     """Return all outages that begin between `start_s` and `end_s`, by host and time, overlapping ones joined."""
     listed = [Outage(o.host, start_s + o.after, start_s + o.after + o.lasts) for o in faults.outages]
     at_random = [o for host in hosts for o in _random(faults, host, start_s, end_s, chance(seed, f"fault {host}"))]
-    return tuple(_joined(outage for outage in listed + at_random if outage.at_s < end_s))
+    return tuple(_joined(sorted(outage for outage in listed + at_random if outage.at_s < end_s)))
 
 
 def schedule(outages: Iterable[Outage], cluster: SimulatedCluster, engine: Engine) -> None:
@@ -47,12 +46,14 @@ def _random(faults: Faults, host: str, start_s: float, end_s: float, rng: np.ran
 
 
 def _joined(outages: Iterable[Outage]) -> Iterator[Outage]:
-    for _, of_host in groupby(sorted(outages), key=lambda outage: outage.host):
-        open_one = next(of_host)
-        for outage in of_host:
-            if outage.at_s <= open_one.until_s:
-                open_one = Outage(open_one.host, open_one.at_s, max(open_one.until_s, outage.until_s))
-            else:
-                yield open_one
-                open_one = outage
-        yield open_one
+    """Join outages of one host that touch; `outages` come sorted."""
+    before: Outage | None = None
+    for outage in outages:
+        if before is not None and outage.host == before.host and outage.at_s <= before.until_s:
+            before = Outage(before.host, before.at_s, max(before.until_s, outage.until_s))
+            continue
+        if before is not None:
+            yield before
+        before = outage
+    if before is not None:
+        yield before

@@ -5,7 +5,9 @@ load above that, the excess is late (the least that any order of service can do;
 not counted, so late shares are a lower bound). With no ready replica all of it has failed. So in an interval of
 `width` seconds with load `x`:
 
-    total = x · width        failed = total if r = 0 else 0        late = max(0, x - capacity(r)) · width if r > 0 else 0
+    total = x · width
+    late = max(0, x - capacity(r)) · width    where r > 0, else 0
+    failed = total                            where r = 0, else 0
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The shape of a scenario file: what `headroom simulate` runs, in the same words as `cluster.yaml` where they mean the same."""
+"""The shape of a scenario file, in the words of `cluster.yaml` wherever they mean the same."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -1,0 +1,78 @@
+"""Training jobs that arrive at random by seed, as the streams of a scenario say."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from scheduler.config.nouns import shape_of
+from scheduler.config.scenario import JobStream, Training
+from scheduler.model.jobspec import JobSpec
+from scheduler.model.workloads import Gang
+from simulations.chance import chance
+from simulations.work import Work
+
+DAY_S = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A job that is submitted at `at_s` (epoch seconds), and what it really needs."""
+
+    at_s: float
+    spec: JobSpec
+    work: Work
+
+
+def from_stream(
+    stream: JobStream, priorities: Mapping[str, int], start_s: float, end_s: float, seed: int
+) -> Iterator[Arrival]:
+    """Yield a Poisson process's jobs between two moments, in order."""
+    rng = chance(seed, f"jobs {stream.name}")
+    gang = Gang(stream.workers, shape_of(stream.resources), stream.max_per_host)
+    at_s = start_s + rng.exponential(DAY_S / stream.per_day)
+    number = 1
+    while at_s < end_s:
+        work = work_of(stream, _duration_s(stream, rng), rng)
+        runtime_s = 2 * (work.duration_s + work.start_up_s) if stream.says_runtime else None
+        yield Arrival(at_s, job_spec(stream, f"{stream.name}-{number}", gang, priorities, runtime_s), work)
+        at_s += rng.exponential(DAY_S / stream.per_day)
+        number += 1
+
+
+def job_spec(
+    origin: Training, name: str, gang: Gang, priorities: Mapping[str, int], max_runtime_s: float | None = None
+) -> JobSpec:
+    """Return the specification of one job of a stream or trace."""
+    return JobSpec(
+        name=name,
+        entrypoint="simulated",
+        gang=gang,
+        owner=origin.owner,
+        queue=origin.queue,
+        priority_class=origin.priority,
+        priority=priorities[origin.priority],
+        preemptible=origin.preemptible,
+        grace_period_s=origin.grace,
+        checkpoint_interval_s=origin.checkpoint_interval,
+        max_runtime_s=max_runtime_s,
+    )
+
+
+def work_of(origin: Training, duration_s: float, rng: np.random.Generator) -> Work:
+    """Return the work of one job; a share of them breaks at a uniformly random point."""
+    breaks, at_share = rng.random(2)
+    fails_after_s = at_share * duration_s if breaks < origin.failing else None
+    return Work(duration_s, origin.start_up, origin.save, fails_after_s)
+
+
+def _duration_s(stream: JobStream, rng: np.random.Generator) -> float:
+    """Draw a duration whose mean is the stream's."""
+    match stream.durations:
+        case "fixed":
+            return stream.duration
+        case "exponential":
+            return float(rng.exponential(stream.duration))
+        case "lognormal":
+            return float(rng.lognormal(math.log(stream.duration) - stream.sigma**2 / 2, stream.sigma))
