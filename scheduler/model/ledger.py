@@ -16,6 +16,32 @@ ABSENT: Final = -1
 """Free thousandths of a device that does not exist (hosts have different numbers of devices)."""
 
 
+def count_units(
+    shape: Shape,
+    matches: NDArray[np.bool_],
+    cpu_milli: NDArray[np.int64],
+    memory_mib: NDArray[np.int64],
+    gpu_milli: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Return int64 (N,): how many units of `shape` fit into each of N free amounts, one after the other.
+
+    Args:
+        shape: what one unit needs.
+        matches: bool (N, max(D, 1)), where its constraints hold.
+        cpu_milli: int64 (N,), free; below zero counts as nothing.
+        memory_mib: int64 (N,), likewise.
+        gpu_milli: int64 (N, D), free; `ABSENT` where there is no device.
+    """
+    limit: NDArray[np.int64] = np.where(matches.any(axis=1), np.iinfo(np.int64).max, 0)
+    for free, asked in ((cpu_milli, shape.cpu_milli), (memory_mib, shape.memory_mib)):
+        if asked:
+            limit = np.minimum(limit, np.maximum(free, 0) // asked)
+    if not shape.gpu_count:
+        return limit
+    per_device = np.where(matches & (gpu_milli > 0), gpu_milli // shape.gpu_milli, 0)
+    return np.minimum(limit, per_device.sum(axis=1) // shape.gpu_count)
+
+
 class HostTable:
     """What never changes while the set of hosts stays the same; shared by a ledger and all its copies.
 
@@ -127,17 +153,14 @@ class Ledger:
         """Return the row of a host; KeyError when there is none of that name."""
         return self.table.rows[host]
 
-    def units_fitting(self, shape: Shape) -> NDArray[np.int64]:
-        """Return int64 (H,): how many units of `shape` each usable host could take now, one after the other."""
-        matches = self.table.matching(shape)
-        limit = np.where(self.table.usable & matches.any(axis=1), np.iinfo(np.int64).max, 0)
-        for free, asked in ((self.cpu_milli, shape.cpu_milli), (self.memory_mib, shape.memory_mib)):
-            if asked:
-                limit = np.minimum(limit, np.maximum(free, 0) // asked)
-        if not shape.gpu_count:
-            return limit
-        per_device = np.where(matches & (self.gpu_milli > 0), self.gpu_milli // shape.gpu_milli, 0)
-        return np.minimum(limit, per_device.sum(axis=1) // shape.gpu_count)
+    def units_fitting(self, shape: Shape, rows: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """Return int64 (H,), or (len(rows),): how many units of `shape` each usable host could take now.
+
+        Exact: that many units can be placed one after the other, and not one more.
+        """
+        pick = slice(None) if rows is None else rows
+        matches = self.table.matching(shape)[pick] & self.table.usable[pick][:, None]
+        return count_units(shape, matches, self.cpu_milli[pick], self.memory_mib[pick], self.gpu_milli[pick])
 
     def fits(self, row: int, shape: Shape) -> bool:
         """Whether one unit of `shape` fits on a host row, its state included."""
@@ -167,8 +190,6 @@ class Ledger:
 
 class Trial(Ledger):
     """A working copy of a ledger that one search owns and edits."""
-
-    __hash__ = None  # type: ignore[assignment]  # equal by content of arrays, so not a key
 
     def take(self, slot: Slot, shape: Shape) -> None:
         """Put one unit of `shape` into a slot; the caller has seen that it fits."""

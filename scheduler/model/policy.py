@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape
 from scheduler.model.snapshot import Snapshot
@@ -11,12 +14,17 @@ from scheduler.model.workloads import TrainingJob
 
 QueueOrder: TypeAlias = Callable[[Snapshot], tuple[TrainingJob, ...]]
 """All jobs with `state.is_waiting`, in the order in which they are tried."""
-PlacementScore: TypeAlias = Callable[[Ledger, int, Shape], float]
-"""Score of putting one unit of a shape on host row `int` (it fits there); the lowest wins, ties go to the first row."""
+PlacementScore: TypeAlias = Callable[[Ledger, NDArray[np.int64], Shape], NDArray[np.float64]]
+"""Scores, float64 (N,), of putting one unit of a shape on each of N host rows (it fits on all of them); the lowest
+wins, ties go to the first row."""
 VictimCost: TypeAlias = Callable[[TrainingJob, float], float]
 """GPU-seconds lost by stopping a running job at the given epoch second."""
 MayPreempt: TypeAlias = Callable[[TrainingJob, TrainingJob], bool]
-"""Whether the first job may have the second one stopped for it."""
+"""Whether the first job may have the second one stopped for it.
+
+It may look at priority, queue and owner only: it is asked once for all jobs that agree in these. Whether the second
+job is preemptible at all, and old enough, has been seen to before.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +38,7 @@ class Policy:
         may_preempt: who may have whom stopped.
         min_runtime_s: an attempt younger than this is not preempted for another job (for serving it is).
         reservation_s: how long freed room is kept for its holder.
-        max_backfill: how many jobs behind a blocked one are tried in its shadow.
+        max_backfill: how many jobs behind the first blocked one are tried in its shadow.
     """
 
     queue_order: QueueOrder

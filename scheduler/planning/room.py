@@ -1,0 +1,135 @@
+"""The planner's working copy of the room: what is free now, and what is still to be had once all that goes is gone.
+
+The only place of the planner that knows how free, coming and promised room add up:
+
+    free    what the ledger shows, less what this plan starts; the only room a start may use
+    coming  free + room being freed - room promised to somebody or held; what a promise may use
+    now     the lower of the two, host by host and device by device: what a start may use that breaks no promise
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.model.errors import InvariantBroken
+from scheduler.model.ledger import Ledger, Trial
+from scheduler.model.resources import Shape, Slot
+
+
+class Counted(Trial):
+    """A working copy that remembers how many units of a shape fit where, and recounts only the rows that changed."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Copy a ledger."""
+        super().__init__(ledger.table, ledger.cpu_milli.copy(), ledger.memory_mib.copy(), ledger.gpu_milli.copy())
+        self._touched: list[int] = []
+        self._counts: dict[Shape, tuple[int, NDArray[np.int64]]] = {}
+
+    def units(self, shape: Shape) -> NDArray[np.int64]:
+        """Return `units_fitting(shape)`; read it before the next change and do not write to it."""
+        seen, units = self._counts.get(shape, (0, None))
+        if units is None:
+            units = self.units_fitting(shape)
+        elif seen < len(self._touched):
+            rows = np.unique(np.array(self._touched[seen:], dtype=np.int64))
+            units[rows] = self.units_fitting(shape, rows)
+        self._counts[shape] = (len(self._touched), units)
+        return units
+
+    def copy_for(self, shape: Shape) -> "Counted":
+        """Return a copy that takes along the count of one shape."""
+        copy = Counted(self)
+        copy._counts[shape] = (0, self.units(shape).copy())
+        return copy
+
+    def set_lower(self, row: int, one: Ledger, other: Ledger) -> None:
+        """Make a row the lower of two ledgers' rows."""
+        self.cpu_milli[row] = min(one.cpu_milli[row], other.cpu_milli[row])
+        self.memory_mib[row] = min(one.memory_mib[row], other.memory_mib[row])
+        np.minimum(one.gpu_milli[row], other.gpu_milli[row], out=self.gpu_milli[row])
+        self._touched.append(row)
+
+    def overdrawn(self, slots: Iterable[Slot]) -> bool:
+        """Whether any host of `slots` has given more than it has."""
+        rows = sorted({self.row(slot.host) for slot in slots})
+        gpu_milli, exists = self.gpu_milli[rows], self.table.device_exists[rows]
+        low = min(self.cpu_milli[rows].min(initial=0), self.memory_mib[rows].min(initial=0))
+        return bool(low < 0 or (gpu_milli[exists] < 0).any())
+
+    def _add(self, slot: Slot, shape: Shape, sign: int) -> None:
+        super()._add(slot, shape, sign)
+        self._touched.append(self.row(slot.host))
+
+
+class Room:
+    """Free, coming and usable room of one planning run; see the module's docstring."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Start from a snapshot's ledger, with nothing being freed and nothing promised."""
+        self.free = ledger.trial()
+        self.coming = Counted(ledger)
+        self.now = Counted(ledger)
+
+    def copy(self) -> "Room":
+        """Return an independent copy."""
+        copy = Room(self.free)
+        copy.coming, copy.now = Counted(self.coming), Counted(self.now)
+        return copy
+
+    def start(self, rows: Sequence[int], shape: Shape) -> tuple[Slot, ...]:
+        """Take one unit of `shape` on each row of what is usable now, which must fit, and return where they sit."""
+        return tuple(self._start_one(row, shape) for row in rows)
+
+    def start_at(self, slots: Sequence[Slot], shape: Shape) -> None:
+        """Take one unit of `shape` in each slot, which must fit."""
+        for ledger in (self.free, self.coming, self.now):
+            ledger.take_all(slots, shape)
+
+    def promise(self, rows: Sequence[int], shape: Shape) -> tuple[Slot, ...]:
+        """Keep room for one unit of `shape` on each row of what is coming, which must fit, and return where."""
+        return tuple(self._promise_one(row, shape) for row in rows)
+
+    def promise_at(self, slots: Sequence[Slot], shape: Shape) -> None:
+        """No longer count on the room of these slots: it is promised, held, or not freed after all."""
+        self._change_coming(slots, shape, -1)
+
+    def expect(self, slots: Sequence[Slot], shape: Shape) -> None:
+        """Count on the room of these slots: it is being freed, or a promise of it is withdrawn."""
+        self._change_coming(slots, shape, 1)
+
+    def _start_one(self, row: int, shape: Shape) -> Slot:
+        slot = _slot_on(self.now, row, shape)
+        self.start_at((slot,), shape)
+        return slot
+
+    def _promise_one(self, row: int, shape: Shape) -> Slot:
+        slot = _slot_on(self.coming, row, shape)
+        self.promise_at((slot,), shape)
+        return slot
+
+    def _change_coming(self, slots: Sequence[Slot], shape: Shape, sign: int) -> None:
+        known = [slot for slot in slots if slot.host in self.coming.table.rows]
+        (self.coming.give_all if sign > 0 else self.coming.take_all)(known, shape)
+        for row in sorted({self.coming.row(slot.host) for slot in known}):
+            self.now.set_lower(row, self.free, self.coming)
+
+
+def _slot_on(ledger: Ledger, row: int, shape: Shape) -> Slot:
+    devices = ledger.devices_for(row, shape)
+    if devices is None:
+        raise InvariantBroken(f"{shape} was counted to fit on host {ledger.hosts[row].name} and does not")
+    return Slot(ledger.hosts[row].name, devices)
+
+
+def fits_in(ledger: Counted, slots: Sequence[Slot], shape: Shape) -> bool:
+    """Whether one unit of `shape` fits in each of these very slots, all of them together."""
+    rows = ledger.table.rows
+    if not all(slot.host in rows and ledger.table.usable[rows[slot.host]] for slot in slots):
+        return False
+    if any(device >= ledger.gpu_milli.shape[1] for slot in slots for device in slot.devices):
+        return False
+    ledger.take_all(slots, shape)
+    fits = not ledger.overdrawn(slots)
+    ledger.give_all(slots, shape)
+    return fits
