@@ -87,18 +87,6 @@ def parse_job(  # noqa: PLR0913  # what the cluster allows comes by name, each o
     )
 
 
-def check_priority(name: str, priorities: Mapping[str, int]) -> int:
-    """Return the integer of a priority class.
-
-    Raises:
-        ConfigError: there is no such class.
-    """
-    faults = _unknown(Document("", {}, {}), "priority", name, priorities, _classes(priorities))
-    if faults:
-        raise ConfigError(*faults)
-    return priorities[name]
-
-
 def _unknown(document: Document, field: str, name: object, known: Collection[str], listed: str) -> list[Fault]:
     if name in known or not isinstance(name, str):
         return []
