@@ -1,7 +1,7 @@
 """Reads a scenario file: each value on its own first, then what must hold between them."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -20,13 +20,34 @@ Check = Callable[[Scenario], Iterator[tuple[Where, str, str]]]
 def load_scenario(path: Path) -> Scenario:
     """Return the validated scenario; files in it are relative to its own directory.
 
+    With `extends: other.yaml` it has everything of that file (of the same directory) that it does not say itself;
+    mappings are joined key by key, lists are replaced.
+
     Raises:
         ConfigError: with every fault found, each with its line.
     """
-    document = read_yaml(path)
+    document = _read(path, ())
     scenario = _with_files_found(read_section(document, Scenario, "scenario"), path.parent)
     _raise_faults(scenario, document)
     return scenario
+
+
+def _read(path: Path, extending: tuple[Path, ...]) -> Document:
+    document = read_yaml(path)
+    if not isinstance(document.data, Mapping) or "extends" not in document.data:
+        return document
+    base = path.parent / str(document.data["extends"])
+    if base in (*extending, path) or base.parent != path.parent:
+        help_ = "name another file of the same directory that does not extend this one"
+        raise ConfigError(fault_at(document, ("extends",), "BadValue", f"cannot extend {base.name}", help_))
+    own = {key: value for key, value in document.data.items() if key != "extends"}
+    return Document(document.file, _joined(_read(base, (*extending, path)).data, own), document.lines)
+
+
+def _joined(base: object, own: object) -> object:
+    if not isinstance(base, Mapping) or not isinstance(own, Mapping):
+        return own
+    return {**base, **{key: _joined(base.get(key), value) for key, value in own.items()}}
 
 
 def cluster_config(scenario: Scenario) -> Config:

@@ -1,0 +1,157 @@
+"""What came out of a simulation: one flat record of numbers, and its mean over several seeds."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+from scipy import stats
+
+from scheduler.control.records import JobRecord
+from scheduler.control.records import Outcome as Ending
+from scheduler.model.workloads import JobState
+from simulations.serving import ServingOutcome
+from simulations.usage import Use
+from simulations.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One run in numbers; NaN where there was nothing to count.
+
+    Attributes:
+        requests: all of the counted time.
+        late_requests_share: late ones per request.
+        failed_requests_share: ones that found no ready replica, per request.
+        violation_s: seconds in which any model had more load than its ready replicas serve.
+        min_headroom_ratio: lowest capacity of ready replicas over load, of any model at any moment.
+        min_headroom_at_s: when that was, epoch seconds.
+        jobs, jobs_succeeded, jobs_failed, jobs_unfinished: the first is the sum of the others.
+        wait_mean_s, wait_p95_s: from submission to the first start; to the end of the run for jobs never started.
+        completion_mean_s: from submission to success.
+        preemptions: attempts that were stopped for others.
+        attempts_lost: attempts that went with a host.
+        trained_gpu_s: progress kept by checkpoints and successes, of ended attempts.
+        lost_gpu_s: progress after the last checkpoint.
+        overhead_gpu_s: starting up and saving, of ended attempts.
+        serving_gpu_s, starting_gpu_s, training_gpu_s, down_gpu_s, idle_gpu_s: where all device time went, lead-in
+            included.
+    """
+
+    requests: float
+    late_requests_share: float
+    failed_requests_share: float
+    violation_s: float
+    min_headroom_ratio: float
+    min_headroom_at_s: float
+    jobs: float
+    jobs_succeeded: float
+    jobs_failed: float
+    jobs_unfinished: float
+    wait_mean_s: float
+    wait_p95_s: float
+    completion_mean_s: float
+    preemptions: float
+    attempts_lost: float
+    trained_gpu_s: float
+    lost_gpu_s: float
+    overhead_gpu_s: float
+    serving_gpu_s: float
+    starting_gpu_s: float
+    training_gpu_s: float
+    down_gpu_s: float
+    idle_gpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Mean over runs and half the width of its 95 % confidence interval (Student's t); 0 wide for one run."""
+
+    mean: float
+    half_width: float
+
+
+def outcome_of(world: World, serving: ServingOutcome, begun_s: float) -> Outcome:
+    """Count what happened in a world up to now; `begun_s` is when it began."""
+    now_s = world.engine.now_s()
+    jobs = world.store.jobs(open_only=False)
+    return Outcome(**_requests(serving), **_jobs(jobs, now_s), **_gpu_seconds(world, begun_s, now_s))
+
+
+def estimates(outcomes: Sequence[Outcome]) -> dict[str, Estimate]:
+    """Return the estimate of each number over runs of different seeds."""
+    return {f.name: _estimate([getattr(outcome, f.name) for outcome in outcomes]) for f in fields(Outcome)}
+
+
+def as_json(outcome: Outcome) -> dict[str, float | None]:
+    """Return the numbers as JSON knows them: null for NaN and infinity."""
+    return {name: value if math.isfinite(value) else None for name, value in asdict(outcome).items()}
+
+
+def _requests(serving: ServingOutcome) -> dict[str, float]:
+    models = serving.models.values()
+    requests = sum(model.requests for model in models)
+    worst = serving.worst
+    return {
+        "requests": requests,
+        "late_requests_share": _share(sum(model.late for model in models), requests),
+        "failed_requests_share": _share(sum(model.failed for model in models), requests),
+        "violation_s": serving.violation_s,
+        "min_headroom_ratio": worst[1].min_headroom_ratio if worst else math.nan,
+        "min_headroom_at_s": worst[1].min_headroom_at_s if worst else math.nan,
+    }
+
+
+def _jobs(jobs: Sequence[JobRecord], now_s: float) -> dict[str, float]:
+    waits = [_first_start_s(job, now_s) - job.submitted_at_s for job in jobs]
+    done = [job for job in jobs if job.state is JobState.SUCCEEDED]
+    failed = sum(job.state is JobState.FAILED for job in jobs)
+    endings = [attempt.outcome for job in jobs for attempt in job.attempts]
+    return {
+        "jobs": len(jobs),
+        "jobs_succeeded": len(done),
+        "jobs_failed": failed,
+        "jobs_unfinished": len(jobs) - len(done) - failed,
+        "wait_mean_s": _mean(waits),
+        "wait_p95_s": float(np.quantile(waits, 0.95)) if waits else math.nan,
+        "completion_mean_s": _mean((job.finished_at_s or now_s) - job.submitted_at_s for job in done),
+        "preemptions": endings.count(Ending.PREEMPTED),
+        "attempts_lost": endings.count(Ending.LOST),
+    }
+
+
+def _gpu_seconds(world: World, begun_s: float, now_s: float) -> dict[str, float]:
+    used = {use: world.cluster.meter.total(use, now_s) for use in Use}
+    devices = sum(len(host.devices) for host in world.cluster.room.hosts)
+    totals = world.cluster.totals
+    return {
+        "trained_gpu_s": totals.kept_gpu_s,
+        "lost_gpu_s": totals.lost_gpu_s,
+        "overhead_gpu_s": totals.overhead_gpu_s,
+        "serving_gpu_s": used[Use.SERVING],
+        "starting_gpu_s": used[Use.STARTING],
+        "training_gpu_s": used[Use.TRAINING],
+        "down_gpu_s": used[Use.LOST],
+        "idle_gpu_s": devices * (now_s - begun_s) - sum(used.values()),
+    }
+
+
+def _first_start_s(job: JobRecord, now_s: float) -> float:
+    return next((a.started_at_s for a in job.attempts if a.started_at_s is not None), now_s)
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else math.nan
+
+
+def _mean(values: Iterable[float]) -> float:
+    known = list(values)
+    return sum(known) / len(known) if known else math.nan
+
+
+def _estimate(values: Sequence[float]) -> Estimate:
+    known = np.array([value for value in values if math.isfinite(value)])
+    if len(known) < 2:  # noqa: PLR2004  # a spread takes two
+        return Estimate(float(known[0]) if len(known) else math.nan, 0.0)
+    width = stats.t.ppf(0.975, len(known) - 1) * known.std(ddof=1) / math.sqrt(len(known))
+    return Estimate(float(known.mean()), float(width))

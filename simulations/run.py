@@ -1,0 +1,129 @@
+"""Drives the real control loop over a simulated world, turn by turn: the same cycle and planner as live."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from scheduler.control.board import Board
+from scheduler.control.cycle import Cycle
+from scheduler.control.ports import TrafficSource
+from scheduler.control.settings import Served, Settings
+from scheduler.model.hosts import Host
+from scheduler.model.policy import Policy
+from simulations.arrivals import Arrival
+from simulations.capacity import highest_rps
+from simulations.engine import Order
+from simulations.faults import Outage, schedule
+from simulations.outcome import Outcome, outcome_of
+from simulations.serving import Load, Service, account
+from simulations.world import World
+
+Progress = Callable[[float], None]
+"""Told the share of the run that is done, 0 to 1."""
+
+
+def no_progress(_: float) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """All that one run is made of.
+
+    Attributes:
+        start_s, end_s: what is counted, epoch seconds.
+        lead_in_s: the world begins this much before `start_s`.
+        idle_period_s: longest time between two turns.
+        hosts: see `Host`.
+        served: models, most important first.
+        sources: what the loop sees of the traffic, by source name.
+        loads: what the traffic really is, requests per second, by source name.
+        policy: how the site decides.
+        settings: numbers of the loop.
+        arrivals: jobs to come, all before `end_s`.
+        outages: hosts that are lost.
+    """
+
+    start_s: float
+    end_s: float
+    hosts: Sequence[Host]
+    policy: Policy
+    settings: Settings
+    served: Sequence[Served] = ()
+    sources: Mapping[str, TrafficSource] = field(default_factory=dict)
+    loads: Mapping[str, Load] = field(default_factory=dict)
+    arrivals: Sequence[Arrival] = ()
+    outages: Sequence[Outage] = ()
+    lead_in_s: float = 0.0
+    idle_period_s: float = 300.0
+
+
+class Simulation:
+    """One run: a world, and the loop that looks after it.
+
+    Attributes:
+        setup: see `Setup`.
+        world: clock, store and cluster.
+        cycle: the control loop.
+        turns: how many it took.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        """Plan all that will happen."""
+        self.setup = setup
+        self.world = World(setup.start_s - setup.lead_in_s, setup.hosts, [served.model for served in setup.served])
+        self.cycle = Cycle(
+            cluster=self.world.cluster,
+            store=self.world.store,
+            clock=self.world.engine,
+            served=setup.served,
+            sources=setup.sources,
+            policy=setup.policy,
+            settings=setup.settings,
+            board=Board(),
+        )
+        self.turns = 0
+        for arrival in setup.arrivals:
+            self.world.engine.at(arrival.at_s, _submission(self.world, arrival), Order.ARRIVAL)
+        schedule(setup.outages, self.world.cluster, self.world.engine)
+
+    def run(self, progress: Progress = no_progress) -> Outcome:
+        """Let it all happen and count."""
+        engine, setup = self.world.engine, self.setup
+        while engine.now_s() < setup.end_s:
+            self.cycle.turn()
+            self.turns += 1
+            engine.run_until(min(self._next_turn_s(), setup.end_s))
+            progress(max(0.0, engine.now_s() - setup.start_s) / (setup.end_s - setup.start_s))
+        return self.outcome()
+
+    def outcome(self) -> Outcome:
+        """Return what came out up to now."""
+        services = {served.model.name: self._service(served) for served in self.setup.served}
+        serving = account(services, self.setup.start_s, self.setup.end_s)
+        return outcome_of(self.world, serving, self.setup.start_s - self.setup.lead_in_s)
+
+    def _next_turn_s(self) -> float:
+        """Return the first beat of the period at or after the next event, at most one idle period ahead.
+
+        A settled plan stays as it is until something happens, so the beats in between are left out; only a change of
+        the forecast between them is seen up to an idle period late.
+        """
+        now_s, period_s = self.world.engine.now_s(), self.setup.settings.period_s
+        wait_s = min(self.world.engine.next_at_s() - now_s, self.setup.idle_period_s)
+        return now_s + max(1, math.ceil(wait_s / period_s)) * period_s
+
+    def _service(self, served: Served) -> Service:
+        load, share = self.setup.loads[served.source], served.share
+        return Service(
+            load=lambda at_s: load(at_s) * share,
+            capacity=lambda ready: highest_rps(served.rule, ready),
+            ready=self.world.cluster.replicas.ready[served.model.name],
+        )
+
+
+def _submission(world: World, arrival: Arrival) -> Callable[[], None]:
+    def submit() -> None:
+        world.submit(arrival.spec, arrival.work)
+
+    return submit
