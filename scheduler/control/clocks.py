@@ -44,3 +44,8 @@ class ReplayClock:
     def sleep(self, duration_s: float) -> None:
         """Wait for `duration_s` world seconds, which is `duration_s / speed` wall seconds."""
         time.sleep(max(0.0, duration_s / self.speed))
+
+
+def stopwatch_s() -> float:
+    """Return wall seconds since some fixed moment, for durations only."""
+    return time.perf_counter()

@@ -1,0 +1,160 @@
+"""One turn of the control loop: observe, reconcile, save, plan, save, act, publish.
+
+Everything that can surprise is given: cluster, store, clock, traffic. The same turn runs live and in the simulator.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from scheduler.control.board import Board, ModelOutlook, ModelTally, Report
+from scheduler.control.clocks import stopwatch_s
+from scheduler.control.demand import DemandMemory, demand_of
+from scheduler.control.intents import intents_of, not_started
+from scheduler.control.ports import Clock, Cluster, Store, TrafficSource
+from scheduler.control.reconcile import Reconciled, reconcile
+from scheduler.control.records import CycleRecord, EventKind, EventRecord
+from scheduler.control.sentences import refusal
+from scheduler.control.settings import Served, Settings
+from scheduler.control.shares import Foresight, gpu_shares
+from scheduler.control.snapshotting import snapshot_of
+from scheduler.model.errors import ActionFailed, Unreachable
+from scheduler.model.observation import Observation
+from scheduler.model.plan import Action, Cause, StartJob, StopReplica
+from scheduler.model.policy import Policy
+from scheduler.model.snapshot import Snapshot
+from scheduler.planning.planner import plan
+
+Tallies = Callable[[], Mapping[str, ModelTally]]
+
+
+def no_tallies() -> Mapping[str, ModelTally]:
+    """Return nothing: requests do not pass a router of ours."""
+    return {}
+
+
+@dataclass(slots=True)
+class Cycle:
+    """The control plane's turn, with what it remembers between turns.
+
+    Attributes:
+        cluster, store, clock: see `scheduler.control.ports`.
+        served: models, most important first.
+        sources: traffic by the name that `Served.source` uses.
+        policy: how the site decides.
+        settings: see `Settings`.
+        board: where the report of each turn goes.
+        tallies: requests by model, counted by a router.
+        timer: wall seconds, for the duration of planning only.
+        gate: held while records are read, changed and saved; share it with the `Desk`.
+    """
+
+    cluster: Cluster
+    store: Store
+    clock: Clock
+    served: Sequence[Served]
+    sources: Mapping[str, TrafficSource]
+    policy: Policy
+    settings: Settings
+    board: Board
+    tallies: Tallies = no_tallies
+    timer: Callable[[], float] = stopwatch_s
+    gate: threading.RLock = field(default_factory=threading.RLock)
+    _memory: DemandMemory = field(default_factory=DemandMemory)
+    _foresight: Foresight = field(default_factory=Foresight)
+    _number: int | None = None
+
+    def turn(self) -> Report:
+        """Take one turn and publish its report.
+
+        Raises:
+            Unreachable: the cluster or the store does not answer; nothing was decided.
+            InvariantBroken: a bug.
+        """
+        number = self._next_number()
+        seen = self.cluster.observe()
+        reconciled = self._reconcile(seen, number)
+        snapshot = self._snapshot(seen, reconciled, number)
+        demand, outlooks, self._memory, said = demand_of(
+            self.served, self.sources, self._memory, snapshot, self.settings
+        )
+        started_s = self.timer()
+        made = plan(snapshot, demand, self.policy)
+        record = CycleRecord(number, seen.taken_at_s, snapshot, demand, made, self.timer() - started_s)
+        actions = self._write_down(record, said)
+        self._number = number
+        degraded = self._apply((*_unknown_replicas(snapshot), *reconciled.orders, *actions), number, seen.taken_at_s)
+        return self._publish(record, seen, outlooks, degraded)
+
+    def _next_number(self) -> int:
+        if self._number is None:
+            journalled = self.store.cycles(limit=1)
+            self._number = journalled[-1].number if journalled else 0
+        return self._number + 1
+
+    def _reconcile(self, seen: Observation, number: int) -> Reconciled:
+        with self.gate:
+            done = reconcile(self.store.jobs(), seen, self.settings.patience, number, seen.taken_at_s)
+            if done.changed or done.events:
+                self.store.save_all(done.changed, done.events)
+        for job_id, attempt in done.over:
+            self.cluster.forget(job_id, attempt)
+        return done
+
+    def _snapshot(self, seen: Observation, reconciled: Reconciled, number: int) -> Snapshot:
+        return snapshot_of(
+            version=number,
+            seen=seen,
+            jobs=reconciled.jobs,
+            strays=reconciled.strays,
+            marks=self.store.host_marks(),
+            reservations=self.store.reservations(),
+            models=[served.model for served in self.served],
+            restart_cost_s=self.settings.restart_cost_s,
+        )
+
+    def _write_down(self, record: CycleRecord, said: Sequence[EventRecord]) -> tuple[Action, ...]:
+        """Save the turn and what it is about to do; return the actions that still hold."""
+        with self.gate:
+            intents = intents_of(record.plan, record.snapshot, record.demand, self.store.job, record.number)
+            self.store.journal(record)
+            if intents.jobs or intents.events or said:
+                self.store.save_all(intents.jobs, (*said, *intents.events))
+        return intents.actions
+
+    def _apply(self, actions: Iterable[Action], number: int, now_s: float) -> str:
+        """Act in order; return why it had to be broken off, or ""."""
+        for action in actions:
+            try:
+                self.cluster.apply(action)
+            except ActionFailed as failure:
+                self._refused(action, str(failure), number, now_s)
+            except Unreachable as failure:
+                self.store.record(EventRecord(now_s, number, EventKind.FAILURE, "cluster", str(failure)))
+                return str(failure)
+        return ""
+
+    def _refused(self, action: Action, message: str, number: int, now_s: float) -> None:
+        event = refusal(action, message, number, now_s)
+        if not isinstance(action, StartJob):
+            self.store.record(event)
+            return
+        with self.gate:
+            job = not_started(self.store.job(action.job_id), message, self.settings.patience, now_s)
+            self.store.save_all([job], [event])
+
+    def _publish(
+        self, record: CycleRecord, seen: Observation, outlooks: tuple[ModelOutlook, ...], degraded: str
+    ) -> Report:
+        tallies = tuple(sorted(self.tallies().items()))
+        report = Report(record, seen, outlooks, tallies, degraded)
+        shares, self._foresight = gpu_shares(report, self._foresight)
+        self.board.publish(report, shares)
+        return report
+
+
+def _unknown_replicas(snapshot: Snapshot) -> Iterable[StopReplica]:
+    """Yield the end of replicas of models that nobody declares any more."""
+    for replica in snapshot.replicas:
+        if snapshot.model(replica.model) is None:
+            yield StopReplica(replica.replica_id, replica.model, replica.slot, Cause.ORPHAN)

@@ -1,0 +1,94 @@
+"""From a plan to records: what is about to be done is written down before the cluster is asked. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from scheduler.control.attempts import Patience, opened, refused, told
+from scheduler.control.reconcile import backed_off, settled
+from scheduler.control.records import EventRecord, JobRecord, Wish
+from scheduler.control.sentences import cause_of, preempting, replica_changes, starting
+from scheduler.model.demand import Demand
+from scheduler.model.plan import Action, Plan, PreemptJob, StartJob
+from scheduler.model.snapshot import Snapshot
+from scheduler.model.workloads import JobId, JobState
+
+
+@dataclass(frozen=True, slots=True)
+class Intents:
+    """What a plan means for the records.
+
+    Attributes:
+        actions: those of the plan that still hold, in its order.
+        jobs: to save before any of them is applied.
+        events: to save with them.
+    """
+
+    actions: tuple[Action, ...]
+    jobs: tuple[JobRecord, ...]
+    events: tuple[EventRecord, ...]
+
+
+def intents_of(
+    made: Plan, snapshot: Snapshot, demand: Demand, record_of: Callable[[JobId], JobRecord], cycle: int
+) -> Intents:
+    """Write down what a plan is about to do.
+
+    An action on a job that moved on since the snapshot (its owner stopped it meanwhile) is dropped, which is safe:
+    it only leaves room unused.
+
+    Args:
+        made: the plan.
+        snapshot: what it was made from.
+        demand: likewise.
+        record_of: the record of a job as it is now.
+        cycle: number of the turn, for events.
+    """
+    now_s = snapshot.taken_at_s
+    actions: list[Action] = []
+    jobs: list[JobRecord] = []
+    events: list[EventRecord] = []
+    for action in made.actions:
+        if isinstance(action, StartJob | PreemptJob):
+            job = record_of(action.job_id)
+            if not _still_holds(action, job):
+                continue
+            changed, event = _intended(action, job, demand, cycle, now_s)
+            jobs.append(changed)
+            events.append(event)
+        actions.append(action)
+    running = _running(snapshot)
+    return Intents(tuple(actions), tuple(jobs), (*events, *replica_changes(actions, running, demand, cycle, now_s)))
+
+
+def not_started(job: JobRecord, message: str, patience: Patience, now_s: float) -> JobRecord:
+    """Return a job whose latest attempt the cluster refused."""
+    if job.attempt is None:
+        return job
+    attempts = (*job.attempts[:-1], refused(job.attempt, message, now_s))
+    return settled(backed_off(replace(job, attempts=attempts), patience, now_s), patience, now_s)
+
+
+def _still_holds(action: StartJob | PreemptJob, job: JobRecord) -> bool:
+    if isinstance(action, StartJob):
+        return job.state.is_waiting and job.wish is Wish.RUN and action.attempt == len(job.attempts) + 1
+    attempt = job.attempt
+    return attempt is not None and attempt.is_open and action.attempt == attempt.number
+
+
+def _intended(
+    action: StartJob | PreemptJob, job: JobRecord, demand: Demand, cycle: int, now_s: float
+) -> tuple[JobRecord, EventRecord]:
+    if isinstance(action, StartJob):
+        started = replace(job, state=JobState.ADMITTED, attempts=(*job.attempts, opened(job, action, now_s)))
+        return started, starting(started, action, cycle, now_s)
+    cause = cause_of(action, job.spec.gang, demand, now_s)
+    stopping = tuple(told(a, action, cause, now_s) if a.number == action.attempt else a for a in job.attempts)
+    changed = replace(job, state=JobState.PREEMPTING, attempts=stopping)
+    return changed, preempting(job, action, cause, cycle, now_s)
+
+
+def _running(snapshot: Snapshot) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for replica in snapshot.replicas:
+        counts[replica.model] = counts.get(replica.model, 0) + 1
+    return counts

@@ -1,0 +1,66 @@
+"""Numbers of the control loop and what it serves."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from scheduler.control.attempts import Patience
+from scheduler.model.workloads import ServingModel
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the loop runs; seconds are the world's.
+
+    Attributes:
+        period_s: from one turn to the next.
+        quantile: of the highest load within the lead time that replicas must cover, for instance 0.99.
+        reactive: plan by the load of the moment with the margin, not by the forecast.
+        margin: share added to the load where there is no forecast.
+        scale_down_after_s: a replica goes only after it was not needed for this long.
+        preemption_grace_s: longest grace period a job may ask for; part of the lead time.
+        min_runtime_s: shortest useful run of a training job; room is held for peaks within the lead time and this.
+        restart_cost_s: time an attempt needs before it makes progress again.
+        patience: with starts that fail or are never seen.
+    """
+
+    period_s: float = 30.0
+    quantile: float = 0.99
+    reactive: bool = False
+    margin: float = 0.15
+    scale_down_after_s: float = 600.0
+    preemption_grace_s: float = 60.0
+    min_runtime_s: float = 300.0
+    restart_cost_s: float = 60.0
+    patience: Patience = field(default_factory=Patience)
+
+
+class CapacityRule(Protocol):
+    """How many replicas a load takes; `policies.capacity` has them."""
+
+    @property
+    def rps_per_replica(self) -> float:
+        """Requests per second that one replica serves at its objective."""
+
+    def replicas(self, rps: float) -> int:
+        """Return the fewest replicas that serve `rps` requests per second at the objective."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A served model with where its load comes from and what it takes.
+
+    Attributes:
+        model: shape, limits, warm-up.
+        source: name of its traffic source.
+        share: requests to this model per request of the source.
+        rule: load to replicas.
+        latency_objective_s: a request that takes longer is late.
+        owner: who answers for it.
+    """
+
+    model: ServingModel
+    source: str
+    share: float
+    rule: CapacityRule
+    latency_objective_s: float = 1.0
+    owner: str = ""

@@ -1,0 +1,148 @@
+"""Cycles as JSON, in the database and in journal files: a file is one cycle a line, gzipped when it ends in .gz.
+
+The ledger is not written: `Snapshot.of` counts it again from what is.
+"""
+
+import gzip
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import ConfigDict, Discriminator, Tag, TypeAdapter, ValidationError
+
+from scheduler.control.records import CycleRecord
+from scheduler.model.demand import Demand
+from scheduler.model.errors import ConfigError, Fault
+from scheduler.model.hosts import Host
+from scheduler.model.plan import Plan, PreemptJob, Reservation, StartJob, StartReplica, StopReplica, Unplaced
+from scheduler.model.snapshot import Snapshot
+from scheduler.model.workloads import Replica, ServingModel, TrainingJob
+
+
+def encode_cycle(cycle: CycleRecord) -> bytes:
+    """Return one cycle as one line of JSON, without the line's end."""
+    return _CYCLE.dump_json(_body(cycle))
+
+
+def decode_cycle(text: bytes | str) -> CycleRecord:
+    """Return the cycle that `encode_cycle` wrote.
+
+    Raises:
+        ConfigError: it is not one.
+    """
+    try:
+        return _record(_CYCLE.validate_json(text))
+    except (ValidationError, ValueError) as error:
+        raise ConfigError(f"not a journalled cycle: {_first_line(error)}") from error
+
+
+def write_journal(path: Path, cycles: Iterable[CycleRecord]) -> None:
+    """Export cycles to a file that `read_journal` reads."""
+    data = b"".join(encode_cycle(cycle) + b"\n" for cycle in cycles)
+    path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+
+
+def read_journal(path: Path) -> Iterator[CycleRecord]:
+    """Yield the cycles of a file, one at a time.
+
+    Raises:
+        ConfigError: a line is not a cycle, or the file cannot be read; names file and line.
+    """
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            for line, text in enumerate(file, start=1):
+                yield _line(path, line, text)
+    except (OSError, EOFError) as error:
+        raise ConfigError(Fault("BadJournal", f"cannot be read: {error}", str(path))) from error
+
+
+def _line(path: Path, number: int, text: bytes) -> CycleRecord:
+    try:
+        return decode_cycle(text)
+    except ConfigError as error:
+        raise ConfigError(Fault("BadJournal", error.faults[0].message, str(path), number)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _SnapshotBody:
+    version: int
+    taken_at_s: float
+    hosts: tuple[Host, ...]
+    jobs: tuple[TrainingJob, ...]
+    models: tuple[ServingModel, ...]
+    replicas: tuple[Replica, ...]
+    reservations: tuple[Reservation, ...]
+
+
+def _action_kind(value: object) -> str:
+    """Name the class of an action, or of the mapping that was made from one (their fields tell them apart)."""
+    if not isinstance(value, dict):
+        return type(value).__name__
+    marks = (("replica_id", "StopReplica"), ("grace_period_s", "PreemptJob"), ("job_id", "StartJob"))
+    return next((name for field, name in marks if field in value), "StartReplica")
+
+
+_Action = Annotated[
+    Annotated[StopReplica, Tag("StopReplica")]
+    | Annotated[PreemptJob, Tag("PreemptJob")]
+    | Annotated[StartReplica, Tag("StartReplica")]
+    | Annotated[StartJob, Tag("StartJob")],
+    Discriminator(_action_kind),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _PlanBody:
+    snapshot_version: int
+    actions: tuple[_Action, ...]
+    reservations: tuple[Reservation, ...]
+    unplaced: tuple[Unplaced, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _CycleBody:
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_inf_nan="constants")
+
+    number: int
+    at_s: float
+    snapshot: _SnapshotBody
+    demand: Demand
+    plan: _PlanBody
+    plan_duration_s: float
+
+
+_CYCLE: TypeAdapter[_CycleBody] = TypeAdapter(_CycleBody)
+
+
+def _body(cycle: CycleRecord) -> _CycleBody:
+    world, made = cycle.snapshot, cycle.plan
+    return _CycleBody(
+        cycle.number,
+        cycle.at_s,
+        _SnapshotBody(
+            world.version, world.taken_at_s, world.hosts, world.jobs, world.models, world.replicas, world.reservations
+        ),
+        cycle.demand,
+        _PlanBody(made.snapshot_version, made.actions, made.reservations, made.unplaced),
+        cycle.plan_duration_s,
+    )
+
+
+def _record(body: _CycleBody) -> CycleRecord:
+    world, made = body.snapshot, body.plan
+    snapshot = Snapshot.of(
+        version=world.version,
+        taken_at_s=world.taken_at_s,
+        hosts=world.hosts,
+        jobs=world.jobs,
+        models=world.models,
+        replicas=world.replicas,
+        reservations=world.reservations,
+    )
+    plan = Plan(made.snapshot_version, made.actions, made.reservations, made.unplaced)
+    return CycleRecord(body.number, body.at_s, snapshot, body.demand, plan, body.plan_duration_s)
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).splitlines()[1:3]) or str(error)

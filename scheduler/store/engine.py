@@ -1,0 +1,112 @@
+"""Opening a database so that what was committed survives a crash, and no newer schema is touched."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from scheduler.model.errors import ConfigError, Unreachable
+from scheduler.store.tables import SCHEMA_VERSION, metadata, schema_version
+
+BUSY_TIMEOUT_MS = 10_000
+_WRITES = "headroom_writes"
+
+
+def open_engine(url: str) -> Engine:
+    """Connect and create what is missing.
+
+    Args:
+        url: a SQLAlchemy URL of SQLite (a file) or PostgreSQL.
+
+    Raises:
+        ConfigError: not such a URL, or the database has a newer schema than this Headroom knows.
+        Unreachable: the database does not answer.
+    """
+    engine = _engine(_parsed(url))
+    with answering(engine.url):
+        _prepare(engine)
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that is on disk when the block is left, or undone when it raises."""
+    with answering(engine.url), engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that sees one state of the database."""
+    with answering(engine.url), engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def answering(url: URL) -> Iterator[None]:
+    """Turn a database that does not answer into `Unreachable`."""
+    try:
+        yield
+    except DBAPIError as error:
+        shown = url.render_as_string(hide_password=True)
+        raise Unreachable(f"store {shown} does not answer: {error.orig}", help="is it up, is the disk full?") from error
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigError(f'store "{url}" is not a URL', help="sqlite:////var/lib/headroom/state.db") from error
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise ConfigError(f"store {parsed.get_backend_name()} is not known", help="use sqlite or postgresql")
+    if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
+        raise ConfigError("a store in memory would lose every job", help="sqlite:////var/lib/headroom/state.db")
+    return parsed
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        try:
+            return create_engine(url, pool_pre_ping=True)
+        except (ImportError, NoSuchModuleError) as error:
+            raise ConfigError(
+                f"no driver for {url.drivername}", help="pip install headroom-scheduler[postgresql]"
+            ) from error
+    with answering(url):
+        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url)
+    event.listen(engine, "connect", _harden_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _harden_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # else the driver begins transactions at moments of its own
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Take the write lock at the start: a transaction that reads and then writes could not get it later."""
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _prepare(engine: Engine) -> None:
+    with writing(engine) as connection:
+        metadata.create_all(connection)
+        found = connection.scalar(select(schema_version.c.version))
+        if found is None:
+            connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
+        elif found > SCHEMA_VERSION:
+            raise ConfigError(
+                f"store {engine.url.render_as_string()} has schema {found}, this Headroom knows {SCHEMA_VERSION}",
+                help="run the newer Headroom that wrote it, or give another store",
+            )

@@ -1,0 +1,208 @@
+"""`scheduler.control.ports.Store` on SQLite or PostgreSQL."""
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from scheduler.control.records import AttemptRecord, CycleRecord, EventKind, EventRecord, HostMark, JobRecord, Wish
+from scheduler.model.errors import NotFound
+from scheduler.model.hosts import HostState
+from scheduler.model.jobspec import JobSpec
+from scheduler.model.plan import Reservation
+from scheduler.model.workloads import JobId, JobState
+from scheduler.store.codec import decode_cycle, encode_cycle
+from scheduler.store.engine import open_engine, reading, writing
+from scheduler.store.tables import attempts, cycles, events, host_marks, jobs, reservations
+
+_SPEC = TypeAdapter(JobSpec)
+_ATTEMPT = TypeAdapter(AttemptRecord)
+_RESERVATION = TypeAdapter(Reservation)
+_FINAL = [state.value for state in JobState if state.is_final]
+
+
+class SqlStore:
+    """Jobs, attempts, events, marks and the journal in a database; thread-safe."""
+
+    def __init__(self, url: str, *, cycles_kept: int = 2000, events_kept: int = 200_000) -> None:
+        """Open (or create) the database at a SQLAlchemy URL.
+
+        Args:
+            url: for instance "sqlite:////var/lib/headroom/state.db" or "postgresql://user@host/headroom".
+            cycles_kept: the journal's length; older cycles are dropped.
+            events_kept: likewise for events.
+
+        Raises:
+            ConfigError: a URL we do not know, or a schema newer than ours.
+            Unreachable: the database does not answer.
+        """
+        self._engine = open_engine(url)
+        self._cycles_kept = cycles_kept
+        self._events_kept = events_kept
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+    def accept(self, spec: JobSpec, at_s: float) -> JobRecord:
+        """Store a new job and return it with its id."""
+        new = JobRecord(JobId(""), spec, JobState.PENDING, Wish.RUN, at_s)
+        with writing(self._engine) as connection:
+            number = connection.execute(insert(jobs).values(**_job_values(new)).returning(jobs.c.id)).scalar_one()
+        return replace(new, job_id=JobId(str(number)))
+
+    def spec(self, job_id: JobId) -> JobSpec:
+        """Return the job's specification; NotFound when no such job was ever accepted."""
+        return self.job(job_id).spec
+
+    def job(self, job_id: JobId) -> JobRecord:
+        """Return one job with all its attempts; NotFound when there is none."""
+        if job_id.isdecimal():
+            with reading(self._engine) as connection:
+                row = connection.execute(select(jobs).where(jobs.c.id == int(job_id))).one_or_none()
+                if row is not None:
+                    return _with_attempts(connection, [row])[0]
+        raise NotFound(f"no job {job_id}", help="headroom list --all")
+
+    def jobs(self, *, open_only: bool = True, limit: int | None = None) -> tuple[JobRecord, ...]:
+        """Return jobs with their attempts, oldest first; the newest `limit` of them when it is given."""
+        query = select(jobs).order_by(jobs.c.id.desc()).limit(limit)
+        if open_only:
+            query = query.where(jobs.c.state.not_in(_FINAL))
+        with reading(self._engine) as connection:
+            return tuple(_with_attempts(connection, connection.execute(query).all()[::-1]))
+
+    def save(self, job: JobRecord) -> None:
+        """Replace a job's state, wish, priority and attempts."""
+        self.save_all([job], [])
+
+    def save_all(self, jobs: Sequence[JobRecord], events: Sequence[EventRecord]) -> None:
+        """Replace several jobs and add events, all or nothing."""
+        with writing(self._engine) as connection:
+            for job in jobs:
+                _save(connection, job)
+            self._add(connection, events)
+
+    def record(self, *events: EventRecord) -> None:
+        """Add events."""
+        with writing(self._engine) as connection:
+            self._add(connection, events)
+
+    def events(self, *, after_id: int = 0, subject: str = "", limit: int = 100) -> tuple[EventRecord, ...]:
+        """Return the newest `limit` events with an id above `after_id`, oldest first."""
+        query = select(events).where(events.c.id > after_id).order_by(events.c.id.desc()).limit(limit)
+        if subject:
+            query = query.where(events.c.subject == subject)
+        with reading(self._engine) as connection:
+            return tuple(map(_event, connection.execute(query).all()[::-1]))
+
+    def host_marks(self) -> tuple[HostMark, ...]:
+        """Return what operators said of hosts, by host name."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(host_marks).order_by(host_marks.c.host)).all()
+        return tuple(HostMark(r.host, HostState(r.state), r.reason, r.since_s, r.deadline_s) for r in rows)
+
+    def mark_host(self, mark: HostMark) -> None:
+        """Cordon or drain a host."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(host_marks).where(host_marks.c.host == mark.host))
+            connection.execute(insert(host_marks).values(**asdict(mark)))
+
+    def unmark_host(self, host: str) -> None:
+        """Let a host take work again."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(host_marks).where(host_marks.c.host == host))
+
+    def reservations(self) -> tuple[Reservation, ...]:
+        """Return the promises of the last plan."""
+        with reading(self._engine) as connection:
+            bodies = connection.scalars(select(reservations.c.body).order_by(reservations.c.position)).all()
+        return tuple(map(_RESERVATION.validate_json, bodies))
+
+    def journal(self, cycle: CycleRecord) -> None:
+        """Append a cycle and replace the promises by those of its plan; a cycle of the same number is replaced."""
+        body = zlib.compress(encode_cycle(cycle))
+        promises = [
+            {"position": position, "body": _RESERVATION.dump_json(promise).decode()}
+            for position, promise in enumerate(cycle.plan.reservations)
+        ]
+        oldest = cycle.number - self._cycles_kept
+        with writing(self._engine) as connection:
+            connection.execute(delete(cycles).where((cycles.c.number == cycle.number) | (cycles.c.number <= oldest)))
+            connection.execute(insert(cycles).values(number=cycle.number, at_s=cycle.at_s, body=body))
+            connection.execute(delete(reservations))
+            if promises:
+                connection.execute(insert(reservations), promises)
+
+    def cycles(self, *, limit: int = 100) -> tuple[CycleRecord, ...]:
+        """Return the newest `limit` journalled cycles, oldest first."""
+        query = select(cycles.c.body).order_by(cycles.c.number.desc()).limit(limit)
+        with reading(self._engine) as connection:
+            bodies = connection.scalars(query).all()[::-1]
+        return tuple(decode_cycle(zlib.decompress(body)) for body in bodies)
+
+    def _add(self, connection: Connection, new: Sequence[EventRecord]) -> None:
+        if not new:
+            return
+        rows = [{k: v for k, v in asdict(event).items() if k != "event_id"} for event in new]
+        connection.execute(insert(events), rows)
+        newest = connection.scalar(select(events.c.id).order_by(events.c.id.desc()).limit(1)) or 0
+        connection.execute(delete(events).where(events.c.id <= newest - self._events_kept))
+
+
+def _job_values(job: JobRecord) -> dict[str, Any]:
+    return {
+        "spec": _SPEC.dump_json(job.spec).decode(),
+        "state": job.state.value,
+        "wish": job.wish.value,
+        "submitted_at_s": job.submitted_at_s,
+        "finished_at_s": job.finished_at_s,
+        "hold_reason": job.hold_reason,
+        "not_before_s": job.not_before_s,
+    }
+
+
+def _save(connection: Connection, job: JobRecord) -> None:
+    key = int(job.job_id)
+    if not connection.execute(update(jobs).where(jobs.c.id == key).values(**_job_values(job))).rowcount:
+        raise NotFound(f"no job {job.job_id}")
+    connection.execute(delete(attempts).where(attempts.c.job_id == key))
+    rows = [{"job_id": key, "number": a.number, "body": _ATTEMPT.dump_json(a).decode()} for a in job.attempts]
+    if rows:
+        connection.execute(insert(attempts), rows)
+
+
+def _with_attempts(connection: Connection, rows: Sequence[Row[Any]]) -> list[JobRecord]:
+    found: dict[int, list[AttemptRecord]] = {row.id: [] for row in rows}
+    for keys in _chunks(list(found)):
+        query = select(attempts).where(attempts.c.job_id.in_(keys)).order_by(attempts.c.job_id, attempts.c.number)
+        for row in connection.execute(query):
+            found[row.job_id].append(_ATTEMPT.validate_json(row.body))
+    return [_job(row, found[row.id]) for row in rows]
+
+
+def _chunks(keys: Sequence[int], size: int = 500) -> Iterable[Sequence[int]]:
+    """Yield keys in groups that every database takes as parameters of one query."""
+    for start in range(0, len(keys), size):
+        yield keys[start : start + size]
+
+
+def _job(row: Row[Any], tried: Iterable[AttemptRecord]) -> JobRecord:
+    return JobRecord(
+        JobId(str(row.id)),
+        _SPEC.validate_json(row.spec),
+        JobState(row.state),
+        Wish(row.wish),
+        row.submitted_at_s,
+        row.finished_at_s,
+        row.hold_reason,
+        row.not_before_s,
+        tuple(tried),
+    )
+
+
+def _event(row: Row[Any]) -> EventRecord:
+    return EventRecord(row.at_s, row.cycle, EventKind(row.kind), row.subject, row.title, row.detail, row.id)

@@ -1,0 +1,74 @@
+"""The schema, and the number that says which one a database has."""
+
+from typing import Final
+
+from sqlalchemy import Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
+
+SCHEMA_VERSION: Final = 1
+"""Grows with every change that an older Headroom could not read."""
+
+metadata = MetaData()
+
+schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("spec", Text, nullable=False, doc="JSON of JobSpec"),
+    Column("state", String(16), nullable=False),
+    Column("wish", String(8), nullable=False),
+    Column("submitted_at_s", Float, nullable=False),
+    Column("finished_at_s", Float),
+    Column("hold_reason", Text, nullable=False),
+    Column("not_before_s", Float, nullable=False),
+    Index("jobs_by_state", "state"),
+    sqlite_autoincrement=True,
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("job_id", Integer, ForeignKey("jobs.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("body", Text, nullable=False, doc="JSON of AttemptRecord"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at_s", Float, nullable=False),
+    Column("cycle", Integer, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("events_by_subject", "subject", "id"),
+    sqlite_autoincrement=True,
+)
+
+host_marks = Table(
+    "host_marks",
+    metadata,
+    Column("host", String(255), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since_s", Float, nullable=False),
+    Column("deadline_s", Float),
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False, doc="JSON of Reservation"),
+)
+
+cycles = Table(
+    "cycles",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at_s", Float, nullable=False),
+    Column("body", LargeBinary, nullable=False, doc="zlib of the codec's JSON"),
+)
