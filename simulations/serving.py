@@ -108,7 +108,7 @@ def _model(
 ) -> ModelService:
     excess = np.maximum(load - capacity, 0.0) * widths
     nobody = capacity <= 0
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = np.where(load > 0, capacity / load, np.inf)
     lowest = int(np.argmin(ratio))
     return ModelService(

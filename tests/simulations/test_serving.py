@@ -1,0 +1,84 @@
+"""Promises of the fluid accounting of requests."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulations.serving import Service, account
+from simulations.usage import Steps
+
+
+def steps(*changes: tuple[float, int]) -> Steps:
+    return Steps([at_s for at_s, _ in changes], [value for _, value in changes])
+
+
+def service(rps: float, ready: Steps) -> Service:
+    return Service(lambda at_s: np.full_like(at_s, rps), lambda replicas: 10.0 * replicas, ready)
+
+
+def test_the_excess_is_late_to_the_second_of_the_change() -> None:
+    done = account({"m": service(15.0, steps((0.0, 1), (1234.5, 2)))}, 0.0, 3600.0)
+    one = done.models["m"]
+    assert one.requests == pytest.approx(15.0 * 3600)
+    assert one.late == pytest.approx(5.0 * 1234.5)
+    assert one.failed == 0.0
+    assert one.violation_s == pytest.approx(1234.5)
+    assert done.violation_s == pytest.approx(1234.5)
+    assert one.min_headroom_ratio == pytest.approx(10 / 15)
+    assert one.min_headroom_at_s < 1234.5
+
+
+def test_with_nobody_ready_all_of_it_has_failed() -> None:
+    one = account({"m": service(4.0, steps((100.0, 1)))}, 0.0, 1000.0).models["m"]
+    assert one.failed == pytest.approx(400.0)
+    assert one.late == 0.0
+    assert one.min_headroom_ratio == 0.0
+
+
+def test_a_model_never_started_fails_all_and_one_without_load_has_endless_headroom() -> None:
+    done = account({"gone": service(1.0, Steps()), "idle": service(0.0, steps((0.0, 1)))}, 0.0, 100.0)
+    assert done.models["gone"].failed == pytest.approx(100.0)
+    assert done.models["idle"].min_headroom_ratio == math.inf
+    assert done.models["idle"].violation_s == 0.0
+    assert done.worst is not None
+    assert done.worst[0] == "gone"
+
+
+def test_changes_before_the_start_count_and_ones_after_the_end_do_not() -> None:
+    one = account({"m": service(15.0, steps((0.0, 2), (500.0, 1), (900.0, 0)))}, 100.0, 600.0).models["m"]
+    assert one.requests == pytest.approx(7500.0)
+    assert one.late == pytest.approx(500.0)
+    assert one.failed == 0.0
+
+
+def test_a_load_that_moves_is_followed() -> None:
+    ramp = Service(lambda at_s: at_s / 100, lambda replicas: 10.0 * replicas, steps((0.0, 1)))
+    one = account({"m": ramp}, 0.0, 2000.0).models["m"]
+    assert one.requests == pytest.approx(20_000.0)
+    assert one.late == pytest.approx(5000.0, rel=1e-3), "the triangle above 10 requests per second"
+
+
+def test_nothing_served_is_nothing_counted() -> None:
+    done = account({}, 0.0, 100.0)
+    assert done.worst is None
+    assert done.violation_s == 0.0
+
+
+def test_short_models_at_one_time_are_one_violation() -> None:
+    done = account({"a": service(15.0, steps((0.0, 1))), "b": service(25.0, steps((0.0, 1)))}, 0.0, 600.0)
+    assert done.violation_s == pytest.approx(600.0)
+
+
+@given(
+    st.floats(0.0, 100.0),
+    st.lists(st.tuples(st.floats(0.0, 5000.0), st.integers(0, 8)), max_size=10, unique_by=lambda change: change[0]),
+)
+def test_every_request_is_in_time_late_or_failed(rps: float, changes: list[tuple[float, int]]) -> None:
+    one = account({"m": service(rps, steps(*sorted(changes)))}, 0.0, 4000.0).models["m"]
+    assert one.requests == pytest.approx(rps * 4000)
+    assert min(one.late, one.failed) >= 0.0
+    assert one.late + one.failed <= one.requests * (1 + 1e-9)
+    assert (one.violation_s > 0) == (one.min_headroom_ratio < 1)
