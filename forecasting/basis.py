@@ -1,0 +1,65 @@
+"""What a forecast rests on, for people."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+_HOUR_S: Final = 3600
+_DAY_S: Final = 86400
+
+
+class Footing(StrEnum):
+    """How much history there is to learn from."""
+
+    NOTHING = "nothing known"
+    HOURS = "a few hours"
+    """Less than a day: the level alone, with a wide interval."""
+    DAYS = "a few days"
+    """Less than four weeks: the level and the shape of a day, later of a week."""
+    WEEKS = "weeks"
+    """The level, the shape of the week, and how deviations went on in the past."""
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a forecast rests on.
+
+    Attributes:
+        footing: see `Footing`.
+        history_s: length of the history used, seconds.
+        age_s: time since the end of the last known value, seconds.
+        gaps_s: time without a value inside the history, repaired.
+        dropouts_s: time whose values were set aside as failures of the record.
+        spikes_s: time whose values were cut down as passing spikes.
+        shifts: (moment in epoch seconds, factor) of each lasting change of level that the older history was put on.
+        correction: factor at the moment of the last correction by a measured rate; 1.0 for none.
+    """
+
+    footing: Footing
+    history_s: float = 0.0
+    age_s: float = 0.0
+    gaps_s: float = 0.0
+    dropouts_s: float = 0.0
+    spikes_s: float = 0.0
+    shifts: tuple[tuple[float, float], ...] = ()
+    correction: float = 1.0
+
+    def __str__(self) -> str:
+        """Return one sentence."""
+        parts = [f"rests on {_span(self.history_s)} of history ({self.footing})"]
+        said = (
+            (self.gaps_s, "of gaps repaired"),
+            (self.dropouts_s, "of dropouts set aside"),
+            (self.spikes_s, "of spikes cut"),
+        )
+        parts += [f"{_span(length)} {what}" for length, what in said if length]
+        parts += [f"{len(self.shifts)} change(s) of level followed"] if self.shifts else []
+        parts += [f"the last value is {_span(self.age_s)} old"] if self.age_s else []
+        parts += [f"raised by {self.correction - 1:.0%} to the load measured"] if self.correction > 1 else []
+        return ", ".join(parts)
+
+
+def _span(length_s: float) -> str:
+    if length_s >= 2 * _DAY_S:
+        return f"{length_s / _DAY_S:.0f} days"
+    return f"{length_s / _HOUR_S:.0f} h" if length_s >= _HOUR_S else f"{length_s / 60:.0f} min"

@@ -1,0 +1,122 @@
+"""Repairs a series before anything is learnt from it: gaps, dropouts, passing spikes, lasting changes of level."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecasting.quantiles import nan_median, rolling_median
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+_MAD_TO_SIGMA: Final = 1.4826
+_OUTLIER_SIGMAS: Final = 6.0
+_LEAST_SPIKE: Final = 0.22
+"""On the logarithmic scale: up to a quarter more is nothing special."""
+_LEAST_DROPOUT: Final = 0.5
+_LEAST_SHIFT: Final = 0.45
+_SHIFT_SIGMAS: Final = 10.0
+_MOST_SHIFTS: Final = 4
+_SOONEST_UP: Final = 3
+"""Bins after which a rise is taken to last."""
+_SOONEST_DOWN: Final = 12
+"""A morning off looks like a fall for some hours, and being late with a fall costs no request."""
+_AGREEMENT: Final = 0.35
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cleaned:
+    """A series without holes, on the even scale.
+
+    Attributes:
+        values: (n,), gaps and dropouts filled, spikes cut, all on the level of today.
+        gaps, dropouts, spikes: (n,), where.
+        shifts: (index of the first bin on the new level, difference), oldest first.
+    """
+
+    values: Floats
+    gaps: Flags
+    dropouts: Flags
+    spikes: Flags
+    shifts: tuple[tuple[int, float], ...] = ()
+
+
+def clean(scaled: Floats, day: int, week: int) -> Cleaned:
+    """Return values (n,) with NaN, of which the first and the last are known, repaired.
+
+    Args:
+        scaled: on the even scale.
+        day: bins a day.
+        week: bins a week.
+    """
+    gaps = np.isnan(scaled)
+    season = week if len(scaled) >= 2 * week + day else day
+    if len(scaled) < 2 * day:
+        return Cleaned(_filled(scaled, np.zeros_like(scaled)), gaps, np.zeros_like(gaps), np.zeros_like(gaps))
+    rebased, shifts = _rebased(scaled, season, day)
+    usual = _usual(rebased, season)
+    level = rolling_median(rebased - usual, day // 2, day // 2)
+    deviation = rebased - usual - level
+    sigma = _MAD_TO_SIGMA * float(np.nanmedian(np.abs(deviation)))
+    dropouts = deviation < -max(_OUTLIER_SIGMAS * sigma, _LEAST_DROPOUT)
+    most = max(_OUTLIER_SIGMAS * sigma, _LEAST_SPIKE)
+    spikes = deviation > most
+    kept = np.where(dropouts, np.nan, np.where(spikes, usual + level + most, rebased))
+    return Cleaned(_filled(kept, usual), gaps, dropouts, spikes, shifts)
+
+
+def _usual(scaled: Floats, season: int) -> Floats:
+    """Return the median of the three seasons before and after each bin, (n,); 0 where there is none."""
+    n = len(scaled)
+    around = np.full((6, n), np.nan)
+    for row, k in enumerate((-3, -2, -1, 1, 2, 3)):
+        lag = k * season
+        if lag < n and -lag < n:
+            around[row, max(lag, 0) : n + min(lag, 0)] = scaled[max(-lag, 0) : n - max(lag, 0)]
+    return np.nan_to_num(nan_median(around), nan=float(np.nanmedian(scaled)))
+
+
+def _filled(scaled: Floats, usual: Floats) -> Floats:
+    """Return values with their gaps bridged along the usual shape."""
+    known = ~np.isnan(scaled)
+    bins = np.arange(len(scaled))
+    return np.where(known, scaled, usual + np.interp(bins, bins[known], (scaled - usual)[known]))
+
+
+def _rebased(scaled: Floats, season: int, day: int) -> tuple[Floats, tuple[tuple[int, float], ...]]:
+    """Return the values with everything before each lasting change of level moved to the new level."""
+    rebased, shifts = scaled.copy(), []
+    for _ in range(_MOST_SHIFTS):
+        found = _largest_shift(rebased - _usual(rebased, season), day)
+        if found is None:
+            break
+        index, difference = found
+        rebased[:index] += difference
+        shifts.append(found)
+    return rebased, tuple(sorted(shifts))
+
+
+def _largest_shift(apart: Floats, day: int) -> tuple[int, float] | None:
+    n = len(apart)
+    before = np.concatenate((np.full(1, np.nan), rolling_median(apart, day - 1, 0)[:-1]))
+    after = rolling_median(apart, 0, day - 1)
+    jump = after - before
+    sigma = _MAD_TO_SIGMA * float(np.nanmedian(np.abs(np.diff(apart))))
+    jump[np.abs(jump) < max(_LEAST_SHIFT, _SHIFT_SIGMAS * sigma)] = 0.0
+    jump[n - _SOONEST_UP + 1 :] = 0.0
+    jump[n - _SOONEST_DOWN + 1 :] = np.maximum(jump[n - _SOONEST_DOWN + 1 :], 0.0)
+    jump[:day] = 0.0
+    for index in np.argsort(-np.abs(np.nan_to_num(jump)))[:day]:
+        if not jump[index]:
+            return None
+        if _agree(apart[index : index + day], jump[index]):
+            return int(index), float(jump[index])
+    return None
+
+
+def _agree(after: Floats, jump: float) -> bool:
+    """Return whether a change is there in full in the first bin and in nearly all that follow."""
+    off = np.abs(after - np.nanmedian(after)) > _AGREEMENT * abs(jump)
+    return not off[0] and float(np.mean(off)) < _AGREEMENT / 2

@@ -1,0 +1,147 @@
+"""A fitted forecast: a distribution over paths that answers for quantiles and peaks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecasting.basis import Basis
+from forecasting.models.cloud import Cloud
+from forecasting.models.transform import Transform
+from forecasting.quantiles import weighted_quantiles
+
+Floats = NDArray[np.float64]
+
+_CORRECTION_MEMORY_S: Final = 6 * 3600.0
+"""A surprise fades by a factor e in so long, unless new values say otherwise."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Peak:
+    """The highest load of a window.
+
+    Attributes:
+        from_s, window_s: the window, epoch seconds and seconds.
+        qs: levels asked for, (q,).
+        values: quantiles of the highest load, (q,), in the series' unit.
+        at_s: when it is most likely, epoch seconds.
+        between_s: 10 % and 90 % of its time, epoch seconds.
+    """
+
+    from_s: float
+    window_s: float
+    qs: tuple[float, ...]
+    values: tuple[float, ...]
+    at_s: float
+    between_s: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """The load to come as a distribution over paths of bins; immutable.
+
+    Bin i covers [start_s + i * step_s, start_s + (i + 1) * step_s); its value is the mean over the bin. Horizons and
+    windows count from `start_s`, the first bin that is not known.
+
+    Attributes:
+        start_s: epoch seconds.
+        step_s: seconds.
+        basis: what the forecast rests on.
+        cloud: the paths on the even scale.
+        transform: from the even scale to the series' unit.
+        last: the value of the last bin before `start_s`; NaN when it is not known.
+    """
+
+    start_s: int
+    step_s: int
+    basis: Basis
+    cloud: Cloud = field(repr=False)
+    transform: Transform = field(repr=False)
+    last: float = np.nan
+
+    @property
+    def bins(self) -> int:
+        """How many bins the forecast reaches."""
+        return len(self.cloud.centre)
+
+    @property
+    def end_s(self) -> int:
+        """End of the last bin, epoch seconds."""
+        return self.start_s + self.bins * self.step_s
+
+    def paths(self, horizon: int, n: int, seed: int = 0) -> Floats:
+        """Return (n, horizon) sample paths, drawn with `seed`, in the series' unit.
+
+        Raises:
+            ValueError: the horizon, in bins, is beyond the forecast's.
+        """
+        paths, weights = self._weighted(horizon)
+        return paths[np.random.default_rng(seed).choice(len(paths), size=n, p=weights)]
+
+    def quantiles(self, horizon: int, qs: Sequence[float]) -> Floats:
+        """Return (len(qs), horizon), quantiles of each of the next `horizon` bins, in the series' unit."""
+        return weighted_quantiles(*self._weighted(horizon), qs)
+
+    def peak(self, window: int, qs: Sequence[float]) -> Peak:
+        """Return the distribution of the highest bin among the next `window` bins."""
+        paths, weights = self._weighted(window)
+        places = np.asarray(self.start_s + (np.arange(window) + 0.5) * self.step_s)
+        return _peak(paths, weights, places, (self.start_s, window * self.step_s), qs)
+
+    def peak_within(self, from_s: float, window_s: float, qs: Sequence[float]) -> Peak:
+        """Return the distribution of the highest load in [from_s, from_s + window_s], which need not be whole bins.
+
+        Between the centres of bins the load goes in straight lines; before the first centre it comes from the last
+        known value, beyond the forecast's end it stays.
+        """
+        horizon = int(np.clip(np.ceil((from_s + window_s - self.start_s) / self.step_s + 0.5), 1, self.bins))
+        paths, weights = self._weighted(horizon)
+        centres = np.asarray(self.start_s + (np.arange(-1, horizon) + 0.5) * self.step_s)
+        before = paths[:, :1] if np.isnan(self.last) else np.full((len(paths), 1), self.last)
+        inside = centres[(centres > from_s) & (centres < from_s + window_s)]
+        places = np.concatenate(([from_s], inside, [from_s + window_s]))
+        return _peak(_along(np.hstack((before, paths)), centres, places), weights, places, (from_s, window_s), qs)
+
+    def median_at(self, at_s: float) -> float:
+        """Return the middle forecast at a moment, in the series' unit."""
+        return self.peak_within(at_s, 0.0, (0.5,)).values[0]
+
+    def corrected(self, rate: float, at_s: float) -> Self:
+        """Return the forecast raised to a rate measured at `at_s` (epoch seconds), if that is above the middle.
+
+        The paths are multiplied by what the rate is above the middle forecast, fading over hours. A rate below it
+        changes nothing: an open bin may yet fill up, and the next closed one tells.
+        """
+        usual = self.median_at(at_s)
+        if not rate > usual:
+            return self
+        up = self.transform.forward(np.array([rate]))[0] - self.transform.forward(np.array([usual]))[0]
+        since = self.start_s + (np.arange(self.bins) + 0.5) * self.step_s - at_s
+        fade = np.exp(-np.maximum(since, 0.0) / _CORRECTION_MEMORY_S)
+        basis = replace(self.basis, correction=rate / usual if usual > 0 else np.inf)
+        known = max(self.last, rate) if since[0] > 0 else self.last
+        return replace(self, cloud=self.cloud.moved(up * fade), basis=basis, last=known)
+
+    def _weighted(self, horizon: int) -> tuple[Floats, Floats]:
+        if not 1 <= horizon <= self.bins:
+            raise ValueError(f"a horizon of {horizon} bins; this forecast reaches from 1 to {self.bins}")
+        paths, weights = self.cloud.paths(horizon)
+        return self.transform.inverse(paths), weights
+
+
+def _along(paths: Floats, centres: Floats, places: Floats) -> Floats:
+    """Return paths (m, k) given at `centres` read off at `places`, (m, places), in straight lines."""
+    at = np.clip((places - centres[0]) / (centres[1] - centres[0]), 0, len(centres) - 1)
+    left = np.minimum(at.astype(np.intp), len(centres) - 2)
+    return np.asarray(paths[:, left] + (at - left) * (paths[:, left + 1] - paths[:, left]))
+
+
+def _peak(paths: Floats, weights: Floats, places: Floats, window: tuple[float, float], qs: Sequence[float]) -> Peak:
+    values = weighted_quantiles(paths.max(axis=1), weights, qs)
+    when = paths.argmax(axis=1)
+    likely = np.bincount(when, weights=weights, minlength=len(places)).argmax()
+    early, late = weighted_quantiles(places[when], weights, (0.1, 0.9))
+    numbers = tuple(float(v) for v in values)
+    return Peak(*window, tuple(qs), numbers, float(places[likely]), (float(early), float(late)))

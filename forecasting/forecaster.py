@@ -1,0 +1,116 @@
+"""From a series to a distribution over its future paths."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecasting.basis import Basis, Footing
+from forecasting.cleaning import Cleaned, clean
+from forecasting.clock import wall_positions
+from forecasting.fitted import Fitted
+from forecasting.models import cold, direct
+from forecasting.models.cloud import Cloud
+from forecasting.models.transform import Transform
+from forecasting.series import Series
+
+Floats = NDArray[np.float64]
+
+_HOUR_S: Final = 3600
+_DAY_S: Final = 86400
+_LONGEST_SILENCE_S: Final = 7 * _DAY_S
+
+
+@dataclass(frozen=True, slots=True)
+class Forecaster:
+    """How to forecast; equal series give equal forecasts.
+
+    Attributes:
+        horizon_s: how far ahead.
+        history_s: how much of the newest history is used.
+    """
+
+    horizon_s: int = 7 * _DAY_S
+    history_s: int = 16 * 7 * _DAY_S
+
+    def fit(self, series: Series, now_s: float | None = None) -> Fitted:
+        """Learn from a series and return the distribution over what follows it.
+
+        Args:
+            series: any amount of history, with gaps as NaN. Steps below an hour are read as hours.
+            now_s: the present, epoch seconds, if it may be later than the series' end: the forecast then starts at
+                the bin that is open now, and is the less certain the longer the source has been silent.
+        """
+        recent = _usable(series).between(series.end_s - self.history_s, series.end_s)
+        known = np.flatnonzero(recent.known)
+        start_s = _present(recent, now_s)
+        if not len(known):
+            return _ignorant(recent, start_s, self._bins(recent))
+        lived = recent.between(
+            recent.start_s + known[0] * recent.step_s, recent.start_s + (known[-1] + 1) * recent.step_s
+        )
+        age = min(start_s - lived.end_s, _LONGEST_SILENCE_S) // recent.step_s
+        return _fit(lived, start_s, age, self._bins(recent))
+
+    def _bins(self, series: Series) -> int:
+        return -(-self.horizon_s // series.step_s)
+
+
+def _usable(series: Series) -> Series:
+    """Return the series in steps of an hour or more that divide a day."""
+    step = max(series.step_s, _HOUR_S)
+    while _DAY_S % step:
+        step += 1
+    return series.resample(step)
+
+
+def _present(series: Series, now_s: float | None) -> int:
+    """Return the start of the first bin to forecast."""
+    late = 0 if now_s is None else max(0, int((now_s - series.end_s) // series.step_s))
+    return series.end_s + late * series.step_s
+
+
+def _ignorant(series: Series, start_s: int, bins: int) -> Fitted:
+    cloud = Cloud(np.full(bins, -np.inf), np.zeros((1, bins)), np.ones(1))
+    return Fitted(start_s, series.step_s, Basis(Footing.NOTHING), cloud, Transform(1e-9))
+
+
+def _fit(lived: Series, start_s: int, age: int, bins: int) -> Fitted:
+    """Fit a series whose first and last value are known."""
+    day = _DAY_S // lived.step_s
+    transform = Transform.fitted(lived.values)
+    places = wall_positions(lived.zone, lived.start_s, lived.step_s, len(lived) + age + bins)
+    scaled, ahead = _on_wall_clock(transform.forward(lived.values), places, age)
+    cleaned = clean(scaled, day, 7 * day)
+    model = direct if len(scaled) >= direct.LEAST_WEEKS * 7 * day else cold
+    cloud = model.forecast(cleaned.values, day, 7 * day, int(ahead[-1]) + 1).taken(ahead)
+    last = float(lived.values[-1]) if age == 0 else np.nan
+    return Fitted(start_s, lived.step_s, _basis(lived, cleaned, start_s, day), cloud, transform, last)
+
+
+def _on_wall_clock(scaled: Floats, places: NDArray[np.int64], age: int) -> tuple[Floats, NDArray[np.int64]]:
+    """Return the values where local clocks put them, and the leads (from 0) of the bins to forecast."""
+    own = places[: len(scaled)] - places[0]
+    ahead = np.maximum(places[len(scaled) + age :] - places[len(scaled) - 1] - 1, 0)
+    if own[-1] == len(own) - 1 and (np.diff(own) == 1).all():
+        return scaled, ahead
+    known = ~np.isnan(scaled)
+    count = np.bincount(own[known], minlength=own[-1] + 1)
+    total = np.bincount(own[known], weights=scaled[known], minlength=own[-1] + 1)
+    with np.errstate(invalid="ignore"):
+        return np.where(count > 0, total / count, np.nan), ahead
+
+
+def _basis(lived: Series, cleaned: Cleaned, start_s: int, day: int) -> Basis:
+    n, step = len(cleaned.values), lived.step_s
+    footing = Footing.WEEKS if n >= direct.LEAST_WEEKS * 7 * day else Footing.DAYS if n > day else Footing.HOURS
+    return Basis(
+        footing=footing,
+        history_s=len(lived) * step,
+        age_s=start_s - lived.end_s,
+        gaps_s=float((~lived.known).sum()) * step,
+        dropouts_s=float(cleaned.dropouts.sum()) * step,
+        spikes_s=float(cleaned.spikes.sum()) * step,
+        shifts=tuple((lived.end_s - (n - index) * step, float(np.exp(size))) for index, size in cleaned.shifts),
+    )

@@ -1,0 +1,44 @@
+"""A distribution over paths as a centre and past errors around it."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cloud:
+    """Paths on the even scale: `centre + errors`, each path with a weight.
+
+    Attributes:
+        centre: (leads,), the middle forecast of each lead.
+        errors: (m, leads), whole past error paths; NaN from the lead on that was still to come.
+        weights: (m,), not negative.
+    """
+
+    centre: Floats
+    errors: Floats
+    weights: Floats
+
+    def paths(self, leads: int) -> tuple[Floats, Floats]:
+        """Return (m', leads) paths known that far and their weights (m',), which sum to 1."""
+        whole = ~np.isnan(self.errors[:, leads - 1]) & (self.weights > 0)
+        weights = self.weights[whole]
+        return self.centre[:leads] + self.errors[whole, :leads], weights / weights.sum()
+
+    def taken(self, leads: NDArray[np.int64]) -> Self:
+        """Return the cloud at other leads (indices, repeated or left out as clocks change)."""
+        return replace(self, centre=self.centre[leads], errors=self.errors[:, leads])
+
+    def moved(self, by: Floats) -> Self:
+        """Return the cloud with (leads,) added to its centre."""
+        return replace(self, centre=self.centre + by)
+
+    def joined(self, other: Self, share: float) -> Self:
+        """Return the cloud with another's errors added, which get `share` of the weight."""
+        own, theirs = self.weights / max(self.weights.sum(), 1e-300), other.weights / other.weights.sum()
+        weights = np.concatenate((own * (1 - share), theirs * share))
+        return replace(self, errors=np.vstack((self.errors, other.errors)), weights=weights)

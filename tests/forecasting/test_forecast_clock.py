@@ -1,0 +1,49 @@
+"""Local time: changes of the clocks, and places on the wall-clock grid."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from forecasting.clock import changes, check_zone, offsets_s, wall_positions
+
+SPRING_S = 1332637200  # 2012-03-25 01:00 UTC, Berlin's clocks go from 2:00 to 3:00
+AUTUMN_S = 1351386000  # 2012-10-28 01:00 UTC, from 3:00 to 2:00
+DAY_S = 86400
+
+
+def test_changes_are_found_to_the_quarter_of_an_hour() -> None:
+    moments, offsets = changes("Europe/Berlin", SPRING_S // DAY_S - 80, AUTUMN_S // DAY_S + 10)
+    assert moments == (SPRING_S, AUTUMN_S)
+    assert offsets == (3600, 7200, 3600)
+
+
+def test_half_hour_changes_and_zones_without_any() -> None:
+    moments, offsets = changes("Australia/Lord_Howe", 15340, 15640)
+    assert [b - a for a, b in pairwise(offsets)] == [-1800, 1800]
+    assert len(moments) == 2
+    assert changes("Asia/Kolkata", 15340, 15640) == ((), (19800,))
+
+
+def test_wall_grid_leaves_a_place_out_in_spring_and_uses_one_twice_in_autumn() -> None:
+    spring = wall_positions("Europe/Berlin", SPRING_S - 3 * 3600, 3600, 6)
+    assert np.diff(spring).tolist() == [1, 1, 2, 1, 1]
+    autumn = wall_positions("Europe/Berlin", AUTUMN_S - 3 * 3600, 3600, 6)
+    assert np.diff(autumn).tolist() == [1, 1, 0, 1, 1]
+
+
+def test_equal_places_of_a_day_are_equal_local_hours() -> None:
+    places = wall_positions("Europe/Berlin", SPRING_S - 7 * DAY_S, 3600, 14 * 24)
+    assert places[0] % 24 == 2  # 01:00 UTC in winter
+    assert places[-1] % 24 == 2  # 00:00 UTC in summer
+
+
+def test_long_steps_are_not_moved() -> None:
+    places = wall_positions("Europe/Berlin", SPRING_S - 7 * DAY_S, 4 * 3600, 60)
+    assert (np.diff(places) == 1).all()
+
+
+def test_utc_has_no_offset_and_names_are_checked() -> None:
+    assert offsets_s("UTC", np.array([0, SPRING_S])).tolist() == [0, 0]
+    assert check_zone("Europe/Berlin")
+    assert not check_zone("Europe/Nowhere")
+    assert not check_zone("../etc/passwd")
