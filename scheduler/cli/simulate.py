@@ -1,0 +1,92 @@
+"""`headroom simulate`: the control loop of `headroom run` over a simulated cluster, on a virtual clock."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scheduler.cli.screen import Screen
+from scheduler.cli.session import Session
+
+if TYPE_CHECKING:
+    from scheduler.config.scenario import Scenario
+    from simulations.report import Result
+
+ScenarioArgument = Annotated[Path, typer.Argument(help="A scenario file, for instance configs/scenarios/growth.yaml.")]
+SeedsOption = Annotated[int, typer.Option("--seeds", min=1, help="Runs with different chance; shows the spread.")]
+ReactiveOption = Annotated[bool, typer.Option("--reactive", help="Plan without the forecast, to compare.")]
+JsonOption = Annotated[
+    str, typer.Option("--json", metavar="FILE", help='Write the outcome as JSON; "-" for standard output.')
+]
+
+
+def simulate(
+    context: typer.Context,
+    scenario: ScenarioArgument,
+    seeds: SeedsOption = 1,
+    reactive: ReactiveOption = False,  # noqa: FBT002  # a flag of the command line
+    json_file: JsonOption = "",
+) -> None:
+    """Run a scenario offline with the real planner and show what comes out."""
+    from scheduler.config.scenario_loading import load_scenario  # noqa: PLC0415  # other commands need not load it
+    from simulations.report import document, lines  # noqa: PLC0415  # likewise
+
+    screen = Session.of(context).screen
+    result = _run(load_scenario(scenario), seeds, screen, reactive=reactive)
+    text = json.dumps(document(result), indent=2, allow_nan=False)
+    if json_file == "-":
+        screen.say(text)
+        return
+    for line in lines(result, _moment):
+        screen.say(line)
+    if json_file:
+        Path(json_file).write_text(text + "\n", encoding="utf-8")
+
+
+def _run(scenario: "Scenario", seeds: int, screen: Screen, *, reactive: bool) -> "Result":
+    from simulations.wiring import setup_of  # noqa: PLC0415  # likewise
+
+    from simulations.report import Result  # noqa: PLC0415  # other commands need not load it
+    from simulations.run import Simulation  # noqa: PLC0415  # likewise
+
+    began_s, runs = time.monotonic(), []
+    for number in range(seeds):
+        setup = setup_of(scenario, seed=scenario.seed + number, reactive=reactive)
+        with _progress(scenario.scenario, number + 1, seeds, scenario.days, screen) as progress:
+            runs.append((scenario.seed + number, Simulation(setup).run(progress)))
+    return Result(
+        scenario=scenario.scenario,
+        days=scenario.days,
+        hosts=len(setup.hosts),
+        gpus=sum(len(host.devices) for host in setup.hosts),
+        runs=tuple(runs),
+        wall_s=time.monotonic() - began_s,
+    )
+
+
+@contextmanager
+def _progress(name: str, number: int, seeds: int, days: float, screen: Screen) -> Iterator[Callable[[float], None]]:
+    """Show on standard error how far a run is: a bar for people, one line a run for logs."""
+    if not sys.stderr.isatty():
+        screen.note(f"{name}: run {number} of {seeds}")
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415  # only terminals pay for it
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415  # likewise
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("day {task.completed:.0f} of {task.total:g}"))
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"{name}  seed {number}/{seeds}", total=days)
+        yield lambda share: bar.update(task, completed=share * days)
+
+
+def _moment(at_s: float) -> str:
+    """Return "4 Jun 19:40": scenarios play in UTC, wherever they are looked at."""
+    at = datetime.fromtimestamp(at_s, UTC)
+    return f"{at.day} {at:%b %H:%M} UTC"

@@ -1,0 +1,135 @@
+"""A finished simulation as a document for programs and as three lines for people.
+
+The document of `headroom simulate --json`:
+
+    {"scenario": "evening-peak", "seeds": 5, "days": 3.0, "hosts": 15, "gpus": 38, "jobs": 243,
+     "outcome":   {name: mean over seeds, …},         names and units as in `simulations.outcome.Outcome`
+     "intervals": {name: half of the 95 % interval, …},
+     "runs":      [{"seed": 1, name: value, …}, …]}
+
+Numbers that do not exist (no request, endless headroom) are null.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from scheduler.config.units import format_duration
+from simulations.outcome import Estimate, Outcome, as_json, estimates
+
+HOUR_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Runs of one scenario.
+
+    Attributes:
+        scenario: its name.
+        days: counted in each run.
+        hosts, gpus: how many there are.
+        runs: (seed, outcome), one a run, at least one.
+        wall_s: how long all of them took.
+    """
+
+    scenario: str
+    days: float
+    hosts: int
+    gpus: int
+    runs: tuple[tuple[int, Outcome], ...]
+    wall_s: float
+
+    @property
+    def estimates(self) -> dict[str, Estimate]:
+        """Mean and interval of each number of the outcome."""
+        return estimates([outcome for _, outcome in self.runs])
+
+
+def document(result: Result) -> dict[str, object]:
+    """Return the result for JSON; equal runs give equal documents (wall time is not in it)."""
+    found = result.estimates
+    return {
+        "scenario": result.scenario,
+        "seeds": len(result.runs),
+        "days": result.days,
+        "hosts": result.hosts,
+        "gpus": result.gpus,
+        "jobs": round(found["jobs"].mean),
+        "outcome": {name: _finite(estimate.mean) for name, estimate in found.items()},
+        "intervals": {name: _finite(estimate.half_width) for name, estimate in found.items()},
+        "runs": [{"seed": seed, **as_json(outcome)} for seed, outcome in result.runs],
+    }
+
+
+def lines(result: Result, moment: Callable[[float], str]) -> list[str]:
+    """Return the outcome for people; `moment` writes an epoch second."""
+    found = result.estimates
+    worst = min((outcome for _, outcome in result.runs), key=lambda outcome: outcome.min_headroom_ratio)
+    seeds = len(result.runs)
+    rows = [
+        (
+            f"late requests  {_percent(found['late_requests_share'])}",
+            f"failed       {_percent(found['failed_requests_share'])}",
+            f"violation    {_duration(found['violation_s'])}",
+            f"headroom min {_lowest(worst, moment)}",
+        ),
+        (
+            f"wait mean/p95  {_duration(found['wait_mean_s'])} / {_duration(found['wait_p95_s'])}",
+            f"finish mean  {_duration(found['completion_mean_s'])}",
+            f"preemptions  {_count(found['preemptions'])}",
+            f"{_hours(found['lost_gpu_s'])} GPU-hours lost of {_hours(found['trained_gpu_s'])} trained",
+        ),
+        (
+            f"jobs done      {_count(found['jobs_succeeded'])} of {_count(found['jobs'])}",
+            f"failed       {_count(found['jobs_failed'])}",
+            f"unfinished   {_count(found['jobs_unfinished'])}",
+            _gpu_hours(found),
+        ),
+    ]
+    head = (
+        f"{result.scenario} · {result.days:g} days · {result.hosts} hosts, {result.gpus} GPUs · "
+        f"{_count(found['jobs'])} jobs · {seeds} {'seed' if seeds == 1 else 'seeds'} · {result.wall_s:.1f} s"
+    )
+    return [head, *_aligned(rows)]
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["   ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _percent(estimate: Estimate) -> str:
+    if math.isnan(estimate.mean):
+        return "-"
+    spread = f" ± {100 * estimate.half_width:.4f}" if estimate.half_width else ""
+    return f"{100 * estimate.mean:.4f} %{spread}"
+
+
+def _duration(estimate: Estimate) -> str:
+    if math.isnan(estimate.mean):
+        return "-"
+    spread = f" ± {format_duration(estimate.half_width)}" if estimate.half_width else ""
+    return f"{format_duration(estimate.mean)}{spread}"
+
+
+def _count(estimate: Estimate) -> str:
+    return f"{round(estimate.mean):,}".replace(",", " ")
+
+
+def _hours(estimate: Estimate) -> str:
+    return f"{round(estimate.mean / HOUR_S):,}".replace(",", " ")
+
+
+def _gpu_hours(found: Mapping[str, Estimate]) -> str:
+    serving, training, idle = (_hours(found[f"{use}_gpu_s"]) for use in ("serving", "training", "idle"))
+    return f"GPU-hours {serving} serving, {training} training, {idle} idle"
+
+
+def _lowest(outcome: Outcome, moment: Callable[[float], str]) -> str:
+    if not math.isfinite(outcome.min_headroom_ratio):
+        return "-"
+    return f"{outcome.min_headroom_ratio:.2f} ({moment(outcome.min_headroom_at_s)})"
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
