@@ -99,7 +99,7 @@ def _node(host: LocalHostSpec, number: int, agent_port: int) -> dict[str, Any]:
 @contextlib.contextmanager
 def _scratch() -> Iterator[Path]:
     # Short on purpose: Ray puts sockets in it, and their paths end at 107 characters.
-    scratch = Path(tempfile.mkdtemp(prefix="hr-", dir="/tmp"))  # noqa: S108
+    scratch = Path(tempfile.mkdtemp(prefix="hr-", dir="/tmp"))
     try:
         yield scratch
     finally:

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from scheduler.backends.ray import machine, processes
 from scheduler.model.errors import ConfigError, Unreachable
@@ -195,9 +195,10 @@ def _read(file: Path) -> LocalAddress | None:
     if not file.exists():
         return None
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        lists = {key: tuple(content.pop(key)) for key in ("hosts", "raylet_pids")}
-        return LocalAddress(**content, **lists)
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        for key in ("hosts", "raylet_pids"):
+            content[key] = tuple(content[key])
+        return LocalAddress(**content)
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"{file} is not an address file: {error}", help="delete it and end what is left of the old cluster"
@@ -205,7 +206,9 @@ def _read(file: Path) -> LocalAddress | None:
 
 
 def _spawn(order: dict[str, object], token: str, log: Path, *, leashed: bool) -> subprocess.Popen[bytes]:
-    environment = os.environ | {processes.MARK: token}
+    # "python train.py" is to mean the Python that Headroom and Ray are installed in.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    environment = os.environ | {processes.MARK: token, "PATH": path}
     with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603  # our own module, arguments as JSON
             [

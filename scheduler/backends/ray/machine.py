@@ -67,7 +67,7 @@ def _shm_faults(hosts: int) -> list[str]:
     if not shm.exists():
         return []
     needed, free = (hosts + 1) * STORE_MIB, shutil.disk_usage(shm).free // MIB
-    return [f"/dev/shm has {free} MiB free, {needed} MiB are needed"] if free < needed else []
+    return [f"{shm} has {free} MiB free, {needed} MiB are needed"] if free < needed else []
 
 
 def _port_faults(port: int) -> list[str]:

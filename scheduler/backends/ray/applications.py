@@ -1,0 +1,160 @@
+"""Ray Serve's configuration that stands for a set of replicas: one application a model and host, and the router."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from scheduler.backends.ray.names import bundle_of
+from scheduler.backends.ray.replicas import Wanted, app_name
+from scheduler.model.workloads import ServingModel
+
+ROUTER_APP: Final = "headroom-router"
+ROUTER_DEPLOYMENT: Final = "Router"
+HEAD: Final = {"node:__internal_head__": 0.001}
+"""Pins the router next to Serve's proxy."""
+TOLD_S: Final = 1.0
+"""Wall seconds between telling the router that an application goes and removing it, so that no request is caught."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServeApplication:
+    """What a replica of a model runs.
+
+    Attributes:
+        import_path: "package.module:name" of a Serve application or of a function that builds one.
+        args: for such a function.
+        runtime_env: Ray's runtime environment.
+        deployment: name of the deployment that answers requests; its replicas are the model's. It is called with
+            `scheduler.backends.ray.router.Call`'s fields as a dict and returns bytes, text or something JSON can hold.
+        latency_objective_s: wall seconds; a request that takes longer counts as late.
+    """
+
+    import_path: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+    runtime_env: Mapping[str, Any] = field(default_factory=dict)
+    deployment: str = "Model"
+    latency_objective_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """Where the router answers, and what it keeps.
+
+    Attributes:
+        host, port: HTTP address.
+        tally_file: where it saves its counts, on the head.
+    """
+
+    host: str
+    port: int
+    tally_file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What may be served.
+
+    Attributes:
+        models: by name.
+        applications: by model name.
+    """
+
+    models: Mapping[str, ServingModel]
+    applications: Mapping[str, ServeApplication]
+
+
+def serve_config(
+    wanted: Sequence[Wanted],
+    catalogue: Catalogue,
+    front: Front,
+    selectors: Mapping[str, Mapping[str, str]],
+    wall_s: float,
+) -> dict[str, Any]:
+    """Return the whole configuration for `/api/serve/applications/`.
+
+    Args:
+        wanted: replicas to run, and those asked to stop.
+        catalogue: shapes and applications of the models.
+        front: see `Front`.
+        selectors: labels of each host's node; replicas on hosts that are not here are left out.
+        wall_s: now, wall time.
+    """
+    counts = _counts((w for w in wanted if w.host in selectors and w.model in catalogue.applications), wall_s)
+    apps = [_application(*key, count, catalogue, selectors[key[1]]) for key, count in sorted(counts.items())]
+    return {
+        "proxy_location": "HeadOnly",
+        "http_options": {"host": front.host, "port": front.port},
+        "applications": [_router(wanted, catalogue, front), *apps],
+    }
+
+
+def is_waiting(wanted: Iterable[Wanted], wall_s: float) -> bool:
+    """Whether an application is kept only until the router has surely heard that it goes."""
+    return any(not w.is_live and wall_s - (w.stopped_wall_s or 0.0) < TOLD_S for w in wanted)
+
+
+def wanted_in(details: Mapping[str, Any]) -> tuple[Wanted, ...] | None:
+    """Read the bookkeeping back from what Serve shows; None when there is no router."""
+    app = details["applications"].get(ROUTER_APP)
+    if not app or not app.get("deployed_app_config"):
+        return None
+    deployments = app["deployed_app_config"]["deployments"]
+    config = next((d.get("user_config") for d in deployments if d["name"] == ROUTER_DEPLOYMENT), None) or {}
+    return tuple(Wanted.of(each) for each in config.get("wanted", ()))
+
+
+def _counts(wanted: Iterable[Wanted], wall_s: float) -> dict[tuple[str, str], int]:
+    live: Counter[tuple[str, str]] = Counter()
+    going: Counter[tuple[str, str]] = Counter()
+    for each in wanted:
+        if each.is_live:
+            live[each.model, each.host] += 1
+        elif is_waiting([each], wall_s):
+            going[each.model, each.host] += 1
+    return {**going, **live}  # where some stay, Serve itself lets go of the rest without losing a request
+
+
+def _application(
+    model: str, host: str, count: int, catalogue: Catalogue, selector: Mapping[str, str]
+) -> dict[str, Any]:
+    application = catalogue.applications[model]
+    bundle = bundle_of(catalogue.models[model].shape)
+    options = {
+        "num_cpus": bundle.get("CPU", 0),
+        "num_gpus": bundle.get("GPU", 0),
+        "label_selector": dict(selector),
+    } | ({"memory": bundle["memory"]} if "memory" in bundle else {})
+    return {
+        "name": app_name(model, host),
+        "route_prefix": None,  # reached through the router alone
+        "import_path": application.import_path,
+        "args": dict(application.args),
+        "runtime_env": dict(application.runtime_env),
+        "deployments": [{"name": application.deployment, "num_replicas": count, "ray_actor_options": options}],
+    }
+
+
+def _router(wanted: Sequence[Wanted], catalogue: Catalogue, front: Front) -> dict[str, Any]:
+    routes = {
+        name: {
+            "objective_s": application.latency_objective_s,
+            "deployment": application.deployment,
+            "apps": sorted({w.app for w in wanted if w.is_live and w.model == name}),
+        }
+        for name, application in sorted(catalogue.applications.items())
+    }
+    return {
+        "name": ROUTER_APP,
+        "route_prefix": "/",
+        "import_path": "scheduler.backends.ray.router:build",
+        "args": {"tally_file": front.tally_file},
+        "deployments": [
+            {
+                "name": ROUTER_DEPLOYMENT,
+                "num_replicas": 1,
+                "ray_actor_options": {"num_cpus": 0, "resources": HEAD},
+                "user_config": {"routes": routes, "wanted": [w.as_json() for w in wanted]},
+            }
+        ],
+    }

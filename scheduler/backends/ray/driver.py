@@ -1,0 +1,95 @@
+"""The one process that is attached to Ray as a driver: it makes, lists and removes placement groups.
+
+A driver dies with Ray's head and takes over signal handlers, so the control plane is none; it talks to this process by
+one JSON object a line (`scheduler.backends.ray.link`). It ends when its standard input does.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import ray
+from ray.util.placement_group import PlacementGroup, placement_group, placement_group_table, remove_placement_group
+
+from scheduler.backends.ray.names import NAMESPACE
+
+GONE: Final = "REMOVED"
+
+
+def main(address: str) -> None:
+    """Connect, then answer one order after the other.
+
+    Args:
+        address: host and port of the GCS.
+    """
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # Ray prints; the answers must stay readable
+    ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
+    for line in sys.stdin:
+        print(json.dumps(_answer(json.loads(line))), file=answers, flush=True)
+
+
+def _answer(order: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return ORDERS[order["order"]](order)
+    except Exception as error:  # noqa: BLE001  # the other side decides what an error means
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+def look(_: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the nodes, and the groups of ours that are not removed, by name."""
+    return {"nodes": ray.nodes(), "groups": {name: group["state"] for name, group in _groups().items()}}
+
+
+def reserve(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Make a detached group of `bundles` on the nodes that `selectors` name; all of it or nothing.
+
+    Returns:
+        "created": whether it stands. A group of that name that is there already is left alone.
+    """
+    name = order["name"]
+    if name in _groups():
+        return {"created": True}
+    group = placement_group(
+        list(order["bundles"]),
+        strategy="PACK",
+        name=name,
+        lifetime="detached",
+        bundle_label_selector=list(order["selectors"]),
+    )
+    created = bool(group.wait(order["wait_s"]))
+    if not created:
+        remove_placement_group(group)  # a pending group would grab the room later, unasked
+    return {"created": created}
+
+
+def release(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Remove the groups named; whatever runs in them is killed. Names that are not there are passed over."""
+    groups = _groups()
+    for name in order["names"]:
+        if name in groups:
+            remove_placement_group(_handle(groups[name]))
+    return {}
+
+
+ORDERS: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
+    "look": look,
+    "reserve": reserve,
+    "release": release,
+}
+
+
+def _groups() -> dict[str, dict[str, Any]]:
+    table: Sequence[dict[str, Any]] = list(placement_group_table().values())
+    return {group["name"]: group for group in table if group["state"] != GONE and group["name"].startswith(NAMESPACE)}
+
+
+def _handle(group: Mapping[str, Any]) -> PlacementGroup:
+    return PlacementGroup(ray.PlacementGroupID(bytes.fromhex(group["placement_group_id"])))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,126 @@
+"""Bookkeeping of replicas: which should run where, and which of them do, by what Serve shows. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final, Self
+
+from scheduler.model.resources import Slot
+from scheduler.model.workloads import Replica, ReplicaId, ReplicaState
+
+GONE_STATES: Final = frozenset({"STOPPED"})
+ILL_STATES: Final = frozenset({"DEPLOY_FAILED", "UNHEALTHY"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A replica that was asked for.
+
+    Attributes:
+        replica_id: ours; Serve numbers its replicas itself, so which of a host's replicas carries it is bookkeeping.
+        model: served model.
+        host: where.
+        devices: indices the planner counts for it; Ray chooses the real ones.
+        since_s: when its state began, the world's epoch seconds.
+        stopped_wall_s: when it was asked to stop, wall time; None while it is wanted.
+    """
+
+    replica_id: str
+    model: str
+    host: str
+    devices: tuple[int, ...]
+    since_s: float
+    stopped_wall_s: float | None = None
+
+    @property
+    def app(self) -> str:
+        """Name of its Serve application."""
+        return app_name(self.model, self.host)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is to run."""
+        return self.stopped_wall_s is None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return a form that survives JSON."""
+        return asdict(self) | {"devices": list(self.devices)}
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> Self:
+        """Read `as_json` back."""
+        return cls(**{**content, "devices": tuple(content["devices"])})
+
+
+def app_name(model: str, host: str) -> str:
+    """Return the name of the Serve application of one model on one host."""
+    return f"{model}@{host}"
+
+
+def states_by_app(details: Mapping[str, Any]) -> dict[str, Counter[str]]:
+    """Return how many replicas of each application are in which of Serve's states.
+
+    Args:
+        details: what `/api/serve/applications/` answers.
+    """
+    return {
+        app: Counter(
+            replica["state"]
+            for deployment in content["deployments"].values()
+            for replica in deployment["replicas"]
+            if replica["state"] not in GONE_STATES
+        )
+        for app, content in details["applications"].items()
+    }
+
+
+def seen(wanted: Sequence[Wanted], running: Mapping[str, Counter[str]]) -> tuple[Replica, ...]:
+    """Return the replicas that hold room, sorted by id.
+
+    On each host the oldest wanted ones are the ready ones. One that was asked to stop is listed while Serve has more
+    replicas than are wanted.
+    """
+    by_app: dict[str, list[Wanted]] = {}
+    for each in sorted(wanted, key=lambda w: (w.since_s, w.replica_id)):
+        by_app.setdefault(each.app, []).append(each)
+    found = [replica for app, all_ in by_app.items() for replica in _seen(all_, running.get(app, Counter()))]
+    return tuple(sorted(found, key=lambda replica: replica.replica_id))
+
+
+def _seen(wanted: Sequence[Wanted], states: Counter[str]) -> Iterable[Replica]:
+    live = [each for each in wanted if each.is_live]
+    going = [each for each in wanted if not each.is_live]
+    for position, each in enumerate(live):
+        yield _replica(each, ReplicaState.READY if position < states["RUNNING"] else ReplicaState.STARTING)
+    for each in going[: max(0, states.total() - len(live))]:
+        yield _replica(each, ReplicaState.STOPPING)
+
+
+def _replica(wanted: Wanted, state: ReplicaState) -> Replica:
+    return Replica(ReplicaId(wanted.replica_id), wanted.model, Slot(wanted.host, wanted.devices), state, wanted.since_s)
+
+
+def stopped(wanted: Sequence[Wanted], replica_id: str, wall_s: float, now_s: float) -> tuple[Wanted, ...]:
+    """Return the replicas with one of them asked to stop; nothing changes when it is not there or already asked."""
+    return tuple(
+        replace(each, stopped_wall_s=wall_s, since_s=now_s) if each.replica_id == replica_id and each.is_live else each
+        for each in wanted
+    )
+
+
+def complaints(details: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a sentence about each application that Serve says is not well.
+
+    Args:
+        details: what `/api/serve/applications/` answers.
+    """
+    return tuple(
+        f"{app} is {content['status'].lower().replace('_', ' ')}: {_last_line(content['message'])}"
+        for app, content in sorted(details["applications"].items())
+        if content["status"] in ILL_STATES
+    )
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "Serve gives no reason"

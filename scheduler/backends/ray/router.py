@@ -1,0 +1,152 @@
+"""The front door of all served models: a Serve application that spreads requests over the hosts.
+
+It lives in Ray, so requests go on being answered while the control plane is away.
+
+    GET or POST /models/<model>/<anything>   to a replica of the model
+    GET /headroom/tallies                    {"<model>": {"total": …, "late": …, "failed": …}}
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+from ray import serve
+from ray.exceptions import RayActorError, RayError
+from ray.serve.exceptions import RayServeException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from scheduler.backends.ray.routes import ModelRoutes, Route, set_ready, updated
+from scheduler.backends.ray.tallies import Tallies
+
+LOOK_S: Final = 0.5
+"""How often it asks Serve which replicas are ready, and saves its counts."""
+PATIENCE_S: Final = 5.0
+"""How long a request waits for a first ready replica."""
+LIMIT_S: Final = 60.0
+"""Longest a replica may take to answer."""
+TRIES: Final = 3
+"""Replicas tried when one dies under a request; a prediction may be made twice without harm."""
+log = logging.getLogger("ray.serve")
+
+
+@serve.deployment(name="Router", max_ongoing_requests=1000)
+class Router:
+    """Routes, counts, and answers 503 when a model has no ready replica.
+
+    Args:
+        tally_file: where the counts are kept.
+    """
+
+    def __init__(self, tally_file: str) -> None:
+        self._tallies = Tallies(Path(tally_file))
+        self._models: dict[str, ModelRoutes] = {}
+        self._watch: asyncio.Task[None] | None = None
+
+    async def reconfigure(self, config: Mapping[str, Any]) -> None:
+        """Take a new set of applications; requests in flight are not touched."""
+        self._models = updated(self._models, config["routes"], _handle)
+        await self._look()
+        if self._watch is None:
+            self._watch = asyncio.get_running_loop().create_task(self._keep_looking())
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer one HTTP request."""
+        path = request.url.path
+        if path == "/headroom/tallies":
+            return JSONResponse(self._tallies.as_json())
+        name, _, rest = path.removeprefix("/models/").partition("/")
+        model = self._models.get(name) if path.startswith("/models/") else None
+        if model is None:
+            return PlainTextResponse(f"no model is served at {path}\n", HTTPStatus.NOT_FOUND)
+        began_s = time.monotonic()
+        response = await self._serve(name, await _call(request, rest))
+        late = time.monotonic() - began_s > model.objective_s
+        failed = response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+        self._tallies.count(name, late=late and not failed, failed=failed)
+        return response
+
+    async def _serve(self, name: str, call: Mapping[str, Any]) -> Response:
+        tried: set[str] = set()
+        for _ in range(TRIES):
+            route = await self._route(name, tried)
+            if route is None:
+                break
+            try:
+                return _response(await _ask(route, call))
+            except (RayActorError, RayServeException):
+                tried.add(route.app)
+                route.ready = max(0, route.ready - 1)  # until the next look
+            except TimeoutError:
+                return PlainTextResponse(f"{name} did not answer in {LIMIT_S:g} s\n", HTTPStatus.GATEWAY_TIMEOUT)
+            except RayError as error:
+                log.warning("%s failed: %s", name, error)
+                return PlainTextResponse(f"{name} failed: {_last_line(error)}\n", HTTPStatus.INTERNAL_SERVER_ERROR)
+        return PlainTextResponse(f"no replica of {name} is ready\n", HTTPStatus.SERVICE_UNAVAILABLE)
+
+    async def _route(self, name: str, tried: set[str]) -> Route | None:
+        deadline_s = time.monotonic() + PATIENCE_S
+        while (model := self._models.get(name)) is not None and time.monotonic() < deadline_s:
+            if route := model.best(tried) or model.best():
+                return route
+            await asyncio.sleep(0.05)
+        return None
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            with contextlib.suppress(RayError, RayServeException, OSError):
+                await self._look()
+                self._tallies.save()
+
+    async def _look(self) -> None:
+        running = await asyncio.to_thread(_running)
+        set_ready(list(self._models.values()), running)
+
+
+def build(args: Mapping[str, str]) -> serve.Application:
+    """Return the application; Serve's configuration names this function."""
+    return Router.bind(args["tally_file"])  # type: ignore[attr-defined]  # the decorator makes it a Deployment
+
+
+def _handle(deployment: str, app: str) -> Any:
+    return serve.get_deployment_handle(deployment, app)
+
+
+def _running() -> dict[str, int]:
+    return {
+        name: sum(deployment.replica_states.get("RUNNING", 0) for deployment in app.deployments.values())
+        for name, app in serve.status().applications.items()
+    }
+
+
+async def _call(request: Request, rest: str) -> dict[str, Any]:
+    """Return what a model's deployment is called with: plain values, cheap to send."""
+    return {"method": request.method, "path": rest, "query": request.url.query, "body": await request.body()}
+
+
+async def _ask(route: Route, call: Mapping[str, Any]) -> Any:
+    route.in_flight += 1
+    try:
+        return await asyncio.wait_for(route.handle.remote(call), LIMIT_S)
+    finally:
+        route.in_flight -= 1
+
+
+def _response(answer: Any) -> Response:
+    match answer:
+        case bytes():
+            return Response(answer, media_type="application/octet-stream")
+        case str():
+            return PlainTextResponse(answer)
+        case _:
+            return JSONResponse(answer)
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).strip().rpartition("\n")[2]

@@ -1,0 +1,174 @@
+"""Serving on Ray: keeps Serve's configuration at the replicas asked for, and sees which of them are there."""
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from scheduler.backends.ray.applications import TOLD_S, Catalogue, Front, is_waiting, serve_config, wanted_in
+from scheduler.backends.ray.hosts import Fleet
+from scheduler.backends.ray.replicas import Wanted, complaints, seen, states_by_app, stopped
+from scheduler.backends.ray.rest import RayRest
+from scheduler.control.ports import Clock
+from scheduler.model.errors import ActionFailed, HeadroomError
+from scheduler.model.plan import StartReplica, StopReplica
+from scheduler.model.workloads import Replica, ReplicaId, ReplicaState
+
+GATHER_S: Final = 0.15
+"""Changes within this time are sent to Serve together: every new configuration restarts what is being built."""
+SLOW_WALL_S: Final = 60.0
+"""A replica is never called slow before."""
+log = logging.getLogger(__name__)
+
+
+class Serving:
+    """Starts and stops replicas.
+
+    What is wanted is written into the configuration of the router, so Serve itself remembers it for the next control
+    plane.
+
+    Args:
+        rest: reaches Serve.
+        catalogue: what may be served.
+        clock: the world's time.
+        front: where the router is to answer.
+    """
+
+    def __init__(self, rest: RayRest, catalogue: Catalogue, clock: Clock, front: Front) -> None:
+        self._rest, self._catalogue, self._clock, self.front = rest, catalogue, clock, front
+        self._wanted: tuple[Wanted, ...] = ()
+        self._selectors: Mapping[str, Mapping[str, str]] = {}
+        self._ready_since: dict[ReplicaId, float] = {}
+        self._timer: threading.Timer | None = None
+        self._dirty = False
+        self._failure = ""
+        self._lock = threading.RLock()
+
+    def start(self, action: StartReplica, fleet: Fleet) -> None:
+        """Add a replica.
+
+        Raises:
+            ActionFailed: the model is not served here, or the host is gone.
+        """
+        if action.model not in self._catalogue.applications:
+            raise ActionFailed(f"no application is declared for model {action.model}")
+        if not fleet.is_ready(action.slot.host):
+            raise ActionFailed(f"{action.model} cannot start on {action.slot.host}: no such host now")
+        name = f"{action.model}@{action.slot.host}-{uuid.uuid4().hex[:8]}"
+        new = Wanted(name, action.model, action.slot.host, action.slot.devices, self._clock.now_s())
+        with self._lock:
+            self._change((*self._wanted, new), fleet)
+
+    def stop(self, action: StopReplica, fleet: Fleet) -> None:
+        """Take a replica away, after the requests it has."""
+        with self._lock:
+            after = stopped(self._wanted, action.replica_id, time.time(), self._clock.now_s())
+            if after != self._wanted:
+                self._change(after, fleet)
+
+    def observe(self, details: Mapping[str, Any], fleet: Fleet) -> tuple[tuple[Replica, ...], tuple[str, ...]]:
+        """Return the replicas that hold room, and sentences about those that cannot start.
+
+        Args:
+            details: what `RayRest.serve` answered.
+            fleet: the hosts; replicas on lost ones are given up.
+
+        Raises:
+            Unreachable: Ray does not answer.
+        """
+        with self._lock:
+            self._selectors = fleet.selectors
+            if not self._dirty:
+                self._adopt(details)
+            on_ready_hosts = [each for each in self._wanted if fleet.is_ready(each.host)]
+            replicas = self._dated(seen(on_ready_hosts, states_by_app(details)))
+            self._tidy(details, replicas, fleet)
+            return replicas, self._faults(details, replicas)
+
+    def flush(self) -> None:
+        """Send what is still being gathered.
+
+        Raises:
+            Unreachable: Ray does not answer.
+            ActionFailed: Serve refuses the configuration.
+        """
+        with self._lock:
+            if self._dirty:
+                self._send()
+
+    def close(self) -> None:
+        """Stop gathering; what was not sent is dropped."""
+        with self._lock:
+            if self._timer:
+                self._timer.cancel()
+
+    def _adopt(self, details: Mapping[str, Any]) -> None:
+        found = wanted_in(details)
+        self._wanted = found or ()
+        if found is not None:
+            options = details.get("http_options") or {}
+            self.front = replace(
+                self.front, host=options.get("host", self.front.host), port=options.get("port", self.front.port)
+            )
+
+    def _change(self, wanted: tuple[Wanted, ...], fleet: Fleet) -> None:
+        self._wanted, self._selectors, self._dirty = wanted, fleet.selectors, True
+        self._schedule(GATHER_S)
+
+    def _schedule(self, delay_s: float) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = threading.Timer(delay_s, self._send_later)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _send_later(self) -> None:
+        try:
+            self.flush()
+        except HeadroomError as error:
+            log.warning("Serve did not take the new configuration: %s", error)
+
+    def _send(self) -> None:
+        wall_s = time.time()
+        config = serve_config(self._wanted, self._catalogue, self.front, self._selectors, wall_s)
+        try:
+            self._rest.serve_config(config)
+        except ActionFailed as error:
+            self._dirty, self._failure = False, str(error)
+            raise
+        self._dirty, self._failure = is_waiting(self._wanted, wall_s), ""
+        if self._dirty:
+            self._schedule(TOLD_S + GATHER_S)
+
+    def _tidy(self, details: Mapping[str, Any], replicas: tuple[Replica, ...], fleet: Fleet) -> None:
+        """Give up what sits on lost hosts, drop what has stopped, and see that nothing stays unsent."""
+        present = {replica.replica_id for replica in replicas}
+        kept = tuple(w for w in self._wanted if fleet.is_ready(w.host) and (w.is_live or w.replica_id in present))
+        if kept != self._wanted or wanted_in(details) is None:
+            self._wanted, self._dirty = kept, True
+        if self._dirty and not (self._timer and self._timer.is_alive()):
+            self._schedule(0.0)
+
+    def _faults(self, details: Mapping[str, Any], replicas: tuple[Replica, ...]) -> tuple[str, ...]:
+        refused = (f"Serve refuses its configuration: {self._failure}",) if self._failure else ()
+        return refused + complaints(details) + self._slow(replicas)
+
+    def _slow(self, replicas: tuple[Replica, ...]) -> tuple[str, ...]:
+        now_s, least_s = self._clock.now_s(), SLOW_WALL_S * self._clock.speed
+        starting = [r for r in replicas if r.state is ReplicaState.STARTING and r.model in self._catalogue.models]
+        return tuple(
+            f"{r.model} on {r.slot.host} has been starting for {now_s - r.since_s:.0f} s and says nothing"
+            for r in starting
+            if now_s - r.since_s > max(least_s, 3 * self._catalogue.models[r.model].warm_up_s)
+        )
+
+    def _dated(self, replicas: tuple[Replica, ...]) -> tuple[Replica, ...]:
+        now_s = self._clock.now_s()
+        ready = {
+            r.replica_id: self._ready_since.get(r.replica_id, now_s) for r in replicas if r.state is ReplicaState.READY
+        }
+        self._ready_since = ready
+        return tuple(replace(r, since_s=ready.get(r.replica_id, r.since_s)) for r in replicas)

@@ -1,0 +1,48 @@
+"""Orders to stop a run, on disk: they must be enforced also by the control plane that comes after a crash."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class StopOrder:
+    """A run is to stop.
+
+    Attributes:
+        deadline_s: wall time (epoch seconds) after which its placement group is removed, with all that runs in it.
+        lost: nobody asked for it: a host was lost under it.
+    """
+
+    deadline_s: float
+    lost: bool = False
+
+
+class StopOrders:
+    """One small file an order.
+
+    Args:
+        folder: made when first needed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def give(self, name: str, order: StopOrder) -> None:
+        """Write an order down; an earlier deadline that stands already stays."""
+        before = self.of(name)
+        if before and before.deadline_s <= order.deadline_s:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        draft = self._folder / f"{name}.new"
+        draft.write_text(json.dumps(asdict(order)), encoding="utf-8")
+        draft.replace(self._folder / f"{name}.json")
+
+    def of(self, name: str) -> StopOrder | None:
+        """Return the order for a run, or None."""
+        file = self._folder / f"{name}.json"
+        return StopOrder(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
+
+    def drop(self, name: str) -> None:
+        """Forget an order."""
+        (self._folder / f"{name}.json").unlink(missing_ok=True)
