@@ -39,7 +39,8 @@ def count_units(
     if not shape.gpu_count:
         return limit
     per_device = np.where(matches & (gpu_milli > 0), gpu_milli // shape.gpu_milli, 0)
-    return np.minimum(limit, per_device.sum(axis=1) // shape.gpu_count)
+    fitting: NDArray[np.int64] = np.minimum(limit, per_device.sum(axis=1) // shape.gpu_count)
+    return fitting
 
 
 class HostTable:

@@ -111,6 +111,8 @@ class Reason(StrEnum):
     """No host has the labels, the GPU model or the device memory asked for."""
     IMPOSSIBLE_GANG = "ImpossibleGang"
     """Larger than the cluster would be if it were empty."""
+    INSUFFICIENT_HOSTS = "InsufficientHosts"
+    """Too few hosts to spread over: losing some would leave a model short."""
     HELD_FOR_SERVING = "HeldForServing"
     """It would fit, but the room is kept for a peak."""
     RESERVED = "Reserved"

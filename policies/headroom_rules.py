@@ -1,0 +1,31 @@
+"""How far ahead to look, and how slowly to give back."""
+
+from collections.abc import Sequence
+
+
+def lead_time_s(warm_up_s: float, grace_s: float, period_s: float) -> float:
+    """Return how long before a load its replicas must be asked for.
+
+    In the worst case a control period passes before anybody looks, then training gets its grace period to save, and
+    then the replica warms up.
+
+    Args:
+        warm_up_s: from starting a replica until it answers.
+        grace_s: longest grace period of a job that may have to make room.
+        period_s: between two cycles of the control loop.
+    """
+    return warm_up_s + grace_s + period_s
+
+
+def scale_down(wanted: Sequence[tuple[float, int]], now_s: float, after_s: float) -> int:
+    """Return the replicas to keep: the most that were wanted within the last `after_s` seconds, now included.
+
+    Up at once, down only when the higher number has not been wanted for `after_s`.
+
+    Args:
+        wanted: (at_s, replicas) of past cycles and of this one, in any order, at least one.
+        now_s: this moment.
+        after_s: how long a higher number is remembered.
+    """
+    newest = max(wanted)
+    return max(replicas for at_s, replicas in wanted if at_s > now_s - after_s or (at_s, replicas) == newest)

@@ -1,0 +1,51 @@
+"""Which host is best for one unit of a shape: scores per host row, the lowest wins."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.model.ledger import Ledger
+from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
+
+_CPU_WEIGHT: Final = 1e-9
+"""Makes CPU and memory decide only between hosts that are equal in GPUs."""
+_BREAKS_A_DEVICE: Final = 0.5
+"""Less than a thousandth of a device is worth, so it decides only between hosts that are equal in GPUs."""
+
+
+def best_fit(ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.float64]:
+    """Prefer the host with least GPU left, so that large holes stay; work without GPUs goes to hosts without.
+
+    Among equals a share of a device goes where a device is shared already, and then where least CPU is left.
+    """
+    left = _free_gpu_milli(ledger, rows) - shape.total_gpu_milli
+    breaking = np.where(_breaks_a_device(ledger, rows, shape), _BREAKS_A_DEVICE, 0.0)
+    tight = (ledger.cpu_milli[rows] - shape.cpu_milli) * _CPU_WEIGHT
+    return left + breaking + tight
+
+
+def worst_fit(ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.float64]:
+    """Prefer the host with most GPU left, so that load is even; work without GPUs goes where most CPU is left."""
+    if shape.gpu_count:
+        return -_free_gpu_milli(ledger, rows)
+    return -ledger.cpu_milli[rows].astype(np.float64)
+
+
+def first_fit(_ledger: Ledger, rows: NDArray[np.int64], _shape: Shape) -> NDArray[np.float64]:
+    """Prefer nothing: the first host by name wins."""
+    return np.zeros(len(rows))
+
+
+def _free_gpu_milli(ledger: Ledger, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    free: NDArray[np.float64] = np.maximum(ledger.gpu_milli[rows], 0).sum(axis=1).astype(np.float64)
+    return free
+
+
+def _breaks_a_device(ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.bool_]:
+    """Whether a share of a device would have to come from one that is whole, bool (N,)."""
+    if shape.gpu_milli == WHOLE_DEVICE_MILLI:
+        return np.zeros(len(rows), dtype=bool)
+    free = ledger.gpu_milli[rows]
+    shared: NDArray[np.bool_] = ((free >= shape.gpu_milli) & (free < WHOLE_DEVICE_MILLI)).any(axis=1)
+    return ~shared

@@ -1,0 +1,69 @@
+"""Policies by the names that configurations use."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from policies import may_preempt as rules
+from policies import placement_scores, queue_order, victim_order
+from scheduler.model.errors import ConfigError, Fault
+from scheduler.model.policy import MayPreempt, PlacementScore, Policy, QueueOrder, VictimCost
+
+QUEUE_ORDERS: Final[Mapping[str, QueueOrder]] = MappingProxyType(
+    {"priority": queue_order.by_priority, "fifo": queue_order.fifo}
+)
+PLACEMENT_SCORES: Final[Mapping[str, PlacementScore]] = MappingProxyType(
+    {
+        "best-fit": placement_scores.best_fit,
+        "first-fit": placement_scores.first_fit,
+        "worst-fit": placement_scores.worst_fit,
+    }
+)
+VICTIM_COSTS: Final[Mapping[str, VictimCost]] = MappingProxyType(
+    {"lost-work": victim_order.lost_work, "newest-first": victim_order.newest_first}
+)
+PREEMPTION_RULES: Final[Mapping[str, MayPreempt]] = MappingProxyType(
+    {"higher-priority": rules.higher_priority, "never": rules.never}
+)
+
+
+def policy_from_names(  # noqa: PLR0913  # one argument per choice, all by name
+    *,
+    queue_order: str = "priority",
+    placement_score: str = "best-fit",
+    victim_cost: str = "lost-work",
+    may_preempt: str = "higher-priority",
+    min_runtime_s: float = 300.0,
+    reservation_s: float = 900.0,
+) -> Policy:
+    """Return the policy made of the functions of these names.
+
+    Raises:
+        ConfigError: names that nobody knows, all of them, each with those that are known.
+    """
+    asked: tuple[tuple[str, str, Mapping[str, object]], ...] = (
+        ("queue_order", queue_order, QUEUE_ORDERS),
+        ("placement_score", placement_score, PLACEMENT_SCORES),
+        ("victim_cost", victim_cost, VICTIM_COSTS),
+        ("may_preempt", may_preempt, PREEMPTION_RULES),
+    )
+    faults = [_unknown(field, name, known) for field, name, known in asked if name not in known]
+    if faults:
+        raise ConfigError(*faults)
+    return Policy(
+        queue_order=QUEUE_ORDERS[queue_order],
+        placement_score=PLACEMENT_SCORES[placement_score],
+        victim_cost=VICTIM_COSTS[victim_cost],
+        may_preempt=PREEMPTION_RULES[may_preempt],
+        min_runtime_s=min_runtime_s,
+        reservation_s=reservation_s,
+    )
+
+
+def _unknown(field: str, name: str, known: Mapping[str, object]) -> Fault:
+    return Fault(
+        "UnknownPolicy",
+        f'unknown {field} "{name}"',
+        field=f"policy.{field}",
+        help=f"one of: {', '.join(sorted(known))}",
+    )

@@ -1,0 +1,119 @@
+"""The working state of one call of `plan()`: room, promises, and who may still be stopped."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from scheduler.model.plan import Cause, PreemptJob, Reservation
+from scheduler.model.policy import Policy
+from scheduler.model.resources import Shape, Slot
+from scheduler.model.snapshot import Snapshot
+from scheduler.model.workloads import JobState, ReplicaState
+from scheduler.planning.preemption import Victim, stop_victims, stoppable
+from scheduler.planning.room import Room, fits_in
+
+
+class Promises:
+    """Who has been promised which slots; taken off the room that is coming as long as they stand.
+
+    Attributes:
+        lapsed: holders whose promise expired now: they get no new one in this run, so that they block nobody for ever.
+    """
+
+    def __init__(self, snapshot: Snapshot, reservation_s: float, room: Room) -> None:
+        """Take over the promises that still mean something; `room` must already expect all that is being freed."""
+        self._now_s, self._reservation_s, self._room = snapshot.taken_at_s, reservation_s, room
+        self._shapes: dict[str, Shape] = {job.job_id: job.gang.shape for job in snapshot.jobs if job.state.is_waiting}
+        self._shapes |= {model.name: model.shape for model in snapshot.models}
+        wanted = [promise for promise in snapshot.reservations if promise.holder in self._shapes]
+        self.lapsed = frozenset(promise.holder for promise in wanted if promise.expires_s <= self._now_s)
+        self._terms = {p.holder: (p.since_s, p.expires_s) for p in wanted if p.holder not in self.lapsed}
+        self._slots: dict[str, tuple[Slot, ...]] = {}
+        self.restore({promise.holder: promise.slots for promise in wanted if promise.holder not in self.lapsed})
+
+    def lift(self, holder: str) -> tuple[Slot, ...]:
+        """Withdraw the promise to a holder and return its slots, () when there is none."""
+        slots = self._slots.pop(holder, ())
+        self._room.expect(slots, self._shapes[holder])
+        return slots
+
+    def lift_all_but(self, holders: Collection[str]) -> dict[str, tuple[Slot, ...]]:
+        """Withdraw the promises to everybody else and return them."""
+        return {holder: self.lift(holder) for holder in sorted(set(self._slots) - set(holders))}
+
+    def restore(self, lifted: dict[str, tuple[Slot, ...]]) -> None:
+        """Make promises again as far as they still fit."""
+        for holder, slots in lifted.items():
+            self.renew(holder, slots)
+
+    def renew(self, holder: str, slots: Sequence[Slot]) -> bool:
+        """Promise these very slots if they all fit into what is coming; say whether they do."""
+        shape = self._shapes[holder]
+        fits = bool(slots) and fits_in(self._room.coming, slots, shape)
+        if fits:
+            self._room.promise_at(slots, shape)
+            self._slots[holder] = (*self._slots.get(holder, ()), *slots)
+        return fits
+
+    def promise(self, holder: str, rows: Sequence[int]) -> tuple[Slot, ...]:
+        """Promise one unit on each host row, where it must fit into what is coming, and return where."""
+        slots = self._room.promise(rows, self._shapes[holder])
+        if slots:
+            self._slots[holder] = (*self._slots.get(holder, ()), *slots)
+        return slots
+
+    def of(self, holder: str) -> tuple[Slot, ...]:
+        """Return what is promised to a holder."""
+        return self._slots.get(holder, ())
+
+    def holders(self) -> tuple[tuple[str, Shape, tuple[Slot, ...]], ...]:
+        """Return all promises as (holder, shape, slots), by holder."""
+        return tuple((holder, self._shapes[holder], slots) for holder, slots in sorted(self._slots.items()))
+
+    def in_force(self) -> tuple[Reservation, ...]:
+        """Return the reservations after this run, by holder; an old one keeps its term."""
+        fresh = (self._now_s, self._now_s + self._reservation_s)
+        return tuple(
+            Reservation(holder, slots, *self._terms.get(holder, fresh)) for holder, slots in sorted(self._slots.items())
+        )
+
+
+@dataclass
+class Draft:
+    """What one planning run works on.
+
+    Attributes:
+        snapshot: what it was given.
+        policy: likewise.
+        room: what is free, coming and usable.
+        promises: who has been promised what.
+        victims: who may still be stopped, in the order of stopping.
+    """
+
+    snapshot: Snapshot
+    policy: Policy
+    room: Room
+    promises: Promises
+    victims: tuple[Victim, ...]
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, policy: Policy, ended: Sequence[PreemptJob]) -> "Draft":
+        """Start a run in which the jobs of `ended` are already being stopped."""
+        room = Room(snapshot.ledger)
+        _expect_what_is_leaving(snapshot, room, {action.job_id for action in ended})
+        promises = Promises(snapshot, policy.reservation_s, room)
+        return cls(snapshot, policy, room, promises, stoppable(snapshot, policy))
+
+    def stop(self, victims: Sequence[Victim], cause: Cause, beneficiary: str) -> tuple[PreemptJob, ...]:
+        """Stop victims for somebody: their room is coming, and they cannot be stopped twice."""
+        self.victims = tuple(victim for victim in self.victims if victim not in victims)
+        return stop_victims(self.room, victims, cause, beneficiary)
+
+
+def _expect_what_is_leaving(snapshot: Snapshot, room: Room, ended: set[str]) -> None:
+    for job in snapshot.jobs:
+        if job.state is JobState.PREEMPTING or job.job_id in ended:
+            room.expect(job.slots, job.gang.shape)
+    shapes = {model.name: model.shape for model in snapshot.models}
+    for replica in snapshot.replicas:
+        if replica.state is ReplicaState.STOPPING and replica.model in shapes:
+            room.expect((replica.slot,), shapes[replica.model])

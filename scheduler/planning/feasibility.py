@@ -1,0 +1,76 @@
+"""Whether a gang could ever run: also asked at submission, so that what can never start is refused at once."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from scheduler.model.hosts import Host, HostState
+from scheduler.model.ledger import Ledger
+from scheduler.model.plan import Reason, Unplaced
+from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
+from scheduler.model.workloads import Gang
+from scheduler.planning.placing import capped, limit_of
+from scheduler.planning.wording import asks, models_of, plural
+
+
+def empty(hosts: Sequence[Host]) -> Ledger:
+    """Return the ledger of the hosts as if all were up, took new work and had nothing on them."""
+    return Ledger.of([replace(host, state=HostState.READY) for host in hosts])
+
+
+def never_fits(hosts: Sequence[Host], gang: Gang, subject: str = "") -> Unplaced | None:
+    """Say why a gang is larger than the whole cluster, or None when it could run on an empty one.
+
+    Hosts that are cordoned, draining or lost count: they may come back.
+
+    Args:
+        hosts: all hosts known.
+        gang: what was asked for.
+        subject: job id, or "" before there is one.
+
+    Returns:
+        The refusal, with the workers asked for, how many could run, and in the message what would fit.
+    """
+    return never_fits_on(empty(hosts), gang, subject)
+
+
+def never_fits_on(whole: Ledger, gang: Gang, subject: str = "") -> Unplaced | None:
+    """As `never_fits`, for a ledger made by `empty`, so that it is made once for many gangs."""
+    fitting = int(capped(whole.units_fitting(gang.shape), limit_of(gang), gang.workers).sum())
+    if fitting >= gang.workers:
+        return None
+    if not whole.table.matching(gang.shape).any():
+        return Unplaced(subject, Reason.NO_HOST_MATCHES, _no_match(whole, gang.shape), gang.workers)
+    message = f"this gang can never run: {asks(gang)}; {_has(whole, gang.shape)}{_suggestion(whole, gang, fitting)}"
+    return Unplaced(subject, Reason.IMPOSSIBLE_GANG, message, gang.workers, fitting)
+
+
+def _no_match(whole: Ledger, shape: Shape) -> str:
+    wanted = [f"{key}={value}" for key, value in shape.host_labels]
+    wanted += [f"GPU model {models_of(shape)}"] if shape.gpu_models else []
+    wanted += [f"{shape.device_memory_mib} MiB of device memory"] if shape.device_memory_mib else []
+    there = sorted({host.gpu_model for host in whole.hosts if host.gpu_model})
+    return f"no host has {' and '.join(wanted)}; GPU models here: {', '.join(there) or 'none'}"
+
+
+def _has(whole: Ledger, shape: Shape) -> str:
+    """Say what the hosts that match have, in the resource that is asked for."""
+    rows = np.flatnonzero(whole.table.matching(shape).any(axis=1))
+    devices = [len(whole.hosts[row].devices) for row in rows]
+    hosts = f"the cluster has {plural(len(rows), 'matching host')}"
+    if shape.gpu_count:
+        return f"{hosts} with {sum(devices)} GPUs, at most {max(devices)} on one"
+    cores, memory = int(whole.cpu_milli[rows].max()) // 1000, int(whole.memory_mib[rows].max())
+    return f"{hosts} with at most {cores} CPU and {memory} MiB"
+
+
+def _suggestion(whole: Ledger, gang: Gang, fitting: int) -> str:
+    """Say what of it would fit: fewer workers, or as many GPUs over workers with fewer each."""
+    total = gang.workers * gang.shape.gpu_count
+    smaller = (size for size in range(gang.shape.gpu_count - 1, 0, -1) if total % size == 0)
+    for size in smaller if gang.shape.gpu_milli == WHOLE_DEVICE_MILLI else ():
+        split = replace(gang, workers=total // size, shape=replace(gang.shape, gpu_count=size), max_per_host=0)
+        if whole.units_fitting(split.shape).clip(max=split.workers).sum() >= split.workers:
+            return f"; fits: --workers {split.workers} --gpus {size}"
+    return f"; fits: --workers {fitting}" if fitting else ""

@@ -1,0 +1,121 @@
+"""The replicas of one model as the planner counts them, and how many more it takes to outlive lost hosts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.model.demand import ModelDemand
+from scheduler.model.hosts import HostState
+from scheduler.model.plan import Cause
+from scheduler.model.snapshot import Snapshot
+from scheduler.model.workloads import Replica, ReplicaState, ServingModel
+from scheduler.planning.placing import NO_LIMIT, capped
+from scheduler.planning.preemption import Need
+
+
+@dataclass(frozen=True, eq=False)
+class Fleet:
+    """Living replicas of a model: starting or ready, on hosts that answer.
+
+    Attributes:
+        model: the model.
+        demand: what it needs.
+        staying: replicas where they may stay.
+        leaving: replicas that must move once others have taken over, and why.
+    """
+
+    model: ServingModel
+    demand: ModelDemand
+    staying: tuple[Replica, ...]
+    leaving: tuple[tuple[Replica, Cause], ...]
+
+    @property
+    def wanted(self) -> int:
+        """Replicas to keep, within the model's limits."""
+        return min(max(self.demand.replicas_wanted, self.model.min_replicas), self.model.max_replicas)
+
+    @property
+    def needed(self) -> int:
+        """Replicas for the load of this moment, within what is wanted."""
+        return min(self.demand.replicas_now, self.wanted)
+
+    @property
+    def max_per_host(self) -> int:
+        """Most replicas on one host."""
+        return self.model.max_per_host or NO_LIMIT
+
+
+def fleets(snapshot: Snapshot, demands: Sequence[ModelDemand]) -> tuple[Fleet, ...]:
+    """Return the fleet of every model that is served and has a demand, in the order of the demand."""
+    models = {model.name: model for model in snapshot.models}
+    states = {host.name: host.state for host in snapshot.hosts}
+    by_model: dict[str, list[Replica]] = {}
+    for replica in snapshot.replicas:
+        answers = states.get(replica.slot.host, HostState.LOST) is not HostState.LOST
+        if answers and replica.state is not ReplicaState.STOPPING:
+            by_model.setdefault(replica.model, []).append(replica)
+    return tuple(
+        _fleet(models[demand.model], demand, by_model.get(demand.model, []), states)
+        for demand in demands
+        if demand.model in models
+    )
+
+
+def _fleet(model: ServingModel, demand: ModelDemand, replicas: list[Replica], states: Mapping[str, HostState]) -> Fleet:
+    staying: list[Replica] = []
+    leaving: list[tuple[Replica, Cause]] = []
+    counts: dict[str, int] = {}
+    for replica in sorted(replicas, key=lambda r: (r.state is ReplicaState.STARTING, r.replica_id)):
+        host = replica.slot.host
+        if states[host] is HostState.DRAINING:
+            leaving.append((replica, Cause.DRAIN))
+        elif model.max_per_host and counts.get(host, 0) >= model.max_per_host:
+            leaving.append((replica, Cause.SPREAD))
+        else:
+            staying.append(replica)
+            counts[host] = counts.get(host, 0) + 1
+    return Fleet(model, demand, tuple(staying), tuple(leaving))
+
+
+def count_by_row(replicas: Sequence[Replica], rows: Mapping[str, int]) -> NDArray[np.int64]:
+    """Return how many of the replicas each host has, int64 (H,)."""
+    at = np.array([rows[replica.slot.host] for replica in replicas], dtype=np.int64)
+    return np.bincount(at, minlength=len(rows)).astype(np.int64)
+
+
+def survivors(counts: NDArray[np.int64], losses: int) -> int:
+    """Return how many replicas are left when the `losses` hosts with most of them are lost."""
+    return int(counts.sum()) - _largest(counts, losses)
+
+
+def survival_need(fleet: Fleet, counts: NDArray[np.int64], units: NDArray[np.int64]) -> Need | None:
+    """Return what must be added so that the loss of any k hosts leaves enough for now, or as many as can be had.
+
+    With a level of L replicas a host, any k hosts hold at most T = the k largest of max(counts, L). So adding
+    needed + T - all replicas below the level leaves enough, wherever they go. The lowest level for which there is room
+    needs the fewest.
+
+    Args:
+        fleet: whose demand and limits count.
+        counts: int64 (H,), replicas on each host already.
+        units: int64 (H,), how many more each host could take at most.
+
+    Returns:
+        The need; None when enough survive already, or when adding replicas cannot help.
+    """
+    losses, total = fleet.model.survive_host_losses, int(counts.sum())
+    goals = range(fleet.needed, survivors(counts, losses), -1)
+    for goal in goals if losses else ():
+        for level in range(1, min(goal, fleet.max_per_host) + 1):
+            limit = np.maximum(level - counts, 0)
+            reached = np.where(capped(units, limit, level) > 0, np.maximum(counts, level), counts)
+            missing = goal + _largest(reached, losses) - total
+            if total + missing <= fleet.model.max_replicas and capped(units, limit, missing).sum() >= missing:
+                return Need(fleet.model.shape, missing, limit)
+    return None
+
+
+def _largest(counts: NDArray[np.int64], number: int) -> int:
+    return int(np.sort(counts)[::-1][:number].sum())

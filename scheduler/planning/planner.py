@@ -1,0 +1,49 @@
+"""The heart: one pure function that decides what runs where."""
+
+from scheduler.model.demand import Demand
+from scheduler.model.plan import Plan
+from scheduler.model.policy import Policy
+from scheduler.model.snapshot import Snapshot
+from scheduler.planning.draft import Draft
+from scheduler.planning.ending import end_jobs, stop_orphans
+from scheduler.planning.headroom import hold_headroom
+from scheduler.planning.reasons import Explainer, explain
+from scheduler.planning.serving import keep_serving
+from scheduler.planning.training import place_training
+
+
+def plan(snapshot: Snapshot, demand: Demand, policy: Policy) -> Plan:
+    """Decide; do nothing. Equal arguments give equal plans; every prefix of `actions` is safe to apply.
+
+    Safe means: a start uses only room that is free in the snapshot, whatever else of the plan is carried out, because
+    room being freed is promised but never used. Least disruptive first: free room, then room that is being freed
+    already, then room of training that is stopped for it.
+
+    Args:
+        snapshot: the world at one moment.
+        demand: replicas per model, most important first; replicas of a model without a demand are left alone.
+        policy: the site's choices.
+
+    Returns:
+        Stops and preemptions first, then starts; the promises now in force; and why everything else waits.
+    """
+    ended = end_jobs(snapshot, policy)
+    draft = Draft.of(snapshot, policy, ended)
+    served = keep_serving(draft, demand)
+    held = hold_headroom(draft, served.fleets)
+    placed = place_training(draft)
+    reasons = explain(Explainer(draft, held, served, placed))
+    return Plan(
+        snapshot.version,
+        (
+            *stop_orphans(snapshot),
+            *ended,
+            *served.stops,
+            *served.preemptions,
+            *placed.preemptions,
+            *served.starts,
+            *placed.starts,
+        ),
+        draft.promises.in_force(),
+        reasons,
+    )

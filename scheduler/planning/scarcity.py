@@ -1,0 +1,99 @@
+"""Which resource is short for a gang, by how much, and who holds it."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.model.plan import Reason
+from scheduler.model.resources import Shape
+from scheduler.model.snapshot import Snapshot
+from scheduler.model.workloads import Gang
+from scheduler.planning.placing import capped, limit_of
+from scheduler.planning.room import Counted
+from scheduler.planning.wording import asks, plural
+
+MOST_NAMES = 5
+"""More names of blockers than these help nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scarcity:
+    """What is short.
+
+    Attributes:
+        reason: which resource.
+        message: for people.
+        asked: devices, cores, MiB or workers, as the message says.
+        free: the most of them that can be had now.
+        host: where most of them are free; "" when there is no host.
+    """
+
+    reason: Reason
+    message: str
+    asked: int
+    free: int
+    host: str
+
+
+def scarcity(gang: Gang, now: Counted) -> Scarcity:
+    """Return what keeps a gang from fitting into the room usable now."""
+    reason, part = min(_parts(gang.shape), key=lambda named: _workers_fitting(gang, named[1], now))
+    best = int(_free_on_hosts(reason, part, now).argmax()) if now.hosts else 0
+    host = now.hosts[best].name if now.hosts else ""
+    if gang.workers > 1:
+        return _of_many(gang, reason, _workers_fitting(gang, gang.shape, now), host)
+    free = int(_free_on_hosts(reason, part, now)[best]) if now.hosts else 0
+    return _of_one(gang, reason, free, host)
+
+
+def holders_on(host: str, snapshot: Snapshot) -> tuple[str, ...]:
+    """Return the first few jobs and models that hold room on a host."""
+    jobs = [job.job_id for job in snapshot.jobs if any(slot.host == host for slot in job.slots)]
+    models = sorted({replica.model for replica in snapshot.replicas if replica.slot.host == host})
+    return (*jobs, *models)[:MOST_NAMES]
+
+
+def _parts(shape: Shape) -> list[tuple[Reason, Shape]]:
+    """Return the shape reduced to each resource it asks for, constraints kept; all of it where no part is short."""
+    keep = partial(replace, shape, cpu_milli=0, memory_mib=0, gpu_count=0, gpu_milli=1000)
+    parts = [
+        (Reason.INSUFFICIENT_DEVICES, keep(gpu_count=shape.gpu_count, gpu_milli=shape.gpu_milli), shape.gpu_count),
+        (Reason.INSUFFICIENT_CPU, keep(cpu_milli=shape.cpu_milli), shape.cpu_milli),
+        (Reason.INSUFFICIENT_MEMORY, keep(memory_mib=shape.memory_mib), shape.memory_mib),
+    ]
+    return [(reason, part) for reason, part, asked in parts if asked] or [(Reason.INSUFFICIENT_CPU, shape)]
+
+
+def _workers_fitting(gang: Gang, shape: Shape, now: Counted) -> int:
+    return int(capped(now.units(shape), limit_of(gang), gang.workers).sum())
+
+
+def _free_on_hosts(reason: Reason, part: Shape, now: Counted) -> NDArray[np.int64]:
+    """Return how many devices, cores or MiB each host that matches has free, int64 (H,)."""
+    matches = now.table.matching(part) & now.table.usable[:, None]
+    if reason is Reason.INSUFFICIENT_DEVICES:
+        free: NDArray[np.int64] = (matches & (now.gpu_milli >= part.gpu_milli)).sum(axis=1)
+        return free
+    amount = now.cpu_milli // 1000 if reason is Reason.INSUFFICIENT_CPU else now.memory_mib
+    return np.where(matches.any(axis=1), np.maximum(amount, 0), 0)
+
+
+def _of_one(gang: Gang, reason: Reason, free: int, host: str) -> Scarcity:
+    shape = gang.shape
+    asked, what = {
+        Reason.INSUFFICIENT_DEVICES: (shape.gpu_count, "free"),
+        Reason.INSUFFICIENT_CPU: (-(-shape.cpu_milli // 1000), "CPU free"),
+        Reason.INSUFFICIENT_MEMORY: (shape.memory_mib, f"of {shape.memory_mib} MiB free"),
+    }[reason]
+    has = f"best host has {free} {what}" if free else "no host has any free"
+    if free >= asked and reason is Reason.INSUFFICIENT_DEVICES:
+        has = f"the {plural(free, 'free GPU')} of the best host lack CPU or memory beside them"
+    return Scarcity(reason, f"needs {asks(gang)}; {has}", asked, free, host)
+
+
+def _of_many(gang: Gang, reason: Reason, fitting: int, host: str) -> Scarcity:
+    each = gang.shape.gpu_count if reason is Reason.INSUFFICIENT_DEVICES else 1
+    message = f"needs {asks(gang)}; there is room for {fitting} now"
+    return Scarcity(reason, message, gang.workers * each, fitting * each, host)

@@ -1,0 +1,116 @@
+"""Waiting jobs in queue order: start what fits, promise what is being freed, preempt for what may preempt."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from scheduler.model.plan import Cause, PreemptJob, StartJob
+from scheduler.model.resources import Shape, Slot
+from scheduler.model.workloads import TrainingJob
+from scheduler.planning.draft import Draft
+from scheduler.planning.placing import hosts_for_gang, limit_of
+from scheduler.planning.preemption import Need, Victim, stoppable_for, victims_for
+from scheduler.planning.room import fits_in
+
+
+@dataclass
+class Placed:
+    """What the queue was given.
+
+    Attributes:
+        starts: jobs that start now.
+        preemptions: jobs that are stopped for jobs of higher priority.
+    """
+
+    starts: list[StartJob] = field(default_factory=list)
+    preemptions: list[PreemptJob] = field(default_factory=list)
+
+
+def place_training(draft: Draft) -> Placed:
+    """Go through the queue once. A blocked job stops nobody behind it, but what it was promised is its own.
+
+    Nobody is preempted before everything free and everything coming has been tried, and a job's turn comes before
+    those behind it take free room that its victims' room must be joined with.
+    """
+    placed, rights, blocked = Placed(), _Rights(draft), 0
+    for job in _triable(draft):
+        if blocked > draft.policy.max_backfill:
+            break
+        if start := _start(job, draft):
+            placed.starts.append(start)
+            continue
+        blocked += 1
+        if job.job_id not in draft.promises.lapsed and not draft.promises.of(job.job_id):
+            placed.preemptions.extend(_promise_or_preempt(job, draft, rights))
+    return placed
+
+
+def _triable(draft: Draft) -> Sequence[TrainingJob]:
+    now_s = draft.snapshot.taken_at_s
+    return [job for job in draft.policy.queue_order(draft.snapshot) if job.not_before_s <= now_s]
+
+
+def _start(job: TrainingJob, draft: Draft) -> StartJob | None:
+    """Start a job where it was promised room, or else where it fits best; its promise is kept when it cannot."""
+    promised = draft.promises.lift(job.job_id)
+    slots = _promised_and_free(job, promised, draft) or _best(job, draft)
+    if slots:
+        return StartJob(job.job_id, job.attempt + 1, slots)
+    draft.promises.renew(job.job_id, promised)
+    return None
+
+
+def _promised_and_free(job: TrainingJob, promised: tuple[Slot, ...], draft: Draft) -> tuple[Slot, ...]:
+    if not promised or not fits_in(draft.room.now, promised, job.gang.shape):
+        return ()
+    draft.room.start_at(promised, job.gang.shape)
+    return promised
+
+
+def _best(job: TrainingJob, draft: Draft) -> tuple[Slot, ...]:
+    rows = hosts_for_gang(draft.room.now, job.gang, draft.policy)
+    return draft.room.start(rows, job.gang.shape) if rows else ()
+
+
+def _promise_or_preempt(job: TrainingJob, draft: Draft, rights: "_Rights") -> tuple[PreemptJob, ...]:
+    """Promise a blocked job the room that is being freed; where that is too little, have others stopped for it."""
+    preemptions: tuple[PreemptJob, ...] = ()
+    rows = hosts_for_gang(draft.room.coming, job.gang, draft.policy)
+    if rows is None and (victims := rights.victims_for(job)):
+        preemptions = draft.stop(victims, Cause.PRIORITY, job.job_id)
+        rows = hosts_for_gang(draft.room.coming, job.gang, draft.policy)
+    if rows:
+        draft.promises.promise(job.job_id, rows)
+    return preemptions
+
+
+class _Rights:
+    """Who may have whom stopped, remembered for all jobs that agree in what the policy looks at.
+
+    Until somebody is stopped, what stopping everybody would win only shrinks: a gang for which it was not enough need
+    not be tried again for a later job that asks for as much.
+    """
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._allowed: dict[tuple[int, str, str], tuple[Victim, ...]] = {}
+        self._hopeless: dict[tuple[tuple[int, str, str], Shape, int], int] = {}
+
+    def victims_for(self, job: TrainingJob) -> tuple[Victim, ...]:
+        """Return whom to stop for a job; nobody when that would not be enough."""
+        who, gang = (job.priority, job.queue, job.owner), job.gang
+        key, need = (who, gang.shape, gang.max_per_host), Need(gang.shape, gang.workers, limit_of(gang))
+        if gang.workers >= self._hopeless.get(key, gang.workers + 1):
+            return ()
+        victims = victims_for(need, self._draft.room.coming, self._allowed_for(job, who))
+        if victims is None:
+            self._hopeless[key] = gang.workers
+            return ()
+        self._hopeless.clear()
+        return victims
+
+    def _allowed_for(self, job: TrainingJob, who: tuple[int, str, str]) -> tuple[Victim, ...]:
+        draft = self._draft
+        if who not in self._allowed:
+            self._allowed[who] = stoppable_for(job, draft.victims, draft.policy, draft.snapshot.taken_at_s)
+        left = set(draft.victims)
+        return tuple(victim for victim in self._allowed[who] if victim in left)

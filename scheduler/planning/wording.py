@@ -1,0 +1,42 @@
+"""How quantities are put into words; the same in a reason, an error and on the page."""
+
+from collections.abc import Sequence
+
+from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
+from scheduler.model.workloads import Gang
+
+
+def plural(count: int, noun: str) -> str:
+    """Return "1 host" or "3 hosts"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Return "a", "a and b" or "a, b and 4 more"."""
+    shown = list(names[:most])
+    if len(names) > most:
+        return f"{', '.join(shown)} and {len(names) - most} more"
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+
+
+def models_of(shape: Shape) -> str:
+    """Return the GPU models that will do: "MI300X", "MI210 or MI300X", or "" for any."""
+    return " or ".join(sorted(shape.gpu_models))
+
+
+def unit(shape: Shape) -> str:
+    """Return what one unit asks for, by its scarcest kind: "2 MI300X", "0.5 GPU", "4 CPU" or "512 MiB"."""
+    kind = models_of(shape) or "GPU"
+    if shape.gpu_count and shape.gpu_milli < WHOLE_DEVICE_MILLI:
+        return f"{shape.gpu_milli / WHOLE_DEVICE_MILLI:g} {kind}"
+    if shape.gpu_count:
+        return f"{shape.gpu_count} {kind if shape.gpu_models or shape.gpu_count == 1 else kind + 's'}"
+    return f"{shape.cpu_milli / 1000:g} CPU" if shape.cpu_milli else f"{shape.memory_mib} MiB"
+
+
+def asks(gang: Gang) -> str:
+    """Return what a gang asks for: "8 GPUs on one host" or "4 workers × 2 MI210"."""
+    if gang.workers == 1:
+        return f"{unit(gang.shape)} on one host"
+    limit = f", at most {gang.max_per_host} on a host" if gang.max_per_host else ""
+    return f"{gang.workers} workers × {unit(gang.shape)}{limit}"
