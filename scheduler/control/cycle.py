@@ -11,6 +11,7 @@ from scheduler.control.board import Board, ModelOutlook, ModelTally, Report
 from scheduler.control.clocks import stopwatch_s
 from scheduler.control.demand import DemandMemory, demand_of
 from scheduler.control.intents import intents_of, not_started
+from scheduler.control.noticing import Noticed, noticed
 from scheduler.control.ports import Clock, Cluster, Store, TrafficSource
 from scheduler.control.reconcile import Reconciled, reconcile
 from scheduler.control.records import CycleRecord, EventKind, EventRecord
@@ -20,7 +21,7 @@ from scheduler.control.shares import Foresight, gpu_shares
 from scheduler.control.snapshotting import snapshot_of
 from scheduler.model.errors import ActionFailed, Unreachable
 from scheduler.model.observation import Observation
-from scheduler.model.plan import Action, Cause, StartJob, StopReplica
+from scheduler.model.plan import Action, StartJob
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
 from scheduler.planning.planner import plan
@@ -62,6 +63,7 @@ class Cycle:
     gate: threading.RLock = field(default_factory=threading.RLock)
     _memory: DemandMemory = field(default_factory=DemandMemory)
     _foresight: Foresight = field(default_factory=Foresight)
+    _noticed: Noticed = field(default_factory=Noticed)
     _number: int | None = None
 
     def turn(self) -> Report:
@@ -75,15 +77,16 @@ class Cycle:
         seen = self.cluster.observe()
         reconciled = self._reconcile(seen, number)
         snapshot = self._snapshot(seen, reconciled, number)
+        news, self._noticed = noticed(self._noticed, seen, number)
         demand, outlooks, self._memory, said = demand_of(
             self.served, self.sources, self._memory, snapshot, self.settings
         )
         started_s = self.timer()
         made = plan(snapshot, demand, self.policy)
         record = CycleRecord(number, seen.taken_at_s, snapshot, demand, made, self.timer() - started_s)
-        actions = self._write_down(record, said)
+        actions = self._write_down(record, (*news, *said))
         self._number = number
-        degraded = self._apply((*_unknown_replicas(snapshot), *reconciled.orders, *actions), number, seen.taken_at_s)
+        degraded = self._apply((*reconciled.orders, *actions), number, seen.taken_at_s)
         return self._publish(record, seen, outlooks, degraded)
 
     def _next_number(self) -> int:
@@ -151,10 +154,3 @@ class Cycle:
         shares, self._foresight = gpu_shares(report, self._foresight)
         self.board.publish(report, shares)
         return report
-
-
-def _unknown_replicas(snapshot: Snapshot) -> Iterable[StopReplica]:
-    """Yield the end of replicas of models that nobody declares any more."""
-    for replica in snapshot.replicas:
-        if snapshot.model(replica.model) is None:
-            yield StopReplica(replica.replica_id, replica.model, replica.slot, Cause.ORPHAN)

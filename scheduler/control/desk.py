@@ -218,10 +218,10 @@ class Desk:
         if spec.working_dir and not self.packages.has(spec.working_dir):
             faults.append(Fault("UnknownPackage", f"no package {spec.working_dir}", help="upload it first"))
         report = self.board.report
-        why = never_fits(spec.gang, report.cycle.snapshot.hosts) if report else None
+        why = never_fits(report.cycle.snapshot.hosts, spec.gang) if report else None
         if why is not None:
             faults.append(
-                Fault("ImpossibleGang", f"this gang can never run: {why}", help="ask for less, or for other hosts")
+                Fault(why.reason.value, why.message, field="resources", help="ask for less, or for other hosts")
             )
         return faults
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 
 from scheduler.control.records import CycleRecord, HostMark
 from scheduler.control.sentences import clock_time, places, span
-from scheduler.control.snapshotting import ends_by_itself
+from scheduler.control.snapshotting import marked, with_deadlines
 from scheduler.model.demand import Demand
-from scheduler.model.hosts import HostState
 from scheduler.model.plan import Action, Plan, StartReplica, StopReplica
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
@@ -39,14 +38,14 @@ class DrainOutlook:
 def drain_outlook(cycle: CycleRecord, mark: HostMark, policy: Policy) -> DrainOutlook:
     """Return what draining `mark.host` would do to the state of `cycle`; nothing is touched."""
     snapshot, demand = cycle.snapshot, _for_the_peak(cycle.demand)
-    without = _with_host_state(snapshot, mark.host, HostState.DRAINING)
+    without = _draining(snapshot, mark)
     short_now = _short(plan(snapshot, demand, policy), snapshot)
     moved = plan(without, demand, policy)
     short = tuple(sorted(_short(moved, snapshot) - short_now))
-    jobs = [job for job in snapshot.jobs if any(slot.host == mark.host for slot in job.slots)]
+    jobs = [job for job in without.jobs if any(slot.host == mark.host for slot in job.slots)]
     replicas = [replica for replica in snapshot.replicas if replica.slot.host == mark.host]
-    steps = (*_replica_steps(replicas, moved, snapshot), *(_job_step(job, mark) for job in jobs))
-    return DrainOutlook(mark.host, steps, not short, short, _empty_at_s(replicas, jobs, mark, snapshot))
+    steps = (*_replica_steps(replicas, moved, snapshot), *map(_job_step, jobs))
+    return DrainOutlook(mark.host, steps, not short, short, _empty_at_s(replicas, jobs, snapshot))
 
 
 def _for_the_peak(demand: Demand) -> Demand:
@@ -54,13 +53,12 @@ def _for_the_peak(demand: Demand) -> Demand:
     return Demand(tuple(replace(model, replicas_wanted=model.replicas_held) for model in demand.models))
 
 
-def _with_host_state(snapshot: Snapshot, name: str, state: HostState) -> Snapshot:
-    hosts = (replace(host, state=state) if host.name == name else host for host in snapshot.hosts)
+def _draining(snapshot: Snapshot, mark: HostMark) -> Snapshot:
     return Snapshot.of(
         version=snapshot.version,
         taken_at_s=snapshot.taken_at_s,
-        hosts=hosts,
-        jobs=snapshot.jobs,
+        hosts=marked(snapshot.hosts, [mark]),
+        jobs=(with_deadlines(job, [mark]) for job in snapshot.jobs),
         models=snapshot.models,
         replicas=snapshot.replicas,
         reservations=snapshot.reservations,
@@ -86,19 +84,20 @@ def _replica_steps(replicas: Iterable[Replica], made: Plan, snapshot: Snapshot) 
             yield f"{replica.model}: 1 replica stays until there is room for another"
 
 
-def _job_step(job: TrainingJob, mark: HostMark) -> str:
-    if ends_by_itself(job, mark.deadline_s) and job.started_at_s is not None and job.max_runtime_s is not None:
-        end = clock_time(job.started_at_s + job.max_runtime_s)
+def _job_step(job: TrainingJob) -> str:
+    if job.ends_in_time:
+        end = clock_time(_own_end_s(job))
         return f"{job.job_id} {job.name}: ends by itself until {end}, within the deadline: not preempted"
     return f"{job.job_id} {job.name}: saves a checkpoint within {span(job.grace_period_s)} and waits for other room"
 
 
-def _empty_at_s(replicas: Iterable[Replica], jobs: Iterable[TrainingJob], mark: HostMark, snapshot: Snapshot) -> float:
+def _empty_at_s(replicas: Iterable[Replica], jobs: Iterable[TrainingJob], snapshot: Snapshot) -> float:
+    now_s = snapshot.taken_at_s
     moves = [snapshot.model(replica.model) for replica in replicas]
-    ends = [snapshot.taken_at_s + model.warm_up_s for model in moves if model is not None]
-    for job in jobs:
-        if ends_by_itself(job, mark.deadline_s) and job.started_at_s is not None and job.max_runtime_s is not None:
-            ends.append(job.started_at_s + job.max_runtime_s)
-        else:
-            ends.append(snapshot.taken_at_s + job.grace_period_s)
-    return max(ends, default=snapshot.taken_at_s)
+    moved = [now_s + model.warm_up_s for model in moves if model is not None]
+    ended = [_own_end_s(job) if job.ends_in_time else now_s + job.grace_period_s for job in jobs]
+    return max((*moved, *ended), default=now_s)
+
+
+def _own_end_s(job: TrainingJob) -> float:
+    return (job.started_at_s or 0.0) + (job.max_runtime_s or 0.0)

@@ -20,6 +20,7 @@ class Settings:
         preemption_grace_s: longest grace period a job may ask for; part of the lead time.
         min_runtime_s: shortest useful run of a training job; room is held for peaks within the lead time and this.
         restart_cost_s: time an attempt needs before it makes progress again.
+        silent_after_s: a traffic source whose last value is older is silent.
         patience: with starts that fail or are never seen.
     """
 
@@ -31,6 +32,7 @@ class Settings:
     preemption_grace_s: float = 60.0
     min_runtime_s: float = 300.0
     restart_cost_s: float = 60.0
+    silent_after_s: float = 300.0
     patience: Patience = field(default_factory=Patience)
 
 

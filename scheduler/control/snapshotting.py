@@ -38,11 +38,12 @@ def snapshot_of(  # noqa: PLR0913  # the world has that many parts, all by name
     known = {job.job_id: job for job in jobs}
     gangs = {job_id: job.spec.gang for job_id, job in known.items()}
     training = [training_job(job, restart_cost_s) for job in known.values() if not job.state.is_final]
+    words = tuple(marks)
     return Snapshot.of(
         version=version,
         taken_at_s=seen.taken_at_s,
-        hosts=marked(seen.hosts, marks, training, seen.taken_at_s),
-        jobs=(*training, *(_stray(run, gangs) for run in strays)),
+        hosts=marked(seen.hosts, words),
+        jobs=(*(with_deadlines(job, words) for job in training), *(_stray(run, gangs) for run in strays)),
         models=models,
         replicas=seen.replicas,
         reservations=reservations,
@@ -75,34 +76,30 @@ def training_job(job: JobRecord, restart_cost_s: float) -> TrainingJob:
     )
 
 
-def marked(
-    hosts: Iterable[Host], marks: Iterable[HostMark], jobs: Sequence[TrainingJob], now_s: float
-) -> tuple[Host, ...]:
+def marked(hosts: Iterable[Host], marks: Iterable[HostMark]) -> tuple[Host, ...]:
     """Return hosts in the state operators gave them; a lost host stays lost."""
     by_name = {mark.host: mark for mark in marks}
-    return tuple(_marked(host, by_name.get(host.name), jobs, now_s) for host in hosts)
+    return tuple(_marked(host, by_name.get(host.name)) for host in hosts)
 
 
-def ends_by_itself(job: TrainingJob, deadline_s: float | None) -> bool:
-    """Whether a running job says that it is over before a deadline."""
+def with_deadlines(job: TrainingJob, marks: Sequence[HostMark]) -> TrainingJob:
+    """Return the job, marked when it is over before every draining host it is on must be empty."""
+    here = {slot.host for slot in job.slots}
+    draining = [mark for mark in marks if mark.state is HostState.DRAINING and mark.host in here]
+    in_time = bool(draining) and all(_ends_before(job, mark.deadline_s) for mark in draining)
+    return replace(job, ends_in_time=True) if in_time else job
+
+
+def _ends_before(job: TrainingJob, deadline_s: float | None) -> bool:
     if deadline_s is None or job.started_at_s is None or job.max_runtime_s is None:
         return False
     return job.started_at_s + job.max_runtime_s <= deadline_s
 
 
-def _marked(host: Host, mark: HostMark | None, jobs: Sequence[TrainingJob], now_s: float) -> Host:
+def _marked(host: Host, mark: HostMark | None) -> Host:
     if mark is None or host.state is HostState.LOST:
         return host
-    return replace(host, state=_state(mark, jobs, now_s), reason=mark.reason, since_s=mark.since_s)
-
-
-def _state(mark: HostMark, jobs: Sequence[TrainingJob], now_s: float) -> HostState:
-    """Return CORDONED for a draining host as long as a job on it is expected to end before the deadline."""
-    if mark.deadline_s is None or now_s >= mark.deadline_s:
-        return mark.state
-    here = (job for job in jobs if any(slot.host == mark.host for slot in job.slots))
-    leaving = any(ends_by_itself(job, mark.deadline_s) for job in here)
-    return HostState.CORDONED if leaving else mark.state
+    return replace(host, state=mark.state, reason=mark.reason, since_s=mark.since_s)
 
 
 def _stray(run: Run, known: Mapping[JobId, Gang]) -> TrainingJob:

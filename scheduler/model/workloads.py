@@ -96,6 +96,7 @@ class TrainingJob:
         restart_cost_s: time an attempt needs before it makes progress again.
         not_before_s: back-off after a failed start: not to be tried earlier.
         stop_asked: its owner or an operator wants the running attempt ended (stopped, or put on hold).
+        ends_in_time: it says that it is over before its draining host must be empty: no reason to move it.
     """
 
     job_id: JobId
@@ -117,6 +118,7 @@ class TrainingJob:
     restart_cost_s: float = 60.0
     not_before_s: float = 0.0
     stop_asked: bool = False
+    ends_in_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)

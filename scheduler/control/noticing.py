@@ -1,0 +1,91 @@
+"""Changes worth an event that no action makes: hosts come and go, sources fall silent, the cluster complains."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from scheduler.control.records import EventKind, EventRecord
+from scheduler.control.sentences import span
+from scheduler.control.settings import Served
+from scheduler.control.traffic import Known
+from scheduler.model.demand import Basis
+from scheduler.model.hosts import HostState
+from scheduler.model.observation import Observation
+from scheduler.model.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """What the last turn saw already.
+
+    Attributes:
+        hosts: state of each host as the cluster reported it; None before the first turn.
+        faults: sentences that were told.
+    """
+
+    hosts: Mapping[str, HostState] | None = None
+    faults: frozenset[str] = frozenset()
+
+
+def noticed(before: Noticed, seen: Observation, cycle: int) -> tuple[tuple[EventRecord, ...], Noticed]:
+    """Return what to tell of hosts and faults, and what was seen."""
+    after = Noticed({host.name: host.state for host in seen.hosts}, frozenset(seen.faults))
+    news = [
+        EventRecord(seen.taken_at_s, cycle, EventKind.FAILURE, "cluster", fault)
+        for fault in seen.faults
+        if fault not in before.faults
+    ]
+    return (*_hosts(before.hosts, seen, cycle), *news), after
+
+
+def basis_changes(
+    served: Sequence[Served],
+    known: Mapping[str, Known],
+    before: Mapping[str, Basis],
+    after: Mapping[str, Basis],
+    snapshot: Snapshot,
+) -> Iterable[EventRecord]:
+    """Yield one event per traffic source that fell silent, answers again, or has enough history now."""
+    told = set()
+    for one in served:
+        was, now = before.get(one.model.name), after[one.model.name]
+        title = _basis_change(was, now)
+        if title and one.source not in told:
+            told.add(one.source)
+            detail = known[one.source].failure or _age(known[one.source], snapshot.taken_at_s)
+            yield EventRecord(
+                snapshot.taken_at_s,
+                snapshot.version,
+                EventKind.FORECAST,
+                one.source,
+                f"traffic {one.source} {title}",
+                detail,
+            )
+
+
+def _basis_change(was: Basis | None, now: Basis) -> str:
+    if was is now:
+        return ""
+    if now is Basis.SILENT:
+        return "is silent; planned by the last load with a margin"
+    if now is Basis.COLD_START:
+        return "has too little history; planned by the load now with a margin"
+    if was is Basis.SILENT:
+        return "answers again"
+    return "has enough history; planned by the forecast" if was is Basis.COLD_START else ""
+
+
+def _age(known: Known, now_s: float) -> str:
+    if known.traffic is None:
+        return ""
+    return f"last value {span(known.rate_at(now_s)[1])} old" if len(known.traffic.series) else "no value yet"
+
+
+def _hosts(before: Mapping[str, HostState] | None, seen: Observation, cycle: int) -> Iterable[EventRecord]:
+    for host in seen.hosts:
+        was = (before or {}).get(host.name)
+        if host.state is HostState.LOST and was is not HostState.LOST:
+            lost = sum(run.state.holds_room for run in seen.runs if any(s.host == host.name for s in run.slots))
+            detail = host.reason or (f"{lost} runs were on it" if lost else "")
+            yield EventRecord(seen.taken_at_s, cycle, EventKind.HOST, host.name, f"{host.name} unreachable", detail)
+        elif host.state is HostState.READY and (was is HostState.LOST or (was is None and before is not None)):
+            yield EventRecord(seen.taken_at_s, cycle, EventKind.HOST, host.name, f"{host.name} answers")

@@ -1,0 +1,113 @@
+"""Who holds the GPUs at one moment, in devices, and what had been forecast for it: one point of the page's history."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from scheduler.control.board import GpuShares, ModelOutlook, Report
+from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
+from scheduler.model.snapshot import Snapshot
+from scheduler.model.workloads import ReplicaState, ServingModel
+
+MOST_REMEMBERED = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Foresight:
+    """Forecasts made earlier: (moment, p50, p99) in devices, oldest first."""
+
+    said: tuple[tuple[float, float, float], ...] = ()
+
+
+def gpu_shares(report: Report, foresight: Foresight) -> tuple[GpuShares, Foresight]:
+    """Return the shares of a report's moment and what was forecast in it for one lead time later."""
+    snapshot, now_s = report.cycle.snapshot, report.cycle.at_s
+    serving, ready = _serving(snapshot, only_ready=False), _serving(snapshot, only_ready=True)
+    training = sum(len(job.slots) * _devices(job.gang.shape) for job in snapshot.jobs)
+    free, drained = _free(snapshot)
+    held = min(_held(report), free)
+    due = [said for said in foresight.said if said[0] <= now_s]
+    p50, p99 = due[-1][1:] if due else (math.nan, math.nan)
+    later = tuple(said for said in foresight.said if said[0] > now_s)
+    shares = GpuShares(
+        at_s=now_s,
+        demand=_gpus_for(report.outlooks, snapshot, {outlook.model: outlook.rps_now for outlook in report.outlooks}),
+        p50=p50,
+        p99=p99,
+        ready=ready,
+        serving=serving,
+        held=held,
+        training=training,
+        free=free - held,
+        drained=drained,
+        tallies=report.tallies,
+    )
+    return shares, Foresight((*due[-1:], *later, *_foreseen(report))[-MOST_REMEMBERED:])
+
+
+def _devices(shape: Shape) -> float:
+    return shape.total_gpu_milli / WHOLE_DEVICE_MILLI
+
+
+def _serving(snapshot: Snapshot, *, only_ready: bool) -> float:
+    shapes = {model.name: model.shape for model in snapshot.models}
+    counted = (r for r in snapshot.replicas if r.state is ReplicaState.READY or not only_ready)
+    return sum(_devices(shapes[replica.model]) for replica in counted if replica.model in shapes)
+
+
+def _free(snapshot: Snapshot) -> tuple[float, float]:
+    """Return free devices on hosts that take work, and on those that do not."""
+    free = np.maximum(snapshot.ledger.gpu_milli, 0).sum(axis=1) / WHOLE_DEVICE_MILLI
+    usable = snapshot.ledger.table.usable
+    return float(free[usable].sum()), float(free[~usable].sum())
+
+
+def _held(report: Report) -> float:
+    """Return devices kept for the peak and for promises: what is held beyond what runs."""
+    snapshot = report.cycle.snapshot
+    counts: dict[str, int] = {}
+    for replica in snapshot.replicas:
+        counts[replica.model] = counts.get(replica.model, 0) + 1
+    models = {model.name: model for model in snapshot.models}
+    peak = sum(
+        max(0, demand.replicas_held - counts.get(demand.model, 0)) * _devices(models[demand.model].shape)
+        for demand in report.cycle.demand.models
+        if demand.model in models
+    )
+    jobs = {str(job.job_id): job for job in snapshot.jobs}
+    promised = sum(
+        len(promise.slots) * _devices(jobs[promise.holder].gang.shape)
+        for promise in report.cycle.plan.reservations
+        if promise.holder in jobs
+    )
+    return peak + promised
+
+
+def _gpus_for(outlooks: Iterable[ModelOutlook], snapshot: Snapshot, rates: dict[str, float]) -> float:
+    """Return devices (with fractions) that rates by model take on GPU models."""
+    models: dict[str, ServingModel] = {model.name: model for model in snapshot.models}
+    return sum(
+        rates[one.model] / one.rps_per_replica * _devices(models[one.model].shape)
+        for one in outlooks
+        if one.model in rates and one.model in models
+    )
+
+
+def _foreseen(report: Report) -> tuple[tuple[float, float, float], ...]:
+    """Return what is forecast for one (the longest) lead time from now; nothing when a model has no forecast."""
+    outlooks = report.outlooks
+    if not outlooks or not all(outlook.points for outlook in outlooks):
+        return ()
+    at_s = report.cycle.at_s + max(outlook.lead_time_s for outlook in outlooks)
+    p50 = {one.model: _at(one, at_s, 0.5) for one in outlooks}
+    p99 = {one.model: _at(one, at_s, 0.99) for one in outlooks}
+    snapshot = report.cycle.snapshot
+    return ((at_s, _gpus_for(outlooks, snapshot, p50), _gpus_for(outlooks, snapshot, p99)),)
+
+
+def _at(outlook: ModelOutlook, at_s: float, level: float) -> float:
+    times = [point.at_s for point in outlook.points]
+    values = [point.p50 if level == 0.5 else point.p99 for point in outlook.points]  # noqa: PLR2004  # the middle
+    return float(np.interp(at_s, times, values))

@@ -1,0 +1,95 @@
+"""What is known of each traffic source, carried from turn to turn; a forecast is fitted once per closed bin."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from forecasting.basis import Footing
+from forecasting.fitted import Fitted
+from forecasting.forecaster import Forecaster
+from scheduler.control.ports import Traffic, TrafficSource
+from scheduler.model.errors import Unreachable
+
+HOUR_S = 3600.0
+OUTLOOK_S = 48 * HOUR_S
+"""How far people look ahead."""
+SURPRISE_LEVEL = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one source.
+
+    Attributes:
+        traffic: the last that it said; None before it first answered.
+        fitted: the forecast fitted to the closed bins; None without one.
+        corrected: `fitted`, raised to the load of the moment where that is higher.
+        fitted_for: end of the closed bins and number of the open bin it was fitted for.
+        surprised: whether the load of the moment is above the 90 % quantile of `fitted`.
+        failure: why it does not answer now; "" when it does.
+    """
+
+    traffic: Traffic | None = None
+    fitted: Fitted | None = None
+    corrected: Fitted | None = None
+    fitted_for: tuple[int, int] = (0, 0)
+    surprised: bool = False
+    failure: str = ""
+
+    def rate_at(self, now_s: float) -> tuple[float, float]:
+        """Return the last rate known (requests per second; 0 when none ever was) and its age in seconds."""
+        if self.traffic is None:
+            return 0.0, np.inf
+        if not np.isnan(self.traffic.latest_rps):
+            return self.traffic.latest_rps, max(0.0, now_s - self.traffic.latest_at_s)
+        values = self.traffic.series.values
+        places = np.flatnonzero(~np.isnan(values))
+        if not len(places):
+            return 0.0, np.inf
+        ended_s = self.traffic.series.start_s + (places[-1] + 1) * self.traffic.series.step_s
+        return float(values[places[-1]]), max(0.0, now_s - float(ended_s))
+
+    @property
+    def has_history(self) -> bool:
+        """Whether there is enough history for a forecast."""
+        return self.fitted is not None and self.fitted.basis.footing not in {Footing.NOTHING, Footing.HOURS}
+
+
+def listened(known: Known, source: TrafficSource, now_s: float, horizon_s: float, *, forecasts: bool) -> Known:
+    """Ask a source and return what is known then.
+
+    Args:
+        known: from the turn before.
+        source: asked for everything up to now.
+        now_s: epoch seconds.
+        horizon_s: how far a forecast must reach at least.
+        forecasts: whether forecasts are wanted at all.
+    """
+    try:
+        heard = replace(known, traffic=source.read(now_s), failure="")
+    except Unreachable as failure:
+        heard = replace(known, failure=str(failure))
+    if not forecasts or heard.traffic is None or not len(heard.traffic.series):
+        return replace(heard, fitted=None, corrected=None)
+    return _corrected(_fitted(heard, now_s, horizon_s), now_s)
+
+
+def _fitted(known: Known, now_s: float, horizon_s: float) -> Known:
+    """Return `known` with a forecast of its closed bins, the old one as long as no bin has ended since."""
+    if known.traffic is None:
+        return known
+    series = known.traffic.series
+    wanted = (series.end_s, int(now_s // max(series.step_s, HOUR_S)))
+    if known.fitted is not None and known.fitted_for == wanted:
+        return known
+    forecaster = Forecaster(horizon_s=int(max(OUTLOOK_S, horizon_s) + 2 * HOUR_S))
+    return replace(known, fitted=forecaster.fit(series, now_s=now_s), fitted_for=wanted)
+
+
+def _corrected(known: Known, now_s: float) -> Known:
+    """Raise the forecast at once when the load of the moment is above it."""
+    if known.fitted is None or known.traffic is None or np.isnan(known.traffic.latest_rps):
+        return replace(known, corrected=known.fitted, surprised=False)
+    rate, at_s = known.traffic.latest_rps, min(known.traffic.latest_at_s, now_s)
+    usual = known.fitted.peak_within(at_s, 0.0, (SURPRISE_LEVEL,)).values[0]
+    return replace(known, corrected=known.fitted.corrected(rate, at_s), surprised=rate > usual)
