@@ -1,0 +1,67 @@
+"""From a configuration's sections to what the control loop is made of; live and in simulations alike."""
+
+from collections.abc import Iterable
+
+from policies.capacity import ErlangC, TargetRate
+from policies.registry import policy_from_names
+from scheduler.config import schema
+from scheduler.config.nouns import serving_model_of
+from scheduler.control.settings import CapacityRule, Served, Settings
+from scheduler.model.policy import Policy
+
+
+def policy_of(names: schema.PolicyNames) -> Policy:
+    """Return the policy that the names stand for.
+
+    Raises:
+        ConfigError: a name that nobody knows.
+    """
+    return policy_from_names(
+        queue_order=names.queue_order,
+        placement_score=names.placement_score,
+        victim_cost=names.victim_cost,
+        may_preempt=names.may_preempt,
+        min_runtime_s=names.min_runtime,
+        reservation_s=names.reservation,
+    )
+
+
+def settings_of(control: schema.Control, policy: schema.PolicyNames) -> Settings:
+    """Return the numbers of the loop."""
+    return Settings(
+        period_s=control.period,
+        quantile=control.quantile,
+        reactive=control.reactive,
+        margin=control.margin,
+        scale_down_after_s=control.scale_down_after,
+        preemption_grace_s=control.preemption_grace,
+        min_runtime_s=policy.min_runtime,
+    )
+
+
+def served_of(models: Iterable[schema.Model]) -> tuple[Served, ...]:
+    """Return the served models in the order in which they are declared: most important first."""
+    return tuple(
+        Served(
+            model=serving_model_of(model),
+            source=model.traffic,
+            share=model.share,
+            rule=_rule(model.capacity),
+            latency_objective_s=model.latency_objective,
+            owner=model.owner,
+        )
+        for model in models
+    )
+
+
+def _rule(capacity: schema.TargetRate | schema.ErlangC) -> CapacityRule:
+    match capacity:
+        case schema.TargetRate():
+            return TargetRate(capacity.rps_per_replica)
+        case schema.ErlangC():
+            return ErlangC(
+                service_time_s=capacity.service_time,
+                concurrency=capacity.concurrency,
+                latency_objective_s=capacity.latency_objective,
+                within=capacity.within,
+            )
