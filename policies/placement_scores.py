@@ -44,8 +44,7 @@ def _free_gpu_milli(ledger: Ledger, rows: NDArray[np.int64]) -> NDArray[np.float
 
 def _breaks_a_device(ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.bool_]:
     """Whether a share of a device would have to come from one that is whole, bool (N,)."""
-    if shape.gpu_milli == WHOLE_DEVICE_MILLI:
-        return np.zeros(len(rows), dtype=bool)
     free = ledger.gpu_milli[rows]
-    shared: NDArray[np.bool_] = ((free >= shape.gpu_milli) & (free < WHOLE_DEVICE_MILLI)).any(axis=1)
-    return ~shared
+    shared = (free >= shape.gpu_milli) & (free < WHOLE_DEVICE_MILLI)
+    breaking: NDArray[np.bool_] = np.logical_not(shared.any(axis=1)) & (shape.gpu_milli < WHOLE_DEVICE_MILLI)
+    return breaking

@@ -146,9 +146,9 @@ def _freed_for(subject: str, needs: str, slots: Sequence[Slot], asked: int, expl
     hosts = {slot.host for slot in slots}
     leaving = [(job, gone_s) for job, gone_s in explainer.stopping if any(slot.host in hosts for slot in job.slots)]
     names = tuple(job.job_id for job, _ in leaving)
-    who = f"{listed(names)} {'is' if len(names) == 1 else 'are'} making room" if names else "its room is being freed"
+    who = f"{listed(names)} {'is' if len(names) == 1 else 'are'} making room" if names else "room is being freed"
     until_s = max((gone_s for _, gone_s in leaving), default=None)
-    message = f"{needs} on {listed(sorted(hosts))}; {who}"
+    message = f"{needs}; {who} on {listed(sorted(hosts))}"
     return Unplaced(subject, Reason.WAITS_FOR_PREEMPTION, message, asked, 0, until_s, names)
 
 

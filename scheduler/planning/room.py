@@ -50,6 +50,26 @@ class Counted(Trial):
         np.minimum(one.gpu_milli[row], other.gpu_milli[row], out=self.gpu_milli[row])
         self._touched.append(row)
 
+    def put(self, rows: Sequence[int], shape: Shape) -> tuple[Slot, ...]:
+        """Take one unit of `shape` on each row, where it must fit, and return where they sit."""
+        return tuple(self._put_one(row, shape) for row in rows)
+
+    def _put_one(self, row: int, shape: Shape) -> Slot:
+        slot = self.slot_on(row, shape)
+        self.take(slot, shape)
+        return slot
+
+    def slot_on(self, row: int, shape: Shape) -> Slot:
+        """Return where a unit of `shape`, which must fit, would sit on a row.
+
+        Raises:
+            InvariantBroken: it does not fit.
+        """
+        devices = self.devices_for(row, shape)
+        if devices is None:
+            raise InvariantBroken(f"{shape} was counted to fit on host {self.hosts[row].name} and does not")
+        return Slot(self.hosts[row].name, devices)
+
     def overdrawn(self, slots: Iterable[Slot]) -> bool:
         """Whether any host of `slots` has given more than it has."""
         rows = sorted({self.row(slot.host) for slot in slots})
@@ -88,7 +108,9 @@ class Room:
 
     def promise(self, rows: Sequence[int], shape: Shape) -> tuple[Slot, ...]:
         """Keep room for one unit of `shape` on each row of what is coming, which must fit, and return where."""
-        return tuple(self._promise_one(row, shape) for row in rows)
+        slots = self.coming.put(rows, shape)
+        self._lower_now(slots)
+        return slots
 
     def promise_at(self, slots: Sequence[Slot], shape: Shape) -> None:
         """No longer count on the room of these slots: it is promised, held, or not freed after all."""
@@ -99,27 +121,18 @@ class Room:
         self._change_coming(slots, shape, 1)
 
     def _start_one(self, row: int, shape: Shape) -> Slot:
-        slot = _slot_on(self.now, row, shape)
+        slot = self.now.slot_on(row, shape)
         self.start_at((slot,), shape)
-        return slot
-
-    def _promise_one(self, row: int, shape: Shape) -> Slot:
-        slot = _slot_on(self.coming, row, shape)
-        self.promise_at((slot,), shape)
         return slot
 
     def _change_coming(self, slots: Sequence[Slot], shape: Shape, sign: int) -> None:
         known = [slot for slot in slots if slot.host in self.coming.table.rows]
         (self.coming.give_all if sign > 0 else self.coming.take_all)(known, shape)
-        for row in sorted({self.coming.row(slot.host) for slot in known}):
+        self._lower_now(known)
+
+    def _lower_now(self, slots: Sequence[Slot]) -> None:
+        for row in sorted({self.coming.row(slot.host) for slot in slots}):
             self.now.set_lower(row, self.free, self.coming)
-
-
-def _slot_on(ledger: Ledger, row: int, shape: Shape) -> Slot:
-    devices = ledger.devices_for(row, shape)
-    if devices is None:
-        raise InvariantBroken(f"{shape} was counted to fit on host {ledger.hosts[row].name} and does not")
-    return Slot(ledger.hosts[row].name, devices)
 
 
 def fits_in(ledger: Counted, slots: Sequence[Slot], shape: Shape) -> bool:
