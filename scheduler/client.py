@@ -117,7 +117,7 @@ class Client:
         package = self.upload(Path(checked.working_dir)) if checked.working_dir else ""
         order = JobOrder(job=document.data, working_dir=package)
         try:
-            return self._send("POST", "/jobs", Single[Job], order).item
+            return self.send("POST", "/jobs", Single[Job], order).item
         except ConfigError as error:
             raise ConfigError(*(_placed(fault, document, fault_at) for fault in error.faults)) from error
 
@@ -180,7 +180,7 @@ class Client:
             NotFound: there is none.
             Conflict: it has ended otherwise.
         """
-        return self._send("POST", f"/jobs/{_part(job_id)}/stop", Single[Job]).item
+        return self.send("POST", f"/jobs/{_part(job_id)}/stop", Single[Job]).item
 
     def hold(self, job_id: str | int, reason: str = "") -> Job:
         """Let a job give up its room and wait until it is resumed.
@@ -189,7 +189,7 @@ class Client:
             NotFound: there is none.
             Conflict: it has ended.
         """
-        return self._send("POST", f"/jobs/{_part(job_id)}/hold", Single[Job], HoldOrder(reason=reason)).item
+        return self.send("POST", f"/jobs/{_part(job_id)}/hold", Single[Job], HoldOrder(reason=reason)).item
 
     def resume(self, job_id: str | int) -> Job:
         """Let a held job run again.
@@ -198,7 +198,7 @@ class Client:
             NotFound: there is none.
             Conflict: it has ended.
         """
-        return self._send("POST", f"/jobs/{_part(job_id)}/resume", Single[Job]).item
+        return self.send("POST", f"/jobs/{_part(job_id)}/resume", Single[Job]).item
 
     def set_priority(self, job_id: str | int, priority: str) -> Job:
         """Give a job another priority class.
@@ -208,7 +208,7 @@ class Client:
             ConfigError: there is no such class.
             Conflict: the job has ended.
         """
-        return self._send("PUT", f"/jobs/{_part(job_id)}/priority", Single[Job], PriorityOrder(priority=priority)).item
+        return self.send("PUT", f"/jobs/{_part(job_id)}/priority", Single[Job], PriorityOrder(priority=priority)).item
 
     def hosts(self) -> Listing[Host]:
         """Return all hosts with what runs on them, by name."""
@@ -220,7 +220,7 @@ class Client:
         Raises:
             NotFound: there is none.
         """
-        return self._send("POST", f"/hosts/{_part(host)}/cordon", Single[Host], HoldOrder(reason=reason)).item
+        return self.send("POST", f"/hosts/{_part(host)}/cordon", Single[Host], HoldOrder(reason=reason)).item
 
     def uncordon(self, host: str) -> Host:
         """Let a host take work again.
@@ -228,7 +228,7 @@ class Client:
         Raises:
             NotFound: there is none.
         """
-        return self._send("POST", f"/hosts/{_part(host)}/uncordon", Single[Host]).item
+        return self.send("POST", f"/hosts/{_part(host)}/uncordon", Single[Host]).item
 
     def drain(self, host: str, order: DrainOrder | None = None) -> DrainAnswer:
         """Empty a host, or say what that would do.
@@ -237,7 +237,7 @@ class Client:
             NotFound: there is none.
             Conflict: no plan was made yet, so nobody can say what it would do.
         """
-        return self._send("POST", f"/hosts/{_part(host)}/drain", Single[DrainAnswer], order or DrainOrder()).item
+        return self.send("POST", f"/hosts/{_part(host)}/drain", Single[DrainAnswer], order or DrainOrder()).item
 
     def models(self) -> Listing[ServedModel]:
         """Return the served models, most important first."""
@@ -263,7 +263,7 @@ class Client:
         """Return the state of the control plane itself."""
         return self.get("/status", Single[Status]).item
 
-    def get(self, path: str, kind: type[ResourceT], **parameters: str | int | bool) -> ResourceT:
+    def get(self, path: str, kind: type[ResourceT], **parameters: str | float | bool) -> ResourceT:
         """Return any resource of the API with its envelope.
 
         Args:
@@ -273,7 +273,8 @@ class Client:
         """
         return self._read(self._request("GET", path, params=parameters), kind)
 
-    def _send(self, method: str, path: str, kind: type[ResourceT], body: Resource | None = None) -> ResourceT:
+    def send(self, method: str, path: str, kind: type[ResourceT], body: Resource | None = None) -> ResourceT:
+        """Change any resource of the API and return the answer with its envelope; as `get`."""
         return self._read(self._request(method, path, json=body.model_dump(mode="json") if body else {}), kind)
 
     def _request(self, method: str, path: str, **parts: Any) -> httpx.Response:

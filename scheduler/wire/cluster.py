@@ -78,7 +78,7 @@ class ServedModel(Resource):
 
 
 class CapacityPoint(Resource):
-    """One moment of the serving demand and capacity chart, in GPUs (or replicas for a CPU model)."""
+    """One moment of the serving demand and capacity chart, in the unit that `Capacity.unit` says."""
 
     at: datetime
     actual: float | None = None
@@ -112,6 +112,8 @@ class Capacity(Resource):
     lowest_model: str
     horizon_s: float
     lead_time_s: float
+    unit: str = "GPUs"
+    """What `points` are in: GPUs, or "requests/s" for one model."""
     gpus: int
     gpus_serving: float
     gpus_training: float
@@ -180,6 +182,8 @@ class Status(Resource):
     plan_duration_s: float
     role: str = ""
     """The caller's role."""
+    caller: str = ""
+    """The caller's name, owner of the jobs it submits."""
 
 
 class DrainOrder(Resource):
@@ -200,6 +204,8 @@ class DrainAnswer(Resource):
     steps: tuple[str, ...]
     """One sentence per replica or job that moves."""
     covered: bool
+    short: tuple[str, ...] = ()
+    """Models that would lack replicas; empty when covered."""
     empty_at: datetime | None
     applied: bool
 

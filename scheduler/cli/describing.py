@@ -1,0 +1,122 @@
+"""`headroom describe`: everything about one job on one screen."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Final
+
+import typer
+
+from scheduler.cli.listing import FINAL, STATE_STYLES
+from scheduler.cli.naming import JobArgument, LatestOption, job_id
+from scheduler.cli.screen import Screen
+from scheduler.cli.session import Output, OutputOption, Session
+from scheduler.cli.table import Column, Table
+from scheduler.cli.wording import NOTHING, asks, moment, percent, plain, plural, seconds, thousands
+from scheduler.config.units import MIB, format_size
+from scheduler.wire.base import Single
+from scheduler.wire.jobs import Attempt, Job
+
+_LABEL: Final = 11
+_FEW_EVENTS: Final = 3
+
+
+def describe(
+    context: typer.Context,
+    job: JobArgument,
+    *,
+    events: Annotated[bool, typer.Option("--events", help="All its events, not the last three.")] = False,
+    latest: LatestOption = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show everything about one job: why it waits or where it runs, its attempts and events."""
+    session = Session.of(context)
+    found = session.client.get(f"/jobs/{job_id(session, job, latest=latest)}", Single[Job])
+    if output in {Output.TABLE, Output.WIDE}:
+        session.screen.say(_text(found.item, found.observed_at, session.screen, all_events=events))
+    else:
+        session.show(output, found, lambda: Table((Column("JOB"),), (), (found.item.id,)))
+
+
+def _text(job: Job, now: datetime, screen: Screen, *, all_events: bool) -> str:
+    parts = {
+        "Asks": _asked(job),
+        "Where": _where(job),
+        "Waits": _waits(job, now, screen),
+        "Progress": _progress(job, now, screen),
+        "Conditions": " · ".join(f"{one.type} {moment(one.at, now, screen)}" for one in job.conditions),
+        "Attempts": _lines(_attempt(one, now, screen) for one in job.attempts),
+        "Events": _events(job, now, screen, everything=all_events),
+        "Runs": job.entrypoint,
+    }
+    return "\n".join([_head(job, screen), *(f"{label:<{_LABEL}}{text}" for label, text in parts.items() if text)])
+
+
+def _head(job: Job, screen: Screen) -> str:
+    ran = f" {seconds(job.run_s)}" if job.run_s else ""
+    state = screen.paint(job.state, STATE_STYLES.get(job.state, "")) + ran
+    words = [
+        screen.paint(f"{job.id} {job.name}", "bold"),
+        state,
+        job.priority_class,
+        f"queue {job.queue}",
+        "preemptible" if job.preemptible else "not preemptible",
+        f"of {job.owner}" if job.owner else "",
+    ]
+    return " · ".join(word for word in words if word)
+
+
+def _asked(job: Job) -> str:
+    each = f"{plain(job.cpus_per_worker)} CPU · {format_size(job.memory_bytes_per_worker / MIB)}iB"
+    workers = f"{plural(job.workers, 'worker')} with {each} each"
+    return f"{asks(job)} · {workers}" if job.gpus else workers
+
+
+def _where(job: Job) -> str:
+    places = (where.partition(":") for where in job.where)
+    named = [f"{host} GPU {devices}" if devices else host for host, _, devices in places]
+    return f"{', '.join(named)} · attempt {len(job.attempts)}" if named else ""
+
+
+def _waits(job: Job, now: datetime, screen: Screen) -> str:
+    why = job.why
+    if why is None:
+        return ""
+    facts = [
+        f"asked {why.asked}, free {why.free}" if why.asked else "",
+        f"until {moment(why.until, now, screen)}" if why.until else "",
+        f"held by {', '.join(why.blocked_by)}" if why.blocked_by else "",
+        f"place {job.order} in the order of trying" if job.order else "",
+    ]
+    known = " · ".join(fact for fact in facts if fact)
+    return _lines([f"{why.message} ({why.code})", *([known] if known else [])])
+
+
+def _progress(job: Job, now: datetime, screen: Screen) -> str:
+    if job.step is None:
+        return "" if job.state in FINAL or not job.where else "no checkpoint yet"
+    of_all = f" of {thousands(job.total_steps)} ({percent(job.step, job.total_steps)})" if job.total_steps else ""
+    saved = f" · checkpoint {moment(job.checkpointed_at, now, screen)}" if job.checkpointed_at else ""
+    lost = f" · {seconds(job.lost_gpu_s)} of one GPU lost" if job.lost_gpu_s else ""
+    return f"step {thousands(job.step)}{of_all}{saved}{lost}"
+
+
+def _attempt(one: Attempt, now: datetime, screen: Screen) -> str:
+    span = f"{moment(one.started_at, now, screen)} – {moment(one.ended_at, now, screen) if one.ended_at else ''}"
+    facts = [
+        f"{one.outcome} {one.cause}".strip(),
+        f"from step {thousands(one.resumed_from_step)}" if one.resumed_from_step else "",
+        f"saved step {thousands(one.checkpoint_step)}" if one.checkpoint_step is not None else "",
+        f"lost {seconds(one.lost_gpu_s)} of one GPU" if one.lost_gpu_s else "",
+    ]
+    return f"{one.number}  {span:<15}  {', '.join(fact for fact in facts if fact) or NOTHING}"
+
+
+def _events(job: Job, now: datetime, screen: Screen, *, everything: bool) -> str:
+    newest_first = sorted(job.events, key=lambda event: event.id, reverse=True)
+    shown = newest_first if everything else newest_first[:_FEW_EVENTS]
+    lines = [f"{moment(one.at, now, screen)} {one.title}" + f" ({one.detail})" * bool(one.detail) for one in shown]
+    return _lines([*lines, *(["all: --events"] if len(shown) < len(newest_first) else [])])
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return ("\n" + " " * _LABEL).join(lines)

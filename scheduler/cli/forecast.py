@@ -1,0 +1,94 @@
+"""`headroom forecast`: what the traffic of a model will be; or, given a file, what it would have been."""
+
+import itertools
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from scheduler.cli.screen import Screen
+from scheduler.cli.session import Output, OutputOption, Session
+from scheduler.cli.table import Column, Table
+from scheduler.cli.wording import moment, number, seconds, zone_name
+from scheduler.model.errors import HeadroomError
+from scheduler.wire.base import Single
+from scheduler.wire.cluster import Forecast
+
+_BARS: Final = "▁▂▃▄▅▆▇█"
+_FILE_ENDINGS: Final = (".csv", ".csv.gz", ".parquet")
+_QUANTILES: Final = ("p10", "p50", "p90", "p99")
+
+
+def complete_model(context: typer.Context, incomplete: str) -> list[str]:
+    """Return names of models for the shell; nothing when nobody answers quickly."""
+    from scheduler.client import Client  # noqa: PLC0415  # only completion of this argument pays for it
+
+    try:
+        with Client(Session.of(context).url or None, timeout_s=1.0) as client:
+            return [model.name for model in client.models().items if model.name.startswith(incomplete)]
+    except HeadroomError:
+        return []
+
+
+def forecast(
+    context: typer.Context,
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL | FILE",
+            help="A served model, or a file of recorded traffic.",
+            autocompletion=complete_model,
+            show_default=False,
+        ),
+    ],
+    *,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show the forecast of a model's traffic; -o wide lists every step."""
+    if model.endswith(_FILE_ENDINGS):
+        from scheduler.cli.forecasting import forecast_file  # noqa: PLC0415  # loads the numerics
+
+        forecast_file(Path(model))
+        return
+    session = Session.of(context)
+    found = session.client.get(f"/forecast/{model}", Single[Forecast])
+    if output is Output.TABLE:
+        session.screen.say(_summary(found.item, found.observed_at, session.screen))
+    else:
+        session.show(output, found, lambda: forecast_table(found, session.screen))
+
+
+def forecast_table(found: Single[Forecast], screen: Screen) -> Table:
+    """Return one row a step."""
+    columns = (
+        Column(f"AT ({zone_name(found.observed_at, screen)})"),
+        *(Column(name.upper(), right=True) for name in _QUANTILES),
+    )
+    rows = tuple(
+        (moment(point.at, found.observed_at, screen), *(number(getattr(point, name)) for name in _QUANTILES))
+        for point in found.item.points
+    )
+    return Table(columns, rows, tuple(point.at.isoformat() for point in found.item.points))
+
+
+def _summary(item: Forecast, now: datetime, screen: Screen) -> str:
+    head = f"{screen.paint(item.model, 'bold')} · requests/s · {item.basis}, {seconds(item.history_s)} of history"
+    source = f"source {item.source}, {seconds(item.source_age_s)} old"
+    if not item.points:
+        return f"{head}\nno forecast yet\n{source}"
+    width = max(min(screen.width - len("p99 "), len(item.points)), 1) if screen.is_terminal else len(item.points)
+    line = _sparkline([point.p99 for point in item.points], width)
+    peaks = [
+        f"next {seconds(peak.window_s)}: {number(peak.p99)} {moment(peak.at, now, screen)} (p50 {number(peak.p50)})"
+        for peak in item.peaks
+    ]
+    return "\n".join([head, f"p99 {screen.paint(line, 'blue')}", *(f"peak {peak}" for peak in peaks), source])
+
+
+def _sparkline(values: list[float], width: int) -> str:
+    """Return one sign for each of `width` stretches of equal length: the highest value in it."""
+    edges = [round(position * len(values) / width) for position in range(width + 1)]
+    tops = [max(values[first:last]) for first, last in itertools.pairwise(edges)]
+    top = max(tops) or 1.0
+    return "".join(_BARS[min(int(max(value, 0.0) / top * len(_BARS)), len(_BARS) - 1)] for value in tops)

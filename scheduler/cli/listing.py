@@ -1,0 +1,106 @@
+"""`headroom list`: one row a job, in the order of trying."""
+
+from collections import Counter
+from typing import Annotated, Final
+
+import typer
+
+from scheduler.cli.naming import my_name
+from scheduler.cli.session import Output, OutputOption, Session, WatchOption
+from scheduler.cli.table import Cell, Column, Table, cell
+from scheduler.cli.wording import NOTHING, asks, hosts_of, plural, seconds
+from scheduler.wire.base import Listing
+from scheduler.wire.jobs import Job
+
+STATE_STYLES: Final = {
+    "Preempting": "yellow",
+    "Preempted": "yellow",
+    "Failed": "red",
+    "Succeeded": "green",
+    "Held": "dim",
+    "Stopped": "dim",
+}
+FINAL: Final = frozenset({"Succeeded", "Failed", "Stopped"})
+COLUMNS: Final = (
+    Column("JOB", right=True),
+    Column("NAME"),
+    Column("PRIORITY", drop=2),
+    Column("STATE"),
+    Column("GPUS", drop=1),
+    Column("AGE", right=True, drop=3),
+    Column("OWNER", wide=True, drop=6),
+    Column("QUEUE", wide=True, drop=7),
+    Column("WORKERS", wide=True, right=True, drop=8),
+    Column("ATTEMPTS", wide=True, right=True, drop=9),
+    Column("WAITED", wide=True, right=True, drop=5),
+    Column("RAN", wide=True, right=True, drop=4),
+    Column("WHY / WHERE"),
+)
+
+
+def list_jobs(  # noqa: PLR0913  # one argument a flag
+    context: typer.Context,
+    *,
+    mine: Annotated[bool, typer.Option("--mine", help="Only my jobs.")] = False,
+    queue: Annotated[str, typer.Option(help="Only of this queue.", show_default=False)] = "",
+    state: Annotated[str, typer.Option(help="Only in this state.", show_default=False)] = "",
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Finished jobs too.")] = False,
+    output: OutputOption = Output.TABLE,
+    watch: WatchOption = False,
+) -> None:
+    """List training jobs: where they run, or why they wait."""
+    session = Session.of(context)
+    wanted = {"queue": queue, "state": state, "owner": my_name(session) if mine else ""}
+    filters = {name: value for name, value in wanted.items() if value}
+
+    def draw() -> tuple[Listing[Job], Table]:
+        jobs = session.client.jobs(all=everything, **filters)
+        return jobs, job_table(jobs)
+
+    if watch:
+        session.watch(draw, output)
+    jobs, table = draw()
+    session.show(output, jobs, lambda: table)
+    if output in {Output.TABLE, Output.WIDE}:
+        session.screen.note(_sum(jobs.items, everything=everything))
+
+
+def job_table(jobs: Listing[Job]) -> Table:
+    """Return one row a job."""
+    return Table(COLUMNS, tuple(_row(job) for job in jobs.items), tuple(job.id for job in jobs.items))
+
+
+def why_or_where(job: Job) -> str:
+    """Return where a job is, or why it is nowhere."""
+    if job.state == "Preempting":
+        return f"saving, at most {seconds(job.grace_period_s)}"
+    if job.where:
+        return hosts_of(job)
+    if job.why is not None:
+        return job.why.message
+    return (job.attempts[-1].cause if job.attempts else "") or NOTHING
+
+
+def _row(job: Job) -> tuple[Cell | str, ...]:
+    return (
+        cell(job.id, "bold"),
+        job.name,
+        job.priority_class,
+        cell(job.state, STATE_STYLES.get(job.state, "")),
+        asks(job),
+        seconds(job.age_s),
+        job.owner or NOTHING,
+        job.queue,
+        str(job.workers),
+        str(len(job.attempts)),
+        seconds(job.wait_s),
+        seconds(job.run_s),
+        why_or_where(job),
+    )
+
+
+def _sum(jobs: tuple[Job, ...], *, everything: bool) -> str:
+    states = Counter(job.state.lower() for job in jobs)
+    counted = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    total = f"{plural(len(jobs), 'job')} ({counted})" if counted else "no jobs"
+    return total if everything else f"{total} · finished ones too: --all"

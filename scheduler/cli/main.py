@@ -1,0 +1,168 @@
+"""The command `headroom`: its commands by name, the flags they share, and what each exit code means."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import typer
+from typer.exceptions import Abort, Exit, TyperException
+
+from scheduler.cli.errors import show_error
+from scheduler.cli.lazy import Entry, LazyGroup
+from scheduler.cli.screen import Color, Screen
+from scheduler.cli.session import Session
+from scheduler.model.errors import ConfigError, Fault, HeadroomError, InvariantBroken
+
+EPILOG: Final = """\
+\b
+Exit codes:
+  0  done
+  1  the work failed (a job failed under --wait, a drain was refused)
+  2  bad input
+  3  the control plane cannot be reached
+  4  not permitted
+  5  no such thing
+  6  the state moved on, ask again
+
+\b
+Environment:
+  HEADROOM_URL    address of the control plane (http://127.0.0.1:8321)
+  HEADROOM_TOKEN  bearer token, where the control plane wants one
+  NO_COLOR        no colours
+
+The flags above may stand before or after the command.
+"""
+INTERRUPTED: Final = 130
+_FLAGS: Final = frozenset({"--utc", "--no-header", "--debug"})
+_FLAGS_WITH_VALUE: Final = frozenset({"--url", "--color"})
+
+
+class Commands(LazyGroup):
+    """All commands of Headroom."""
+
+    entries = (
+        Entry("submit", "scheduler.cli.submitting", "submit", "Submit a training job, from a file or by flags."),
+        Entry("list", "scheduler.cli.listing", "list_jobs", "List training jobs: where they run, or why they wait."),
+        Entry("describe", "scheduler.cli.describing", "describe", "Show everything about one job."),
+        Entry("logs", "scheduler.cli.logs", "logs", "Print what a job wrote; -f follows it across preemptions."),
+        Entry("stop", "scheduler.cli.wishes", "stop", "End jobs for good."),
+        Entry("hold", "scheduler.cli.wishes", "hold", "Let jobs give up their room and wait."),
+        Entry("resume", "scheduler.cli.wishes", "resume", "Let held jobs run again."),
+        Entry("set-priority", "scheduler.cli.wishes", "set_priority", "Give jobs another priority class."),
+        Entry("hosts", "scheduler.cli.hosts", "app", "List hosts; cordon, drain and uncordon them."),
+        Entry("models", "scheduler.cli.serving", "models", "List served models and their headroom."),
+        Entry("capacity", "scheduler.cli.capacity", "capacity", "Say whether serving is covered, and until when."),
+        Entry("forecast", "scheduler.cli.forecast", "forecast", "Show the forecast of a model, or of a file."),
+        Entry("events", "scheduler.cli.events", "events", "List what happened."),
+        Entry("status", "scheduler.cli.status", "status", "Show the state of the control plane itself."),
+        Entry("explain", "scheduler.cli.explaining", "explain", "List the keys of job, cluster or scenario files."),
+        Entry("run", "scheduler.cli.run", "run", "Start the control plane."),
+        Entry("demo", "scheduler.cli.demo", "demo", "Show the whole loop on this machine, on recorded traffic."),
+        Entry("simulate", "scheduler.cli.simulate", "simulate", "Run a scenario on a virtual clock."),
+        Entry("backtest", "scheduler.cli.forecasting", "backtest", "Measure forecasts on recorded traffic."),
+    )
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="headroom",
+    epilog=EPILOG,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it so
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415  # slow, and seldom asked for
+
+        typer.echo(f"headroom {version('headroom-scheduler')}")
+        raise typer.Exit
+
+
+@app.callback()
+def headroom(  # noqa: PLR0913  # one argument a flag
+    context: typer.Context,
+    *,
+    url: Annotated[str, typer.Option(help="Address of the control plane.", show_default=False)] = "",
+    color: Annotated[Color, typer.Option(help="When to colour.")] = Color.AUTO,
+    utc: Annotated[bool, typer.Option("--utc", help="Show times in UTC.")] = False,
+    no_header: Annotated[bool, typer.Option("--no-header", help="Leave out the heads of tables.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,  # noqa: ARG001  # see `run`
+    version: Annotated[  # noqa: ARG001  # its callback acts
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Keep serving covered through the peaks, and train in all that the peaks leave free."""
+    context.obj = Session(url=url, color=color, utc=utc, header=not no_header)
+
+
+def main() -> None:
+    """Run the command line of this process and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; errors are printed, with all their faults."""
+    debug = "--debug" in arguments
+    try:
+        return _run(arguments)
+    except HeadroomError as error:
+        if debug:
+            raise
+        return _failed(error, arguments)
+    except TyperException as error:
+        return _failed(ConfigError(error.format_message(), help=_usage(error)), arguments)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has gone: nothing more to say
+        return 0
+    except (KeyboardInterrupt, Abort):
+        return INTERRUPTED
+    except Exception as error:
+        if debug:
+            raise
+        said = Fault("InvariantBroken", f"a fault of Headroom itself: {type(error).__name__}: {error}")
+        return _failed(InvariantBroken(said, help="run it again with --debug and report what it prints"), arguments)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(_shared_first(arguments), prog_name="headroom", standalone_mode=False)
+    except Exit as ended:
+        code = ended.exit_code
+    return code if isinstance(code, int) else 0
+
+
+def _shared_first(arguments: Sequence[str]) -> list[str]:
+    """Move the flags that all commands share to the front, where their one declaration reads them."""
+    shared: list[str] = []
+    others: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--":
+            others += [argument, *rest]
+        elif argument in _FLAGS or argument.partition("=")[0] in _FLAGS_WITH_VALUE:
+            shared.append(argument)
+            if argument in _FLAGS_WITH_VALUE:
+                shared += [value for value in (next(rest, None),) if value is not None]
+        else:
+            others.append(argument)
+    return shared + others
+
+
+def _failed(error: HeadroomError, arguments: Sequence[str]) -> int:
+    wants_json = any(
+        text in {"-ojson", "--output=json"} or (before in {"-o", "--output"} and text == "json")
+        for before, text in zip(("", *arguments), arguments, strict=False)
+    )
+    color = Color.NEVER if "--color=never" in arguments else Color.AUTO
+    show_error(error, Screen.of(os.environ, color=color), as_json=wants_json)
+    return error.exit_code
+
+
+def _usage(error: TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"{context.command_path if context else 'headroom'} --help"
