@@ -38,7 +38,8 @@ class RayCluster:
         applications: by model name.
         served: the models, with the shapes of their replicas.
         state_dir: packages, checkpoints, orders to stop; all hosts must see it under the same path.
-        router_port: HTTP port of the front router on loopback; 0 for a free one. When Serve runs already, its own.
+        router_host: address that the front router listens on. When Serve runs already, its own.
+        router_port: its port; 0 for a free one. When Serve runs already, its own.
     """
 
     def __init__(  # noqa: PLR0913  # the composition root names every one of them
@@ -51,6 +52,7 @@ class RayCluster:
         applications: Mapping[str, ServeApplication],
         served: Iterable[ServingModel],
         state_dir: Path,
+        router_host: str = "127.0.0.1",
         router_port: int = 0,
     ) -> None:
         state_dir.mkdir(parents=True, exist_ok=True)
@@ -59,7 +61,7 @@ class RayCluster:
         self._training = Training(self._link, self._rest, specs, clock, state_dir)
         self._runs = Runs(self._training, self._link, self._rest, clock)
         catalogue = Catalogue({model.name: model for model in served}, dict(applications))
-        front = Front("127.0.0.1", router_port or machine.free_ports(1)[0], str(state_dir.resolve() / "tallies.json"))
+        front = Front(router_host, router_port or machine.free_ports(1)[0], str(state_dir.resolve() / "tallies.json"))
         self._serving = Serving(self._rest, catalogue, clock, front)
         self._fleet = Fleet()
         self._tallies: dict[str, ModelTally] = {}
@@ -104,8 +106,8 @@ class RayCluster:
         self._training.forget(job_id, attempt)
 
     def logs(self, job_id: JobId, attempt: int) -> str:
-        """Return what the driver of a run has printed so far; "" when Ray does not know the run."""
-        return self._rest.logs(run_name(job_id, attempt))
+        """Return what the driver of a run has printed so far; "" when nobody knows the run."""
+        return self._training.outputs.read(run_name(job_id, attempt))
 
     @property
     def router_url(self) -> str:

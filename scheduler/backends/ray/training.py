@@ -9,6 +9,7 @@ from typing import Any, Final
 from scheduler.backends.ray.hosts import Fleet
 from scheduler.backends.ray.link import DriverLink
 from scheduler.backends.ray.names import NAMESPACE, RunLabel, bundle_of, run_name
+from scheduler.backends.ray.outputs import Outputs
 from scheduler.backends.ray.rest import RayRest
 from scheduler.backends.ray.stops import StopOrder, StopOrders
 from scheduler.control.ports import Clock, JobSpecs
@@ -31,13 +32,14 @@ class Training:
         rest: submits jobs.
         specs: what to run.
         clock: tells how many wall seconds a grace period is.
-        state_dir: has `packages/`, gets `checkpoints/` and `stops/`; must be one file system with the hosts'.
+        state_dir: has `packages/`, gets `checkpoints/`, `stops/` and `logs/`; must be one file system with the hosts'.
     """
 
     def __init__(self, link: DriverLink, rest: RayRest, specs: JobSpecs, clock: Clock, state_dir: Path) -> None:
         self._link, self._rest, self._specs, self._clock = link, rest, specs, clock
         self._state_dir = state_dir.resolve()
         self.stops = StopOrders(self._state_dir / "stops")
+        self.outputs = Outputs(rest, self._state_dir / "logs")
 
     def start(self, action: StartJob, fleet: Fleet) -> None:
         """Reserve the slots, all or none, and submit the job into them.
@@ -79,8 +81,9 @@ class Training:
             self._link.release([name])
 
     def forget(self, job_id: JobId, attempt: int) -> None:
-        """Drop an ended run."""
+        """Drop an ended run; what it printed is kept."""
         name = run_name(job_id, attempt)
+        self.outputs.keep(name)
         self._rest.delete(name)
         self.stops.drop(name)
 
