@@ -66,15 +66,29 @@ def _head(job: Job, screen: Screen) -> str:
 
 
 def _asked(job: Job) -> str:
-    each = f"{plain(job.cpus_per_worker)} CPU · {format_size(job.memory_bytes_per_worker / MIB)}iB"
+    each = f"{plain(job.cpus_per_worker)} CPU · {format_size(job.memory_bytes_per_worker / MIB)}B"
     workers = f"{plural(job.workers, 'worker')} with {each} each"
     return f"{asks(job)} · {workers}" if job.gpus else workers
 
 
 def _where(job: Job) -> str:
-    places = (where.partition(":") for where in job.where)
-    named = [f"{host} GPU {devices}" if devices else host for host, _, devices in places]
+    devices: dict[str, list[int]] = {}
+    for host, _, indices in (where.partition(":") for where in job.where):
+        devices.setdefault(host, []).extend(int(index) for index in indices.split(",") if index)
+    named = [f"{host} {_gpus(sorted(set(found)))}".rstrip() for host, found in devices.items()]
     return f"{', '.join(named)} · attempt {len(job.attempts)}" if named else ""
+
+
+def _gpus(indices: list[int]) -> str:
+    """Return "GPUs 0, 3-6" for ascending indices."""
+    runs: list[list[int]] = []
+    for index in indices:
+        if runs and index == runs[-1][-1] + 1:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    text = ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+    return f"{'GPU' if len(indices) == 1 else 'GPUs'} {text}" if text else ""
 
 
 def _waits(job: Job, now: datetime, screen: Screen) -> str:

@@ -16,7 +16,7 @@ from scheduler.wire.base import Single
 from scheduler.wire.cluster import Forecast
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
-_FILE_ENDINGS: Final = (".csv", ".csv.gz", ".parquet")
+_FILE_ENDINGS: Final = (".csv", ".csv.gz", ".parquet", ".json")
 _QUANTILES: Final = ("p10", "p50", "p90", "p99")
 
 
@@ -31,7 +31,7 @@ def complete_model(context: typer.Context, incomplete: str) -> list[str]:
         return []
 
 
-def forecast(
+def forecast(  # noqa: PLR0913  # one argument a flag
     context: typer.Context,
     model: Annotated[
         str,
@@ -43,13 +43,21 @@ def forecast(
         ),
     ],
     *,
+    horizon: Annotated[str, typer.Option(help="How far ahead, of a file.")] = "48h",
+    quantiles: Annotated[str, typer.Option(help="Quantiles, of a file.")] = "0.1,0.5,0.9,0.99",
+    timestamp: Annotated[str, typer.Option(metavar="COL", help="The file's column of times.")] = "timestamp",
+    value: Annotated[str, typer.Option(metavar="COL", help="The file's column of requests per bin.")] = "requests",
+    zone: Annotated[str, typer.Option(metavar="NAME", help="Time zone whose days the file's traffic follows.")] = "UTC",
+    plot: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw a file's.", show_default=False)] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show the forecast of a model's traffic; -o wide lists every step."""
+    """Show the forecast of a model's traffic, or of a file's; -o wide lists every step."""
     if model.endswith(_FILE_ENDINGS):
-        from scheduler.cli.forecasting import forecast_file  # noqa: PLC0415  # loads the numerics
+        from scheduler.cli.forecasting import FileColumns, forecast_file  # noqa: PLC0415  # only files need them
 
-        forecast_file(Path(model))
+        columns = FileColumns(timestamp, value, zone)
+        wanted = {"horizon": horizon, "quantiles": quantiles}
+        forecast_file(Session.of(context), Path(model), columns, **wanted, plot=plot, output=output)
         return
     session = Session.of(context)
     found = session.client.get(f"/forecast/{model}", Single[Forecast])

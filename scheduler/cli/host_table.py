@@ -7,7 +7,7 @@ from typing import Final
 
 from scheduler.cli.screen import Screen
 from scheduler.cli.table import Cell, Column, Table, cell
-from scheduler.cli.wording import NOTHING, moment, percent, plain, plural
+from scheduler.cli.wording import NOTHING, moment, percent, plain, plural, seconds
 from scheduler.config.units import MIB, format_size
 from scheduler.wire.base import Listing
 from scheduler.wire.cluster import Device, Host
@@ -17,14 +17,14 @@ COLUMNS: Final = (
     Column("STATE"),
     Column("GPUS", drop=2),
     Column("USE"),
-    Column("HELD BY", drop=5),
+    Column("HELD BY", drop=6),
     Column("FREE", right=True, drop=1),
-    Column("CPU", right=True, drop=3),
-    Column("MEM", right=True, drop=4),
+    Column("CPU", right=True, drop=4),
+    Column("MEM", right=True, drop=5),
     Column("CORES", right=True, wide=True, drop=7),
     Column("MEMORY", right=True, wide=True, drop=8),
     Column("LABELS", wide=True, drop=9),
-    Column("SINCE", drop=6),
+    Column("SINCE", drop=3),
 )
 STATE_STYLES: Final = {"draining": "yellow", "cordoned": "dim", "lost": "red"}
 _SIGNS: Final = {
@@ -46,6 +46,8 @@ _WORDS: Final = {
     "preempting": "preempt",
     "held": "held",
 }
+LEGEND: Final = "█ serving  c community  ░ starting  ▓ training  ▒ held  ∙ free  / drained"
+"""What the signs of the column USE mean."""
 _WHOLE: Final = 1000
 _READY: Final = "ready"
 _LOST: Final = "lost"
@@ -90,7 +92,6 @@ def host_detail(host: Host, now: datetime, screen: Screen) -> str:
 def _row(host: Host, now: datetime, screen: Screen) -> tuple[Cell | str, ...]:
     usable = host.state == _READY
     lost = host.state == _LOST
-    since = moment(host.since, now, screen)
     return (
         cell(host.name, "bold"),
         cell(host.state, STATE_STYLES.get(host.state, "")),
@@ -103,8 +104,17 @@ def _row(host: Host, now: datetime, screen: Screen) -> tuple[Cell | str, ...]:
         plain(host.cpus),
         _size(host.memory_bytes),
         ",".join(f"{name}={value}" for name, value in sorted(host.labels.items())) or NOTHING,
-        f"{since} {host.reason}".strip(),
+        _since(host, now, screen),
     )
+
+
+def _since(host: Host, now: datetime, screen: Screen) -> str:
+    """Return how long a host is ready, or since when it is not, and why."""
+    if host.since is None:
+        return host.reason or NOTHING
+    if host.state == _READY:
+        return seconds((now - host.since).total_seconds())
+    return f"{moment(host.since, now, screen)} {host.reason}".strip()
 
 
 def _sign(device: Device, host: Host) -> tuple[str, str]:

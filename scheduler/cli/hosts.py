@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from scheduler.cli.host_table import host_detail, host_sums, host_table
+from scheduler.cli.host_table import LEGEND, host_detail, host_sums, host_table
 from scheduler.cli.session import Output, OutputOption, Session, WatchOption
 from scheduler.cli.table import Column, Table
 from scheduler.cli.wording import moment
@@ -72,6 +72,8 @@ def show(
     session.show(output, hosts, lambda: table)
     if output in {Output.TABLE, Output.WIDE}:
         session.screen.note(host_sums(hosts.items))
+        if session.screen.is_terminal:
+            session.screen.note(session.screen.paint(LEGEND, "dim"))
 
 
 @app.command()

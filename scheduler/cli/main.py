@@ -96,7 +96,9 @@ def headroom(  # noqa: PLR0913  # one argument a flag
     ] = False,
 ) -> None:
     """Keep serving covered through the peaks, and train in all that the peaks leave free."""
-    context.obj = Session(url=url, color=color, utc=utc, header=not no_header)
+    session = Session(url=url, color=color, utc=utc, header=not no_header)
+    context.obj = session
+    context.call_on_close(session.close)
 
 
 def main() -> None:

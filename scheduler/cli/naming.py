@@ -88,6 +88,6 @@ def _newest_first(jobs: Iterable[Job]) -> list[Job]:
 
 def _nothing_like(word: str, jobs: Iterable[Job]) -> NotFound:
     known = {key: job for job in jobs for key in (job.id, job.name)}
-    near = difflib.get_close_matches(word, known, n=1)
+    near = [key for key in known if key.startswith(word)] or difflib.get_close_matches(word, known, n=1)
     guess = f"did you mean {known[near[0]].id} {known[near[0]].name}? " if near else ""
     return NotFound(f"no job {word}", help=f"{guess}headroom list --all")

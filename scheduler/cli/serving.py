@@ -38,9 +38,7 @@ def models(
     session.show(output, found, lambda: table)
     if output in {Output.TABLE, Output.WIDE}:
         tight = sum(_is_tight(model) for model in found.items)
-        session.screen.note(
-            f"{plural(len(found.items), 'model')}, {tight} tight or short · times {_zone(found, session)}"
-        )
+        session.screen.note(f"{plural(len(found.items), 'model')}, {tight} tight or short")
 
 
 def model_table(found: Listing[ServedModel], screen: Screen) -> Table:

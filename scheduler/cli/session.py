@@ -66,6 +66,11 @@ class Session:
 
         return Client(self.url or None)
 
+    def close(self) -> None:
+        """Let go of what the command has opened."""
+        if "client" in self.__dict__:
+            self.client.close()
+
     def show(self, output: Output, resource: "Resource", table: Callable[[], Table]) -> None:
         """Print a result as the user wants it."""
         self.screen.say(self._rendered(output, resource, table))
