@@ -3,16 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from policies.capacity import clamp
+from policies.headroom_rules import lead_time_s, scale_down
 from scheduler.control.board import ModelOutlook
 from scheduler.control.noticing import basis_changes
 from scheduler.control.outlook import outlook_of
 from scheduler.control.ports import TrafficSource
 from scheduler.control.records import EventRecord
 from scheduler.control.settings import Served, Settings
-from scheduler.control.steadiness import Steady, steadied
 from scheduler.control.traffic import Known, listened
 from scheduler.model.demand import Basis, Demand, ModelDemand
 from scheduler.model.snapshot import Snapshot
+
+Needs = tuple[tuple[float, int], ...]
+"""(at_s, replicas) needed in past turns, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +25,12 @@ class DemandMemory:
 
     Attributes:
         known: of each traffic source.
-        steady: of each model, the replicas it lately needed.
+        needs: of each model, (at_s, replicas) it lately needed.
         bases: what each model's demand rested on.
     """
 
     known: Mapping[str, Known] = field(default_factory=dict)
-    steady: Mapping[str, Steady] = field(default_factory=dict)
+    needs: Mapping[str, Needs] = field(default_factory=dict)
     bases: Mapping[str, Basis] = field(default_factory=dict)
 
 
@@ -64,17 +68,17 @@ def demand_of(
         for name, source in sources.items()
     }
     running = _running(snapshot)
-    demands, outlooks, steady = [], [], {}
+    demands, outlooks, needs = [], [], {}
     for one in served:
         load = load_of(one, known[one.source], settings, now_s)
         name = one.model.name
-        before = memory.steady.get(name, Steady.at(now_s, running.get(name, 0)))
-        demand, steady[name] = _replicas(one, load, before, settings, now_s)
+        before = memory.needs.get(name, ((now_s, running.get(name, 0)),))
+        demand, needs[name] = _replicas(one, load, before, settings, now_s)
         demands.append(demand)
         outlooks.append(_outlook(one, known[one.source], load, settings, now_s))
     bases = {demand.model: demand.basis for demand in demands}
     said = tuple(basis_changes(served, known, memory.bases, bases, snapshot))
-    return Demand(tuple(demands)), tuple(outlooks), DemandMemory(known, steady, bases), said
+    return Demand(tuple(demands)), tuple(outlooks), DemandMemory(known, needs, bases), said
 
 
 def load_of(served: Served, known: Known, settings: Settings, now_s: float) -> Load:
@@ -94,7 +98,7 @@ def load_of(served: Served, known: Known, settings: Settings, now_s: float) -> L
 
 
 def _lead_time_s(served: Served, settings: Settings) -> float:
-    return served.model.warm_up_s + settings.preemption_grace_s + settings.period_s
+    return lead_time_s(served.model.warm_up_s, settings.preemption_grace_s, settings.period_s)
 
 
 def _basis(known: Known, age_s: float, settings: Settings) -> Basis:
@@ -107,12 +111,11 @@ def _basis(known: Known, age_s: float, settings: Settings) -> Basis:
     return Basis.CORRECTED if known.surprised else Basis.FORECAST
 
 
-def _replicas(
-    served: Served, load: Load, before: Steady, settings: Settings, now_s: float
-) -> tuple[ModelDemand, Steady]:
-    needed = max(_limited(served, load.wanted), _limited(served, load.now))
-    steady = steadied(before, now_s, needed, settings.scale_down_after_s)
-    wanted = min(steady.most, served.model.max_replicas)
+def _replicas(served: Served, load: Load, before: Needs, settings: Settings, now_s: float) -> tuple[ModelDemand, Needs]:
+    """Return the demand, and what was needed up to now: what runs when a process begins counts as needed just then."""
+    needed = _limited(served, max(load.wanted, load.now))
+    needs = (*((at_s, n) for at_s, n in before if at_s > now_s - settings.scale_down_after_s), (now_s, needed))
+    wanted = clamp(scale_down(needs, now_s, settings.scale_down_after_s), needed, served.model.max_replicas)
     demand = ModelDemand(
         model=served.model.name,
         replicas_now=min(_limited(served, load.now), wanted),
@@ -124,11 +127,11 @@ def _replicas(
         peak_at_s=load.peak_at_s,
         basis=load.basis,
     )
-    return demand, steady
+    return demand, needs
 
 
 def _limited(served: Served, rps: float) -> int:
-    return max(served.model.min_replicas, min(served.model.max_replicas, served.rule.replicas(rps)))
+    return clamp(served.rule.replicas(rps), served.model.min_replicas, served.model.max_replicas)
 
 
 def _outlook(served: Served, known: Known, load: Load, settings: Settings, now_s: float) -> ModelOutlook:

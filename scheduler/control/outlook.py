@@ -1,10 +1,12 @@
 """What people are shown of a model's coming load; the planner sees none of it."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
-from forecasting.fitted import Fitted
+from forecasting.fitted import Fitted, Peak
 from scheduler.control.board import ModelOutlook, PeakWindow, RatePoint
 from scheduler.control.settings import Served
 from scheduler.control.traffic import HOUR_S, OUTLOOK_S, Known
@@ -12,6 +14,7 @@ from scheduler.model.demand import Basis
 
 LEVELS = (0.1, 0.5, 0.9, 0.99)
 PEAK_LEVELS = (0.5, 0.9, 0.99)
+KEPT = 16
 WINDOWS_S = (HOUR_S, 6 * HOUR_S, 24 * HOUR_S, OUTLOOK_S)
 
 
@@ -45,14 +48,25 @@ def outlook_of(  # noqa: PLR0913  # the facts of one row, all by name
 
 
 def _points(fitted: Fitted, share: float) -> tuple[RatePoint, ...]:
-    bins = min(fitted.bins, int(OUTLOOK_S // fitted.step_s) + 1)
-    table = (fitted.quantiles(bins, LEVELS) * share).T.tolist()
+    table = (_table(fitted) * share).T.tolist()
     return tuple(RatePoint(fitted.start_s + (i + 0.5) * fitted.step_s, *row) for i, row in enumerate(table))
 
 
 def _peaks(fitted: Fitted, share: float, now_s: float) -> tuple[PeakWindow, ...]:
-    found = (fitted.peak_within(now_s, window_s, PEAK_LEVELS) for window_s in WINDOWS_S)
+    found = _highest(fitted, now_s)
     return tuple(PeakWindow(peak.window_s, peak.at_s, *(value * share for value in peak.values)) for peak in found)
+
+
+@lru_cache(maxsize=KEPT)
+def _table(fitted: Fitted) -> NDArray[np.float64]:
+    """Return quantiles, (levels, bins); kept, because all models of a source ask for the same."""
+    return fitted.quantiles(min(fitted.bins, int(OUTLOOK_S // fitted.step_s) + 1), LEVELS)
+
+
+@lru_cache(maxsize=KEPT)
+def _highest(fitted: Fitted, now_s: float) -> tuple[Peak, ...]:
+    """Return the highest load of each window; kept, because all models of a source ask for the same."""
+    return tuple(fitted.peak_within(now_s, window_s, PEAK_LEVELS) for window_s in WINDOWS_S)
 
 
 def _recent(known: Known, share: float, now_s: float) -> tuple[tuple[float, float], ...]:
