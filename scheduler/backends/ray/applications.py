@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from scheduler.backends.ray.names import bundle_of
@@ -83,8 +83,8 @@ def serve_config(
     counts = _counts((w for w in wanted if w.host in selectors and w.model in catalogue.applications), wall_s)
     apps = [_application(*key, count, catalogue, selectors[key[1]]) for key, count in sorted(counts.items())]
     return {
-        "proxy_location": "HeadOnly",
-        "http_options": {"host": front.host, "port": front.port},
+        "proxy_location": "Disabled",  # the router listens itself
+        "logging_config": {"enable_access_log": False},
         "applications": [_router(wanted, catalogue, front), *apps],
     }
 
@@ -96,12 +96,23 @@ def is_waiting(wanted: Iterable[Wanted], wall_s: float) -> bool:
 
 def wanted_in(details: Mapping[str, Any]) -> tuple[Wanted, ...] | None:
     """Read the bookkeeping back from what Serve shows; None when there is no router."""
-    app = details["applications"].get(ROUTER_APP)
-    if not app or not app.get("deployed_app_config"):
+    app = _router_config(details)
+    if app is None:
         return None
-    deployments = app["deployed_app_config"]["deployments"]
+    deployments = app["deployments"]
     config = next((d.get("user_config") for d in deployments if d["name"] == ROUTER_DEPLOYMENT), None) or {}
     return tuple(Wanted.of(each) for each in config.get("wanted", ()))
+
+
+def front_in(details: Mapping[str, Any]) -> Front | None:
+    """Return where the router that runs already answers; None when there is none."""
+    app = _router_config(details)
+    return Front(**app["args"]) if app else None
+
+
+def _router_config(details: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    app = details["applications"].get(ROUTER_APP) or {}
+    return app.get("deployed_app_config") or None
 
 
 def _counts(wanted: Iterable[Wanted], wall_s: float) -> dict[tuple[str, str], int]:
@@ -146,9 +157,9 @@ def _router(wanted: Sequence[Wanted], catalogue: Catalogue, front: Front) -> dic
     }
     return {
         "name": ROUTER_APP,
-        "route_prefix": "/",
+        "route_prefix": None,
         "import_path": "scheduler.backends.ray.router:build",
-        "args": {"tally_file": front.tally_file},
+        "args": asdict(front),
         "deployments": [
             {
                 "name": ROUTER_DEPLOYMENT,

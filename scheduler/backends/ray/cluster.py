@@ -1,5 +1,6 @@
 """`RayCluster`: what the control loop sees of Ray."""
 
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -74,10 +75,11 @@ class RayCluster:
         Raises:
             Unreachable: Ray does not answer.
         """
+        asked_at_s = time.monotonic()
         serving = self._pool.submit(self._rest.serve)
         groups = self._look()
         runs = self._runs.observe(groups, self._fleet)
-        replicas, faults = self._serving.observe(serving.result(), self._fleet)
+        replicas, faults = self._serving.observe(serving.result(), asked_at_s, self._fleet)
         return Observation(self._clock.now_s(), self._fleet.hosts, runs, replicas, faults)
 
     def apply(self, action: Action) -> None:

@@ -26,6 +26,7 @@ SETTINGS: Final = {
     "RAY_health_check_period_ms": "1000",  # a lost host is seen in seconds; a slow one keeps the 10 s per answer
     "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",  # saves thread hops per request on few cores
     "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "1",  # a busy model must not fail its own health check
+    "RAY_worker_niceness": "0",  # Ray's 15 would let anything on this machine go before a request
     "RAY_SERVE_LOG_TO_STDERR": "0",
 }
 """What Ray's processes inherit."""

@@ -1,9 +1,10 @@
 """The front door of all served models: a Serve application that spreads requests over the hosts.
 
-It lives in Ray, so requests go on being answered while the control plane is away.
+It lives in Ray, so requests go on being answered while the control plane is away. It listens itself: Serve's own proxy
+in front of it would cost another process and 3.5 ms of a core for each request.
 
-    GET or POST /models/<model>/<anything>   to a replica of the model
-    GET /headroom/tallies                    {"<model>": {"total": …, "late": …, "failed": …}}
+    any method /models/<model>/<anything>   to a replica of the model
+    GET /headroom/tallies                   {"<model>": {"total": …, "late": …, "failed": …}}
 """
 
 import asyncio
@@ -15,11 +16,10 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
+from aiohttp import web
 from ray import serve
 from ray.exceptions import RayActorError, RayError
 from ray.serve.exceptions import RayServeException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from scheduler.backends.ray.routes import ModelRoutes, Route, set_ready, updated
 from scheduler.backends.ray.tallies import Tallies
@@ -32,6 +32,7 @@ LIMIT_S: Final = 60.0
 """Longest a replica may take to answer."""
 TRIES: Final = 3
 """Replicas tried when one dies under a request; a prediction may be made twice without harm."""
+LARGEST_BODY: Final = 64 * 2**20
 log = logging.getLogger("ray.serve")
 
 
@@ -40,38 +41,49 @@ class Router:
     """Routes, counts, and answers 503 when a model has no ready replica.
 
     Args:
+        host, port: where to listen.
         tally_file: where the counts are kept.
     """
 
-    def __init__(self, tally_file: str) -> None:
+    def __init__(self, host: str, port: int, tally_file: str) -> None:
+        self._host, self._port = host, port
         self._tallies = Tallies(Path(tally_file))
         self._models: dict[str, ModelRoutes] = {}
         self._watch: asyncio.Task[None] | None = None
 
     async def reconfigure(self, config: Mapping[str, Any]) -> None:
         """Take a new set of applications; requests in flight are not touched."""
-        self._models = updated(self._models, config["routes"], _handle)
+        self._models = updated(self._models, config["routes"])
         await self._look()
         if self._watch is None:
+            await self._listen()
             self._watch = asyncio.get_running_loop().create_task(self._keep_looking())
 
-    async def __call__(self, request: Request) -> Response:
-        """Answer one HTTP request."""
-        path = request.url.path
-        if path == "/headroom/tallies":
-            return JSONResponse(self._tallies.as_json())
-        name, _, rest = path.removeprefix("/models/").partition("/")
-        model = self._models.get(name) if path.startswith("/models/") else None
+    async def _listen(self) -> None:
+        app = web.Application(client_max_size=LARGEST_BODY)
+        app.router.add_get("/headroom/tallies", self._answer_tallies)
+        app.router.add_route("*", "/models/{model}{rest:.*}", self._answer)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        # When Serve replaces this replica, the new one listens before the old one has gone.
+        await web.TCPSite(runner, self._host, self._port, reuse_port=True).start()
+
+    async def _answer_tallies(self, _: web.Request) -> web.Response:
+        return web.json_response(self._tallies.as_json())
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        name = request.match_info["model"]
+        model = self._models.get(name)
         if model is None:
-            return PlainTextResponse(f"no model is served at {path}\n", HTTPStatus.NOT_FOUND)
+            return web.Response(text=f"no model {name} is served\n", status=HTTPStatus.NOT_FOUND)
         began_s = time.monotonic()
-        response = await self._serve(name, await _call(request, rest))
+        response = await self._serve(name, await _call(request))
         late = time.monotonic() - began_s > model.objective_s
-        failed = response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+        failed = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         self._tallies.count(name, late=late and not failed, failed=failed)
         return response
 
-    async def _serve(self, name: str, call: Mapping[str, Any]) -> Response:
+    async def _serve(self, name: str, call: Mapping[str, Any]) -> web.Response:
         tried: set[str] = set()
         for _ in range(TRIES):
             route = await self._route(name, tried)
@@ -83,11 +95,11 @@ class Router:
                 tried.add(route.app)
                 route.ready = max(0, route.ready - 1)  # until the next look
             except TimeoutError:
-                return PlainTextResponse(f"{name} did not answer in {LIMIT_S:g} s\n", HTTPStatus.GATEWAY_TIMEOUT)
+                return _refusal(f"{name} did not answer in {LIMIT_S:g} s", HTTPStatus.GATEWAY_TIMEOUT)
             except RayError as error:
                 log.warning("%s failed: %s", name, error)
-                return PlainTextResponse(f"{name} failed: {_last_line(error)}\n", HTTPStatus.INTERNAL_SERVER_ERROR)
-        return PlainTextResponse(f"no replica of {name} is ready\n", HTTPStatus.SERVICE_UNAVAILABLE)
+                return _refusal(f"{name} failed: {_last_line(error)}", HTTPStatus.INTERNAL_SERVER_ERROR)
+        return _refusal(f"no replica of {name} is ready", HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def _route(self, name: str, tried: set[str]) -> Route | None:
         deadline_s = time.monotonic() + PATIENCE_S
@@ -105,17 +117,13 @@ class Router:
                 self._tallies.save()
 
     async def _look(self) -> None:
-        running = await asyncio.to_thread(_running)
-        set_ready(list(self._models.values()), running)
+        models = list(self._models.values())
+        await asyncio.to_thread(lambda: set_ready(models, _running(), serve.get_deployment_handle))
 
 
-def build(args: Mapping[str, str]) -> serve.Application:
+def build(args: Mapping[str, Any]) -> serve.Application:
     """Return the application; Serve's configuration names this function."""
-    return Router.bind(args["tally_file"])  # type: ignore[attr-defined]  # the decorator makes it a Deployment
-
-
-def _handle(deployment: str, app: str) -> Any:
-    return serve.get_deployment_handle(deployment, app)
+    return Router.bind(args["host"], args["port"], args["tally_file"])  # type: ignore[attr-defined]  # the decorator makes it a Deployment
 
 
 def _running() -> dict[str, int]:
@@ -125,9 +133,14 @@ def _running() -> dict[str, int]:
     }
 
 
-async def _call(request: Request, rest: str) -> dict[str, Any]:
+async def _call(request: web.Request) -> dict[str, Any]:
     """Return what a model's deployment is called with: plain values, cheap to send."""
-    return {"method": request.method, "path": rest, "query": request.url.query, "body": await request.body()}
+    return {
+        "method": request.method,
+        "path": request.match_info["rest"].removeprefix("/"),
+        "query": request.query_string,
+        "body": await request.read(),
+    }
 
 
 async def _ask(route: Route, call: Mapping[str, Any]) -> Any:
@@ -138,14 +151,18 @@ async def _ask(route: Route, call: Mapping[str, Any]) -> Any:
         route.in_flight -= 1
 
 
-def _response(answer: Any) -> Response:
+def _response(answer: Any) -> web.Response:
     match answer:
         case bytes():
-            return Response(answer, media_type="application/octet-stream")
+            return web.Response(body=answer)
         case str():
-            return PlainTextResponse(answer)
+            return web.Response(text=answer)
         case _:
-            return JSONResponse(answer)
+            return web.json_response(answer)
+
+
+def _refusal(words: str, status: HTTPStatus) -> web.Response:
+    return web.Response(text=f"{words}\n", status=status)
 
 
 def _last_line(error: Exception) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from scheduler.backends.ray.applications import TOLD_S, Catalogue, Front, is_waiting, serve_config, wanted_in
+from scheduler.backends.ray.applications import TOLD_S, Catalogue, Front, front_in, is_waiting, serve_config, wanted_in
 from scheduler.backends.ray.hosts import Fleet
 from scheduler.backends.ray.replicas import Wanted, complaints, seen, states_by_app, stopped
 from scheduler.backends.ray.rest import RayRest
@@ -44,6 +44,7 @@ class Serving:
         self._ready_since: dict[ReplicaId, float] = {}
         self._timer: threading.Timer | None = None
         self._dirty = False
+        self._sent_at_s = 0.0
         self._failure = ""
         self._lock = threading.RLock()
 
@@ -69,11 +70,14 @@ class Serving:
             if after != self._wanted:
                 self._change(after, fleet)
 
-    def observe(self, details: Mapping[str, Any], fleet: Fleet) -> tuple[tuple[Replica, ...], tuple[str, ...]]:
+    def observe(
+        self, details: Mapping[str, Any], asked_at_s: float, fleet: Fleet
+    ) -> tuple[tuple[Replica, ...], tuple[str, ...]]:
         """Return the replicas that hold room, and sentences about those that cannot start.
 
         Args:
             details: what `RayRest.serve` answered.
+            asked_at_s: `time.monotonic()` when it was asked.
             fleet: the hosts; replicas on lost ones are given up.
 
         Raises:
@@ -81,7 +85,7 @@ class Serving:
         """
         with self._lock:
             self._selectors = fleet.selectors
-            if not self._dirty:
+            if not self._dirty and asked_at_s > self._sent_at_s:  # an older answer does not know the latest changes
                 self._adopt(details)
             on_ready_hosts = [each for each in self._wanted if fleet.is_ready(each.host)]
             replicas = self._dated(seen(on_ready_hosts, states_by_app(details)))
@@ -106,13 +110,8 @@ class Serving:
                 self._timer.cancel()
 
     def _adopt(self, details: Mapping[str, Any]) -> None:
-        found = wanted_in(details)
-        self._wanted = found or ()
-        if found is not None:
-            options = details.get("http_options") or {}
-            self.front = replace(
-                self.front, host=options.get("host", self.front.host), port=options.get("port", self.front.port)
-            )
+        self._wanted = wanted_in(details) or ()
+        self.front = front_in(details) or self.front
 
     def _change(self, wanted: tuple[Wanted, ...], fleet: Fleet) -> None:
         self._wanted, self._selectors, self._dirty = wanted, fleet.selectors, True
@@ -139,6 +138,7 @@ class Serving:
         except ActionFailed as error:
             self._dirty, self._failure = False, str(error)
             raise
+        self._sent_at_s = time.monotonic()
         self._dirty, self._failure = is_waiting(self._wanted, wall_s), ""
         if self._dirty:
             self._schedule(TOLD_S + GATHER_S)
