@@ -122,7 +122,7 @@ class _Lesson:
 
     def coefficients(self, penalty: float) -> Floats:
         """Return (p, k)."""
-        return np.linalg.solve(self.gram + penalty * self.ridge, self.moment)
+        return np.asarray(np.linalg.solve(self.gram + penalty * self.ridge, self.moment))
 
     def errors(self, penalty: float, folds: NDArray[np.intp]) -> Floats:
         """Return (r, k): what each row's fold would have been missed by without it."""

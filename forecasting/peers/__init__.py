@@ -1,0 +1,50 @@
+"""Forecasters by name, for comparison; what statsforecast, LightGBM and Prophet do comes with `headroom[peers]`."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Final
+
+from forecasting.asked import Model
+
+_HOMES: Final = {
+    "headroom": ("forecasting.peers.own", ""),
+    "seasonal-naive": ("forecasting.peers.naive", ""),
+    "mstl": ("forecasting.peers.mstl", "statsforecast"),
+    "lightgbm": ("forecasting.peers.boosted", "lightgbm"),
+    "mstl+lightgbm": ("forecasting.peers.blend", "statsforecast and lightgbm"),
+    "prophet": ("forecasting.peers.prophet", "prophet"),
+}
+
+NAMES: Final = tuple(_HOMES)
+
+
+class PeerMissing(ImportError):
+    """A model's library is not installed."""
+
+
+def model(name: str) -> Model:
+    """Return a fresh model by its name.
+
+    Raises:
+        KeyError: no model has that name.
+        PeerMissing: its library is not installed.
+    """
+    home, library = _HOMES[name]
+    try:
+        build: Callable[[], Model] = import_module(home).build
+    except ImportError as error:
+        raise PeerMissing(f'the model "{name}" needs {library}: pip install "headroom-scheduler[peers]"') from error
+    return build()
+
+
+def installed() -> tuple[str, ...]:
+    """Return the names of the models that can be used here, without Prophet, which takes long."""
+
+    def works(name: str) -> bool:
+        try:
+            model(name)
+        except PeerMissing:
+            return False
+        return True
+
+    return tuple(name for name in NAMES if name != "prophet" and works(name))

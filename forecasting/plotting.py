@@ -1,0 +1,90 @@
+"""Pictures of forecasts and backtests; needs matplotlib (`headroom[plot]`)."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from forecasting.backtest import Answers, Plan
+from forecasting.fitted import Fitted
+from forecasting.scores import span, trade_off
+from forecasting.series import Series
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_BANDS: Final = (0.1, 0.5, 0.9, 0.99)
+_PAST_OF_HORIZON: Final = 1.0
+_COLOURS: Final = ("#1f5fbf", "#8a8a8a", "#b8860b", "#2e8b57", "#8b3a62", "#555555")
+_DPI: Final = 120
+
+
+class PlotMissing(ImportError):
+    """matplotlib is not installed."""
+
+
+def check_plotting() -> None:
+    """Say early that there will be no picture.
+
+    Raises:
+        PlotMissing: matplotlib is not installed.
+    """
+    if find_spec("matplotlib") is None:
+        raise PlotMissing('a picture needs matplotlib: pip install "headroom-scheduler[plot]"')
+
+
+def plot_forecast(path: Path, series: Series, fitted: Fitted, horizon: int, title: str) -> None:
+    """Write a picture of the last of the series and of the bands to come."""
+    figure, axes = _figure(1)
+    past = series.between(fitted.start_s - _PAST_OF_HORIZON * horizon * fitted.step_s, series.end_s)
+    p10, p50, p90, p99 = fitted.quantiles(horizon, _BANDS)
+    ahead = _moments(fitted.start_s, fitted.step_s, horizon)
+    axes[0].plot(_moments(past.start_s, past.step_s, len(past)), past.values, color="#222222", lw=1.5)
+    axes[0].fill_between(ahead, p10, p90, color=_COLOURS[0], alpha=0.2, lw=0)
+    axes[0].fill_between(ahead, p90, p99, color=_COLOURS[0], alpha=0.1, lw=0)
+    axes[0].plot(ahead, p50, color=_COLOURS[0], lw=1.5)
+    axes[0].plot(ahead, p99, color=_COLOURS[0], lw=1.2, ls="--")
+    for line, name in ((p50, "p50"), (p99, "p99")):
+        axes[0].annotate(name, (ahead[-1], line[-1]), xytext=(4, 0), textcoords="offset points", color=_COLOURS[0])
+    axes[0].set_ylim(bottom=0)
+    axes[0].set_title(title, loc="left")
+    axes[0].tick_params(axis="x", rotation=20)
+    _save(figure, path)
+
+
+def plot_trade_off(path: Path, plan: Plan, answers: Mapping[str, Answers]) -> None:
+    """Write a picture of the share of windows short against the mean over-provision, one panel a window."""
+    windows = [w for w in plan.windows_s if w in plan.windows_s[1:3]] or list(plan.windows_s)
+    figure, axes = _figure(len(windows))
+    for place, window_s in zip(axes, windows, strict=True):
+        for (name, said), colour in zip(answers.items(), _COLOURS, strict=False):
+            risks, over = trade_off(plan, said, window_s)
+            place.plot(100 * over, 100 * risks, color=colour, label=name, lw=2 if name == "headroom" else 1.2)
+        place.set_xlabel("mean over-provision, %")
+        place.set_ylabel("windows short, %")
+        place.set_title(f"peak of the next {span(window_s)}", loc="left")
+        place.set_xlim(left=0)
+        place.legend(frameon=False)
+    _save(figure, path)
+
+
+def _figure(panels: int) -> tuple[Any, "list[Axes]"]:
+    from matplotlib.figure import Figure  # noqa: PLC0415  # optional, and slow to load
+
+    figure = Figure(figsize=(9 if panels == 1 else 5.5 * panels, 4.2), layout="constrained")
+    axes = [figure.add_subplot(1, panels, i + 1) for i in range(panels)]
+    for place in axes:
+        place.spines[["top", "right"]].set_visible(False)
+        place.grid(alpha=0.25)
+    return figure, axes
+
+
+def _moments(start_s: int, step_s: int, count: int) -> Any:
+    """Return the centres of bins as the library takes them."""
+    return (1000 * (start_s + (np.arange(count) + 0.5) * step_s)).astype("datetime64[ms]")
+
+
+def _save(figure: Any, path: Path) -> None:
+    figure.savefig(path, dpi=_DPI)

@@ -1,0 +1,96 @@
+"""`headroom forecast FILE` and `headroom backtest`: output, pictures, and what is said of bad input."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecasting import Series
+from scheduler.cli.main import run
+
+
+@pytest.fixture
+def file(hourly: Series, tmp_path: Path) -> Path:
+    """A CSV of the shared series."""
+    stamps = pd.to_datetime(hourly.start_s + 3600 * np.arange(len(hourly)), unit="s")
+    path = tmp_path / "traffic.csv"
+    pd.DataFrame({"timestamp": stamps, "requests": 3600 * np.asarray(hourly.values)}).to_csv(path, index=False)
+    return path
+
+
+def test_forecast_of_a_file_for_people(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--utc", "forecast", str(file), "--horizon", "3h"]) == 0
+    out = capsys.readouterr().out
+    assert "rests on 84 days of history" in out
+    assert "P10\tP50\tP90\tP99\tLIKELY AT (UTC)" in out
+    assert [line.split("\t")[0] for line in out.splitlines()[-3:]] == ["00:00", "01:00", "02:00"]
+
+
+def test_forecast_of_a_file_for_programs(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["forecast", str(file), "--horizon", "12h", "--quantiles", "0.5,0.99", "-o", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    item = found["item"]
+    assert len(item["points"]) == 12
+    assert item["points"][0]["at"] == found["observedAt"] == "2012-03-26T00:00:00Z"
+    assert [p["window_s"] for p in item["peaks"]] == [3600, 21600, 86400, 604800]
+    assert all(p["p50"] <= p["p99"] for p in item["points"] + item["peaks"])
+    assert item["basis"]["history_s"] == 84 * 86400
+
+
+def test_pictures_are_drawn(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    one, two = tmp_path / "f.png", tmp_path / "b.png"
+    assert run(["forecast", str(file), "--plot", str(one)]) == 0
+    flags = ["--models", "headroom,seasonal-naive", "--every", "200h", "--plot", str(two)]
+    assert run(["backtest", str(file), *flags]) == 0
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in (one, two))
+    assert f"picture in {one}" in capsys.readouterr().err
+
+
+def test_backtest_prints_scores_and_progress(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--models", "headroom,seasonal-naive", "--every", "100h", "--horizons", "6h,24h"]
+    assert run(["backtest", str(file), *flags]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[1].split("\t")[:3] == ["MODEL", "PEAK 6h", "PEAK 24h"]
+    assert [line.split("\t")[0] for line in out.splitlines()[2:]] == ["headroom", "seasonal-naive"]
+    assert "headroom  10 of 10 origins" in err
+
+
+def test_backtest_as_json_from_a_date(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--models", "headroom", "--every", "100h", "--train-until", "2012-03-10", "--json"]
+    assert run(["backtest", str(file), *flags]) == 0
+    assert set(json.loads(capsys.readouterr().out)["models"]) == {"headroom"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--value", "hits"], "traffic.csv: hits: there is no such column"),
+        (["--zone", "Mars/Olympus"], "Mars/Olympus"),
+        (["--models", "oracle"], 'no model "oracle"'),
+        (["--every", "soon"], "--every"),
+        (["--horizons", "0s"], "no time at all"),
+        (["--train-until", "easter"], "not a date"),
+        (["--train-until", "2030-01-01"], "too short"),
+    ],
+)
+def test_bad_input_of_a_backtest(file: Path, flags: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["backtest", str(file), *flags]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("levels", ["0.5,high", "1.5", "0"])
+def test_quantiles_that_are_none(file: Path, levels: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["forecast", str(file), "--quantiles", levels]) == 2
+    assert "--quantiles" in capsys.readouterr().err
+
+
+def test_a_file_with_a_fault_says_the_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text("timestamp,requests\n2012-01-01,1\n2012-01-02,one\n", encoding="utf-8")
+    assert run(["forecast", str(path)]) == 2
+    err = capsys.readouterr().err
+    assert 'bad.csv:3: requests: "one" is not a number' in err
+    assert "help: correct or remove the row" in err
