@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from scheduler.backends.ray.rest import RayRest
+from scheduler.model.errors import ActionFailed
 
 
 class Outputs:
@@ -35,8 +36,14 @@ class Outputs:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         draft = self._folder / f".{name}.new"
-        draft.write_text(self._rest.logs(name), encoding="utf-8")
+        draft.write_text(self._last_words(name), encoding="utf-8")
         draft.replace(self._file(name))
+
+    def _last_words(self, name: str) -> str:
+        try:
+            return self._rest.logs(name)
+        except ActionFailed as error:
+            return f"The output was lost with its host: {error}\n"
 
     def _file(self, name: str) -> Path:
         return self._folder / f"{name}.log"

@@ -57,11 +57,20 @@ class Runs:
         Raises:
             Unreachable: Ray does not answer.
         """
-        ours = [(label, job) for job in self._rest.jobs() if (label := RunLabel.of(job.get("metadata"))) is not None]
+        labelled = [(label, job) for job in self._rest.jobs() if (label := RunLabel.of(job.get("metadata")))]
+        ours = [(label, job) for label, job in labelled if not self._is_forgotten(label, job)]
         runs = tuple(self._run(label, job, fleet) for label, job in ours)
         keep = {label.name for (label, _), run in zip(ours, runs, strict=True) if self._has_right(label.name, run)}
         self._link.release(sorted(set(groups) - keep))
         return runs
+
+    def _is_forgotten(self, label: RunLabel, job: Mapping[str, Any]) -> bool:
+        order = self._training.stops.of(label.name)
+        if order is None or not order.forgotten:
+            return False
+        if not STATES[job["status"]].holds_room:
+            self._training.forget(label.job_id, label.attempt)
+        return True
 
     def _has_right(self, name: str, run: Run) -> bool:
         order = self._training.stops.of(name)

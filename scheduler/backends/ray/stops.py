@@ -12,10 +12,12 @@ class StopOrder:
     Attributes:
         deadline_s: wall time (epoch seconds) after which its placement group is removed, with all that runs in it.
         lost: nobody asked for it: a host was lost under it.
+        forgotten: its end is stored already; it is to be listed no more.
     """
 
     deadline_s: float
     lost: bool = False
+    forgotten: bool = False
 
 
 class StopOrders:

@@ -14,7 +14,7 @@ from scheduler.backends.ray.rest import RayRest
 from scheduler.backends.ray.stops import StopOrder, StopOrders
 from scheduler.control.ports import Clock, JobSpecs
 from scheduler.jobkit import MARKER
-from scheduler.model.errors import ActionFailed
+from scheduler.model.errors import ActionFailed, NotFound
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import PreemptJob, StartJob
 from scheduler.model.resources import WHOLE_DEVICE_MILLI
@@ -51,7 +51,7 @@ class Training:
         label = RunLabel(action.job_id, action.attempt, action.slots)
         if self._rest.job(label.name) is not None:
             return
-        spec = self._specs.spec(action.job_id)
+        spec = self._spec(action.job_id)
         gone = sorted({slot.host for slot in action.slots if not fleet.is_ready(slot.host)})
         if gone:
             raise ActionFailed(f"{label.name} cannot start: no such host now: {', '.join(gone)}")
@@ -81,15 +81,28 @@ class Training:
             self._link.release([name])
 
     def forget(self, job_id: JobId, attempt: int) -> None:
-        """Drop an ended run; what it printed is kept."""
+        """Drop an ended run; what it printed is kept.
+
+        A run that was lost may still be going down on Ray: it is hidden, and dropped when it is gone.
+        """
         name = run_name(job_id, attempt)
         self.outputs.keep(name)
-        self._rest.delete(name)
+        try:
+            self._rest.delete(name)
+        except ActionFailed:
+            self.stops.give(name, StopOrder(0.0, lost=True, forgotten=True))
+            return
         self.stops.drop(name)
 
     def checkpoint_dir(self, job_id: JobId) -> Path:
         """Return the folder of a job's checkpoints."""
         return self._state_dir / "checkpoints" / job_id
+
+    def _spec(self, job_id: JobId) -> JobSpec:
+        try:
+            return self._specs.spec(job_id)
+        except NotFound as error:
+            raise ActionFailed(f"job {job_id} cannot start: {error}") from error
 
     def _submission(self, label: RunLabel, spec: JobSpec, selector: Mapping[str, str]) -> dict[str, Any]:
         runtime_env: dict[str, Any] = {"env_vars": dict(spec.env) | self._environment(label, spec)}
