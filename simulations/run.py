@@ -93,7 +93,7 @@ class Simulation:
         while engine.now_s() < setup.end_s:
             self.cycle.turn()
             self.turns += 1
-            engine.run_until(min(self._next_turn_s(), setup.end_s))
+            engine.run_until(self._next_turn_s())
             progress(max(0.0, engine.now_s() - setup.start_s) / (setup.end_s - setup.start_s))
         return self.outcome()
 
@@ -109,9 +109,9 @@ class Simulation:
         A settled plan stays as it is until something happens, so the beats in between are left out; only a change of
         the forecast between them is seen up to an idle period late.
         """
-        now_s, period_s = self.world.engine.now_s(), self.setup.settings.period_s
-        wait_s = min(self.world.engine.next_at_s() - now_s, self.setup.idle_period_s)
-        return now_s + max(1, math.ceil(wait_s / period_s)) * period_s
+        now_s, period_s, end_s = self.world.engine.now_s(), self.setup.settings.period_s, self.setup.end_s
+        wait_s = min(self.world.engine.next_at_s() - now_s, self.setup.idle_period_s, end_s - now_s)
+        return min(now_s + max(1, math.ceil(wait_s / period_s)) * period_s, end_s)
 
     def _service(self, served: Served) -> Service:
         load, share = self.setup.loads[served.source], served.share

@@ -16,6 +16,7 @@ class Rate:
     lost: int = 0
 
     def replicas(self, rps: float) -> int:
+        """Round up."""
         return math.ceil(rps / self.rps_per_replica) + (self.lost if rps > 0 else 0)
 
 
