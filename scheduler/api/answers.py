@@ -1,0 +1,103 @@
+"""Envelopes and errors: how every answer of the API begins and what it says when something is wrong."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+from scheduler.api.access import UNKNOWN_CALLER
+from scheduler.api.presenting.times import moment
+from scheduler.api.site import Parts
+from scheduler.control.board import Report
+from scheduler.model.errors import (
+    ConfigError,
+    Conflict,
+    Fault,
+    HeadroomError,
+    NotFound,
+    NotPermitted,
+    Unreachable,
+)
+from scheduler.wire.base import ErrorAnswer, ErrorBody, ItemT, Listing, Single
+
+STATUS: Final = ((ConfigError, 422), (NotFound, 404), (Conflict, 409), (NotPermitted, 403), (Unreachable, 503))
+CODES: Final = {400: "BadRequest", 404: "NotFound", 405: "MethodNotAllowed", 413: "TooLarge"}
+
+
+def single(parts: Parts, kind: str, item: ItemT) -> Single[ItemT]:
+    """Wrap one thing."""
+    observed_s, cycle = _seen(parts)
+    return Single(kind=kind, observed_at=moment(observed_s), cycle=cycle, item=item)
+
+
+def listing(parts: Parts, kind: str, items: Iterable[ItemT]) -> Listing[ItemT]:
+    """Wrap a list."""
+    observed_s, cycle = _seen(parts)
+    return Listing(kind=kind, observed_at=moment(observed_s), cycle=cycle, items=tuple(items))
+
+
+def report_of(parts: Parts) -> Report:
+    """Return the last report.
+
+    Raises:
+        Unreachable: there is none yet, or the loop says why it cannot make one.
+    """
+    report = parts.board.report
+    if report is None:
+        raise Unreachable(f"no plan yet: {parts.board.degraded or 'starting'}", help="try again in a moment")
+    return report
+
+
+def error_answer(faults: Sequence[Fault], status: int) -> JSONResponse:
+    """Return an answer that names everything that is wrong."""
+    errors = tuple(
+        ErrorBody(code=f.code, message=f.message, file=f.file, line=f.line, field=f.field, help=f.help) for f in faults
+    )
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None  # noqa: PLR2004  # RFC 9110
+    body = ErrorAnswer(error=errors[0], errors=errors)
+    return JSONResponse(body.model_dump(mode="json"), status, headers)
+
+
+def status_of(error: HeadroomError) -> int:
+    """Return the HTTP status of an error."""
+    if error.faults[0].code == UNKNOWN_CALLER:
+        return 401
+    return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Let every kind of failure answer in the same form."""
+    app.add_exception_handler(HeadroomError, _on_headroom_error)
+    app.add_exception_handler(RequestValidationError, _on_bad_request)
+    app.add_exception_handler(HTTPException, _on_http_error)
+
+
+def _seen(parts: Parts) -> tuple[float, int]:
+    report = parts.board.report
+    return (report.cycle.at_s, report.cycle.number) if report else (parts.site.clock.now_s(), 0)
+
+
+async def _on_headroom_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HeadroomError)  # noqa: S101  # registered for this type only
+    status = status_of(error)
+    if status == 401 and "text/html" in request.headers.get("accept", ""):  # noqa: PLR2004  # a person, not a program
+        return RedirectResponse("/login", status_code=303)
+    return error_answer(error.faults, status)
+
+
+async def _on_bad_request(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for this type only
+    faults = [
+        Fault("BadValue", str(one["msg"]), field=".".join(str(part) for part in one["loc"][1:]))
+        for one in error.errors()
+    ]
+    return error_answer(faults, 422)
+
+
+async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101  # registered for this type only
+    said = f"there is nothing at {request.url.path}" if error.status_code == 404 else str(error.detail)  # noqa: PLR2004
+    return error_answer([Fault(CODES.get(error.status_code, "Error"), said)], error.status_code)

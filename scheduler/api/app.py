@@ -1,0 +1,53 @@
+"""The HTTP application: routes, errors, limits and the page, put together from a desk and a board."""
+
+from collections.abc import Callable, Sequence
+
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+
+from scheduler.api.access import Guard
+from scheduler.api.answers import install_handlers
+from scheduler.api.bodies import BodyLimit
+from scheduler.api.headers import PlainHeaders
+from scheduler.api.panels import PanelDesk
+from scheduler.api.routes import cluster, control, jobs, logs, page, stream
+from scheduler.api.site import Logs, Parts, Site
+from scheduler.api.static_files import install_static
+from scheduler.config.schema import Token
+from scheduler.control.board import Board
+from scheduler.control.desk import Desk
+
+
+def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
+    *,
+    desk: Desk,
+    board: Board,
+    site: Site,
+    bind_host: str = "127.0.0.1",
+    tokens: Sequence[Token] = (),
+    metrics: Callable[[], bytes] | None = None,
+    logs_of: Logs | None = None,
+) -> FastAPI:
+    """Return the application.
+
+    Args:
+        desk: what can be asked of the control plane.
+        board: what it shows.
+        site: what never changes.
+        bind_host: the address that is listened on; any but loopback demands tokens.
+        tokens: who may do what; needed on any address but loopback.
+        metrics: makes the text for Prometheus.
+        logs_of: reads the output of attempts.
+    """
+    # No interactive documentation: its scripts would come from elsewhere. /openapi.json is what programs need.
+    app = FastAPI(title="Headroom", version=site.release, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app.state.parts = Parts(desk, board, site, Guard(bind_host, tokens), metrics, logs_of)
+    app.state.panels = PanelDesk(app.state.parts)
+    for module in (jobs, logs, cluster, control, stream, page):
+        app.include_router(module.router)
+    install_static(app)
+    install_handlers(app)
+    app.add_middleware(PlainHeaders)
+    app.add_middleware(BodyLimit, most_package_bytes=desk.packages.most_bytes)
+    app.add_middleware(GZipMiddleware, minimum_size=1000)
+    return app

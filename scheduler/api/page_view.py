@@ -1,0 +1,152 @@
+"""What the page shows, made of the same resources that the API answers with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby
+from typing import Final
+
+from scheduler.api.formatting import shortened
+from scheduler.api.past import past_of
+from scheduler.api.presenting.capacity import capacity_view
+from scheduler.api.presenting.hosts import host_views
+from scheduler.api.presenting.jobs import event_view, job_view
+from scheduler.api.presenting.models import model_views, tallies_at
+from scheduler.api.presenting.points import Window
+from scheduler.api.presenting.times import DAY_S, moment
+from scheduler.api.site import Parts, Site
+from scheduler.control.board import ModelOutlook, Report
+from scheduler.control.records import JobRecord
+from scheduler.model.workloads import JobState
+from scheduler.wire.cluster import Capacity, Host, ServedModel
+from scheduler.wire.jobs import Event, Job
+
+EVENTS_SHOWN: Final = 8
+DENSE_ABOVE: Final = 40
+"""More hosts than this are shown small and grouped by GPU model."""
+AMPLE: Final = 1.5
+"""Models with more headroom than this are folded away when there are many."""
+FEW_MODELS: Final = 12
+MISSED_CYCLES: Final = 3
+LEAST_PATIENCE_S: Final = 10.0
+"""Wall seconds; a replay's cycles may be shorter than a hiccup."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Hosts of one GPU model."""
+
+    name: str
+    hosts: tuple[Host, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PageView:
+    """Everything a template may use.
+
+    Attributes:
+        site: see `Site`.
+        cycle: number of the cycle shown; 0 before the first.
+        now: the world's time of that cycle.
+        degraded: why the loop cannot do its work; "" when it can.
+        capacity: for the window of the page; None before the first cycle.
+        gpu_hosts, cpu_hosts: by name.
+        waiting: in the order of trying, held ones last.
+        running: those that hold room, by age.
+        models: worst headroom first.
+        outlooks: what is known of each model's load.
+        events: newest first.
+    """
+
+    site: Site
+    cycle: int
+    now: datetime
+    degraded: str
+    capacity: Capacity | None = None
+    gpu_hosts: tuple[Host, ...] = ()
+    cpu_hosts: tuple[Host, ...] = ()
+    waiting: tuple[Job, ...] = ()
+    running: tuple[Job, ...] = ()
+    models: tuple[ServedModel, ...] = ()
+    outlooks: tuple[ModelOutlook, ...] = ()
+    events: tuple[Event, ...] = ()
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """GPU hosts by GPU model, for a cluster too large for a row each."""
+        in_order = sorted(self.gpu_hosts, key=lambda host: (host.gpu_model, host.name))
+        return tuple(Pool(name, tuple(hosts)) for name, hosts in groupby(in_order, key=lambda host: host.gpu_model))
+
+    @property
+    def dense(self) -> bool:
+        """Whether hosts are shown small."""
+        return len(self.gpu_hosts) > DENSE_ABOVE
+
+    @property
+    def short_names(self) -> dict[str, str]:
+        """Names of hosts without what all of them begin with."""
+        return shortened(tuple(host.name for host in (*self.gpu_hosts, *self.cpu_hosts)))
+
+    @property
+    def tight_models(self) -> tuple[ServedModel, ...]:
+        """Models that are shown at once: all when they are few, else those without ample headroom."""
+        if len(self.models) <= FEW_MODELS:
+            return self.models
+        return tuple(m for m in self.models if m.headroom_ratio is None or m.headroom_ratio <= AMPLE)
+
+    @property
+    def ample_models(self) -> tuple[ServedModel, ...]:
+        """The others."""
+        shown = {model.name for model in self.tight_models}
+        return tuple(model for model in self.models if model.name not in shown)
+
+
+def page_view(parts: Parts) -> PageView:
+    """Look at everything once."""
+    report, site = parts.board.report, parts.site
+    events = tuple(event_view(event) for event in reversed(parts.desk.events(limit=EVENTS_SHOWN)))
+    if report is None:
+        empty = PageView(site, 0, moment(site.clock.now_s()), parts.board.degraded or "starting", events=events)
+        return replace(empty, waiting=_jobs(parts.desk.jobs(), empty.now, None, running=False))
+    past, now_s = past_of(parts), report.cycle.at_s
+    hosts, models = host_views(report), model_views(report, tallies_at(past.history, now_s - DAY_S), site.owners)
+    return PageView(
+        site=site,
+        cycle=report.cycle.number,
+        now=moment(now_s),
+        degraded=parts.board.degraded,
+        capacity=capacity_view(report, past, Window(now_s, now_s), site.policy),
+        gpu_hosts=tuple(host for host in hosts if host.devices),
+        cpu_hosts=tuple(host for host in hosts if not host.devices),
+        waiting=_jobs(past.jobs, moment(now_s), report, running=False),
+        running=_jobs(past.jobs, moment(now_s), report, running=True),
+        models=tuple(sorted(models, key=_worst_first)),
+        outlooks=report.outlooks,
+        events=events,
+    )
+
+
+def patience_s(site: Site) -> float:
+    """Return the wall seconds without a new plan after which the page says that it is stale."""
+    return max(LEAST_PATIENCE_S, MISSED_CYCLES * site.period_s / site.speed)
+
+
+def age_s(parts: Parts) -> float:
+    """Return the wall seconds since the last plan."""
+    report = parts.board.report
+    return max(0.0, parts.site.clock.now_s() - report.cycle.at_s) / parts.site.speed if report else 0.0
+
+
+def _jobs(records: Sequence[JobRecord], now: datetime, report: Report | None, *, running: bool) -> tuple[Job, ...]:
+    plan = report.cycle.plan if report else None
+    chosen = [r for r in records if (r.state.holds_room if running else _waits(r.state))]
+    views = [job_view(record, now.timestamp(), plan) for record in chosen]
+    return tuple(sorted(views, key=lambda job: (job.state == "Held", job.order or 0, job.submitted_at)))
+
+
+def _waits(state: JobState) -> bool:
+    return state.is_waiting or state is JobState.HELD
+
+
+def _worst_first(model: ServedModel) -> tuple[bool, float, str]:
+    return (model.headroom_ratio is None, model.headroom_ratio or 0.0, model.name)

@@ -1,0 +1,132 @@
+"""Served models and their forecasts on the wire."""
+
+from collections.abc import Mapping
+
+from scheduler.api.presenting.jobs import why_view
+from scheduler.api.presenting.times import DAY_S, finite, moment, moment_or_none
+from scheduler.control.board import GpuShares, ModelOutlook, ModelTally, Report
+from scheduler.model.demand import ModelDemand
+from scheduler.model.resources import WHOLE_DEVICE_MILLI
+from scheduler.model.workloads import ReplicaState, ServingModel
+from scheduler.wire.cluster import Forecast, ForecastPoint, Peak, ServedModel
+
+TWO_DAYS_S = 2 * DAY_S
+
+
+def model_views(
+    report: Report, day_ago: Mapping[str, ModelTally], owners: Mapping[str, str]
+) -> tuple[ServedModel, ...]:
+    """Return every served model, most important first.
+
+    Args:
+        report: the last one.
+        day_ago: requests counted until 24 h ago, see `tallies_at`; what is missing counts from the start.
+        owners: by model.
+    """
+    return tuple(_model_view(report, model, day_ago, owners) for model in report.cycle.snapshot.models)
+
+
+def tallies_at(history: tuple[GpuShares, ...], at_s: float) -> Mapping[str, ModelTally]:
+    """Return the requests counted until a moment: the last count before it, nothing when history is younger."""
+    before = next((shares for shares in reversed(history) if shares.at_s <= at_s), None)
+    return dict(before.tallies) if before else {}
+
+
+def requests_since(report: Report, model: str, before: Mapping[str, ModelTally]) -> ModelTally:
+    """Return a model's requests after `before`; a router that was restarted since counts from its start."""
+    now, then = dict(report.tallies).get(model, ModelTally()), before.get(model, ModelTally())
+    if now.total < then.total:
+        return now
+    return ModelTally(now.total - then.total, now.late - then.late, now.failed - then.failed)
+
+
+def replicas_of(report: Report, model: str) -> Mapping[ReplicaState, int]:
+    """Return how many replicas of a model are in each state."""
+    states = [replica.state for replica in report.cycle.snapshot.replicas if replica.model == model]
+    return {state: states.count(state) for state in ReplicaState}
+
+
+def gpus_per_replica(model: ServingModel) -> float:
+    """Return devices per replica; 0 for a CPU model."""
+    return model.shape.total_gpu_milli / WHOLE_DEVICE_MILLI
+
+
+def outlook_of(report: Report, model: str) -> ModelOutlook | None:
+    """Return what is known of a model's load, or None."""
+    return next((outlook for outlook in report.outlooks if outlook.model == model), None)
+
+
+def forecast_view(outlook: ModelOutlook) -> Forecast:
+    """Return the forecast of one model."""
+    return Forecast(
+        model=outlook.model,
+        source=outlook.source,
+        basis=outlook.basis.value,
+        history_s=outlook.history_s,
+        source_age_s=outlook.source_age_s,
+        points=tuple(
+            ForecastPoint(at=moment(p.at_s), p10=p.p10, p50=p.p50, p90=p.p90, p99=p.p99) for p in outlook.points
+        ),
+        peaks=tuple(
+            Peak(window_s=p.window_s, at=moment(p.at_s), p50=p.p50, p90=p.p90, p99=p.p99) for p in outlook.peaks
+        ),
+    )
+
+
+def lowest_ratio(model: ServingModel, outlook: ModelOutlook, until_s: float) -> tuple[float, float] | None:
+    """Return the lowest headroom planned until a moment, and when: planned replicas' rate over the p99.
+
+    Returns:
+        (ratio, epoch second), or None without a forecast.
+    """
+    planned = dict(outlook.replicas)
+    ratios = [
+        (planned.get(point.at_s, model.max_replicas) * outlook.rps_per_replica / point.p99, point.at_s)
+        for point in outlook.points
+        if point.p99 > 0 and point.at_s <= until_s
+    ]
+    return min(ratios, default=None)
+
+
+def _model_view(
+    report: Report, model: ServingModel, day_ago: Mapping[str, ModelTally], owners: Mapping[str, str]
+) -> ServedModel:
+    now_s = report.cycle.at_s
+    demand = report.cycle.demand.of(model.name) or ModelDemand(model.name, 0, 0, 0)
+    outlook, counts = outlook_of(report, model.name), replicas_of(report, model.name)
+    ready, day = counts[ReplicaState.READY], requests_since(report, model.name, day_ago)
+    lowest = lowest_ratio(model, outlook, now_s + TWO_DAYS_S) if outlook else None
+    peak_at_s, peak = _peak(outlook, demand, now_s + TWO_DAYS_S)
+    short = report.cycle.plan.reason_for(model.name)
+    return ServedModel(
+        name=model.name,
+        owner=owners.get(model.name, ""),
+        community=model.community,
+        ready=ready,
+        starting=counts[ReplicaState.STARTING],
+        wanted=demand.replicas_wanted,
+        peak_replicas=peak,
+        peak_at=moment_or_none(peak_at_s),
+        min_replicas=model.min_replicas,
+        max_replicas=model.max_replicas,
+        rps_now=demand.rps_now,
+        rps_wanted=demand.rps_wanted,
+        rps_per_replica=demand.rps_per_replica,
+        headroom_ratio=finite(ready * demand.rps_per_replica / demand.rps_now) if demand.rps_now > 0 else None,
+        lowest_ratio_48h=finite(lowest[0]) if lowest else None,
+        lead_time_s=outlook.lead_time_s if outlook else model.warm_up_s,
+        warm_up_s=model.warm_up_s,
+        basis=demand.basis.value,
+        late_24h=day.late,
+        failed_24h=day.failed,
+        requests_24h=day.total,
+        gpus_per_replica=gpus_per_replica(model),
+        why=why_view(short) if short else None,
+    )
+
+
+def _peak(outlook: ModelOutlook | None, demand: ModelDemand, until_s: float) -> tuple[float, int]:
+    """Return when the most replicas are planned, and how many."""
+    ahead = [(count, -at_s) for at_s, count in outlook.replicas if at_s <= until_s] if outlook else []
+    count, minus_at_s = max(ahead, default=(demand.replicas_held, -demand.peak_at_s))
+    return -minus_at_s, count

@@ -1,0 +1,1 @@
+"""HTTP to the desk and back, a module per thing asked about."""

@@ -1,0 +1,113 @@
+"""Hosts, served models, capacity and forecasts."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from scheduler.api.access import Operator, Viewer
+from scheduler.api.answers import listing, report_of, single
+from scheduler.api.past import past_of
+from scheduler.api.presenting.capacity import capacity_view
+from scheduler.api.presenting.hosts import host_views
+from scheduler.api.presenting.models import forecast_view, model_views, outlook_of, tallies_at
+from scheduler.api.presenting.points import Window
+from scheduler.api.presenting.times import DAY_S, moment_or_none
+from scheduler.api.site import Parts, PartsDep
+from scheduler.model.errors import NotFound
+from scheduler.wire.base import Listing, Single
+from scheduler.wire.cluster import Capacity, CordonOrder, DrainAnswer, DrainOrder, Forecast, Host, ServedModel
+
+router = APIRouter(prefix="/api/v1", tags=["cluster"])
+
+
+@router.get("/hosts")
+def list_hosts(parts: PartsDep, _: Viewer) -> Listing[Host]:
+    """Return all hosts by name, with what runs on each device."""
+    return listing(parts, "HostList", host_views(report_of(parts), parts.desk.host_marks()))
+
+
+@router.get("/hosts/{name}")
+def describe_host(parts: PartsDep, _: Viewer, name: str) -> Single[Host]:
+    """Return one host."""
+    return _host(parts, name)
+
+
+@router.post("/hosts/{name}/cordon")
+def cordon(parts: PartsDep, _: Operator, name: str, order: CordonOrder | None = None) -> Single[Host]:
+    """Let a host keep its work and take no more."""
+    parts.desk.cordon(name, order.reason if order else "")
+    return _host(parts, name)
+
+
+@router.post("/hosts/{name}/uncordon")
+def uncordon(parts: PartsDep, _: Operator, name: str) -> Single[Host]:
+    """Let a cordoned or draining host take work again."""
+    parts.desk.uncordon(name)
+    return _host(parts, name)
+
+
+@router.post("/hosts/{name}/drain")
+def drain(parts: PartsDep, _: Operator, name: str, order: DrainOrder | None = None) -> Single[DrainAnswer]:
+    """Empty a host, or say what that would do; refused (`applied` false) when serving would fall short."""
+    asked = order or DrainOrder()
+    outlook = parts.desk.drain(
+        name, reason=asked.reason, deadline_s=asked.deadline_s, force=asked.force, dry_run=asked.dry_run
+    )
+    answer = DrainAnswer(
+        host=name,
+        steps=outlook.steps,
+        covered=outlook.covered,
+        short=outlook.short,
+        empty_at=moment_or_none(outlook.empty_at_s),
+        applied=outlook.applied,
+    )
+    return single(parts, "Drain", answer)
+
+
+@router.get("/models")
+def list_models(parts: PartsDep, _: Viewer) -> Listing[ServedModel]:
+    """Return the served models, most important first."""
+    report = report_of(parts)
+    day_ago = tallies_at(tuple(parts.board.history), report.cycle.at_s - DAY_S)
+    return listing(parts, "ModelList", model_views(report, day_ago, parts.site.owners))
+
+
+@router.get("/capacity")
+def capacity(
+    parts: PartsDep,
+    _: Viewer,
+    *,
+    gpu: str = "",
+    model: str = "",
+    until: Annotated[float, Query(gt=0, le=336, description="hours ahead")] = 48.0,
+) -> Single[Capacity]:
+    """Return whether serving is covered, until when, and what is being done about it."""
+    report = report_of(parts)
+    if model:
+        _known(parts, model)
+    window = Window.around(report.cycle.at_s, until * 3600.0, gpu_model=gpu, model=model)
+    view = capacity_view(report, past_of(parts), window, parts.site.policy)
+    return single(parts, "Capacity", view)
+
+
+@router.get("/forecast/{model}")
+def forecast(parts: PartsDep, _: Viewer, model: str) -> Single[Forecast]:
+    """Return the forecast of one model's traffic."""
+    _known(parts, model)
+    outlook = outlook_of(report_of(parts), model)
+    if outlook is None:
+        raise NotFound(f"no forecast of {model} yet")
+    return single(parts, "Forecast", forecast_view(outlook))
+
+
+def _known(parts: Parts, model: str) -> None:
+    names = [one.name for one in report_of(parts).cycle.snapshot.models]
+    if model not in names:
+        raise NotFound(f"no model {model}", help=f"there are: {', '.join(names) or 'none'}")
+
+
+def _host(parts: Parts, name: str) -> Single[Host]:
+    found = next((host for host in host_views(report_of(parts), parts.desk.host_marks()) if host.name == name), None)
+    if found is None:
+        raise NotFound(f"no host {name}", help="headroom hosts lists them")
+    return single(parts, "Host", found)

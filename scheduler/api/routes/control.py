@@ -1,0 +1,58 @@
+"""The control plane itself: status, events, metrics, health."""
+
+from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse, Response
+
+from scheduler.api.access import Viewer
+from scheduler.api.answers import listing, single
+from scheduler.api.presenting.jobs import event_view
+from scheduler.api.presenting.times import moment
+from scheduler.api.site import PartsDep
+from scheduler.model.errors import NotFound
+from scheduler.wire.base import Listing, Single
+from scheduler.wire.cluster import Status
+from scheduler.wire.jobs import Event
+
+router = APIRouter(tags=["control"])
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@router.get("/api/v1/status")
+def status(parts: PartsDep, caller: Viewer) -> Single[Status]:
+    """Return whether the loop does its work, how fast the clock goes, and the caller's role."""
+    report, degraded, site = parts.board.report, parts.board.degraded, parts.site
+    view = Status(
+        version=site.release,
+        cluster=site.cluster,
+        backend=site.backend,
+        state="starting" if report is None else "degraded" if degraded else "live",
+        message=degraded,
+        period_s=site.period_s,
+        speed=site.speed,
+        last_plan_at=moment(report.cycle.at_s) if report else None,
+        plan_duration_s=report.cycle.plan_duration_s if report else 0.0,
+        role=caller.role.name.lower(),
+        caller=caller.name,
+    )
+    return single(parts, "Status", view)
+
+
+@router.get("/api/v1/events")
+def events(parts: PartsDep, _: Viewer, *, after: int = 0, subject: str = "", limit: int = 100) -> Listing[Event]:
+    """Return the newest events with an id above `after`, oldest first."""
+    found = parts.desk.events(after_id=after, subject=subject, limit=max(1, min(limit, 1000)))
+    return listing(parts, "EventList", map(event_view, found))
+
+
+@router.get("/metrics", response_class=Response)
+def metrics(parts: PartsDep, _: Viewer) -> Response:
+    """Return the metrics in Prometheus' text format."""
+    if parts.metrics is None:
+        raise NotFound("no metrics are kept here")
+    return Response(parts.metrics(), media_type=METRICS_TYPE)
+
+
+@router.get("/healthz", response_class=PlainTextResponse)
+def healthz() -> str:
+    """Answer as long as the process does; whether plans are made is in /api/v1/status."""
+    return "ok\n"

@@ -1,0 +1,131 @@
+"""Training jobs: submit, look at, change, and the packages they bring along."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from scheduler.api.access import Submitter, Viewer, may_change
+from scheduler.api.answers import listing, single
+from scheduler.api.bodies import received
+from scheduler.api.presenting.jobs import job_view
+from scheduler.api.site import Parts, PartsDep
+from scheduler.config.job import parse_job
+from scheduler.control.records import JobRecord
+from scheduler.model.errors import ConfigError
+from scheduler.model.plan import Plan
+from scheduler.model.workloads import JobId
+from scheduler.wire.base import Listing, Single
+from scheduler.wire.jobs import HoldOrder, Job, JobOrder, PriorityOrder
+
+router = APIRouter(prefix="/api/v1", tags=["jobs"])
+LAST = 10_000_000
+"""Place in the order of those that do not wait."""
+
+
+@router.post("/jobs", status_code=201)
+def submit(parts: PartsDep, caller: Submitter, order: Annotated[dict[str, object], Body()]) -> Single[Job]:
+    """Accept a job: the content of job.yaml, or that under "job" with the digest of an uploaded package.
+
+    It is stored when this answers.
+    """
+    asked = _order(order)
+    spec = parse_job(
+        asked.job,
+        priorities=parts.site.priorities,
+        queues=parts.site.queues,
+        owner=caller.name,
+        working_dir=asked.working_dir,
+        max_grace_s=parts.site.longest_grace_s,
+    )
+    return _answer(parts, parts.desk.submit(spec))
+
+
+@router.get("/jobs")
+def list_jobs(
+    parts: PartsDep,
+    _: Viewer,
+    *,
+    state: str = "",
+    queue: str = "",
+    owner: str = "",
+    all: bool = False,  # noqa: A002  # the word users see; FastAPI passes it by name
+) -> Listing[Job]:
+    """Return jobs in the order of trying, then the others by submission; only open ones unless `all`."""
+    records = parts.desk.jobs(open_only=not (all or state))
+    views = [job_view(record, parts.site.clock.now_s(), _plan(parts)) for record in records]
+    wanted = {"state": state.lower(), "queue": queue, "owner": owner}
+    return listing(parts, "JobList", sorted((job for job in views if _matches(job, wanted)), key=_in_order))
+
+
+@router.get("/jobs/{job_id}")
+def describe(parts: PartsDep, _: Viewer, job_id: str) -> Single[Job]:
+    """Return one job with its attempts, conditions and events."""
+    return _answer(parts, parts.desk.job(JobId(job_id)))
+
+
+@router.post("/jobs/{job_id}/stop")
+def stop(parts: PartsDep, caller: Submitter, job_id: str) -> Single[Job]:
+    """End a job for good; a running attempt gets its grace period."""
+    may_change(caller, parts.desk.job(JobId(job_id)).spec.owner)
+    return _answer(parts, parts.desk.stop(JobId(job_id)))
+
+
+@router.post("/jobs/{job_id}/hold")
+def hold(parts: PartsDep, caller: Submitter, job_id: str, order: HoldOrder | None = None) -> Single[Job]:
+    """Let a job give up its room and wait until it is resumed."""
+    may_change(caller, parts.desk.job(JobId(job_id)).spec.owner)
+    return _answer(parts, parts.desk.hold(JobId(job_id), order.reason if order else ""))
+
+
+@router.post("/jobs/{job_id}/resume")
+def resume(parts: PartsDep, caller: Submitter, job_id: str) -> Single[Job]:
+    """Let a held job run again."""
+    may_change(caller, parts.desk.job(JobId(job_id)).spec.owner)
+    return _answer(parts, parts.desk.resume(JobId(job_id)))
+
+
+@router.put("/jobs/{job_id}/priority")
+def set_priority(parts: PartsDep, caller: Submitter, job_id: str, order: PriorityOrder) -> Single[Job]:
+    """Give a job another priority class."""
+    may_change(caller, parts.desk.job(JobId(job_id)).spec.owner)
+    return _answer(parts, parts.desk.set_priority(JobId(job_id), order.priority))
+
+
+@router.put("/packages/{digest}", status_code=204)
+async def upload(parts: PartsDep, _: Submitter, digest: str, request: Request) -> Response:
+    """Store a packed working directory under "sha256:" and its digest; storing it again changes nothing."""
+    name = digest if digest.startswith("sha256:") else f"sha256:{digest}"
+    async with received(request) as chunks:
+        await run_in_threadpool(parts.desk.packages.save, name, chunks)
+    return Response(status_code=204)
+
+
+def _order(body: Mapping[str, object]) -> JobOrder:
+    """Read either form of a submission; "job" is no key of a job.yaml, so it tells them apart."""
+    if "job" not in body:
+        return JobOrder(job=dict(body))
+    try:
+        return JobOrder.model_validate(body)
+    except ValueError as error:
+        raise ConfigError("the submission is not an object with job and working_dir") from error
+
+
+def _plan(parts: Parts) -> Plan | None:
+    report = parts.board.report
+    return report.cycle.plan if report else None
+
+
+def _answer(parts: Parts, record: JobRecord) -> Single[Job]:
+    events = parts.desk.events(subject=record.job_id)
+    return single(parts, "Job", job_view(record, parts.site.clock.now_s(), _plan(parts), events))
+
+
+def _matches(job: Job, wanted: Mapping[str, str]) -> bool:
+    found = {"state": job.state.lower(), "queue": job.queue, "owner": job.owner}
+    return all(not value or found[name] == value for name, value in wanted.items())
+
+
+def _in_order(job: Job) -> tuple[int, object, int]:
+    return (job.order or LAST, job.submitted_at, int(job.id))

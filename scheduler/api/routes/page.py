@@ -1,0 +1,148 @@
+"""The dashboard, its chart, and the pages it links to."""
+
+import secrets
+from typing import Annotated, Any, Final
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from markupsafe import Markup
+
+from scheduler.api import chart as drawing
+from scheduler.api.access import COOKIE, Viewer
+from scheduler.api.page_view import age_s, patience_s
+from scheduler.api.palette import ThemeName
+from scheduler.api.panels import PanelsDep, fresh
+from scheduler.api.picture import RANGES, Picture, RangeName, picture_of
+from scheduler.api.presenting.jobs import event_view, job_view
+from scheduler.api.presenting.times import moment
+from scheduler.api.rendering import render
+from scheduler.api.site import PartsDep
+from scheduler.model.workloads import JobId
+
+router = APIRouter(include_in_schema=False)
+BOKEH: Final = f"/static/bokeh-{drawing.LIBRARY_VERSION}/bokeh.min.js"
+ALL_EVENTS: Final = 500
+RangeQuery = Annotated[RangeName, "hours ahead"]
+
+
+@router.get("/")
+def dashboard(parts: PartsDep, panels: PanelsDep, _: Viewer, range: RangeQuery = "48h", model: str = "") -> Response:  # noqa: A002  # as in the URL
+    """Return the whole page; it needs no script to be read."""
+    latest = panels.latest()
+    known = model if any(one.name == model for one in latest.view.models) else ""
+    picture = picture_of(parts, range, known)
+    return _page(
+        "page.html",
+        view=latest.view,
+        panels={**latest.html, "fresh": fresh(parts, latest.view)},
+        title=latest.title,
+        age_s=age_s(parts),
+        patience_s=patience_s(parts.site),
+        range=range,
+        ranges_offered=tuple(RANGES),
+        model=known,
+        bokeh=BOKEH,
+        unit=picture.capacity.unit if picture else "GPUs",
+        chart_text=picture.text if picture else "No demand is known yet.",
+        chart_table=Markup(_table(picture)),  # noqa: S704  # escaped by its template
+    )
+
+
+@router.get("/page/chart")
+def whole_chart(
+    parts: PartsDep,
+    _: Viewer,
+    *,
+    range: RangeQuery = "48h",  # noqa: A002  # as in the URL
+    model: str = "",
+    theme: ThemeName = "light",
+    narrow: bool = False,
+) -> dict[str, Any]:
+    """Return the chart to draw; empty before the first cycle."""
+    picture = picture_of(parts, range, model)
+    if picture is None:
+        return {}
+    item = drawing.chart_document(picture.chart, theme, narrow=narrow)
+    return {"item": item, "version": picture.version, "text": picture.text, "unit": picture.capacity.unit}
+
+
+@router.get("/page/chart/data")
+def chart_data(parts: PartsDep, _: Viewer, range: RangeQuery = "48h", model: str = "") -> dict[str, Any]:  # noqa: A002
+    """Return the chart's numbers, to replace those that are drawn."""
+    picture = picture_of(parts, range, model)
+    if picture is None:
+        return {}
+    chart = picture.chart
+    return {
+        "tables": chart.tables,
+        "axes": chart.axes,
+        "end": chart.end,
+        "version": picture.version,
+        "text": picture.text,
+    }
+
+
+@router.get("/page/chart/table")
+def chart_table(parts: PartsDep, _: Viewer, range: RangeQuery = "48h", model: str = "") -> HTMLResponse:  # noqa: A002
+    """Return the chart as a table."""
+    return HTMLResponse(_table(picture_of(parts, range, model)))
+
+
+@router.get("/jobs/{job_id}")
+def job_page(parts: PartsDep, _: Viewer, job_id: str) -> Response:
+    """Return everything about one job."""
+    record, now_s = parts.desk.job(JobId(job_id)), parts.site.clock.now_s()
+    report = parts.board.report
+    job = job_view(record, now_s, report.cycle.plan if report else None)
+    events = [event_view(event) for event in reversed(parts.desk.events(subject=job_id))]
+    now = moment(now_s)
+    return _page("job.html", job=job, site=parts.site, now=now, view={"events": events, "now": now})
+
+
+@router.get("/events")
+def events_page(parts: PartsDep, _: Viewer) -> Response:
+    """Return the newest events."""
+    events = [event_view(event) for event in reversed(parts.desk.events(limit=ALL_EVENTS))]
+    now = moment(parts.site.clock.now_s())
+    return _page("events_page.html", site=parts.site, view={"events": events, "now": now})
+
+
+@router.get("/login")
+def login_form(parts: PartsDep) -> Response:
+    """Ask for a token."""
+    return _page("login.html", site=parts.site, wrong=False)
+
+
+@router.post("/login")
+async def login(parts: PartsDep, request: Request) -> Response:
+    """Keep a known token in a cookie that only this page's own requests carry, and that is good for reading only."""
+    token = parse_qs((await request.body()).decode(errors="replace")).get("token", [""])[0]
+    if not parts.guard.knows(token):
+        return _page("login.html", site=parts.site, wrong=True, status=401)
+    answer = RedirectResponse("/", status_code=303)
+    answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=request.url.scheme == "https")
+    return answer
+
+
+def _table(picture: Picture | None) -> str:
+    unit, rows = (picture.capacity.unit, picture.rows) if picture else ("GPUs", ())
+    return render("chart_table.html", unit=unit, rows=rows, now=picture.now if picture else None)
+
+
+def _page(template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    nonce = secrets.token_urlsafe(16)
+    headers = {"Content-Security-Policy": policy_header(nonce)}
+    return HTMLResponse(render(template, nonce=nonce, **values), status, headers)
+
+
+def policy_header(nonce: str) -> str:
+    """Return the content security policy of a page: everything comes from this host.
+
+    The nonce is for the style elements that Bokeh makes while it draws (see static/early.js); there are no inline
+    scripts or styles of ours.
+    """
+    return (
+        f"default-src 'self'; style-src 'self' 'nonce-{nonce}'; object-src 'none'; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'none'"
+    )

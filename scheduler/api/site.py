@@ -1,0 +1,107 @@
+"""What never changes while a control plane runs, and the parts that the routes work with."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Annotated, Protocol
+
+from fastapi import Depends, Request
+
+from scheduler.api.access import Guard
+from scheduler.config.schema import Config
+from scheduler.control.board import Board
+from scheduler.control.desk import Desk
+from scheduler.control.ports import Clock
+from scheduler.model.policy import Policy
+from scheduler.model.workloads import JobId
+
+
+class Logs(Protocol):
+    """Where the output of attempts is read."""
+
+    def __call__(self, job_id: JobId, attempt: int, *, follow: bool, tail: int | None) -> Iterator[str]:
+        """Yield an attempt's lines without their ends; with `follow` until the attempt is over.
+
+        Raises:
+            Unreachable: the cluster does not answer.
+            NotFound: nothing was kept of that attempt.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A cluster as its configuration names it.
+
+    Attributes:
+        cluster: its name.
+        backend: what carries out plans, for instance "local".
+        clock: the world's time.
+        policy: by which plans are made.
+        period_s: seconds of the world between cycles.
+        quantile: of the highest load that replicas must cover.
+        margin: added to the load where there is no forecast.
+        policy_name: for people.
+        priorities: integer of each priority class.
+        queues: that jobs may name.
+        owners: by model.
+        longest_grace_s: that a job may ask for.
+        release: version of Headroom.
+    """
+
+    cluster: str
+    backend: str
+    clock: Clock
+    policy: Policy
+    period_s: float = 30.0
+    quantile: float = 0.99
+    margin: float = 0.15
+    policy_name: str = "default"
+    priorities: Mapping[str, int] = field(default_factory=lambda: {"urgent": 100, "high": 75, "normal": 50, "low": 25})
+    queues: Collection[str] = ("default",)
+    owners: Mapping[str, str] = field(default_factory=dict)
+    longest_grace_s: float | None = None
+    release: str = field(default_factory=lambda: version("headroom-scheduler"))
+
+    @classmethod
+    def of(cls, config: Config, clock: Clock, policy: Policy) -> "Site":
+        """Read a configuration."""
+        return cls(
+            cluster=config.cluster,
+            backend=config.backend.kind,
+            clock=clock,
+            policy=policy,
+            period_s=config.control.period,
+            quantile=config.control.quantile,
+            margin=config.control.margin,
+            policy_name=config.policy.queue_order,
+            priorities=config.priorities,
+            queues=config.queues,
+            owners={model.name: model.owner for model in config.models},
+            longest_grace_s=config.control.preemption_grace,
+        )
+
+    @property
+    def speed(self) -> float:
+        """World seconds per wall second."""
+        return self.clock.speed
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a request may use."""
+
+    desk: Desk
+    board: Board
+    site: Site
+    guard: Guard
+    metrics: Callable[[], bytes] | None
+    logs: Logs | None
+
+
+def parts_of(request: Request) -> Parts:
+    """Return the parts of the application that a request came to."""
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+PartsDep = Annotated[Parts, Depends(parts_of)]

@@ -1,0 +1,213 @@
+// Keeps the page up to date: fragments from the event stream, the chart's numbers, and moving among devices by keys.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const byId = (id) => document.getElementById(id);
+  const narrow = matchMedia("(max-width:640px)");
+  const dark = matchMedia("(prefers-color-scheme:dark)");
+  const patienceMs = root.dataset.patience * 1000;
+  let cycle = Number(root.dataset.cycle);
+  let planAt = Date.now() - Number(byId("fresh").dataset.age) * 1000;
+  let stream = null;
+  let poller = null;
+
+  const ask = async (path) => {
+    const answer = await fetch(path, { headers: { accept: "application/json" } });
+    if (answer.status === 401) location.reload();
+    if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+    return answer.json();
+  };
+
+  // --- fragments ---------------------------------------------------------------------------------------------
+  function replace(id, html) {
+    const old = byId(id);
+    if (!old) return;
+    const place = focusIn(old);
+    const open = [...old.querySelectorAll("details")].map((one) => one.open);
+    const holder = document.createElement("template");
+    holder.innerHTML = html;
+    const fresh = holder.content.firstElementChild;
+    fresh.querySelectorAll("details").forEach((one, index) => { one.open = open[index] || false; });
+    old.replaceWith(fresh);
+    if (place >= 0) stops(fresh)[place]?.focus();
+  }
+  const stops = (element) => [...element.querySelectorAll("a,[tabindex],summary")];
+  const focusIn = (element) => stops(element).indexOf(document.activeElement);
+
+  let spokenAt = 0;
+  function speak() {
+    const said = byId("verdict").textContent.trim();
+    if (byId("spoken").textContent === said || Date.now() - spokenAt < 60000) return;
+    spokenAt = Date.now();
+    byId("spoken").textContent = said;
+  }
+
+  function show(update) {
+    cycle = update.cycle;
+    planAt = Date.now() - update.age_s * 1000;
+    document.title = update.title;
+    byId("gone").querySelector("time").textContent = update.clock;
+    Object.entries(update.panels).forEach(([id, html]) => replace(id, html));
+    if (Object.keys(update.panels).length) { filter(); speak(); }
+    if (update.chart !== chart.version) refreshChart(update.chart);
+    tick();
+  }
+
+  // --- freshness ---------------------------------------------------------------------------------------------
+  const spelled = (s) => s < 60 ? `${Math.round(s)}\u202fs` : s < 3600 ? `${Math.round(s / 60)}\u202fmin` : `${Math.floor(s / 3600)}\u202fh`;
+  function tick() {
+    if (!cycle) return;
+    const age = Math.max(0, Date.now() - planAt);
+    const stale = age > patienceMs;
+    if (stale !== root.classList.contains("stale")) {
+      root.classList.toggle("stale", stale);
+      byId("gone").hidden = !stale;
+      if (stale) byId("spoken").textContent = byId("gone").textContent;
+    }
+    if (byId("age")) byId("age").textContent = spelled(age / 1000);
+  }
+  setInterval(tick, 1000);
+
+  // --- stream, or asking now and then where a proxy cuts it ------------------------------------------------------
+  let failures = 0;
+  function listen() {
+    if (stream || document.hidden) return;
+    stream = new EventSource(`/api/v1/stream?after=${cycle}`);
+    stream.onmessage = (event) => { failures = 0; stopPolling(); show(JSON.parse(event.data)); };
+    stream.onerror = () => {
+      failures += 1;
+      if (failures >= 2 && !poller) poller = setInterval(poll, 10000);
+      if (stream && stream.readyState === EventSource.CLOSED) { hush(); setTimeout(listen, 5000); }
+    };
+  }
+  const hush = () => { stream?.close(); stream = null; };
+  const stopPolling = () => { clearInterval(poller); poller = null; };
+  const poll = () => ask(`/page/update?after=${cycle}`).then(show).catch(() => {});
+  document.addEventListener("visibilitychange", () => { if (document.hidden) { hush(); stopPolling(); } else listen(); });
+
+  // --- chart -------------------------------------------------------------------------------------------------
+  const chart = { version: "", drawn: null, timer: null, at: 0 };
+  const query = () => {
+    const asked = new URLSearchParams(location.search);
+    return new URLSearchParams({ range: asked.get("range") || "48h", model: asked.get("model") || "" });
+  };
+  const theme = () => root.dataset.theme || (dark.matches ? "dark" : "light");
+
+  async function drawChart() {
+    if (!window.Bokeh || !cycle) return;
+    const asked = query();
+    asked.set("theme", theme());
+    asked.set("narrow", narrow.matches);
+    const answer = await ask(`/page/chart?${asked}`);
+    Object.assign(chart, { version: answer.version, at: Date.now() });
+    byId("chart").className = "";
+    byId("chart").replaceChildren();
+    byId("chart").setAttribute("aria-label", answer.text);
+    byId("unit").textContent = answer.unit;
+    const views = await Bokeh.embed.embed_item(answer.item, "chart");
+    chart.drawn = Bokeh.documents.at(-1);
+    while (Bokeh.documents.length > 1) Bokeh.documents.shift();
+    root.dataset.chart = answer.version;
+    fillTable();
+    return views;
+  }
+  function refreshChart(version) {
+    if (chart.timer) return;
+    chart.timer = setTimeout(async () => {
+      chart.timer = null;
+      if (!chart.drawn) { await drawChart().catch(() => {}); return; }
+      const answer = await ask(`/page/chart/data?${query()}`).catch(() => null);
+      if (!answer) return;
+      Object.assign(chart, { version, at: Date.now() });
+      byId("chart").setAttribute("aria-label", answer.text);
+      Object.entries(answer.axes).forEach(([name, ends]) => {
+        if (name === "x" && narrow.matches) ends.end = answer.end;
+        chart.drawn.get_model_by_name(name)?.setv(ends);
+      });
+      Object.entries(answer.tables).forEach(([name, table]) => {
+        const source = chart.drawn.get_model_by_name(name);
+        if (source) source.data = table;
+      });
+      root.dataset.chart = answer.version;
+      fillTable();
+    }, Math.max(0, 5000 - (Date.now() - chart.at)));
+  }
+  async function fillTable() {
+    if (!byId("chart-table").open) return;
+    const answer = await fetch(`/page/chart/table?${query()}`);
+    if (answer.ok) replace("chart-rows", await answer.text());
+  }
+  byId("chart-table").addEventListener("toggle", fillTable);
+
+  function choose(name, value) {
+    const asked = query();
+    asked.set(name, value);
+    if (!asked.get("model")) asked.delete("model");
+    history.replaceState(null, "", `?${asked}`);
+    document.querySelectorAll("[data-range]").forEach((link) => {
+      if (link.dataset.range === query().get("range")) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    });
+    drawChart().catch(() => {});
+  }
+  document.querySelectorAll("[data-range]").forEach((link) => link.addEventListener("click", (event) => {
+    event.preventDefault();
+    choose("range", link.dataset.range);
+  }));
+  document.querySelector("select[name=model]").addEventListener("change", (event) => choose("model", event.target.value));
+  narrow.addEventListener("change", () => drawChart().catch(() => {}));
+  dark.addEventListener("change", () => drawChart().catch(() => {}));
+
+  byId("theme").hidden = false;
+  byId("theme").addEventListener("click", () => {
+    root.dataset.theme = theme() === "dark" ? "light" : "dark";
+    try { localStorage.setItem("theme", root.dataset.theme); } catch { /* for this visit only */ }
+    drawChart().catch(() => {});
+  });
+
+  // --- devices -----------------------------------------------------------------------------------------------
+  const hosts = byId("hosts");
+  const STEPS = { ArrowRight: 1, ArrowLeft: -1, Home: -99, End: 99 };
+  hosts.addEventListener("keydown", (event) => {
+    const row = event.target.closest("ol");
+    if (!row) return;
+    const cells = [...row.querySelectorAll("[tabindex]")];
+    const at = cells.indexOf(event.target);
+    if (event.key in STEPS) move(cells, Math.max(0, Math.min(cells.length - 1, at + STEPS[event.key])));
+    else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      const rows = [...hosts.querySelectorAll("ol")];
+      const next = rows[rows.indexOf(row) + (event.key === "ArrowDown" ? 1 : -1)];
+      if (!next) return;
+      const others = [...next.querySelectorAll("[tabindex]")];
+      move(others, Math.min(at, others.length - 1));
+    } else return;
+    event.preventDefault();
+  });
+  function move(cells, index) {
+    cells.forEach((cell, place) => { cell.tabIndex = place === index ? 0 : -1; });
+    cells[index].focus();
+  }
+  function name(event) {
+    const cell = event.target.closest("[aria-label]");
+    const holder = cell?.dataset.h;
+    byId("named").textContent = cell?.closest("li") ? cell.getAttribute("aria-label") : "";
+    hosts.querySelectorAll(".same").forEach((other) => other.classList.remove("same"));
+    if (holder) hosts.querySelectorAll(`[data-h="${CSS.escape(holder)}"]`).forEach((other) => other.classList.add("same"));
+  }
+  hosts.addEventListener("focusin", name);
+  hosts.addEventListener("mouseover", name);
+
+  // --- filter ------------------------------------------------------------------------------------------------
+  const box = byId("filter");
+  function filter() {
+    const wanted = box.value.trim().toLowerCase();
+    byId("queue").querySelectorAll("tbody tr").forEach((row) => {
+      row.hidden = wanted !== "" && !row.textContent.toLowerCase().includes(wanted);
+    });
+  }
+  box.hidden = false;
+  box.addEventListener("input", filter);
+
+  listen();
+  drawChart().catch(() => {});
+})();
