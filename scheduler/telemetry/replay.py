@@ -1,0 +1,70 @@
+"""Recorded traffic as a source: at each moment it knows what had been measured by then, and nothing from later."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from forecasting.reading import read_series
+from forecasting.series import Series, SeriesError
+from scheduler.control.ports import Traffic
+from scheduler.model.errors import ConfigError, Fault
+
+
+class ReplayTraffic:
+    """A series played on the world's clock; a load generator that follows `rate_at` makes it come true."""
+
+    def __init__(self, series: Series) -> None:
+        """Play a series of requests per second that has at least one value.
+
+        Raises:
+            ConfigError: it has none.
+        """
+        known = np.flatnonzero(series.known)
+        if not len(known):
+            raise ConfigError("recorded traffic without a single value", help="check the column")
+        self.series = series
+        self._centres = series.start_s + (known + 0.5) * series.step_s
+        self._rates = series.values[known]
+
+    @classmethod
+    def from_file(  # noqa: PLR0913  # the fields of the configuration, all by name
+        cls,
+        path: Path,
+        *,
+        timestamp: str = "timestamp",
+        value: str = "requests",
+        zone: str = "UTC",
+        scale: float = 1.0,
+        shift_s: int = 0,
+    ) -> Self:
+        """Read a CSV or Parquet file with requests per bin.
+
+        Args:
+            path: the file.
+            timestamp: column with the start of each bin.
+            value: column with the requests in it.
+            zone: IANA zone whose days the traffic follows.
+            scale: requests per second are multiplied by it.
+            shift_s: added to all times.
+
+        Raises:
+            ConfigError: the file cannot be used; names file, line and column.
+        """
+        try:
+            series = read_series(path, timestamp=timestamp, value=value, zone=zone)
+        except SeriesError as error:
+            fault = Fault("BadTraffic", error.message, error.file or str(path), error.line, error.column, error.help)
+            raise ConfigError(fault) from error
+        return cls(replace(series, start_s=series.start_s + shift_s, values=series.values * scale))
+
+    def read(self, now_s: float) -> Traffic:
+        """Return the bins that have ended, and the rate of this moment (NaN before the first and after the last)."""
+        inside = self.series.start_s <= now_s < self.series.end_s
+        latest_at_s = min(now_s, self.series.end_s)
+        return Traffic(self.series.until(now_s), self.rate_at(now_s) if inside else np.nan, latest_at_s)
+
+    def rate_at(self, at_s: float) -> float:
+        """Return requests per second at a moment: straight lines between the centres of known bins, level outside."""
+        return float(np.interp(at_s, self._centres, self._rates))
