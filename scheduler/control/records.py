@@ -81,6 +81,25 @@ class AttemptRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptTotal:
+    """How many attempts ended alike, since the store was made.
+
+    Attributes:
+        outcome: see `Outcome`; OPEN for those that last.
+        stop_cause: why they were told to stop; None when they were not.
+        saved: whether they had a checkpoint.
+        attempts: how many.
+        lost_gpu_s: GPU-seconds they lost together.
+    """
+
+    outcome: Outcome
+    stop_cause: Cause | None
+    saved: bool
+    attempts: int
+    lost_gpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class JobRecord:
     """A job that was accepted.
 

@@ -6,13 +6,23 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from scheduler.control.records import AttemptRecord, CycleRecord, EventKind, EventRecord, HostMark, JobRecord, Wish
+from scheduler.control.records import (
+    AttemptRecord,
+    AttemptTotal,
+    CycleRecord,
+    EventKind,
+    EventRecord,
+    HostMark,
+    JobRecord,
+    Outcome,
+    Wish,
+)
 from scheduler.model.errors import NotFound
 from scheduler.model.hosts import HostState
 from scheduler.model.jobspec import JobSpec
-from scheduler.model.plan import Reservation
+from scheduler.model.plan import Cause, Reservation
 from scheduler.model.workloads import JobId, JobState
 from scheduler.store.codec import decode_cycle, encode_cycle
 from scheduler.store.engine import open_engine, reading, writing
@@ -144,6 +154,17 @@ class SqlStore:
             bodies = connection.scalars(query).all()[::-1]
         return tuple(decode_cycle(zlib.decompress(body)) for body in bodies)
 
+    def attempt_totals(self) -> tuple[AttemptTotal, ...]:
+        """Return how all attempts ever made ended, counted by outcome, cause and whether they saved."""
+        alike = (attempts.c.outcome, attempts.c.stop_cause, attempts.c.saved)
+        query = select(*alike, func.count(), func.sum(attempts.c.lost_gpu_s)).group_by(*alike).order_by(*alike)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+        return tuple(
+            AttemptTotal(Outcome(outcome), Cause(cause) if cause else None, saved, count, lost)
+            for outcome, cause, saved, count, lost in rows
+        )
+
     def _add(self, connection: Connection, new: Sequence[EventRecord]) -> None:
         if not new:
             return
@@ -170,9 +191,21 @@ def _save(connection: Connection, job: JobRecord) -> None:
     if not connection.execute(update(jobs).where(jobs.c.id == key).values(**_job_values(job))).rowcount:
         raise NotFound(f"no job {job.job_id}")
     connection.execute(delete(attempts).where(attempts.c.job_id == key))
-    rows = [{"job_id": key, "number": a.number, "body": _ATTEMPT.dump_json(a).decode()} for a in job.attempts]
+    rows = [_attempt_values(key, attempt) for attempt in job.attempts]
     if rows:
         connection.execute(insert(attempts), rows)
+
+
+def _attempt_values(key: int, attempt: AttemptRecord) -> dict[str, Any]:
+    return {
+        "job_id": key,
+        "number": attempt.number,
+        "outcome": attempt.outcome.value,
+        "stop_cause": attempt.stop_cause or "",
+        "saved": attempt.checkpoint_step is not None,
+        "lost_gpu_s": attempt.lost_gpu_s,
+        "body": _ATTEMPT.dump_json(attempt).decode(),
+    }
 
 
 def _with_attempts(connection: Connection, rows: Sequence[Row[Any]]) -> list[JobRecord]:

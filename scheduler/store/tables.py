@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 SCHEMA_VERSION: Final = 1
 """Grows with every change that an older Headroom could not read."""
@@ -31,7 +31,11 @@ attempts = Table(
     metadata,
     Column("job_id", Integer, ForeignKey("jobs.id"), primary_key=True),
     Column("number", Integer, primary_key=True),
-    Column("body", Text, nullable=False, doc="JSON of AttemptRecord"),
+    Column("outcome", String(16), nullable=False),
+    Column("stop_cause", String(16), nullable=False, doc='"" when it was not told to stop'),
+    Column("saved", Boolean, nullable=False, doc="whether it has a checkpoint"),
+    Column("lost_gpu_s", Float, nullable=False),
+    Column("body", Text, nullable=False, doc="JSON of AttemptRecord, the columns before it included"),
 )
 
 events = Table(

@@ -87,6 +87,28 @@ def test_attempts_come_back_in_order_and_whole(store: SqlStore) -> None:
     assert store.job(job.job_id) == replace(changed, not_before_s=4.0)
 
 
+def test_attempts_are_counted_by_how_they_ended(store: SqlStore) -> None:
+    job = store.accept(SPEC, 0.0)
+    preempted = AttemptRecord(
+        job.job_id,
+        1,
+        SLOTS,
+        1.0,
+        outcome=Outcome.PREEMPTED,
+        stop_cause=Cause.SERVING,
+        checkpoint_step=4,
+        lost_gpu_s=2.5,
+    )
+    killed = replace(preempted, number=3, checkpoint_step=None, lost_gpu_s=60.0)
+    store.save(replace(job, attempts=(preempted, replace(preempted, number=2), killed)))
+    store.save(replace(store.accept(SPEC, 1.0), attempts=(AttemptRecord(JobId("2"), 1, SLOTS, 2.0),)))
+    assert set(store.attempt_totals()) == {
+        AttemptTotal(Outcome.PREEMPTED, Cause.SERVING, saved=True, attempts=2, lost_gpu_s=5.0),
+        AttemptTotal(Outcome.PREEMPTED, Cause.SERVING, saved=False, attempts=1, lost_gpu_s=60.0),
+        AttemptTotal(Outcome.OPEN, None, saved=False, attempts=1, lost_gpu_s=0.0),
+    }
+
+
 def test_final_jobs_are_listed_only_when_asked_for(store: SqlStore) -> None:
     jobs = [store.accept(SPEC, float(at)) for at in range(3)]
     store.save(replace(jobs[1], state=JobState.SUCCEEDED, finished_at_s=9.0))
