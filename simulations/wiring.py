@@ -1,0 +1,73 @@
+"""From a scenario file to everything that one run is made of."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from scheduler.config.scenario import Scenario
+from scheduler.config.scenario_loading import hosts_of, start_s
+from scheduler.config.schema import LocalHost
+from scheduler.config.schema import ReplayTraffic as TrafficSection
+from scheduler.config.wiring import policy_of, served_of, settings_of
+from scheduler.model.hosts import Device, Host
+from scheduler.telemetry.replay import ReplayTraffic
+from simulations.arrivals import DAY_S, Arrival, from_stream
+from simulations.faults import outages
+from simulations.run import Setup
+from simulations.traces import from_trace
+
+
+def setup_of(scenario: Scenario, *, seed: int, reactive: bool = False) -> Setup:
+    """Return what one run of a scenario is made of.
+
+    Args:
+        scenario: checked by `load_scenario`.
+        seed: of all that is left to chance.
+        reactive: plan without the forecast, whatever the scenario says.
+
+    Raises:
+        ConfigError: a traffic or trace file cannot be read, or a policy is unknown.
+    """
+    began_s = start_s(scenario)
+    ends_s = began_s + scenario.days * DAY_S
+    control = scenario.control.model_copy(update={"reactive": reactive or scenario.control.reactive})
+    hosts = [_host(host) for host in hosts_of(scenario)]
+    traffic = {name: _recorded(section) for name, section in scenario.traffic.items()}
+    return Setup(
+        start_s=began_s,
+        end_s=ends_s,
+        lead_in_s=scenario.lead_in,
+        idle_period_s=scenario.idle_period,
+        hosts=hosts,
+        policy=policy_of(scenario.policy),
+        settings=settings_of(control, scenario.policy),
+        served=served_of(scenario.models),
+        sources=traffic,
+        loads={name: np.vectorize(recorded.rate_at, otypes=[np.float64]) for name, recorded in traffic.items()},
+        arrivals=tuple(_arrivals(scenario, began_s, ends_s, seed)),
+        outages=outages(scenario.faults, [host.name for host in hosts], began_s, ends_s, seed),
+    )
+
+
+def _host(host: LocalHost) -> Host:
+    return Host(
+        name=host.name,
+        cpu_milli=host.cpus * 1000,
+        memory_mib=host.memory,
+        devices=tuple(Device(index, host.gpu_memory) for index in range(host.gpus)),
+        gpu_model=host.gpu_model,
+        labels=tuple(sorted(host.labels.items())),
+    )
+
+
+def _recorded(section: TrafficSection) -> ReplayTraffic:
+    return ReplayTraffic.from_file(
+        section.file, timestamp=section.timestamp, value=section.value, zone=section.zone, scale=section.scale
+    )
+
+
+def _arrivals(scenario: Scenario, began_s: float, ends_s: float, seed: int) -> Iterator[Arrival]:
+    for stream in scenario.jobs.streams:
+        yield from from_stream(stream, scenario.priorities, began_s, ends_s, seed)
+    for trace in scenario.jobs.traces:
+        yield from from_trace(trace, scenario.priorities, began_s, ends_s, seed)
