@@ -13,7 +13,7 @@ from bokeh.plotting import figure
 from bokeh.transform import factor_cmap
 
 from scheduler.api.palette import PALETTES, Palette, ThemeName
-from scheduler.api.series import SHARES, Chart
+from scheduler.api.series import SHARES, SHARES_ROOM, Chart
 
 FONT: Final = 'Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 LIBRARY_VERSION: Final = version("bokeh")
@@ -41,6 +41,10 @@ def chart_document(chart: Chart, theme: ThemeName, *, narrow: bool) -> dict[str,
     plots = [_demand_plot(chart, sources, x, palette, narrow=narrow)]
     if chart.devices:
         plots.append(_shares_plot(chart, sources, x, palette, narrow=narrow))
+    for place, plot in enumerate(plots):
+        for part, name in ((plot.xaxis[0], "ticks"), (plot.xgrid[0], "grid")):
+            part.update(name=f"{name}-{place}", bounds=(chart.start, chart.end))
+        plot.ygrid[0].update(name=f"across-{place}", cross_bounds=(chart.start, chart.end))
     return dict(json_item(column(plots, sizing_mode="stretch_width", spacing=0)))
 
 
@@ -75,7 +79,7 @@ def _style_axes(plot: Any, palette: Palette, *, narrow: bool) -> None:
     plot.axis.major_label_text_font_size = "11px"
     plot.axis.major_label_standoff = 4
     plot.grid.grid_line_color = palette.line
-    plot.xaxis.ticker = DatetimeTicker(desired_num_ticks=4 if narrow else 9, num_minor_ticks=0)
+    plot.xaxis.ticker = DatetimeTicker(desired_num_ticks=4 if narrow else 12, num_minor_ticks=0)
     plot.xaxis.formatter = DatetimeTickFormatter(
         days="%a %d", hours="%H:%M", hourmin="%H:%M", minutes="%H:%M", boundary_scaling=True
     )
@@ -133,10 +137,15 @@ def _draw_words(plot: Any, sources: dict[str, ColumnDataSource], palette: Palett
     plain = {"text_font": value(FONT), "text_font_size": "11px"}
     strong = {**plain, "text_font_style": "bold", "text_color": palette.ink}
     plot.text("t", "y", "text", source=sources["notes"], text_align="center", text_color=colours, **plain)
-    plot.text("t", "y", "text", source=sources["lowest"], text_align="center", y_offset=-22, **strong)
-    plot.text("t", "top", "text", source=sources["now"], x_offset=-2, text_align="right", text_baseline="top", **strong)
-    plot.text("left", "top", "text", source=sources["lead"], x_offset=8, text_color=palette.muted, **plain)
+    plot.text(
+        "t", "above", "brief" if narrow else "text", source=sources["lowest"], text_align="align", y_offset=-4, **strong
+    )
+    side = {"text_align": "left", "x_offset": 4} if narrow else {"text_align": "right", "x_offset": -4}
+    plot.text("t", "top", "text", source=sources["now"], text_baseline="top", **side, **strong)
     if not narrow:
+        plot.text(
+            "left", "top", "text", source=sources["lead"], x_offset=8, y_offset=4, text_color=palette.muted, **plain
+        )
         plot.text(
             "t", "y", "text", source=sources["labels"], x_offset=6, text_baseline="middle", text_color=colours, **plain
         )
@@ -145,7 +154,9 @@ def _draw_words(plot: Any, sources: dict[str, ColumnDataSource], palette: Palett
 def _shares_plot(
     chart: Chart, sources: dict[str, ColumnDataSource], x: Range1d, palette: Palette, *, narrow: bool
 ) -> Any:
-    plot = _plot(96 if narrow else 112, x, Range1d(0, chart.devices * 1.3, name="y-shares"), palette, narrow=narrow)
+    plot = _plot(
+        96 if narrow else 112, x, Range1d(0, chart.devices * SHARES_ROOM, name="y-shares"), palette, narrow=narrow
+    )
     plot.yaxis.ticker = FixedTicker(ticks=[0, chart.devices])
     plot.grid.grid_line_color = None
     fills = {
@@ -162,9 +173,9 @@ def _shares_plot(
         )
     plot.quad("left", "right", "top", 0, source=sources["after"], color=palette.card, alpha=0.38, line_color=None)
     plot.scatter("t", "y", source=sources["preemptions"], marker="inverted_triangle", size=8, color=palette.ink)
+    words = {"text_font": value(FONT), "text_font_size": "11px", "text_baseline": "middle"}
+    title = {"text_align": "align", "text_font_style": "style", "text_color": palette.ink}
+    plot.text("t", "y", "text", source=sources["shares-title"], **title, **words)
     if not narrow:
-        plot.text(
-            "t", "y", "text", source=sources["share-labels"], x_offset=6, text_baseline="middle",
-            text_color=palette.muted, text_font=value(FONT), text_font_size="11px",
-        )  # fmt: skip
+        plot.text("t", "y", "text", source=sources["share-labels"], x_offset=6, text_color=palette.muted, **words)
     return plot

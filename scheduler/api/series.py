@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from scheduler.wire.cluster import Capacity, CapacityPoint
 
@@ -10,8 +11,12 @@ Column = list[float | str | None]
 Table = dict[str, Column]
 SHARES = ("serving", "held", "training", "free", "drained")
 """Who holds the devices, from the axis upwards."""
-LABEL_ROOM = 0.16
+LABEL_ROOM = 0.14
 """Room for names at the lines' right ends, as a share of the time shown."""
+EDGE = 0.2
+"""Words this near to either end stand on the inner side of their point."""
+SHARES_ROOM = 1.42
+"""Height of the picture below over its devices: its title stands there."""
 LEAST_GAP = 0.055
 """Names at the right keep this distance, as a share of the height."""
 
@@ -35,12 +40,15 @@ class Chart:
     devices: float
 
     @property
-    def axes(self) -> dict[str, dict[str, float]]:
-        """Ends of the axes, by the name of the range."""
+    def axes(self) -> dict[str, dict[str, Any]]:
+        """What the axes are set to, by the name of the part of the picture."""
+        ends = [self.start, self.end]
         return {
             "x": {"start": self.start, "end": self.label_end},
             "y": {"start": 0.0, "end": self.top},
-            "y-shares": {"start": 0.0, "end": self.devices * 1.3},
+            "y-shares": {"start": 0.0, "end": self.devices * SHARES_ROOM},
+            **{f"{part}-{plot}": {"bounds": ends} for part in ("ticks", "grid") for plot in (0, 1)},
+            **{f"across-{plot}": {"cross_bounds": ends} for plot in (0, 1)},
         }
 
 
@@ -65,6 +73,7 @@ def chart_of(capacity: Capacity, now: datetime) -> Chart:
         "notes": _notes(past, top),
         "shares": _stacked(shares, end),
         "after": {"left": [present], "right": [end], "top": [devices]},
+        "shares-title": _shares_title(capacity, start, end, devices),
         "preemptions": _preemptions(capacity.preempted_at, devices, start, end),
         "share-labels": _share_labels(shares, devices, end),
     }
@@ -104,10 +113,17 @@ def _lead(present: float, lead_time_s: float, top: float) -> Table:
 
 def _lowest(capacity: Capacity, future: Sequence[CapacityPoint]) -> Table:
     if capacity.lowest_at is None or capacity.lowest_ratio is None or not future:
-        return {"t": [], "y": [], "text": []}
+        return {"t": [], "y": [], "above": [], "brief": [], "text": [], "align": []}
     point = min(future, key=lambda p: abs(p.at - capacity.lowest_at))  # type: ignore[operator]  # checked above
-    text = f"lowest headroom {capacity.lowest_ratio:.2f}, {capacity.lowest_at:%a %H:%M}"
-    return {"t": [_ms(point.at)], "y": [point.p99], "text": [text]}
+    place = (point.at - future[0].at) / max(future[-1].at - future[0].at, timedelta(seconds=1))
+    return {
+        "t": [_ms(point.at)],
+        "y": [point.p99],
+        "above": [max(point.p99 or 0.0, point.planned or 0.0)],
+        "brief": [f"lowest {capacity.lowest_ratio:.2f}"],
+        "text": [f"lowest headroom {capacity.lowest_ratio:.2f}, {capacity.lowest_at:%a %H:%M}"],
+        "align": ["left" if place < EDGE else "right" if place > 1 - EDGE else "center"],
+    }
 
 
 def _labels(past: Sequence[CapacityPoint], future: Sequence[CapacityPoint], end: float, top: float) -> Table:
@@ -136,8 +152,8 @@ def _notes(past: Sequence[CapacityPoint], top: float) -> Table:
     """Return the names of what is drawn solid before now, standing where the line is."""
     table: Table = {"t": [], "y": [], "text": [], "role": []}
     for name, field, role, share, lift in (
-        ("ready", "ready", "ink", 0.62, top * 0.035),
-        ("demand", "actual", "serving", 0.42, -top * 0.075),
+        ("ready", "ready", "ink", 0.6, top * 0.03),
+        ("demand", "actual", "serving", 0.8, -top * 0.16),
     ):
         seen = [(p.at, getattr(p, field)) for p in past if getattr(p, field) is not None]
         if len(seen) > 1:
@@ -159,6 +175,19 @@ def _stacked(points: Sequence[CapacityPoint], end: float) -> Table:
         for name, column in table.items():
             column.append(end if name == "t" else column[-1])
     return table
+
+
+def _shares_title(capacity: Capacity, start: float, end: float, devices: float) -> Table:
+    """Return the title of the picture below, and what its small triangles mean, at either end."""
+    if not devices:
+        return {"t": [], "y": [], "text": [], "align": [], "style": []}
+    return {
+        "t": [start, end],
+        "y": [devices * 1.2, devices * 1.2],
+        "text": [f"Who holds the {capacity.gpus} GPUs", "▾ preemption"],
+        "align": ["left", "right"],
+        "style": ["bold", "normal"],
+    }
 
 
 def _preemptions(moments: Sequence[datetime], devices: float, start: float, end: float) -> Table:

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from scheduler.api.access import Guard
 from scheduler.config.schema import Config
+from scheduler.config.wiring import policy_of
 from scheduler.control.board import Board
 from scheduler.control.desk import Desk
 from scheduler.control.ports import Clock
@@ -63,13 +64,13 @@ class Site:
     release: str = field(default_factory=lambda: version("headroom-scheduler"))
 
     @classmethod
-    def of(cls, config: Config, clock: Clock, policy: Policy) -> "Site":
+    def of(cls, config: Config, clock: Clock) -> "Site":
         """Read a configuration."""
         return cls(
             cluster=config.cluster,
             backend=config.backend.kind,
             clock=clock,
-            policy=policy,
+            policy=policy_of(config.policy),
             period_s=config.control.period,
             quantile=config.control.quantile,
             margin=config.control.margin,

@@ -107,13 +107,13 @@ def swing(at_s: float) -> float:
     """The day's shape: 0 at night, 1 at the evening peak of 19:00 UTC, more on Tuesday."""
     hour = (at_s / HOUR_S - 19) % 24
     evening = math.exp(-((min(hour, 24 - hour) / 2.6) ** 2))
-    day = 0.55 * max(0.0, math.cos((min(hour, 24 - hour) - 4) / 24 * 2 * math.pi))
-    return min(1.0, day + 0.62 * evening) * (1.12 if at_s > NOW_S + 12 * HOUR_S else 1.0)
+    day = 0.5 + 0.5 * math.cos((hour + 3) / 24 * 2 * math.pi)
+    return (0.7 * day + 0.42 * evening) * (1.1 if at_s > NOW_S + 12 * HOUR_S else 1.0)
 
 
 def load(model: str, at_s: float) -> float:
     now, _, rise = LOADS[model]
-    return now * (0.3 + 0.7 * swing(at_s) / swing(NOW_S)) * (1 + rise * 0.2 * swing(at_s))
+    return now * (0.35 + 0.65 * swing(at_s) / swing(NOW_S)) * (1 + rise * (swing(at_s) - swing(NOW_S)))
 
 
 def outlook(model: ServingModel, ahead_h: int = 96) -> ModelOutlook:
