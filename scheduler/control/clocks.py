@@ -46,21 +46,6 @@ class ReplayClock:
             draft.replace(file)
         return cls(**json.loads(file.read_text(encoding="utf-8")))
 
-    @classmethod
-    def kept_in(cls, file: Path, start_s: float, speed: float) -> Self:
-        """Return the clock that was begun with this start and speed and written to `file`, or begin and write it.
-
-        A world whose time jumped back at a restart would hold jobs that end before they began.
-        """
-        begun = _begun(file)
-        if begun is not None and begun[:2] == (start_s, speed):
-            return cls(*begun)
-        clock = cls(start_s, speed)
-        part = file.with_suffix(".part")
-        part.write_text(json.dumps([clock.start_s, clock.speed, clock.wall_start_s]), encoding="utf-8")
-        part.replace(file)
-        return clock
-
     def now_s(self) -> float:
         """Return the world's epoch second."""
         return self.to_world_s(time.time())
@@ -72,15 +57,6 @@ class ReplayClock:
     def sleep(self, duration_s: float) -> None:
         """Wait for `duration_s` world seconds, which is `duration_s / speed` wall seconds."""
         time.sleep(max(0.0, duration_s / self.speed))
-
-
-def _begun(file: Path) -> tuple[float, float, float] | None:
-    """Return start, speed and wall start from a file; None when it is absent or not ours."""
-    try:
-        start_s, speed, wall_start_s = json.loads(file.read_text(encoding="utf-8"))
-        return float(start_s), float(speed), float(wall_start_s)
-    except (OSError, ValueError, TypeError):
-        return None
 
 
 def stopwatch_s() -> float:
