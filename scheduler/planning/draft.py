@@ -8,8 +8,9 @@ from scheduler.model.policy import Policy
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobState, ReplicaState
-from scheduler.planning.preemption import Victim, stop_victims, stoppable
+from scheduler.planning.preemption import stop_order
 from scheduler.planning.room import Room, fits_in
+from scheduler.planning.roster import Roster, Victim, stoppable
 
 
 class Promises:
@@ -86,14 +87,14 @@ class Draft:
         policy: likewise.
         room: what is free, coming and usable.
         promises: who has been promised what.
-        victims: who may still be stopped, in the order of stopping.
+        roster: who may still be stopped.
     """
 
     snapshot: Snapshot
     policy: Policy
     room: Room
     promises: Promises
-    victims: tuple[Victim, ...]
+    roster: Roster
 
     @classmethod
     def of(cls, snapshot: Snapshot, policy: Policy, ended: Sequence[PreemptJob]) -> "Draft":
@@ -105,8 +106,10 @@ class Draft:
 
     def stop(self, victims: Sequence[Victim], cause: Cause, beneficiary: str) -> tuple[PreemptJob, ...]:
         """Stop victims for somebody: their room is coming, and they cannot be stopped twice."""
-        self.victims = tuple(victim for victim in self.victims if victim not in victims)
-        return stop_victims(self.room, victims, cause, beneficiary)
+        self.roster = self.roster.without([self.roster.victims.index(victim) for victim in victims])
+        for victim in victims:
+            self.room.expect(victim.job.slots, victim.job.gang.shape)
+        return tuple(stop_order(victim.job, cause, victim.lost_gpu_s, beneficiary) for victim in victims)
 
 
 def _expect_what_is_leaving(snapshot: Snapshot, room: Room, ended: set[str]) -> None:

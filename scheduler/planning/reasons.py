@@ -1,8 +1,9 @@
 """Why everything that waits waits: with numbers, until when, and because of whom."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from scheduler.model.ledger import Ledger
 from scheduler.model.plan import PreemptJob, Reason, Unplaced
@@ -14,11 +15,15 @@ from scheduler.planning.fleet import Fleet, count_by_row, survivors
 from scheduler.planning.headroom import Held
 from scheduler.planning.placing import capped, limit_of
 from scheduler.planning.room import Counted, Room
-from scheduler.planning.scarcity import MOST_NAMES, holders_on, scarcity
+from scheduler.planning.scarcity import scarcity
 from scheduler.planning.serving import Served
 from scheduler.planning.training import Placed
 from scheduler.planning.wording import asks, listed, plural, unit
 
+_Item = TypeVar("_Item", bound=Hashable)
+
+MOST_NAMES = 5
+"""More names of those in the way than these help nobody."""
 MOST_MOMENTS = 12
 """Moments in the future that are looked at for an "until"."""
 
@@ -58,13 +63,20 @@ class Explainer:
         return room.now
 
     @cached_property
-    def stopping(self) -> tuple[tuple[TrainingJob, float], ...]:
-        """Jobs whose room is being freed, and when each is gone at the latest as far as is known, epoch seconds."""
+    def holders_by_host(self) -> dict[str, list[str]]:
+        """Jobs, then models, that hold room on each host."""
+        snapshot = self.draft.snapshot
+        held = [(slot.host, str(job.job_id)) for job in snapshot.jobs for slot in job.slots]
+        return _grouped([*held, *sorted((replica.slot.host, replica.model) for replica in snapshot.replicas)])
+
+    @cached_property
+    def leaving_by_host(self) -> dict[str, list[tuple[str, float]]]:
+        """Jobs whose room on a host is being freed, and when each is gone as far as is known, epoch seconds."""
         actions: Sequence[PreemptJob] = [*self.served.preemptions, *self.placed.preemptions]
         fresh = {action.job_id for action in actions}
-        now_s = self.draft.snapshot.taken_at_s
-        jobs = (job for job in self.draft.snapshot.jobs if job.state is JobState.PREEMPTING or job.job_id in fresh)
-        return tuple((job, now_s + job.grace_period_s) for job in jobs)
+        now_s, jobs = self.draft.snapshot.taken_at_s, self.draft.snapshot.jobs
+        leaving = [job for job in jobs if job.state is JobState.PREEMPTING or job.job_id in fresh]
+        return _grouped((slot.host, (job.job_id, now_s + job.grace_period_s)) for job in leaving for slot in job.slots)
 
     def all_gone_s(self, gang: Gang) -> float | None:
         """Return when a gang fits at the latest: enough of those that say how long they run have ended by then."""
@@ -93,6 +105,14 @@ class Explainer:
         for held in self.held:
             room.expect(held.slots, held.model.shape)
         return room
+
+
+def _grouped(pairs: Iterable[tuple[str, _Item]]) -> dict[str, list[_Item]]:
+    """Return the different items of each key, in their order."""
+    groups: dict[str, dict[_Item, None]] = {}
+    for key, item in pairs:
+        groups.setdefault(key, {})[item] = None
+    return {key: list(items) for key, items in groups.items()}
 
 
 def explain(explainer: Explainer) -> tuple[Unplaced, ...]:
@@ -144,8 +164,8 @@ def _being_freed(job: TrainingJob, explainer: Explainer) -> Unplaced | None:
 
 def _freed_for(subject: str, needs: str, slots: Sequence[Slot], asked: int, explainer: Explainer) -> Unplaced:
     hosts = {slot.host for slot in slots}
-    leaving = [(job, gone_s) for job, gone_s in explainer.stopping if any(slot.host in hosts for slot in job.slots)]
-    names = tuple(job.job_id for job, _ in leaving)
+    leaving = sorted({pair for host in hosts for pair in explainer.leaving_by_host.get(host, ())})
+    names = tuple(job_id for job_id, _ in leaving)
     who = f"{listed(names)} {'is' if len(names) == 1 else 'are'} making room" if names else "room is being freed"
     until_s = max((gone_s for _, gone_s in leaving), default=None)
     message = f"{needs}; {who} on {listed(sorted(hosts))}"
@@ -177,7 +197,7 @@ def _reserved(job: TrainingJob, explainer: Explainer) -> Unplaced | None:
 def _insufficient(job: TrainingJob, explainer: Explainer) -> Unplaced:
     short = scarcity(job.gang, explainer.draft.room.now)
     until_s = explainer.all_gone_s(job.gang)
-    blockers = holders_on(short.host, explainer.draft.snapshot)
+    blockers = tuple(explainer.holders_by_host.get(short.host, ())[:MOST_NAMES])
     return Unplaced(job.job_id, short.reason, short.message, short.asked, short.free, until_s, blockers)
 
 
@@ -197,7 +217,7 @@ def why_model_lacks(fleet: Fleet, explainer: Explainer) -> Unplaced | None:
     if impossible and impossible.reason is Reason.NO_HOST_MATCHES:
         return impossible
     short = scarcity(gang, explainer.draft.room.now)
-    blockers = holders_on(short.host, explainer.draft.snapshot)
+    blockers = tuple(explainer.holders_by_host.get(short.host, ())[:MOST_NAMES])
     return Unplaced(model.name, short.reason, f"{has}; {short.message}", short.asked, short.free, None, blockers)
 
 

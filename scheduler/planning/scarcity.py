@@ -1,4 +1,4 @@
-"""Which resource is short for a gang, by how much, and who holds it."""
+"""Which resource is short for a gang, and by how much."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -8,14 +8,10 @@ from numpy.typing import NDArray
 
 from scheduler.model.plan import Reason
 from scheduler.model.resources import Shape
-from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang
 from scheduler.planning.placing import capped, limit_of
 from scheduler.planning.room import Counted
 from scheduler.planning.wording import asks, plural
-
-MOST_NAMES = 5
-"""More names of blockers than these help nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +42,6 @@ def scarcity(gang: Gang, now: Counted) -> Scarcity:
         return _of_many(gang, reason, _workers_fitting(gang, gang.shape, now), host)
     free = int(_free_on_hosts(reason, part, now)[best]) if now.hosts else 0
     return _of_one(gang, reason, free, host)
-
-
-def holders_on(host: str, snapshot: Snapshot) -> tuple[str, ...]:
-    """Return the first few jobs and models that hold room on a host."""
-    jobs = [job.job_id for job in snapshot.jobs if any(slot.host == host for slot in job.slots)]
-    models = sorted({replica.model for replica in snapshot.replicas if replica.slot.host == host})
-    return (*jobs, *models)[:MOST_NAMES]
 
 
 def _parts(shape: Shape) -> list[tuple[Reason, Shape]]:

@@ -12,7 +12,7 @@ from scheduler.model.workloads import Replica, ReplicaState
 from scheduler.planning.draft import Draft
 from scheduler.planning.fleet import Fleet, count_by_row, fleets, survival_need, survivors
 from scheduler.planning.placing import fewest_hosts, most_even, scores
-from scheduler.planning.preemption import Need, victims_for, widest
+from scheduler.planning.preemption import Need, victims_for
 from scheduler.planning.room import Counted
 
 
@@ -59,7 +59,7 @@ class _Supply:
             limit = np.maximum(self.fleet.max_per_host - self.counts, 0)
             missing = self._find_room(Need(self.shape, missing, limit))
         if missing <= 0 and self.fleet.model.survive_host_losses:
-            room = widest(self.draft.room.coming, self.draft.victims, self.shape)
+            room = self.draft.roster.units_if_all_stopped(self.draft.room.coming, self.shape)
             if need := survival_need(self.fleet, self.counts, room):
                 self._find_room(need)
 
@@ -102,9 +102,9 @@ class _Supply:
     def _preempt(self, need: Need) -> Need:
         """Have training stopped for as many of the missing replicas as that can make room for."""
         if need.count:
-            possible = need.fitting(widest(self.draft.room.coming, self.draft.victims, self.shape)).sum()
+            possible = need.fitting(self.draft.roster.units_if_all_stopped(self.draft.room.coming, self.shape)).sum()
             attainable = replace(need, count=min(need.count, int(possible)))
-            victims = victims_for(attainable, self.draft.room.coming, self.draft.victims) or ()
+            victims = victims_for(attainable, self.draft.room.coming, self.draft.roster) or ()
             self.served.preemptions.extend(self.draft.stop(victims, Cause.SERVING, self.name))
         return need
 

@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from scheduler.model.plan import Cause, PreemptJob, StartJob
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import TrainingJob
 from scheduler.planning.draft import Draft
 from scheduler.planning.placing import hosts_for_gang, limit_of
-from scheduler.planning.preemption import Need, Victim, stoppable_for, victims_for
+from scheduler.planning.preemption import Need, victims_for
 from scheduler.planning.room import fits_in
+from scheduler.planning.roster import Roster, Victim, allowed_for
 
 
 @dataclass
@@ -92,7 +96,7 @@ class _Rights:
 
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
-        self._allowed: dict[tuple[int, str, str], tuple[Victim, ...]] = {}
+        self._allowed: dict[tuple[int, str, str], NDArray[np.bool_]] = {}
         self._hopeless: dict[tuple[tuple[int, str, str], Shape, int], int] = {}
 
     def victims_for(self, job: TrainingJob) -> tuple[Victim, ...]:
@@ -108,9 +112,8 @@ class _Rights:
         self._hopeless.clear()
         return victims
 
-    def _allowed_for(self, job: TrainingJob, who: tuple[int, str, str]) -> tuple[Victim, ...]:
-        draft = self._draft
+    def _allowed_for(self, job: TrainingJob, who: tuple[int, str, str]) -> Roster:
+        roster, policy, now_s = self._draft.roster, self._draft.policy, self._draft.snapshot.taken_at_s
         if who not in self._allowed:
-            self._allowed[who] = stoppable_for(job, draft.victims, draft.policy, draft.snapshot.taken_at_s)
-        left = set(draft.victims)
-        return tuple(victim for victim in self._allowed[who] if victim in left)
+            self._allowed[who] = allowed_for(job, roster, policy, now_s)
+        return roster.only(self._allowed[who][roster.who])
