@@ -164,8 +164,9 @@ class Client:
         parameters = {name: str(value).lower() for name, value in asked.items() if value is not None}
         timeout = httpx.Timeout(10.0, read=None if follow else 60.0)
         path = f"{API}/jobs/{_part(job_id)}/logs"
+        as_it_comes = {"Accept-Encoding": "identity"}  # a compressor would hold lines back until it has enough of them
         try:
-            with self._http.stream("GET", path, params=parameters, timeout=timeout) as answer:
+            with self._http.stream("GET", path, params=parameters, headers=as_it_comes, timeout=timeout) as answer:
                 if answer.is_error:
                     answer.read()
                     raise _error(answer)

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 from scheduler.config.faults import did_you_mean, dotted, fault_at
 from scheduler.config.schema import Config, ErlangC, LocalRay, PrometheusTraffic, RemoteRay, ReplayTraffic
+from scheduler.config.wiring import policy_of
 from scheduler.config.yaml_file import Document, Where
-from scheduler.model.errors import Fault
+from scheduler.model.errors import ConfigError, Fault
 
 Check = Callable[[Config], Iterator[tuple[Where, str, str]]]
 """Yields (where, message, help) for everything that is wrong."""
@@ -125,6 +126,14 @@ def _replay_starts(config: Config) -> Iterator[tuple[Where, str, str]]:
         yield ("replay", "start"), f'replay.start: "{config.replay.start}" has no zone', help_
 
 
+def _policies_known(config: Config) -> Iterator[tuple[Where, str, str]]:
+    try:
+        policy_of(config.policy)
+    except ConfigError as error:
+        for fault in error.faults:
+            yield tuple(fault.field.split(".")), fault.message, fault.help
+
+
 def _closed_to_strangers(config: Config) -> Iterator[tuple[Where, str, str]]:
     if not is_loopback(config.api.host) and not config.api.tokens:
         message = f"api.host: {config.api.host} is reachable from outside, and api.tokens is empty"
@@ -141,5 +150,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     _urls_whole,
     _address_has_port,
     _replay_starts,
+    _policies_known,
     _closed_to_strangers,
 )

@@ -33,7 +33,7 @@ def read_section(document: Document, section: type[SectionT], topic: str) -> Sec
     try:
         read = section.model_validate(document.data, context=AS_WRITTEN)
     except ValidationError as error:
-        faults += (_fault(detail, document, section, topic) for detail in error.errors())
+        faults += (_fault(detail, document, section, topic) for detail in _causes(error.errors()))
         raise ConfigError(*sorted(faults, key=lambda fault: fault.line)) from error
     if faults:
         raise ConfigError(*faults)
@@ -57,8 +57,21 @@ def dotted(where: Where) -> str:
     return ".".join(str(part) for part in where)
 
 
+def _causes(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out that a list is too short where it is so only because its entries are wrong."""
+    places = [detail["loc"] for detail in details]
+
+    def only_follows(detail: ErrorDetails) -> bool:
+        loc = detail["loc"]
+        return detail["type"] == "too_short" and any(len(at) > len(loc) and at[: len(loc)] == loc for at in places)
+
+    return [detail for detail in details if not only_follows(detail)]
+
+
 def _fault(detail: ErrorDetails, document: Document, section: type[BaseModel], topic: str) -> Fault:
     where = _in_document(detail["loc"], document.data)
+    if detail["type"] == "union_tag_invalid":
+        where = (*where, "kind")
     if detail["type"] == "extra_forbidden":
         keys = known_keys(section, where[:-1])
         help_ = f"{did_you_mean(str(where[-1]), keys)} {_all_keys(topic)}".strip()
@@ -111,7 +124,7 @@ def _not_one_of(field: str, shown: str, context: Mapping[str, object]) -> tuple[
 
 def _not_a_tag(field: str, _: str, context: Mapping[str, object]) -> tuple[str, str]:
     expected = str(context["expected_tags"]).replace("'", "")
-    return _not_one_of(f"{field}.kind", f'"{context["tag"]}"', {"expected": expected})
+    return _not_one_of(field, f'"{context["tag"]}"', {"expected": expected})
 
 
 _LONGEST_SHOWN: Final = 60
@@ -135,6 +148,7 @@ _WORDS: Final[dict[str, Callable[[str, str, Mapping[str, object]], tuple[str, st
     "dict_type": lambda field, shown, _: (f"{field}: {shown} is not a mapping of keys to values", ""),
     "model_type": lambda field, shown, _: (f"{field}: {shown} is not a mapping of keys to values", ""),
     "too_short": lambda field, _, __: (f"{field}: is empty", "give at least one"),
+    "string_too_long": lambda field, _, ctx: (f"{field}: is too long", f"use {ctx['max_length']} characters or fewer"),
     "string_too_short": lambda field, _, __: (f"{field}: is empty", ""),
     "string_pattern_mismatch": lambda field, shown, _: (f"{field}: {shown} is not allowed", ""),
 }

@@ -66,7 +66,7 @@ def parse_job(  # noqa: PLR0913  # what the cluster allows comes by name, each o
     try:
         job = read_job(mapping, file=file, lines=lines)
     except ConfigError as error:
-        raise ConfigError(*error.faults, *faults) from error
+        raise ConfigError(*sorted((*error.faults, *faults), key=lambda fault: fault.line)) from error
     faults += _too_graceful(document, job, max_grace_s)
     if faults:
         raise ConfigError(*faults)

@@ -232,6 +232,15 @@ class Api(Section):
     """Who may do what. Needed on any address but loopback."""
 
 
+class Router(Section):
+    """The front door of all served models; they answer under /models/<name>/."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """0 for a free one. Where Serve runs already, it keeps its own address."""
+
+
 class Replay(Section):
     """Run on a clock of the past that goes faster than the wall's."""
 
@@ -264,6 +273,8 @@ class Config(Section):
     """Queues that jobs may name."""
     api: Api = Api()
     """The HTTP API and the page."""
+    router: Router = Router()
+    """The front door of the served models."""
     replay: Replay | None = None
     """Run on a clock of the past."""
     traffic: dict[str, Annotated[ReplayTraffic | PrometheusTraffic, Field(discriminator="kind")]] = Field(
