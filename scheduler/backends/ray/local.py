@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from scheduler.backends.ray import machine, processes
 from scheduler.model.errors import ConfigError, Unreachable
@@ -99,10 +99,9 @@ class LocalRay:
         self._dashboard_port = dashboard_port
         self._daemon: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Self:
-        """Start it."""
-        self.start()
-        return self
+    def __enter__(self) -> LocalAddress:
+        """Start it and return where it answers."""
+        return self.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -30,7 +30,8 @@ class Echo:
                 return "plain"
             case "bytes":
                 return b"\0\1"
-        return {"greeting": self.greeting, "path": call["path"], "body": call["body"].decode(), "method": call["method"]}
+        said = {"greeting": self.greeting, "body": call["body"].decode()}
+        return said | {key: call[key] for key in ("method", "path")}
 
 
 def build(args: Mapping[str, str]) -> serve.Application:

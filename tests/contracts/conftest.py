@@ -1,0 +1,198 @@
+"""The seam of the contract suite: a harness around each `Cluster`, so that one set of tests can drive them all.
+
+To have another Cluster tested, write a `Harness` and a fixture that yields it, and name the fixture in `CLUSTERS`.
+"""
+
+import itertools
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, Literal
+
+import pytest
+
+from scheduler.backends.ray.applications import ServeApplication
+from scheduler.backends.ray.cluster import RayCluster
+from scheduler.backends.ray.local import LocalAddress
+from scheduler.control.clocks import WallClock
+from scheduler.control.ports import Cluster
+from scheduler.model.errors import NotFound
+from scheduler.model.hosts import Device, Host
+from scheduler.model.jobspec import JobSpec
+from scheduler.model.observation import Observation
+from scheduler.model.plan import Cause, PreemptJob, StopReplica
+from scheduler.model.resources import Shape
+from scheduler.model.workloads import Gang, JobId, ServingModel
+from simulations.engine import Engine
+from simulations.work import Work
+from simulations.world import World
+
+CLUSTERS: Final = ("simulated", pytest.param("ray", marks=pytest.mark.ray))
+MODEL: Final = ServingModel(
+    "echo", Shape(cpu_milli=1000, memory_mib=512, gpu_count=1, gpu_milli=500), 1, 8, warm_up_s=5
+)
+Ending = Literal["long", "succeeds", "fails"]
+JOB_S: Final[dict[Ending, float]] = {"long": 600.0, "succeeds": 1.5, "fails": 1.5}
+"""Seconds a job takes by itself; both kinds of cluster keep to it within a second or two."""
+JOBS = Path(__file__).parent / "jobs"
+
+
+class Harness(ABC):
+    """A cluster of three hosts, gpu-a and gpu-b with 4 devices, cpu-a with none; each 8 cores and 16 GiB.
+
+    Attributes:
+        cluster: under test.
+        patience_s: the cluster's seconds that anything may take.
+    """
+
+    cluster: Cluster
+    patience_s = 60.0
+
+    @abstractmethod
+    def job(self, gang: Gang, ending: Ending = "long", *, grace_period_s: float = 10.0) -> JobId:
+        """Declare a job that saves a checkpoint every second or two; it is not started."""
+
+    @abstractmethod
+    def pause(self) -> None:
+        """Let a moment pass."""
+
+    @abstractmethod
+    def now_s(self) -> float:
+        """Return the cluster's time."""
+
+    @abstractmethod
+    def reopen(self) -> None:
+        """Replace `cluster` by what a control plane would have after it was killed and started again."""
+
+    def wait_until(self, holds: Callable[[Observation], object]) -> Observation:
+        """Observe until something holds, and return that observation; the test fails when it never does."""
+        deadline_s = self.now_s() + self.patience_s
+        while not holds(seen := self.cluster.observe()):
+            assert self.now_s() < deadline_s, f"waited in vain; last seen: {seen}"
+            self.pause()
+        return seen
+
+    def clean(self) -> None:
+        """Leave the hosts empty."""
+        for run in self.cluster.observe().runs:
+            self.cluster.apply(PreemptJob(run.job_id, run.attempt, 0.0, Cause.ORPHAN))
+        for replica in self.cluster.observe().replicas:
+            self.cluster.apply(StopReplica(replica.replica_id, replica.model, replica.slot))
+        seen = self.wait_until(lambda s: not s.replicas and not any(run.state.holds_room for run in s.runs))
+        for run in seen.runs:
+            self.cluster.forget(run.job_id, run.attempt)
+
+
+class SimulatedHarness(Harness):
+    """The simulated cluster; its time passes when the test pauses."""
+
+    def __init__(self) -> None:
+        """Build a world."""
+        devices = tuple(Device(index, 64 * 1024) for index in range(4))
+        hosts = [Host(name, 8000, 16384, devices, "Tester") for name in ("gpu-a", "gpu-b")]
+        self._world = World(1_000_000.0, [*hosts, Host("cpu-a", 8000, 16384, labels=(("rack", "7"),))], [MODEL])
+        self._engine: Engine = self._world.engine
+        self.cluster = self._world.cluster
+
+    def job(self, gang: Gang, ending: Ending = "long", *, grace_period_s: float = 10.0) -> JobId:
+        """Declare a job."""
+        spec = JobSpec("job", "train", gang, grace_period_s=grace_period_s, checkpoint_interval_s=2.0)
+        length_s = JOB_S[ending]
+        fails_s = length_s if ending == "fails" else None
+        return self._world.submit(spec, Work(length_s + (1.0 if fails_s else 0.0), 1.0, 0.5, fails_after_s=fails_s))
+
+    def pause(self) -> None:
+        """Let a tenth of a virtual second pass."""
+        self._engine.run_until(self.now_s() + 0.1)
+
+    def now_s(self) -> float:
+        """Return the virtual time."""
+        return self._engine.now_s()
+
+    def reopen(self) -> None:
+        """Do nothing: the simulated cluster is the world, not a client of it."""
+
+
+class Specs:
+    """Job specifications in memory."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._specs: dict[JobId, JobSpec] = {}
+
+    def add(self, job_id: JobId, spec: JobSpec) -> None:
+        """Accept a job."""
+        self._specs[job_id] = spec
+
+    def spec(self, job_id: JobId) -> JobSpec:
+        """Return a job's specification."""
+        try:
+            return self._specs[job_id]
+        except KeyError:
+            raise NotFound(f"no job {job_id}") from None
+
+
+class RayHarness(Harness):
+    """A real local Ray."""
+
+    _ids = itertools.count(1)
+
+    def __init__(self, address: LocalAddress, state_dir: Path) -> None:
+        """Connect to a Ray that runs."""
+        self._address, self._state_dir, self._specs = address, state_dir, Specs()
+        self.cluster = self._open()
+
+    def job(self, gang: Gang, ending: Ending = "long", *, grace_period_s: float = 10.0) -> JobId:
+        """Declare a job that runs `jobs/steps.py`."""
+        job_id, steps = JobId(str(next(self._ids))), round(JOB_S[ending] / 0.05)
+        arguments = f"{steps + 1} {steps}" if ending == "fails" else f"{steps}"
+        entrypoint = f"{sys.executable} {JOBS / 'steps.py'} {arguments}"
+        self._specs.add(job_id, JobSpec("job", entrypoint, gang, grace_period_s=grace_period_s))
+        return job_id
+
+    def pause(self) -> None:
+        """Let a tenth of a second pass."""
+        time.sleep(0.1)
+
+    def now_s(self) -> float:
+        """Return the time."""
+        return time.time()
+
+    def reopen(self) -> None:
+        """Throw the client away and make a new one."""
+        self.cluster.close()
+        self.cluster = self._open()
+
+    def _open(self) -> RayCluster:
+        return RayCluster(
+            self._address.address,
+            self._address.dashboard_url,
+            specs=self._specs,
+            clock=WallClock(),
+            applications={MODEL.name: ServeApplication("small_models:build", {"greeting": "hello"})},
+            served=[MODEL],
+            state_dir=self._state_dir,
+        )
+
+
+@pytest.fixture
+def simulated() -> SimulatedHarness:
+    """The simulated cluster."""
+    return SimulatedHarness()
+
+
+@pytest.fixture
+def ray(local_ray: LocalAddress, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHarness]:
+    """A real Ray, left empty for the next test."""
+    harness = RayHarness(local_ray, tmp_path_factory.getbasetemp() / "ray-state")
+    yield harness
+    harness.clean()
+    harness.cluster.close()
+
+
+@pytest.fixture(params=CLUSTERS)
+def harness(request: pytest.FixtureRequest) -> Harness:
+    """Each kind of cluster in turn."""
+    return request.getfixturevalue(request.param)

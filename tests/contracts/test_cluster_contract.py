@@ -1,0 +1,190 @@
+"""The promises of every `scheduler.control.ports.Cluster`."""
+
+from typing import Any, TypeAlias
+
+import pytest
+
+from scheduler.model.errors import ActionFailed
+from scheduler.model.hosts import HostState
+from scheduler.model.observation import Observation, RunState
+from scheduler.model.plan import Cause, PreemptJob, StartJob, StartReplica, StopReplica
+from scheduler.model.resources import Shape, Slot
+from scheduler.model.workloads import Gang, JobId, ReplicaState
+
+Harness: TypeAlias = Any
+"""`Harness` of conftest.py, which tests cannot import."""
+ONE = Gang(1, Shape(cpu_milli=1000, memory_mib=512, gpu_count=1))
+PAIR = Gang(2, Shape(cpu_milli=1000, memory_mib=512, gpu_count=2))
+PAIR_SLOTS = (Slot("gpu-a", (0, 1)), Slot("gpu-b", (2, 3)))
+FULL = Gang(2, Shape(cpu_milli=1000, memory_mib=512, gpu_count=4))
+FULL_SLOTS = (Slot("gpu-a", (0, 1, 2, 3)), Slot("gpu-b", (0, 1, 2, 3)))
+HALF = Slot("gpu-a", (0,))
+
+
+def run_of(seen: Observation, job_id: JobId, attempt: int = 1) -> Any:
+    return next((run for run in seen.runs if (run.job_id, run.attempt) == (job_id, attempt)), None)
+
+
+def state_of(seen: Observation, job_id: JobId, attempt: int = 1) -> RunState | None:
+    run = run_of(seen, job_id, attempt)
+    return run and run.state
+
+
+def started(harness: Harness, gang: Gang, slots: tuple[Slot, ...], ending: str = "long") -> JobId:
+    job_id = harness.job(gang, ending)
+    harness.cluster.apply(StartJob(job_id, 1, slots))
+    return job_id
+
+
+def running(harness: Harness, gang: Gang, slots: tuple[Slot, ...]) -> JobId:
+    job_id = started(harness, gang, slots)
+    harness.wait_until(lambda seen: state_of(seen, job_id) is RunState.RUNNING)
+    return job_id
+
+
+def ready(seen: Observation) -> list[Slot]:
+    return [replica.slot for replica in seen.replicas if replica.state is ReplicaState.READY]
+
+
+def test_a_fresh_cluster_shows_its_hosts_and_nothing_else(harness: Harness) -> None:
+    seen = harness.cluster.observe()
+    assert [host.name for host in seen.hosts] == ["cpu-a", "gpu-a", "gpu-b"]
+    cpu, gpu, _ = seen.hosts
+    assert (gpu.cpu_milli, gpu.memory_mib, gpu.gpu_model) == (8000, 16384, "Tester")
+    assert [(device.index, device.memory_mib) for device in gpu.devices] == [(i, 65536) for i in range(4)]
+    assert (cpu.devices, cpu.labels) == ((), (("rack", "7"),))
+    assert {host.state for host in seen.hosts} == {HostState.READY}
+    assert (seen.runs, seen.replicas, seen.faults) == ((), (), ())
+
+
+def test_a_gang_lands_on_its_slots_and_keeps_them_while_it_runs(harness: Harness) -> None:
+    before_s = harness.now_s()
+    job_id = started(harness, PAIR, PAIR_SLOTS)
+    run = run_of(harness.cluster.observe(), job_id)
+    assert run.slots == PAIR_SLOTS
+    assert run.state in {RunState.STARTING, RunState.RUNNING}
+    assert before_s - 1 <= run.started_at_s <= harness.now_s() + 1
+    seen = harness.wait_until(lambda seen: state_of(seen, job_id) is RunState.RUNNING)
+    assert run_of(seen, job_id).slots == PAIR_SLOTS
+    assert run_of(seen, job_id).ended_at_s is None
+
+
+def test_a_gang_that_does_not_fit_whole_leaves_the_room_as_it_was(harness: Harness) -> None:
+    running(harness, ONE, (Slot("gpu-b", (0,)),))
+    too_large = harness.job(FULL)
+    with pytest.raises(ActionFailed):
+        harness.cluster.apply(StartJob(too_large, 1, FULL_SLOTS))
+    assert run_of(harness.cluster.observe(), too_large) is None
+    rest = running(harness, Gang(1, FULL.shape), FULL_SLOTS[:1])
+    assert state_of(harness.cluster.observe(), rest) is RunState.RUNNING
+
+
+def test_a_start_on_a_host_that_is_not_there_is_refused(harness: Harness) -> None:
+    job_id = harness.job(ONE)
+    with pytest.raises(ActionFailed):
+        harness.cluster.apply(StartJob(job_id, 1, (Slot("nowhere", (0,)),)))
+    assert run_of(harness.cluster.observe(), job_id) is None
+
+
+def test_a_job_that_nobody_declared_is_refused(harness: Harness) -> None:
+    with pytest.raises(ActionFailed):
+        harness.cluster.apply(StartJob(JobId("404404"), 1, (Slot("gpu-a", (0,)),)))
+    assert harness.cluster.observe().runs == ()
+
+
+def test_starting_the_same_attempt_again_starts_nothing(harness: Harness) -> None:
+    job_id = running(harness, FULL, FULL_SLOTS)
+    harness.cluster.apply(StartJob(job_id, 1, FULL_SLOTS))
+    assert [(run.job_id, run.attempt) for run in harness.cluster.observe().runs] == [(job_id, 1)]
+
+
+def test_a_stopped_job_saves_within_its_grace_and_gives_its_room_back(harness: Harness) -> None:
+    job_id = running(harness, FULL, FULL_SLOTS)
+    saved = run_of(harness.wait_until(lambda seen: run_of(seen, job_id).progress), job_id).progress
+    told_s = harness.now_s()
+    harness.cluster.apply(PreemptJob(job_id, 1, 10.0, Cause.SERVING))
+    assert state_of(harness.cluster.observe(), job_id) is RunState.STOPPING
+    run = run_of(harness.wait_until(lambda seen: state_of(seen, job_id) is not RunState.STOPPING), job_id)
+    assert run.state is RunState.STOPPED
+    assert run.ended_at_s <= told_s + 10.0 + 1.0
+    assert run.progress.step >= saved.step > 0
+    assert run.progress.saved_at_s >= told_s
+    assert running(harness, FULL, FULL_SLOTS) != job_id
+
+
+def test_the_next_attempt_goes_on_from_the_checkpoint(harness: Harness) -> None:
+    job_id = running(harness, ONE, (Slot("gpu-a", (0,)),))
+    harness.wait_until(lambda seen: run_of(seen, job_id).progress)
+    harness.cluster.apply(PreemptJob(job_id, 1, 10.0, Cause.PRIORITY))
+    ended = run_of(harness.wait_until(lambda seen: state_of(seen, job_id) is RunState.STOPPED), job_id)
+    harness.cluster.apply(StartJob(job_id, 2, (Slot("gpu-b", (3,)),)))
+    assert run_of(harness.cluster.observe(), job_id, 2).progress is None, "a checkpoint of another attempt"
+    seen = harness.wait_until(lambda seen: run_of(seen, job_id, 2).progress)
+    assert run_of(seen, job_id, 2).progress.step > ended.progress.step
+
+
+def test_stopping_what_is_gone_changes_nothing(harness: Harness) -> None:
+    job_id = started(harness, ONE, (Slot("gpu-a", (0,)),), "succeeds")
+    before = harness.wait_until(lambda seen: state_of(seen, job_id) is RunState.SUCCEEDED)
+    harness.cluster.apply(PreemptJob(job_id, 1, 10.0, Cause.SERVING))
+    harness.cluster.apply(PreemptJob(JobId("404404"), 1, 10.0, Cause.ORPHAN))
+    assert harness.cluster.observe().runs == before.runs
+
+
+def test_an_ended_run_frees_its_room_and_stays_listed_until_it_is_forgotten(harness: Harness) -> None:
+    job_id = started(harness, FULL, FULL_SLOTS, "succeeds")
+    run = run_of(harness.wait_until(lambda seen: state_of(seen, job_id) is RunState.SUCCEEDED), job_id)
+    assert run.started_at_s < run.ended_at_s <= harness.now_s() + 1
+    again = running(harness, FULL, FULL_SLOTS)
+    assert state_of(harness.cluster.observe(), job_id) is RunState.SUCCEEDED
+    harness.cluster.forget(job_id, 1)
+    assert [run.job_id for run in harness.cluster.observe().runs] == [again]
+
+
+def test_a_failed_job_says_why(harness: Harness) -> None:
+    job_id = started(harness, ONE, (Slot("gpu-a", (0,)),), "fails")
+    run = run_of(harness.wait_until(lambda seen: not state_of(seen, job_id).holds_room), job_id)
+    assert run.state is RunState.FAILED
+    assert run.message
+
+
+def test_replicas_come_up_where_they_were_asked_for_and_go_one_by_one(harness: Harness) -> None:
+    other = Slot("gpu-b", (1,))
+    for slot in (HALF, HALF, other):
+        harness.cluster.apply(StartReplica("echo", slot))
+    seen = harness.cluster.observe()
+    assert sorted(replica.slot for replica in seen.replicas) == [HALF, HALF, other]
+    assert {replica.state for replica in seen.replicas} <= {ReplicaState.STARTING, ReplicaState.READY}
+    seen = harness.wait_until(lambda seen: len(ready(seen)) == 3)
+    assert sorted(ready(seen)) == [HALF, HALF, other]
+    first = next(replica for replica in seen.replicas if replica.slot == HALF)
+    harness.cluster.apply(StopReplica(first.replica_id, "echo", HALF))
+    seen = harness.wait_until(lambda seen: len(seen.replicas) == 2)
+    assert sorted(ready(seen)) == [HALF, other]
+    harness.cluster.apply(StopReplica(first.replica_id, "echo", HALF))
+    last = next(replica for replica in seen.replicas if replica.slot == HALF)
+    assert last.replica_id != first.replica_id
+    harness.cluster.apply(StopReplica(last.replica_id, "echo", HALF))
+    assert ready(harness.wait_until(lambda seen: len(seen.replicas) == 1)) == [other]
+
+
+def test_a_replica_of_an_unknown_model_or_host_is_refused(harness: Harness) -> None:
+    for model, slot in (("nothing", HALF), ("echo", Slot("nowhere", (0,)))):
+        with pytest.raises(ActionFailed):
+            harness.cluster.apply(StartReplica(model, slot))
+    assert harness.cluster.observe().replicas == ()
+
+
+def test_what_runs_is_seen_by_the_control_plane_after_a_crash(harness: Harness) -> None:
+    job_id = running(harness, PAIR, PAIR_SLOTS)
+    stopping = running(harness, ONE, (Slot("gpu-a", (2,)),))
+    harness.cluster.apply(StartReplica("echo", Slot("gpu-b", (0,))))
+    before = harness.wait_until(ready)
+    harness.cluster.apply(PreemptJob(stopping, 1, 10.0, Cause.SERVING))
+    harness.reopen()
+    after = harness.cluster.observe()
+    assert (run_of(after, job_id).slots, state_of(after, job_id)) == (PAIR_SLOTS, RunState.RUNNING)
+    assert state_of(after, stopping) in {RunState.STOPPING, RunState.STOPPED}
+    assert [r.replica_id for r in after.replicas] == [r.replica_id for r in before.replicas]
+    harness.cluster.apply(StartJob(job_id, 1, PAIR_SLOTS))
+    assert len(harness.cluster.observe().runs) == 2
