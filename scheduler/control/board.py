@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from scheduler.control.records import CycleRecord
@@ -111,6 +112,7 @@ class Report:
         outlooks: one per served model, in the order of `snapshot.models`.
         tallies: requests by model; empty where no router of ours counts them.
         degraded: why the loop cannot do its work ("" when it can), for instance "Ray does not answer, try 3".
+        refused: actions the cluster refused since the process began, by kind ("StartJob" and so on).
     """
 
     cycle: CycleRecord
@@ -118,6 +120,7 @@ class Report:
     outlooks: tuple[ModelOutlook, ...] = ()
     tallies: tuple[tuple[str, ModelTally], ...] = ()
     degraded: str = ""
+    refused: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(slots=True)
@@ -126,9 +129,11 @@ class Board:
 
     Attributes:
         history: newest last, at most a week of cycles that changed something or an hour apart.
+        listeners: called with every report, in the loop's thread, after it was published.
     """
 
     history: deque[GpuShares] = field(default_factory=lambda: deque(maxlen=4096))
+    listeners: list[Callable[[Report], None]] = field(default_factory=list)
     _report: Report | None = None
     _degraded: str = "starting"
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -139,6 +144,8 @@ class Board:
             self._report, self._degraded = report, report.degraded
             self.history.append(shares)
             self._changed.notify_all()
+        for listener in self.listeners:
+            listener(report)
 
     def degrade(self, message: str) -> None:
         """Say why there is no new report."""

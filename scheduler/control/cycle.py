@@ -4,6 +4,7 @@ Everything that can surprise is given: cluster, store, clock, traffic. The same 
 """
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -63,6 +64,7 @@ class Cycle:
     gate: threading.RLock = field(default_factory=threading.RLock)
     _memory: DemandMemory = field(default_factory=DemandMemory)
     _foresight: Foresight = field(default_factory=Foresight)
+    _refusals: Counter[str] = field(default_factory=Counter)
     _noticed: Noticed = field(default_factory=Noticed)
     _number: int | None = None
 
@@ -138,6 +140,7 @@ class Cycle:
         return ""
 
     def _refused(self, action: Action, message: str, number: int, now_s: float) -> None:
+        self._refusals[type(action).__name__] += 1
         event = refusal(action, message, number, now_s)
         if not isinstance(action, StartJob):
             self.store.record(event)
@@ -150,7 +153,7 @@ class Cycle:
         self, record: CycleRecord, seen: Observation, outlooks: tuple[ModelOutlook, ...], degraded: str
     ) -> Report:
         tallies = tuple(sorted(self.tallies().items()))
-        report = Report(record, seen, outlooks, tallies, degraded)
+        report = Report(record, seen, outlooks, tallies, degraded, tuple(sorted(self._refusals.items())))
         shares, self._foresight = gpu_shares(report, self._foresight)
         self.board.publish(report, shares)
         return report
