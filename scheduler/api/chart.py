@@ -17,6 +17,7 @@ from scheduler.api.series import SHARES, SHARES_ROOM, Chart
 
 FONT: Final = 'Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 LIBRARY_VERSION: Final = version("bokeh")
+SHARES_PX, SHARES_NARROW_PX = 112, 96
 LEFT_PX, TOP_PX, BOTTOM_PX = 34, 4, 22
 ROLES: Final = ("ink", "serving", "muted")
 HOVER: Final = (("", "@t{%a %H:%M}"), ("demand p50", "@p50{0.0}"), ("p99", "@p99{0.0}"))
@@ -88,7 +89,8 @@ def _style_axes(plot: Any, palette: Palette, *, narrow: bool) -> None:
 def _demand_plot(
     chart: Chart, sources: dict[str, ColumnDataSource], x: Range1d, palette: Palette, *, narrow: bool
 ) -> Any:
-    plot = _plot(240 if narrow else 288, x, Range1d(0, chart.top, name="y"), palette, narrow=narrow)
+    height = (240 if narrow else 288) + (0 if chart.devices else SHARES_NARROW_PX if narrow else SHARES_PX)
+    plot = _plot(height, x, Range1d(0, chart.top, name="y"), palette, narrow=narrow)
     plot.xaxis.visible = not chart.devices
     plot.yaxis.ticker.desired_num_ticks = 5
     plot.yaxis.ticker.num_minor_ticks = 0

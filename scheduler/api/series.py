@@ -67,9 +67,9 @@ def chart_of(capacity: Capacity, now: datetime) -> Chart:
         "ready": _table([p for p in past if p.ready is not None], "ready"),
         "planned": _planned(past, future),
         "now": {"t": [present], "top": [top], "text": [f"now {now:%H:%M}"]},
-        "lead": _lead(present, capacity.lead_time_s, top),
+        "lead": _lead(present, capacity.lead_time_s if future else 0.0, top),
         "lowest": _lowest(capacity, future),
-        "labels": _labels(past, future, end, top),
+        "labels": _labels(future, end, top),
         "notes": _notes(past, top),
         "shares": _stacked(shares, end),
         "after": {"left": [present], "right": [end], "top": [devices]},
@@ -107,35 +107,52 @@ def _planned(past: Sequence[CapacityPoint], future: Sequence[CapacityPoint]) -> 
 
 def _lead(present: float, lead_time_s: float, top: float) -> Table:
     """Return the strip within which nothing that is started now is ready yet."""
+    if not lead_time_s:
+        return {"left": [], "right": [], "top": [], "text": []}
     words = f"lead time {round(lead_time_s / 60)} min" if lead_time_s >= 90 else f"lead time {lead_time_s:.0f} s"  # noqa: PLR2004  # two units
     return {"left": [present], "right": [present + lead_time_s * 1000], "top": [top * 0.93], "text": [words]}
 
 
 def _lowest(capacity: Capacity, future: Sequence[CapacityPoint]) -> Table:
-    if capacity.lowest_at is None or capacity.lowest_ratio is None or not future:
+    """Return where the headroom is lowest, if that is in the picture, and the words for it."""
+    found = _lowest_of_model(future) if capacity.unit != "GPUs" else _lowest_of_all(capacity, future)
+    if found is None:
         return {"t": [], "y": [], "above": [], "brief": [], "text": [], "align": []}
-    point = min(future, key=lambda p: abs(p.at - capacity.lowest_at))  # type: ignore[operator]  # checked above
+    point, ratio = found
     place = (point.at - future[0].at) / max(future[-1].at - future[0].at, timedelta(seconds=1))
     return {
         "t": [_ms(point.at)],
         "y": [point.p99],
         "above": [max(point.p99 or 0.0, point.planned or 0.0)],
-        "brief": [f"lowest {capacity.lowest_ratio:.2f}"],
-        "text": [f"lowest headroom {capacity.lowest_ratio:.2f}, {capacity.lowest_at:%a %H:%M}"],
+        "brief": [f"lowest {ratio:.2f}"],
+        "text": [f"lowest headroom {ratio:.2f}, {point.at:%a %H:%M}"],
         "align": ["left" if place < EDGE else "right" if place > 1 - EDGE else "center"],
     }
 
 
-def _labels(past: Sequence[CapacityPoint], future: Sequence[CapacityPoint], end: float, top: float) -> Table:
+def _lowest_of_all(capacity: Capacity, future: Sequence[CapacityPoint]) -> tuple[CapacityPoint, float] | None:
+    at, ratio = capacity.lowest_at, capacity.lowest_ratio
+    if at is None or ratio is None or not future or not future[0].at <= at <= future[-1].at:
+        return None
+    return min(future, key=lambda point: abs(point.at - at)), ratio
+
+
+def _lowest_of_model(future: Sequence[CapacityPoint]) -> tuple[CapacityPoint, float] | None:
+    ratios = [(p, p.planned / p.p99) for p in future if p.p99 and p.planned is not None]
+    return min(ratios, key=lambda pair: pair[1], default=None)
+
+
+def _labels(future: Sequence[CapacityPoint], end: float, top: float) -> Table:
     """Return names for the lines' right ends, moved apart where they would touch."""
-    last = future[-1] if future else None
-    wanted = (
-        [("planned ready", last.planned, "ink"), ("p99", last.p99, "serving"), ("p50, p10–p90", last.p50, "muted")]
-        if last
-        else [("ready", past[-1].ready, "ink"), ("demand", past[-1].actual, "serving")]
-        if past
-        else []
-    )
+    wanted = [
+        (words, value, role)
+        for last in future[-1:]
+        for words, value, role in (
+            ("planned ready", last.planned, "ink"),
+            ("p99", last.p99, "serving"),
+            ("p50, p10–p90", last.p50, "muted"),
+        )
+    ]
     named = sorted(((y, text, role) for text, y, role in wanted if y is not None), reverse=True)
     heights: list[float] = []
     for y, _, _ in named:
