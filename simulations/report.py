@@ -18,6 +18,8 @@ from scheduler.config.units import format_duration
 from simulations.outcome import Estimate, Outcome, as_json, estimates
 
 HOUR_S = 3600.0
+FEW = 10
+"""Fewer hours than this are shown with a decimal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,8 @@ def _count(estimate: Estimate) -> str:
 
 
 def _hours(estimate: Estimate) -> str:
-    return f"{round(estimate.mean / HOUR_S):,}".replace(",", " ")
+    hours = estimate.mean / HOUR_S
+    return f"{hours:.1f}" if 0 < hours < FEW else f"{round(hours):,}".replace(",", " ")
 
 
 def _gpu_hours(found: Mapping[str, Estimate]) -> str:

@@ -13,6 +13,7 @@ import typer
 
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Session
+from scheduler.model.errors import ConfigError
 
 if TYPE_CHECKING:
     from scheduler.config.scenario import Scenario
@@ -38,6 +39,7 @@ def simulate(
     from simulations.report import document, lines  # noqa: PLC0415  # likewise
 
     screen = Session.of(context).screen
+    _check_writable(json_file)
     result = _run(load_scenario(scenario), seeds, screen, reactive=reactive)
     text = json.dumps(document(result), indent=2, allow_nan=False)
     if json_file == "-":
@@ -49,11 +51,21 @@ def simulate(
         Path(json_file).write_text(text + "\n", encoding="utf-8")
 
 
-def _run(scenario: "Scenario", seeds: int, screen: Screen, *, reactive: bool) -> "Result":
-    from simulations.wiring import setup_of  # noqa: PLC0415  # likewise
+def _check_writable(json_file: str) -> None:
+    """Refuse a file that cannot be written before the time is spent, not after."""
+    if json_file in {"", "-"}:
+        return
+    try:
+        with Path(json_file).open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        raise ConfigError(f"--json: {json_file} cannot be written: {error.strerror}") from error
 
+
+def _run(scenario: "Scenario", seeds: int, screen: Screen, *, reactive: bool) -> "Result":
     from simulations.report import Result  # noqa: PLC0415  # other commands need not load it
     from simulations.run import Simulation  # noqa: PLC0415  # likewise
+    from simulations.wiring import setup_of  # noqa: PLC0415  # likewise
 
     began_s, runs = time.monotonic(), []
     for number in range(seeds):

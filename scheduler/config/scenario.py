@@ -13,18 +13,24 @@ class ScenarioHost(LocalHost):
     """Hosts of one kind; names count on from the number at the end of `name`."""
 
     count: Annotated[int, Field(ge=1)] = 1
+    """How many there are."""
 
 
 class Training(Section):
     """What all jobs of one origin have in common."""
 
     priority: str = "normal"
+    """Name of the priority class."""
     queue: str = "default"
+    """For fair share and limits."""
     owner: str = ""
+    """Who submits them."""
     preemptible: bool = True
+    """Whether they may be stopped for others."""
     checkpoint_interval: DurationSeconds | None = 600.0
     """Null for jobs that never save."""
     grace: DurationSeconds = 30.0
+    """Time they are given to save when they are stopped."""
     start_up: DurationSeconds = 60.0
     """Time an attempt needs before it makes progress."""
     save: DurationSeconds = 10.0
@@ -37,13 +43,19 @@ class JobStream(Training):
     """Jobs that come at random (a Poisson process), all alike but for their durations."""
 
     name: str
+    """Jobs are called by it and a number; it also decides the stream's chance."""
     per_day: Annotated[float, Field(gt=0)]
+    """Mean number of jobs that arrive."""
     workers: Annotated[int, Field(ge=1)] = 1
+    """Workers of each job, which start together or not at all."""
     max_per_host: Annotated[int, Field(ge=0)] = 0
+    """Most workers of a job on one host; 0 for no limit."""
     resources: Resources = Resources()
+    """Of each worker."""
     duration: DurationSeconds
     """Mean time of work, undisturbed."""
     durations: Literal["fixed", "exponential", "lognormal"] = "lognormal"
+    """How durations spread around the mean."""
     sigma: Annotated[float, Field(gt=0)] = 1.0
     """Spread of the logarithm, for lognormal durations."""
     says_runtime: bool = False
@@ -54,6 +66,7 @@ class JobTrace(Training):
     """Jobs of a recorded cluster: a CSV with columns timestamp, duration (seconds) and num_gpus."""
 
     file: Path
+    """Relative to the scenario file."""
     first: str = ""
     """RFC 3339 time of the trace that plays at the scenario's start; empty for its first row."""
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -70,46 +83,63 @@ class Jobs(Section):
     """Training that is submitted while the scenario runs."""
 
     streams: tuple[JobStream, ...] = ()
+    """Jobs at random."""
     traces: tuple[JobTrace, ...] = ()
+    """Jobs as recorded."""
 
 
 class Outage(Section):
     """A host that is lost and comes back."""
 
     host: str
+    """Its name."""
     after: DurationSeconds
     """From the scenario's start."""
     lasts: DurationSeconds
+    """Until it returns, empty."""
 
 
 class Faults(Section):
     """What breaks."""
 
     outages: tuple[Outage, ...] = ()
+    """Listed ones."""
     mean_time_between: Annotated[DurationSeconds, Field(gt=0)] | None = None
     """Of one host, for outages at random; null for none."""
     mean_repair: Annotated[DurationSeconds, Field(gt=0)] = 4 * 3600.0
+    """Of outages at random."""
 
 
 class Scenario(Section):
     """A whole scenario file."""
 
     scenario: Annotated[str, Field(min_length=1)]
+    """Its name."""
     about: str = ""
     """One sentence for readers."""
     start: str
     """RFC 3339; the traffic plays at its own dates."""
     days: Annotated[float, Field(gt=0)]
+    """How long it is counted."""
     seed: int = 1
+    """Of all that is left to chance; further seeds count on from it."""
     lead_in: DurationSeconds = 7200.0
     """The world begins this much earlier, so that replicas are up when the counting starts."""
     idle_period: DurationSeconds = 300.0
     """Longest time between two turns of the loop; in between it turns only when something happened."""
     hosts: tuple[ScenarioHost, ...] = Field(min_length=1)
+    """The cluster."""
     traffic: dict[str, ReplayTraffic] = Field(default_factory=dict)
+    """Recorded traffic by name."""
     models: tuple[Model, ...] = ()
+    """Served models, most important first."""
     jobs: Jobs = Jobs()
+    """Training."""
     faults: Faults = Faults()
+    """Host losses."""
     control: Control = Control()
+    """As in cluster.yaml."""
     policy: PolicyNames = PolicyNames()
+    """As in cluster.yaml."""
     priorities: dict[str, int] = Field(default_factory=lambda: {"urgent": 100, "high": 75, "normal": 50, "low": 25})
+    """Integer of each priority class; higher goes first."""

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.config.fields import keys
+from scheduler.config.scenario import Scenario
 from scheduler.config.scenario_loading import cluster_config, hosts_of, load_scenario, start_s
 from scheduler.model.errors import ConfigError
 
@@ -92,3 +94,7 @@ def test_what_is_wrong_is_said_with_its_place(write: Callable[..., Path], more: 
 def test_a_start_without_zone_is_refused(write: Callable[..., Path]) -> None:
     with pytest.raises(ConfigError, match="start"):
         load_scenario(write(SMALL.replace("00:00:00Z", "00:00:00")))
+
+
+def test_every_key_of_a_scenario_says_what_it_means() -> None:
+    assert [key.path for key in keys(Scenario) if not key.meaning] == []
