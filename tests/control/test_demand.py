@@ -1,0 +1,222 @@
+"""Demand: ahead of the peak by the lead time, corrected at once, slow to give back, honest about what it rests on."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecasting.series import Series
+from policies.capacity import ErlangC, TargetRate
+from scheduler.control.board import ModelOutlook
+from scheduler.control.demand import DemandMemory, demand_of
+from scheduler.control.ports import Traffic
+from scheduler.control.records import EventRecord
+from scheduler.control.settings import Served, Settings
+from scheduler.model.demand import Basis, ModelDemand
+from scheduler.model.errors import Unreachable
+from scheduler.model.resources import Shape, Slot
+from scheduler.model.snapshot import Snapshot
+from scheduler.model.workloads import Replica, ReplicaId, ServingModel
+
+HOUR_S = 3600.0
+DAY_S = 24 * HOUR_S
+MONDAY_S = 1_350_259_200.0
+SETTINGS = Settings(period_s=30.0, preemption_grace_s=60.0, scale_down_after_s=600.0, min_runtime_s=1800.0, margin=0.2)
+
+
+class Source:
+    """History and rate of now by a function of time; counts its readers."""
+
+    def __init__(self, rate: Callable[[float], float], history_s: float = 42 * DAY_S) -> None:
+        self.rate, self.history_s, self.silent, self.lag_s = rate, history_s, False, 0.0
+
+    def read(self, now_s: float) -> Traffic:
+        """Return what is known, or fail."""
+        if self.silent:
+            raise Unreachable("no answer")
+        end_s = int(now_s // HOUR_S * HOUR_S)
+        start_s = end_s - int(self.history_s // HOUR_S * HOUR_S)
+        values = np.array([self.rate(at_s + 1800.0) for at_s in range(start_s, end_s, 3600)])
+        return Traffic(Series(start_s, 3600, values), self.rate(now_s - self.lag_s), now_s - self.lag_s)
+
+
+def evenings(at_s: float) -> float:
+    """Return 8 requests per second, and up to 48 around 20:00."""
+    hour = at_s % DAY_S / HOUR_S
+    return 8.0 + 40.0 * math.exp(-((hour - 20.0) ** 2) / 2)
+
+
+class Planner:
+    """Asks for the demand of one model again and again, as the cycle does."""
+
+    def __init__(self, source: Source, settings: Settings = SETTINGS, **more: Any) -> None:
+        model = ServingModel("edit-check", Shape(1000), **{"max_replicas": 9, "warm_up_s": 600.0, **more})
+        self.served = [Served(model, "wiki", 1.0, TargetRate(10.0))]
+        self.sources, self.settings, self.memory = {"wiki": source}, settings, DemandMemory()
+        self.replicas: list[Replica] = []
+        self.outlooks: tuple[ModelOutlook, ...] = ()
+        self.said: list[EventRecord] = []
+
+    def at(self, at_s: float) -> ModelDemand:
+        """Take one turn at a moment."""
+        world = Snapshot.of(version=1, taken_at_s=at_s, models=[s.model for s in self.served], replicas=self.replicas)
+        demand, self.outlooks, self.memory, said = demand_of(
+            self.served, self.sources, self.memory, world, self.settings
+        )
+        self.said.extend(said)
+        return demand.models[0]
+
+
+def test_replicas_for_the_peak_are_wanted_one_lead_time_before_it_and_held_earlier() -> None:
+    planner = Planner(Source(evenings), warm_up_s=2 * HOUR_S)
+    demands = {hour: planner.at(MONDAY_S + hour * HOUR_S) for hour in (12, 14, 17, 17.75, 18.5)}
+    assert [demands[hour].replicas_now for hour in (12, 14, 17)] == [1, 1, 2]
+    assert demands[12].replicas_wanted <= 2
+    assert demands[17.75].replicas_held > demands[17].replicas_wanted
+    assert demands[18.5].replicas_wanted >= 5 > demands[18.5].replicas_now
+    assert demands[18.5].basis is Basis.FORECAST
+    assert demands[18.5].peak_at_s == pytest.approx(MONDAY_S + 20 * HOUR_S, abs=2 * HOUR_S)
+
+
+def test_the_lead_time_is_warm_up_and_grace_and_period() -> None:
+    planner = Planner(Source(evenings))
+    planner.at(MONDAY_S)
+    assert planner.outlooks[0].lead_time_s == 600.0 + 60.0 + 30.0
+
+
+def test_a_load_above_the_forecast_corrects_it_at_once() -> None:
+    source = Source(evenings)
+    planner = Planner(source)
+    calm = planner.at(MONDAY_S + 12 * HOUR_S)
+    source.rate = lambda at_s: 3.0 * evenings(at_s) if at_s > MONDAY_S + 12 * HOUR_S else evenings(at_s)
+    surprised = planner.at(MONDAY_S + 12 * HOUR_S + 30.0)
+    assert surprised.basis is Basis.CORRECTED
+    assert surprised.replicas_wanted >= 3 > calm.replicas_wanted
+    assert surprised.rps_wanted >= surprised.rps_now == pytest.approx(24.0, rel=0.01)
+
+
+def test_without_history_the_load_of_now_with_a_margin_decides_and_it_says_so() -> None:
+    planner = Planner(Source(lambda _: 30.0, history_s=5 * HOUR_S))
+    demand = planner.at(MONDAY_S)
+    assert (demand.basis, demand.rps_wanted) == (Basis.COLD_START, 30.0 * 1.2)
+    assert (demand.replicas_now, demand.replicas_wanted, demand.replicas_held) == (3, 4, 4)
+    assert planner.outlooks[0].points == ()
+    assert [event.title for event in planner.said] == [
+        "traffic wiki has too little history; planned by the load now with a margin"
+    ]
+
+
+def test_reactive_is_the_load_of_now_with_a_margin_whatever_the_history() -> None:
+    planner = Planner(Source(evenings), replace(SETTINGS, reactive=True), warm_up_s=2 * HOUR_S)
+    demand = planner.at(MONDAY_S + 18.5 * HOUR_S)
+    assert demand.basis is Basis.REACTIVE
+    assert demand.rps_wanted == pytest.approx(1.2 * evenings(MONDAY_S + 18.5 * HOUR_S))
+
+
+def test_a_silent_source_is_said_once_and_the_last_load_with_margin_is_the_least() -> None:
+    source = Source(lambda _: 30.0)
+    planner = Planner(source)
+    planner.at(MONDAY_S)
+    source.silent = True
+    demands = [planner.at(MONDAY_S + minutes * 60.0) for minutes in (1, 2, 3)]
+    assert {demand.basis for demand in demands} == {Basis.SILENT}
+    assert all(demand.rps_wanted >= 36.0 for demand in demands)
+    source.silent = False
+    assert planner.at(MONDAY_S + 240.0).basis is Basis.FORECAST
+    assert [event.title for event in planner.said] == [
+        "traffic wiki is silent; planned by the last load with a margin",
+        "traffic wiki answers again",
+    ]
+    assert planner.said[0].detail == "no answer"
+
+
+def test_a_value_that_grows_old_is_silence_too() -> None:
+    source = Source(lambda _: 30.0)
+    source.lag_s = SETTINGS.silent_after_s + 1
+    assert Planner(source).at(MONDAY_S).basis is Basis.SILENT
+
+
+def test_a_source_that_never_answered_leaves_the_least_replicas() -> None:
+    source = Source(lambda _: 30.0)
+    source.silent = True
+    demand = Planner(source, min_replicas=2).at(MONDAY_S)
+    assert (demand.basis, demand.rps_now, demand.replicas_wanted) == (Basis.SILENT, 0.0, 2)
+
+
+def test_replicas_go_only_when_not_needed_for_a_while() -> None:
+    settings = replace(SETTINGS, reactive=True, margin=0.0)
+    begin_s = MONDAY_S
+    planner = Planner(Source(lambda at_s: 45.0 if at_s < begin_s + 60 else 15.0), settings)
+    wanted = {after_s: planner.at(begin_s + after_s).replicas_wanted for after_s in range(0, 900, 30)}
+    assert wanted[30] == 5
+    assert all(wanted[after_s] == 5 for after_s in range(60, 630, 30))
+    assert all(wanted[after_s] == 2 for after_s in range(660, 900, 30))
+
+
+def test_a_restart_does_not_give_back_at_once_what_runs() -> None:
+    planner = Planner(Source(lambda _: 15.0), replace(SETTINGS, reactive=True, margin=0.0))
+    planner.replicas = [Replica(ReplicaId(str(n)), "edit-check", Slot("a")) for n in range(6)]
+    assert planner.at(MONDAY_S).replicas_wanted == 6
+    assert planner.at(MONDAY_S + 601.0).replicas_wanted == 2
+
+
+def test_models_of_one_source_share_one_fit_and_it_is_made_anew_when_a_bin_closes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fits = []
+    from forecasting.forecaster import Forecaster  # noqa: PLC0415  # patched here only
+
+    real = Forecaster.fit
+    monkeypatch.setattr(Forecaster, "fit", lambda self, *args, **named: fits.append(1) or real(self, *args, **named))
+    planner = Planner(Source(evenings))
+    half = replace(planner.served[0], share=0.5, model=replace(planner.served[0].model, name="half"))
+    planner.served.append(half)
+    for minutes in range(0, 60, 10):
+        planner.at(MONDAY_S + minutes * 60.0)
+    assert len(fits) == 1
+    planner.at(MONDAY_S + HOUR_S)
+    assert len(fits) == 2
+    whole, part = planner.outlooks
+    assert part.rps_now == pytest.approx(whole.rps_now / 2)
+    assert part.points[5].p99 == pytest.approx(whole.points[5].p99 / 2)
+
+
+def test_the_outlook_reaches_two_days_and_its_quantiles_and_peaks_are_in_order() -> None:
+    planner = Planner(Source(lambda at_s: evenings(at_s) * (1 + 0.1 * math.sin(at_s))))
+    planner.at(MONDAY_S + 1234.0)
+    outlook = planner.outlooks[0]
+    assert outlook.points[-1].at_s >= MONDAY_S + 47 * HOUR_S
+    assert all(point.p10 <= point.p50 <= point.p90 <= point.p99 for point in outlook.points)
+    assert [peak.window_s for peak in outlook.peaks] == [3600.0, 21600.0, 86400.0, 172800.0]
+    assert all(a.p99 <= b.p99 for a, b in zip(outlook.peaks, outlook.peaks[1:], strict=False))
+    assert len(outlook.replicas) == len(outlook.points)
+    assert outlook.recent[0][0] < MONDAY_S - 47 * HOUR_S
+    assert outlook.recent[-1][0] == MONDAY_S + 1234.0
+    assert outlook.source_age_s == 0.0
+
+
+def test_a_queueing_rule_decides_as_well_as_a_rate() -> None:
+    planner = Planner(Source(lambda _: 30.0, history_s=0.0), replace(SETTINGS, margin=0.0))
+    rule = ErlangC(service_time_s=0.1, latency_objective_s=0.5)
+    planner.served = [replace(planner.served[0], rule=rule)]
+    assert planner.at(MONDAY_S).replicas_wanted == rule.replicas(30.0) > 3
+
+
+@given(rate=st.floats(0, 500), least=st.integers(0, 3), most=st.integers(3, 6), reactive=st.booleans())
+def test_limits_are_kept_and_the_three_numbers_are_in_order(
+    rate: float, least: int, most: int, *, reactive: bool
+) -> None:
+    planner = Planner(
+        Source(lambda _: rate, history_s=3 * DAY_S),
+        replace(SETTINGS, reactive=reactive),
+        min_replicas=least,
+        max_replicas=most,
+    )
+    demand = planner.at(MONDAY_S)
+    assert least <= demand.replicas_now <= demand.replicas_wanted <= demand.replicas_held <= most
+    assert demand.rps_wanted >= demand.rps_now
