@@ -40,6 +40,7 @@ _ERRORS: Final[Mapping[int, type[HeadroomError]]] = {
     403: NotPermitted,
     404: NotFound,
     409: Conflict,
+    413: ConfigError,
     422: ConfigError,
     502: Unreachable,
     503: Unreachable,

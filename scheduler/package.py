@@ -3,7 +3,8 @@
 import hashlib
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -50,16 +51,22 @@ def pack(directory: Path, most_bytes: int = MOST_BYTES) -> Package:
     if not directory.is_dir():
         raise ConfigError(f"working_dir: there is no directory {directory}", help="check the path")
     paths = sorted(_kept(directory), key=lambda path: path.relative_to(directory).as_posix())
-    file = TemporaryFile()  # noqa: SIM115  # the caller closes it with the package
+    with ExitStack() as stack:
+        file = stack.enter_context(TemporaryFile())
+        _write(file, directory, paths, most_bytes)
+        size = file.tell()
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        stack.pop_all()  # from here on the caller closes it
+    return Package(f"sha256:{digest}", size, file)
+
+
+def _write(file: BinaryIO, directory: Path, paths: Sequence[Path], most_bytes: int) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in paths:
             _add(archive, path, path.relative_to(directory).as_posix())
             if file.tell() > most_bytes:
                 raise ConfigError(_too_large(directory, paths, most_bytes), help=f"list data in {IGNORE_FILE}")
-    size = file.tell()
-    file.seek(0)
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Package(f"sha256:{digest}", size, file)
 
 
 def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
@@ -103,7 +110,7 @@ def _spec(lines: Iterable[str]) -> Callable[[str], bool]:
     return pathspec.GitIgnoreSpec.from_lines(lines).match_file
 
 
-def _too_large(directory: Path, paths: list[Path], most_bytes: int) -> str:
+def _too_large(directory: Path, paths: Sequence[Path], most_bytes: int) -> str:
     largest = sorted(paths, key=lambda path: -path.stat().st_size)[:3]
     named = ", ".join(f"{path.relative_to(directory)} ({path.stat().st_size / 2**20:.0f} MiB)" for path in largest)
     return f"working_dir: {directory} packs to more than {most_bytes // 2**20} MiB; largest: {named}"
