@@ -1,9 +1,16 @@
-"""With CI=true a test of a real program may not be skipped: a green run would then have shown nothing."""
+"""What holds for all tests.
+
+With CI=true a test of a real program may not be skipped: a green run would then have shown nothing.
+"""
 
 import os
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("headroom", deadline=None)  # a slow machine is not a failure
+settings.load_profile("headroom")
 
 REAL = ("ray", "browser", "prometheus")
 """Markers of tests whose programs `make test` installs."""
