@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # hosts, jobs and events are tables, a line each
 """A site like Lift Wing on a Monday evening, built from the real nouns: what the API and the page are shown."""
 
 import math
@@ -8,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import anyio
+import httpx
 import pytest
 from fastapi import FastAPI
 
@@ -180,12 +183,14 @@ class Ask:
     priorities: dict[str, int] = field(default_factory=lambda: {"urgent": 100, "high": 75, "normal": 50, "low": 25})
 
     def spec(self) -> JobSpec:
+        """What was asked for."""
         return JobSpec(
             self.name, "python train.py", Gang(self.workers, self.shape), self.owner, "research",
             self.priority_class, self.priorities[self.priority_class], checkpoint_interval_s=600.0,
         )  # fmt: skip
 
     def record(self) -> JobRecord:
+        """The same as stored."""
         wish = Wish.HOLD if self.state is JobState.HELD else Wish.RUN
         submitted_at_s = NOW_S - self.age_min * MINUTE_S
         attempts = tuple(self._attempts())
@@ -212,6 +217,7 @@ class Ask:
             yield attempt
 
     def planned(self) -> TrainingJob:
+        """The same as the planner sees it."""
         spec = self.spec()
         return TrainingJob(
             JobId(self.job_id), self.name, spec.gang, spec.queue, self.owner, spec.priority, state=self.state,
@@ -318,13 +324,36 @@ class StillClock:
         self.at_s = at_s
 
     def now_s(self) -> float:
+        """Return what was set."""
         return self.at_s
 
     def to_world_s(self, wall_s: float) -> float:
+        """Return the same."""
         return wall_s
 
     def sleep(self, duration_s: float) -> None:
+        """Let time pass at once."""
         self.at_s += duration_s
+
+
+class InProcess(httpx.BaseTransport):
+    """Carries whole requests to an application in this process."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._inner = httpx.ASGITransport(app)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer when the whole body of the answer is there."""
+        return anyio.run(self._handle, request)
+
+    async def _handle(self, request: httpx.Request) -> httpx.Response:
+        whole = httpx.Request(request.method, request.url, headers=request.headers, content=request.read())
+        answer = await self._inner.handle_async_request(whole)
+        return httpx.Response(answer.status_code, headers=_unzipped(answer.headers), content=await answer.aread())
+
+
+def _unzipped(headers: httpx.Headers) -> httpx.Headers:
+    return httpx.Headers([pair for pair in headers.multi_items() if pair[0] != "content-encoding"])
 
 
 @dataclass
@@ -344,7 +373,13 @@ class World:
         self.board.publish(shown, replace(shares, at_s=shown.cycle.at_s))
 
     def app(self, **changes: Any) -> FastAPI:
+        """Return the application over this control plane."""
         return create_app(desk=self.desk, board=self.board, site=self.site, **changes)
+
+    def http(self, token: str = "", **changes: Any) -> httpx.Client:
+        """Return a client that calls the application without a network."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.Client(transport=InProcess(self.app(**changes)), base_url="http://127.0.0.1:8321", headers=headers)
 
 
 @pytest.fixture
@@ -373,3 +408,9 @@ def world(empty_world: World) -> World:
     empty_world.board.history.extend(shares[:-1])
     empty_world.board.publish(report(), shares[-1])
     return empty_world
+
+
+@pytest.fixture
+def http(world: World) -> httpx.Client:
+    """Call the API of the evening's control plane as somebody on its machine."""
+    return world.http()

@@ -1,0 +1,134 @@
+"""Hosts, models, capacity, forecasts and the control plane's own state over HTTP."""
+
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+
+def test_hosts_show_who_holds_every_device(http: httpx.Client) -> None:
+    hosts = {host["name"]: host for host in http.get("/api/v1/hosts").json()["items"]}
+    assert list(hosts) == sorted(hosts)
+    assert len(hosts) == 15
+    kinds = [[use["kind"] for use in device["uses"]] for device in hosts["ml-serve1013"]["devices"]]
+    assert kinds == [["serving"], ["serving"] * 2, ["starting"], *[["training"]] * 4, []]
+    assert [device["uses"][0]["kind"] for device in hosts["ml-serve1010"]["devices"]] == ["serving", "held"]
+    assert {use["kind"] for device in hosts["ml-serve1015"]["devices"] for use in device["uses"]} == {
+        "serving",
+        "preempting",
+    }
+    assert hosts["ml-serve1008"]["state"] == "lost"
+
+
+def test_cordon_shows_at_once_and_uncordon_takes_it_back(world: Any) -> None:
+    http = world.http()
+    cordoned = http.post("/api/v1/hosts/ml-serve1012/cordon", json={"reason": "fan"}).json()["item"]
+    assert (cordoned["state"], cordoned["reason"]) == ("cordoned", "fan")
+    assert http.get("/api/v1/hosts/ml-serve1012").json()["item"]["state"] == "cordoned"
+    assert http.post("/api/v1/hosts/ml-serve1012/uncordon").json()["item"]["state"] == "ready"
+    assert world.store.host_marks() == ()
+
+
+def test_a_dry_drain_says_what_moves_and_changes_nothing(world: Any) -> None:
+    answer = world.http().post("/api/v1/hosts/ml-serve1011/drain", json={"dry_run": True, "reason": "fan"})
+    drain = answer.json()["item"]
+    assert drain["host"] == "ml-serve1011"
+    assert any("412" in step for step in drain["steps"])
+    assert drain["applied"] is False
+    assert world.store.host_marks() == ()
+
+
+@pytest.mark.parametrize("action", ["cordon", "uncordon", "drain"])
+def test_an_unknown_host_is_404(http: httpx.Client, action: str) -> None:
+    assert http.post(f"/api/v1/hosts/nowhere/{action}", json={}).status_code == 404
+    assert http.get("/api/v1/hosts/nowhere").status_code == 404
+
+
+def test_models_show_headroom_and_the_day_s_late_requests(http: httpx.Client) -> None:
+    models = {model["name"]: model for model in http.get("/api/v1/models").json()["items"]}
+    check = models["edit-check"]
+    assert (check["ready"], check["owner"], check["headroom_ratio"]) == (
+        3,
+        "editing",
+        pytest.approx(45 / 35.1, abs=1e-3),
+    )
+    assert models["llm-qwen3-14b"]["late_24h"] == 2
+    assert 0 < check["requests_24h"] < 152_310
+    assert (models["cope-a-9b"]["ready"], models["cope-a-9b"]["starting"]) == (0, 1)
+    assert models["cope-a-9b"]["headroom_ratio"] is None
+
+
+def test_capacity_adds_up_to_all_devices(http: httpx.Client) -> None:
+    view = http.get("/api/v1/capacity").json()["item"]
+    parts = ("serving", "training", "held", "free", "drained")
+    assert sum(view[f"gpus_{part}"] for part in parts) == view["gpus"] == 38
+    assert view["covered"] is True
+    assert view["verdict"].startswith("Serving is covered")
+    for point in view["points"]:
+        assert point["training"] is None or sum(point[part] for part in parts) == pytest.approx(38, abs=0.01)
+
+
+def test_capacity_can_be_asked_of_one_gpu_model_one_model_and_another_horizon(http: httpx.Client) -> None:
+    assert http.get("/api/v1/capacity", params={"gpu": "MI210"}).json()["item"]["gpus"] == 6
+    near = http.get("/api/v1/capacity", params={"until": 6}).json()["item"]["points"]
+    assert near[-1]["at"] <= "2026-11-23T23:24:00Z"
+    one = http.get("/api/v1/capacity", params={"model": "edit-check"}).json()["item"]
+    assert one["unit"] == "requests/s"
+    assert any(point["planned"] == 45.0 for point in one["points"])
+    assert http.get("/api/v1/capacity", params={"model": "nothing"}).status_code == 404
+    assert http.get("/api/v1/capacity", params={"until": -1}).json()["error"]["field"] == "until"
+
+
+def test_the_forecast_of_a_model_has_points_and_peaks(http: httpx.Client) -> None:
+    view = http.get("/api/v1/forecast/edit-check").json()["item"]
+    assert (view["basis"], view["source"], len(view["peaks"])) == ("forecast", "wikipedia-en", 4)
+    assert all(p["p10"] <= p["p50"] <= p["p90"] <= p["p99"] for p in view["points"])
+    assert http.get("/api/v1/forecast/nothing").status_code == 404
+
+
+def test_status_says_what_the_loop_does_and_who_asks(world: Any) -> None:
+    status = world.http().get("/api/v1/status").json()["item"]
+    assert (status["state"], status["cluster"], status["role"]) == ("live", "ml-serve-eqiad", "operator")
+    world.board.degrade("Ray does not answer, try 3")
+    status = world.http().get("/api/v1/status").json()["item"]
+    assert (status["state"], status["message"]) == ("degraded", "Ray does not answer, try 3")
+
+
+def test_events_are_paged_by_id(http: httpx.Client) -> None:
+    events = http.get("/api/v1/events").json()["items"]
+    assert [event["id"] for event in events] == sorted(event["id"] for event in events)
+    later = http.get("/api/v1/events", params={"after": events[4]["id"]}).json()["items"]
+    assert later == events[5:]
+    assert {e["subject"] for e in http.get("/api/v1/events", params={"subject": "409"}).json()["items"]} == {"409"}
+    assert len(http.get("/api/v1/events", params={"limit": 2}).json()["items"]) == 2
+
+
+def test_before_the_first_cycle_the_answer_is_to_try_again(empty_world: Any) -> None:
+    http = empty_world.http()
+    assert http.get("/api/v1/status").json()["item"]["state"] == "starting"
+    assert http.get("/api/v1/jobs").json()["items"] == []
+    for path in ("hosts", "models", "capacity", "forecast/edit-check"):
+        answer = http.get(f"/api/v1/{path}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "Unreachable")
+
+
+def test_metrics_are_what_was_handed_in(world: Any) -> None:
+    answer = world.http(metrics=lambda: b"headroom_up 1\n").get("/metrics")
+    assert answer.text == "headroom_up 1\n"
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert world.http().get("/metrics").status_code == 404
+
+
+def test_the_api_describes_itself_and_loads_nothing_from_elsewhere(http: httpx.Client) -> None:
+    schema = http.get("/openapi.json").json()
+    assert {"/api/v1/jobs", "/api/v1/jobs/{job_id}/logs", "/api/v1/stream", "/metrics"} <= set(schema["paths"])
+    assert not any(path.startswith("/page") for path in schema["paths"])
+    assert http.get("/docs").status_code == 404
+
+
+def test_a_restarted_router_counts_from_its_start(world: Any) -> None:
+    fewer = tuple((name, replace(tally, total=10, late=1)) for name, tally in world.board.report.tallies)
+    world.publish(replace(world.board.report, tallies=fewer))
+    models = {model["name"]: model for model in world.http().get("/api/v1/models").json()["items"]}
+    assert (models["edit-check"]["requests_24h"], models["edit-check"]["late_24h"]) == (10, 1)
