@@ -1,6 +1,6 @@
 """From a scenario file to everything that one run is made of."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -9,12 +9,16 @@ from scheduler.config.scenario_loading import hosts_of, start_s
 from scheduler.config.schema import LocalHost
 from scheduler.config.schema import ReplayTraffic as TrafficSection
 from scheduler.config.wiring import policy_of, served_of, settings_of
+from scheduler.model.errors import ConfigError, Fault
 from scheduler.model.hosts import Device, Host
+from scheduler.planning.feasibility import empty, never_fits_on
 from scheduler.telemetry.replay import ReplayTraffic
 from simulations.arrivals import DAY_S, Arrival, from_stream
 from simulations.faults import outages
 from simulations.run import Setup
 from simulations.traces import from_trace
+
+HELP = "ask for less, or for other hosts; traces have max_gpus and gpus_per_worker"
 
 
 def setup_of(scenario: Scenario, *, seed: int, reactive: bool = False) -> Setup:
@@ -26,12 +30,14 @@ def setup_of(scenario: Scenario, *, seed: int, reactive: bool = False) -> Setup:
         reactive: plan without the forecast, whatever the scenario says.
 
     Raises:
-        ConfigError: a traffic or trace file cannot be read, or a policy is unknown.
+        ConfigError: a traffic or trace file cannot be read, a policy is unknown, or a gang fits on no set of hosts.
     """
     began_s = start_s(scenario)
     ends_s = began_s + scenario.days * DAY_S
     control = scenario.control.model_copy(update={"reactive": reactive or scenario.control.reactive})
     hosts = [_host(host) for host in hosts_of(scenario)]
+    arrivals = tuple(_arrivals(scenario, began_s, ends_s, seed))
+    _refuse_impossible(arrivals, hosts)
     traffic = {name: _recorded(section) for name, section in scenario.traffic.items()}
     return Setup(
         start_s=began_s,
@@ -44,7 +50,7 @@ def setup_of(scenario: Scenario, *, seed: int, reactive: bool = False) -> Setup:
         served=served_of(scenario.models),
         sources=traffic,
         loads={name: np.vectorize(recorded.rate_at, otypes=[np.float64]) for name, recorded in traffic.items()},
-        arrivals=tuple(_arrivals(scenario, began_s, ends_s, seed)),
+        arrivals=arrivals,
         outages=outages(scenario.faults, [host.name for host in hosts], began_s, ends_s, seed),
     )
 
@@ -58,6 +64,16 @@ def _host(host: LocalHost) -> Host:
         gpu_model=host.gpu_model,
         labels=tuple(sorted(host.labels.items())),
     )
+
+
+def _refuse_impossible(arrivals: Iterable[Arrival], hosts: Sequence[Host]) -> None:
+    """Refuse gangs that the live system would refuse when they are submitted."""
+    whole = empty(hosts)
+    first_of = {arrival.spec.gang: arrival.spec.name for arrival in reversed(tuple(arrivals))}
+    refusals = [never_fits_on(whole, gang, name) for gang, name in first_of.items()]
+    faults = [Fault("ImpossibleGang", f"{no.subject}: {no.message}", help=HELP) for no in refusals if no]
+    if faults:
+        raise ConfigError(*faults)
 
 
 def _recorded(section: TrafficSection) -> ReplayTraffic:

@@ -112,7 +112,7 @@ class Attempt:
         state = RunState.RUNNING if run.state is RunState.STARTING and now_s >= self.ready_at_s else run.state
         checkpoint = self.checkpoint(now_s if run.ended_at_s is None else run.ended_at_s)
         progress = None if checkpoint is None else Progress(int(checkpoint[0]), self.steps, checkpoint[1])
-        return replace(run, state=state, progress=progress)
+        return Run(run.job_id, run.attempt, run.slots, state, run.started_at_s, run.ended_at_s, progress, run.message)
 
     @property
     def steps(self) -> int:

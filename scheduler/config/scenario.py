@@ -117,6 +117,8 @@ class Scenario(Section):
     """Its name."""
     about: str = ""
     """One sentence for readers."""
+    extends: str = ""
+    """Another scenario file of the same directory, which holds for all that this one does not say."""
     start: str
     """RFC 3339; the traffic plays at its own dates."""
     days: Annotated[float, Field(gt=0)]
