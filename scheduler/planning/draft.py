@@ -1,14 +1,15 @@
 """The working state of one call of `plan()`: room, promises, and who may still be stopped."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from scheduler.model.plan import Cause, PreemptJob, Reservation
 from scheduler.model.policy import Policy
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobState, ReplicaState
-from scheduler.planning.preemption import stop_order
+from scheduler.planning.placing import fewest_hosts, scores
+from scheduler.planning.preemption import Need, stop_order
 from scheduler.planning.room import Room, fits_in
 from scheduler.planning.roster import Roster, Victim, stoppable
 
@@ -78,6 +79,21 @@ class Promises:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Grant:
+    """What victims were stopped for.
+
+    Attributes:
+        holder: job id or model name.
+        need: all that is promised to it.
+        victims: who is stopped for it.
+    """
+
+    holder: str
+    need: Need
+    victims: tuple[Victim, ...]
+
+
 @dataclass
 class Draft:
     """What one planning run works on.
@@ -88,6 +104,8 @@ class Draft:
         room: what is free, coming and usable.
         promises: who has been promised what.
         roster: who may still be stopped.
+        grants: what victims were stopped for, in the order in which it was decided.
+        preemptions: jobs that are stopped for somebody, by job id.
     """
 
     snapshot: Snapshot
@@ -95,6 +113,8 @@ class Draft:
     room: Room
     promises: Promises
     roster: Roster
+    grants: list[Grant] = field(default_factory=list)
+    preemptions: dict[str, PreemptJob] = field(default_factory=dict)
 
     @classmethod
     def of(cls, snapshot: Snapshot, policy: Policy, ended: Sequence[PreemptJob]) -> "Draft":
@@ -104,12 +124,35 @@ class Draft:
         promises = Promises(snapshot, policy.reservation_s, room)
         return cls(snapshot, policy, room, promises, stoppable(snapshot, policy))
 
-    def stop(self, victims: Sequence[Victim], cause: Cause, beneficiary: str) -> tuple[PreemptJob, ...]:
+    def stop(self, victims: Sequence[Victim], cause: Cause, beneficiary: str) -> None:
         """Stop victims for somebody: their room is coming, and they cannot be stopped twice."""
         self.roster = self.roster.without([self.roster.victims.index(victim) for victim in victims])
         for victim in victims:
             self.room.expect(victim.job.slots, victim.job.gang.shape)
-        return tuple(stop_order(victim.job, cause, victim.lost_gpu_s, beneficiary) for victim in victims)
+            self.preemptions[victim.job.job_id] = stop_order(victim.job, cause, victim.lost_gpu_s, beneficiary)
+
+    def spare_unnecessary(self) -> None:
+        """Spare every victim without whom the promise it was stopped for still fits, the most costly first.
+
+        One by one they were all needed; but room that was freed later for somebody else may do for both.
+        """
+        pairs = [(victim, grant) for grant in self.grants for victim in grant.victims]
+        for victim, grant in sorted(pairs, key=lambda pair: pair[0].rank, reverse=True):
+            if self._can_spare(victim, grant):
+                del self.preemptions[victim.job.job_id]
+
+    def _can_spare(self, victim: Victim, grant: Grant) -> bool:
+        """Try to keep the promise without this victim; leave everything as it was when that fails."""
+        room, promised = self.room, self.promises.lift(grant.holder)
+        room.promise_at(victim.job.slots, victim.job.gang.shape)
+        units = grant.need.fitting(room.coming.units(grant.need.shape))
+        if not room.coming.overdrawn(victim.job.slots) and units.sum() >= grant.need.count:
+            score = scores(room.coming, units, grant.need.shape, self.policy)
+            self.promises.promise(grant.holder, fewest_hosts(units, grant.need.count, score))
+            return True
+        room.expect(victim.job.slots, victim.job.gang.shape)
+        self.promises.renew(grant.holder, promised)
+        return False
 
 
 def _expect_what_is_leaving(snapshot: Snapshot, room: Room, ended: set[str]) -> None:

@@ -1,7 +1,7 @@
 """The heart: one pure function that decides what runs where."""
 
 from scheduler.model.demand import Demand
-from scheduler.model.plan import Plan
+from scheduler.model.plan import Action, Plan
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
 from scheduler.planning.draft import Draft
@@ -31,19 +31,8 @@ def plan(snapshot: Snapshot, demand: Demand, policy: Policy) -> Plan:
     draft = Draft.of(snapshot, policy, ended)
     served = keep_serving(draft, demand)
     held = hold_headroom(draft, served.fleets)
-    placed = place_training(draft)
-    reasons = explain(Explainer(draft, held, served, placed))
-    return Plan(
-        snapshot.version,
-        (
-            *stop_orphans(snapshot),
-            *ended,
-            *served.stops,
-            *served.preemptions,
-            *placed.preemptions,
-            *served.starts,
-            *placed.starts,
-        ),
-        draft.promises.in_force(),
-        reasons,
-    )
+    starts = place_training(draft)
+    draft.spare_unnecessary()
+    reasons = explain(Explainer(draft, held, served, starts))
+    stops: tuple[Action, ...] = (*stop_orphans(snapshot), *ended, *served.stops, *draft.preemptions.values())
+    return Plan(snapshot.version, (*stops, *served.starts, *starts), draft.promises.in_force(), reasons)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scheduler.model.errors import InvariantBroken
 from scheduler.model.plan import Cause, PreemptJob
 from scheduler.model.resources import Shape
-from scheduler.model.workloads import TrainingJob
-from scheduler.planning.placing import capped
+from scheduler.model.workloads import Gang, TrainingJob
+from scheduler.planning.placing import capped, limit_of
 from scheduler.planning.room import Counted
 from scheduler.planning.roster import Roster, Victim, units_with
 
@@ -52,6 +52,11 @@ class Need:
     def fitting_at(self, rows: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return as `fitting`, for some rows only."""
         return capped(units, self.limit if isinstance(self.limit, int) else self.limit[rows], self.count)
+
+
+def need_of(gang: Gang) -> Need:
+    """Return what a whole gang needs."""
+    return Need(gang.shape, gang.workers, limit_of(gang))
 
 
 def stop_order(job: TrainingJob, cause: Cause, lost_gpu_s: float, beneficiary: str = "") -> PreemptJob:

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from scheduler.model.ledger import Ledger
-from scheduler.model.plan import PreemptJob, Reason, Unplaced
+from scheduler.model.plan import Reason, StartJob, Unplaced
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import Gang, JobState, TrainingJob
 from scheduler.planning.draft import Draft
@@ -17,7 +17,6 @@ from scheduler.planning.placing import capped, limit_of
 from scheduler.planning.room import Counted, Room
 from scheduler.planning.scarcity import scarcity
 from scheduler.planning.serving import Served
-from scheduler.planning.training import Placed
 from scheduler.planning.wording import asks, listed, plural, unit
 
 _Item = TypeVar("_Item", bound=Hashable)
@@ -36,13 +35,13 @@ class Explainer:
         draft: room and promises as the plan leaves them.
         held: room held for peaks.
         served: what serving was given.
-        placed: what the queue was given.
+        starts: jobs that start now.
     """
 
     draft: Draft
     held: Sequence[Held]
     served: Served
-    placed: Placed
+    starts: Sequence[StartJob]
 
     @cached_property
     def whole(self) -> Ledger:
@@ -72,8 +71,7 @@ class Explainer:
     @cached_property
     def leaving_by_host(self) -> dict[str, list[tuple[str, float]]]:
         """Jobs whose room on a host is being freed, and when each is gone as far as is known, epoch seconds."""
-        actions: Sequence[PreemptJob] = [*self.served.preemptions, *self.placed.preemptions]
-        fresh = {action.job_id for action in actions}
+        fresh = self.draft.preemptions
         now_s, jobs = self.draft.snapshot.taken_at_s, self.draft.snapshot.jobs
         leaving = [job for job in jobs if job.state is JobState.PREEMPTING or job.job_id in fresh]
         return _grouped((slot.host, (job.job_id, now_s + job.grace_period_s)) for job in leaving for slot in job.slots)
@@ -118,7 +116,7 @@ def _grouped(pairs: Iterable[tuple[str, _Item]]) -> dict[str, list[_Item]]:
 def explain(explainer: Explainer) -> tuple[Unplaced, ...]:
     """Return the reason of every job that waits or is held, in queue order, then of every model short of replicas."""
     snapshot, policy = explainer.draft.snapshot, explainer.draft.policy
-    started = {start.job_id for start in explainer.placed.starts}
+    started = {start.job_id for start in explainer.starts}
     queue = [job for job in policy.queue_order(snapshot) if job.job_id not in started]
     on_hold = [job for job in snapshot.jobs if job.state is JobState.HELD]
     reasons = [why_job_waits(job, explainer) for job in [*queue, *on_hold]]

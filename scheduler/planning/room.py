@@ -72,7 +72,7 @@ class Counted(Trial):
 
     def overdrawn(self, slots: Iterable[Slot]) -> bool:
         """Whether any host of `slots` has given more than it has."""
-        rows = sorted({self.row(slot.host) for slot in slots})
+        rows = sorted({self.row(slot.host) for slot in slots if slot.host in self.table.rows})
         gpu_milli, exists = self.gpu_milli[rows], self.table.device_exists[rows]
         low = min(self.cpu_milli[rows].min(initial=0), self.memory_mib[rows].min(initial=0))
         return bool(low < 0 or (gpu_milli[exists] < 0).any())

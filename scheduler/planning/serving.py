@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.demand import Demand
-from scheduler.model.plan import Cause, PreemptJob, StartReplica, StopReplica
+from scheduler.model.plan import Cause, StartReplica, StopReplica
 from scheduler.model.workloads import Replica, ReplicaState
-from scheduler.planning.draft import Draft
+from scheduler.planning.draft import Draft, Grant
 from scheduler.planning.fleet import Fleet, count_by_row, fleets, survival_need, survivors
 from scheduler.planning.placing import fewest_hosts, most_even, scores
 from scheduler.planning.preemption import Need, victims_for
 from scheduler.planning.room import Counted
+from scheduler.planning.roster import Victim
 
 
 @dataclass
@@ -23,13 +24,11 @@ class Served:
     Attributes:
         starts: replicas that start now, most important model first.
         stops: replicas that are not needed (any more) where they are.
-        preemptions: training stopped for replicas that found no room.
         fleets: what there was before, in the same order.
     """
 
     starts: list[StartReplica] = field(default_factory=list)
     stops: list[StopReplica] = field(default_factory=list)
-    preemptions: list[PreemptJob] = field(default_factory=list)
     fleets: tuple[Fleet, ...] = ()
 
 
@@ -72,10 +71,18 @@ class _Supply:
         need = self._start(need)
         if need.count:
             lifted = self.draft.promises.lift_all_but(self._more_important())
-            need = self._start(need)
-            need = self._promise(self._preempt(self._promise(need)))
+            need = self._promise_or_preempt(self._start(need))
             self.draft.promises.restore(lifted)
         return need.count
+
+    def _promise_or_preempt(self, before: Need) -> Need:
+        need = self._promise(before)
+        victims = self._preempt(need)
+        need = self._promise(need)
+        if victims and not self.fleet.model.survive_host_losses:
+            whole = replace(before, count=before.count - need.count)
+            self.draft.grants.append(Grant(self.name, whole, victims))
+        return need
 
     def _more_important(self) -> tuple[str, ...]:
         names = [fleet.model.name for fleet in self.served.fleets]
@@ -99,14 +106,14 @@ class _Supply:
         self.draft.promises.promise(self.name, rows)
         return self._less(need, rows)
 
-    def _preempt(self, need: Need) -> Need:
+    def _preempt(self, need: Need) -> tuple[Victim, ...]:
         """Have training stopped for as many of the missing replicas as that can make room for."""
-        if need.count:
-            possible = need.fitting(self.draft.roster.units_if_all_stopped(self.draft.room.coming, self.shape)).sum()
-            attainable = replace(need, count=min(need.count, int(possible)))
-            victims = victims_for(attainable, self.draft.room.coming, self.draft.roster) or ()
-            self.served.preemptions.extend(self.draft.stop(victims, Cause.SERVING, self.name))
-        return need
+        room, roster = self.draft.room.coming, self.draft.roster
+        possible = int(need.fitting(roster.units_if_all_stopped(room, self.shape)).sum())
+        attainable = replace(need, count=min(need.count, possible))
+        victims = victims_for(attainable, room, roster) or ()
+        self.draft.stop(victims, Cause.SERVING, self.name)
+        return victims
 
     def _rows(self, need: Need, ledger: Counted) -> Sequence[int]:
         units = need.fitting(ledger.units(self.shape))

@@ -1,51 +1,37 @@
 """Waiting jobs in queue order: start what fits, promise what is being freed, preempt for what may preempt."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.model.plan import Cause, PreemptJob, StartJob
+from scheduler.model.plan import Cause, StartJob
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import TrainingJob
-from scheduler.planning.draft import Draft
-from scheduler.planning.placing import hosts_for_gang, limit_of
-from scheduler.planning.preemption import Need, victims_for
+from scheduler.planning.draft import Draft, Grant
+from scheduler.planning.placing import hosts_for_gang
+from scheduler.planning.preemption import need_of, victims_for
 from scheduler.planning.room import fits_in
 from scheduler.planning.roster import Roster, Victim, allowed_for
 
 
-@dataclass
-class Placed:
-    """What the queue was given.
-
-    Attributes:
-        starts: jobs that start now.
-        preemptions: jobs that are stopped for jobs of higher priority.
-    """
-
-    starts: list[StartJob] = field(default_factory=list)
-    preemptions: list[PreemptJob] = field(default_factory=list)
-
-
-def place_training(draft: Draft) -> Placed:
-    """Go through the queue once. A blocked job stops nobody behind it, but what it was promised is its own.
+def place_training(draft: Draft) -> list[StartJob]:
+    """Go through the queue once and return what starts. A blocked job stops nobody behind it, but keeps its promise.
 
     Nobody is preempted before everything free and everything coming has been tried, and a job's turn comes before
     those behind it take free room that its victims' room must be joined with.
     """
-    placed, rights, blocked = Placed(), _Rights(draft), 0
+    starts, rights, blocked = [], _Rights(draft), 0
     for job in _triable(draft):
         if blocked > draft.policy.max_backfill:
             break
         if start := _start(job, draft):
-            placed.starts.append(start)
+            starts.append(start)
             continue
         blocked += 1
         if job.job_id not in draft.promises.lapsed and not draft.promises.of(job.job_id):
-            placed.preemptions.extend(_promise_or_preempt(job, draft, rights))
-    return placed
+            _promise_or_preempt(job, draft, rights)
+    return starts
 
 
 def _triable(draft: Draft) -> Sequence[TrainingJob]:
@@ -75,16 +61,15 @@ def _best(job: TrainingJob, draft: Draft) -> tuple[Slot, ...]:
     return draft.room.start(rows, job.gang.shape) if rows else ()
 
 
-def _promise_or_preempt(job: TrainingJob, draft: Draft, rights: "_Rights") -> tuple[PreemptJob, ...]:
+def _promise_or_preempt(job: TrainingJob, draft: Draft, rights: "_Rights") -> None:
     """Promise a blocked job the room that is being freed; where that is too little, have others stopped for it."""
-    preemptions: tuple[PreemptJob, ...] = ()
     rows = hosts_for_gang(draft.room.coming, job.gang, draft.policy)
     if rows is None and (victims := rights.victims_for(job)):
-        preemptions = draft.stop(victims, Cause.PRIORITY, job.job_id)
+        draft.stop(victims, Cause.PRIORITY, job.job_id)
+        draft.grants.append(Grant(job.job_id, need_of(job.gang), victims))
         rows = hosts_for_gang(draft.room.coming, job.gang, draft.policy)
     if rows:
         draft.promises.promise(job.job_id, rows)
-    return preemptions
 
 
 class _Rights:
@@ -102,10 +87,10 @@ class _Rights:
     def victims_for(self, job: TrainingJob) -> tuple[Victim, ...]:
         """Return whom to stop for a job; nobody when that would not be enough."""
         who, gang = (job.priority, job.queue, job.owner), job.gang
-        key, need = (who, gang.shape, gang.max_per_host), Need(gang.shape, gang.workers, limit_of(gang))
+        key = (who, gang.shape, gang.max_per_host)
         if gang.workers >= self._hopeless.get(key, gang.workers + 1):
             return ()
-        victims = victims_for(need, self._draft.room.coming, self._allowed_for(job, who))
+        victims = victims_for(need_of(gang), self._draft.room.coming, self._allowed_for(job, who))
         if victims is None:
             self._hopeless[key] = gang.workers
             return ()
