@@ -3,15 +3,12 @@
 Run by `scheduler.backends.ray.local.LocalRay`, not by hand.
 """
 
-import contextlib
 import json
 import os
-import select
 import shutil
 import signal
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,14 +36,24 @@ def main(order: Mapping[str, Any], *, leashed: bool) -> None:
         order: token, state_dir, dashboard_port and hosts, as `LocalRay` sends them.
         leashed: standard input is a pipe whose end means that the owner is gone.
     """
-    with _scratch() as scratch, _signals() as told:
-        os.environ.update(SETTINGS, RAY_TMPDIR=str(scratch))
-        try:
-            address = _bring_up(order)
-            write_address(Path(order["state_dir"]), address)
-            select.select([told, *([sys.stdin] if leashed else [])], [], [])
-        finally:
-            processes.end_marked(order["token"])
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit())
+    scratch = processes.scratch(order["token"])
+    os.environ.update(SETTINGS, RAY_TMPDIR=str(scratch))
+    try:
+        scratch.mkdir()
+        write_address(Path(order["state_dir"]), _bring_up(order))
+        _stay(leashed=leashed)
+    finally:
+        processes.end_marked(order["token"])
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _stay(*, leashed: bool) -> None:
+    if leashed:
+        sys.stdin.read()
+    else:
+        signal.pause()
 
 
 def _bring_up(order: Mapping[str, Any]) -> LocalAddress:
@@ -66,7 +73,7 @@ def _bring_up(order: Mapping[str, Any]) -> LocalAddress:
         dashboard_url=f"http://{cluster.webui_url}",
         pid=os.getpid(),
         token=order["token"],
-        hosts=tuple(host.name for host in hosts),
+        hosts=tuple(hosts),
         raylet_pids=tuple(node.all_processes["raylet"][0].process.pid for node in nodes),
     )
 
@@ -95,25 +102,6 @@ def _node(host: LocalHostSpec, number: int, agent_port: int) -> dict[str, Any]:
         "object_store_memory": STORE_BYTES,
         "labels": host.ray_labels(),
     }
-
-
-@contextlib.contextmanager
-def _scratch() -> Iterator[Path]:
-    # Short on purpose: Ray puts sockets in it, and their paths end at 107 characters.
-    scratch = Path(tempfile.mkdtemp(prefix="hr-", dir="/tmp"))
-    try:
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[int]:
-    """Yield a descriptor that becomes readable when this process is told to end."""
-    reading, writing = os.pipe()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os.write(writing, b"."))
-    yield reading
 
 
 if __name__ == "__main__":

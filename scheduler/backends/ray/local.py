@@ -9,6 +9,7 @@ The hosts share this machine's cores and memory; their sizes and GPUs are bookke
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from scheduler.model.errors import ConfigError, Unreachable
 
 ADDRESS_FILE: Final = "local-ray.json"
 LOG_FILE: Final = "local-ray.log"
-START_TIMEOUT_S: Final = 90.0
+START_TIMEOUT_S: Final = 180.0
 STOP_TIMEOUT_S: Final = 10.0
 
 
@@ -67,7 +68,7 @@ class LocalAddress:
         dashboard_url: of Ray's dashboard and REST API.
         pid: of the daemon.
         token: mark of all its processes, see `processes.MARK`.
-        hosts: names of its hosts.
+        hosts: what it was started with.
         raylet_pids: process of each host, so that a test can lose one.
     """
 
@@ -75,7 +76,7 @@ class LocalAddress:
     dashboard_url: str
     pid: int
     token: str
-    hosts: tuple[str, ...]
+    hosts: tuple[LocalHostSpec, ...]
     raylet_pids: tuple[int, ...]
 
 
@@ -98,6 +99,7 @@ class LocalRay:
         self._leashed = leashed
         self._dashboard_port = dashboard_port
         self._daemon: subprocess.Popen[bytes] | None = None
+        self._token = ""
 
     def __enter__(self) -> LocalAddress:
         """Start it and return where it answers."""
@@ -112,12 +114,14 @@ class LocalRay:
     def start(self) -> LocalAddress:
         """Return the address of the running cluster; starts it unless one with the same hosts runs already.
 
+        One with other hosts, left by an earlier configuration, is ended first.
+
         Raises:
             ConfigError: this machine cannot carry it (memory, /dev/shm), or a port is taken.
             Unreachable: it did not come up.
         """
         found = read_address(self._state_dir)
-        if found and found.hosts == tuple(host.name for host in self._hosts):
+        if found and found.hosts == self._hosts:
             return found
         self.stop()
         machine.check(len(self._hosts), self._dashboard_port)
@@ -130,31 +134,33 @@ class LocalRay:
     def stop(self) -> None:
         """End the cluster and everything that runs on it; nothing happens when there is none."""
         address = _read(self._state_dir / ADDRESS_FILE)
-        if address and processes.is_alive(address.pid) and address.pid in processes.marked(address.token):
-            os.kill(address.pid, signal.SIGTERM)
+        if self._daemon:
+            _end(self._daemon.pid, self._token)
+            self._daemon.wait()
+            if self._daemon.stdin:
+                self._daemon.stdin.close()
+            self._daemon = None
         if address:
-            processes.wait_gone(address.pid, STOP_TIMEOUT_S)
-            processes.end_marked(address.token)
+            _end(address.pid, address.token)
             (self._state_dir / ADDRESS_FILE).unlink(missing_ok=True)
-        self._reap()
 
     def _launch(self) -> LocalAddress:
         self._state_dir.mkdir(parents=True, exist_ok=True)
-        token = uuid.uuid4().hex
+        self._token = uuid.uuid4().hex
         order = {
-            "token": token,
+            "token": self._token,
             "state_dir": str(self._state_dir.resolve()),
             "dashboard_port": self._dashboard_port,
             "hosts": [asdict(host) for host in self._hosts],
         }
-        self._daemon = _spawn(order, token, self._state_dir / LOG_FILE, leashed=self._leashed)
+        self._daemon = _spawn(order, self._token, self._state_dir / LOG_FILE, leashed=self._leashed)
         return self._wait_until_up(self._daemon)
 
     def _wait_until_up(self, daemon: subprocess.Popen[bytes]) -> LocalAddress:
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline and daemon.poll() is None:
             found = _read(self._state_dir / ADDRESS_FILE)
-            if found and found.dashboard_url:
+            if found:
                 return found
             time.sleep(0.05)
         log = self._state_dir / LOG_FILE
@@ -162,25 +168,11 @@ class LocalRay:
             f"the local Ray cluster did not come up: {_last_line(log)}", help=f"see {log} and start again"
         )
 
-    def _reap(self) -> None:
-        if self._daemon is None:
-            return
-        if self._daemon.stdin:
-            self._daemon.stdin.close()
-        try:
-            self._daemon.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self._daemon.kill()
-            self._daemon.wait()
-        self._daemon = None
-
 
 def read_address(state_dir: Path) -> LocalAddress | None:
     """Return the address of the local cluster that runs for a state directory, or None."""
     address = _read(state_dir / ADDRESS_FILE)
-    if address and address.dashboard_url and address.pid in processes.marked(address.token):
-        return address
-    return None
+    return address if address and address.pid in processes.marked(address.token) else None
 
 
 def write_address(state_dir: Path, address: LocalAddress) -> None:
@@ -195,8 +187,8 @@ def _read(file: Path) -> LocalAddress | None:
         return None
     try:
         content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        for key in ("hosts", "raylet_pids"):
-            content[key] = tuple(content[key])
+        content["hosts"] = tuple(LocalHostSpec(**host) for host in content["hosts"])
+        content["raylet_pids"] = tuple(content["raylet_pids"])
         return LocalAddress(**content)
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
@@ -223,6 +215,15 @@ def _spawn(order: dict[str, object], token: str, log: Path, *, leashed: bool) ->
             env=environment,
             start_new_session=True,
         )
+
+
+def _end(pid: int, token: str) -> None:
+    """Tell a daemon to end, and make sure that nothing is left of its cluster."""
+    if pid in processes.marked(token):
+        os.kill(pid, signal.SIGTERM)
+        processes.wait_gone(pid, STOP_TIMEOUT_S)
+    processes.end_marked(token)
+    shutil.rmtree(processes.scratch(token), ignore_errors=True)
 
 
 def _last_line(log: Path) -> str:

@@ -11,6 +11,11 @@ MARK: Final = "HEADROOM_LOCAL_RAY"
 """Environment variable; its value names one local cluster."""
 
 
+def scratch(token: str) -> Path:
+    """Return the folder for a local cluster's sockets and logs; short, for a socket's path ends at 107 characters."""
+    return Path("/tmp") / f"hr-{token[:10]}"  # noqa: S108  # the only folder that is short everywhere
+
+
 def marked(token: str) -> tuple[int, ...]:
     """Return the ids of all living processes that carry the mark, oldest first, this one left out.
 

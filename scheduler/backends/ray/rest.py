@@ -11,7 +11,7 @@ from scheduler.model.errors import ActionFailed, Unreachable
 
 TIMEOUT_S: Final = 10.0
 SERVE_TIMEOUT_S: Final = 60.0
-"""The first configuration starts Serve itself."""
+"""The first configuration starts Serve itself, and whoever looks meanwhile waits for it."""
 
 
 class RayRest:
@@ -68,7 +68,7 @@ class RayRest:
 
     def serve(self) -> dict[str, Any]:
         """Return Serve's applications with their replicas and the configuration they were deployed with."""
-        return dict(self._ask("GET", "/api/serve/applications/").json())
+        return dict(self._ask("GET", "/api/serve/applications/", timeout=SERVE_TIMEOUT_S).json())
 
     def serve_config(self, config: Mapping[str, Any]) -> None:
         """Replace Serve's whole configuration; an application that is left out is removed.

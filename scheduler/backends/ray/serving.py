@@ -147,7 +147,8 @@ class Serving:
         """Give up what sits on lost hosts, drop what has stopped, and see that nothing stays unsent."""
         present = {replica.replica_id for replica in replicas}
         kept = tuple(w for w in self._wanted if fleet.is_ready(w.host) and (w.is_live or w.replica_id in present))
-        if kept != self._wanted or wanted_in(details) is None:
+        is_missing = wanted_in(details) is None and bool(self._catalogue.applications)
+        if kept != self._wanted or is_missing:
             self._wanted, self._dirty = kept, True
         if self._dirty and not (self._timer and self._timer.is_alive()):
             self._schedule(0.0)
