@@ -12,7 +12,7 @@ from scheduler.cli.errors import show_error
 from scheduler.cli.lazy import Entry, LazyGroup
 from scheduler.cli.screen import Color, Screen
 from scheduler.cli.session import Session
-from scheduler.model.errors import ConfigError, Fault, HeadroomError, InvariantBroken
+from scheduler.model.errors import ConfigError, HeadroomError, InvariantBroken
 
 EPILOG: Final = """\
 \b
@@ -125,7 +125,7 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if debug:
             raise
-        said = Fault("InvariantBroken", f"a fault of Headroom itself: {type(error).__name__}: {error}")
+        said = f"a fault of Headroom itself: {type(error).__name__}: {error}"
         return _failed(InvariantBroken(said, help="run it again with --debug and report what it prints"), arguments)
 
 

@@ -9,7 +9,8 @@ from scheduler.cli.screen import Screen
 BLOCKS_BELOW: Final = 50
 """Terminals narrower than this show one "key: value" line per cell."""
 _GAP: Final = 2
-_LEAST_LAST: Final = 16
+_LEAST_LAST: Final = 24
+"""Room that the last column, where reasons stand, is given before others are dropped for it."""
 
 
 @dataclass(frozen=True, slots=True)

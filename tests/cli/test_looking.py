@@ -1,0 +1,200 @@
+"""What describe, capacity, forecast, hosts NAME, events and status say."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Headroom = Callable[..., Any]
+
+
+def test_everything_about_a_running_job(headroom: Headroom) -> None:
+    assert headroom("describe", "401").out == (
+        "401 wikitext-lm · Running 11h32m · normal · queue research · preemptible · of ana\n"
+        "Asks       4×MI300X · 4 workers with 4 CPU · 8GiB each\n"
+        "Where      ml-serve1013 GPUs 3-6 · attempt 2\n"
+        "Progress   step 48 200 of 100 000 (48 %) · checkpoint 17:21\n"
+        "Conditions Accepted 03:24 · Admitted 05:50\n"
+        "Attempts   1  04:24 – 05:24    Preempted for llm-qwen3-14b, saved step 11 900, lost 2m44s of one GPU\n"
+        "           2  05:52 –          from step 11 900\n"
+        "Events     16:39 checkpoint 5\n"
+        "           16:38 checkpoint 4\n"
+        "           16:37 checkpoint 3\n"
+        "           all: --events\n"
+        "Runs       python train.py\n"
+    )
+
+
+def test_why_a_job_waits_with_numbers(headroom: Headroom) -> None:
+    lines = headroom("describe", "417").out.split("\n")
+    assert lines[2:4] == [
+        "Waits      8 on one host, best 4 (InsufficientDevices)",
+        "           asked 8, free 4 · until 22:24 · held by 405, edit-check · place 1 in the order of trying",
+    ]
+
+
+def test_all_events_on_request(headroom: Headroom) -> None:
+    out = headroom("describe", "401", "--events").out
+    assert "checkpoint 1\n" in out
+    assert "all: --events" not in out
+
+
+def test_a_description_as_data(headroom: Headroom) -> None:
+    body = json.loads(headroom("describe", "401", "-o", "json").out)
+    assert (body["kind"], body["item"]["id"], len(body["item"]["attempts"])) == ("Job", "401", 2)
+    assert headroom("describe", "401", "-o", "name").out == "401\n"
+
+
+def test_capacity_begins_with_the_verdict(headroom: Headroom) -> None:
+    out = headroom("capacity").out
+    assert out.startswith(
+        "Serving is covered for the next 48 h.\n"
+        "Headroom 1.16 now, lowest 1.08 Tue 19:24 (edit-check)\n"
+        "Preempting 409 for edit-check at 18:15.\n"
+        "ml-serve1014 is draining.\n"
+        "38 GPUs: 14.5 serving, 17 training, 2 held, 1.5 free, 3 drained\n\n"
+        "GPUS (UTC)\tnow\t18:24\t19:24\t21:24\tTue 01:24\tTue 05:24\tTue 17:24\tTue 19:24\tWed 05:24\tWed 17:24\n"
+        "p50\t10.0\t11.0\t"
+    )
+    assert out.rstrip().rsplit("\n", 1)[1].startswith("training\t17.0\t16.0\t15.0\t13.0\t")
+
+
+def test_capacity_asks_for_what_it_is_asked(headroom: Headroom, plane: Any) -> None:
+    headroom("capacity", "--gpu", "MI300X", "--model", "edit-check", "--until", "+12h")
+    (asked,) = plane.of("GET", "/capacity")
+    assert asked.query == {"gpu": "MI300X", "model": "edit-check", "until": "12.0"}
+
+
+def test_capacity_in_red_when_short(headroom: Headroom, plane: Any, capacity: Any) -> None:
+    short = capacity.model_copy(update={"covered": False, "verdict": "Short Tue 18:20 – 20:40."})
+    single = plane.answers["GET", "/capacity"].model_copy(update={"item": short})
+    plane.gives("GET", "/capacity", single)
+    assert "\x1b[31mShort Tue 18:20 – 20:40.\x1b[0m" in headroom("capacity", width=100).out
+
+
+def test_capacity_before_the_first_forecast_is_the_verdict_alone(headroom: Headroom, plane: Any, capacity: Any) -> None:
+    changes = {
+        "points": (),
+        "lowest_at": None,
+        "lowest_ratio": None,
+        "headroom_ratio": None,
+        "detail": "",
+        "notice": "",
+    }
+    first = capacity.model_copy(update=changes)
+    plane.gives("GET", "/capacity", plane.answers["GET", "/capacity"].model_copy(update={"item": first}))
+    lines = headroom("capacity").out.split("\n")
+    assert lines[:2] == [
+        "Serving is covered for the next 48 h.",
+        "38 GPUs: 14.5 serving, 17 training, 2 held, 1.5 free, 3 drained",
+    ]
+
+
+def test_a_forecast_in_four_lines(headroom: Headroom) -> None:
+    assert headroom("forecast", "edit-check").out == (
+        "edit-check · requests/s · forecast, 182d of history\n"
+        "p99 ▆▆▆▆▆▆▇▇▇▇▇▇▇▇▇█████████\n"
+        "peak next 1d: 68.0 Tue 16:24 (p50 53.0)\n"
+        "source prometheus, 22s old\n"
+    )
+
+
+def test_every_step_of_a_forecast_on_request(headroom: Headroom) -> None:
+    lines = headroom("forecast", "edit-check", "-o", "wide").out.split("\n")
+    assert lines[:2] == ["AT (UTC)\tP10\tP50\tP90\tP99", "17:24\t20.0\t30.0\t40.0\t45.0"]
+    assert len(lines) == 26
+
+
+def test_a_model_without_a_forecast_says_so(headroom: Headroom, plane: Any, forecast: Any) -> None:
+    empty = forecast.model_copy(update={"points": (), "peaks": (), "basis": "cold start"})
+    plane.gives(
+        "GET", "/forecast/edit-check", plane.answers["GET", "/forecast/edit-check"].model_copy(update={"item": empty})
+    )
+    assert headroom("forecast", "edit-check").out.split("\n")[:2] == [
+        "edit-check · requests/s · cold start, 182d of history",
+        "no forecast yet",
+    ]
+
+
+def test_one_host_in_full(headroom: Headroom) -> None:
+    out = headroom("hosts", "ml-serve1014").out
+    assert out.startswith(
+        "ml-serve1014 · draining since 17:02 (power supply swap)\n"
+        "CPU      63 of 128 cores\n"
+        "Memory   532GiB of 1TiB\n"
+        "Labels   rack=a\n"
+        "GPU 0    MI300X 192GiB  edit-check (serving) 50 %\n"
+        "GPU 1    MI300X 192GiB  free\n"
+    )
+
+
+def test_events_with_cause(headroom: Headroom, plane: Any) -> None:
+    assert headroom("events", "409", "-n", "5").out == (
+        "AT (UTC)\tCYCLE\tKIND\tWHAT\n"
+        "16:24\t18400\thost\tml-serve1014 draining: power supply swap\n"
+        "17:24\t18422\tpreemption\t409 embed-wiki-large preempted for edit-check\n"
+    )
+    (asked,) = plane.of("GET", "/events")
+    assert asked.query == {"limit": "5", "subject": "409"}
+
+
+def test_the_state_of_the_control_plane(headroom: Headroom, plane: Any) -> None:
+    assert headroom("status").out == (
+        "eqiad · live\n"
+        "Plan       18422, made 17:24 in 14 ms; one every 30s\n"
+        "Clock      23 Nov 2026 17:24:00 UTC\n"
+        "Backend    ray\n"
+        "Version    0.1.0\n"
+        "You        ana, operator\n"
+        f"API        {plane.url}\n"
+    )
+
+
+def test_a_degraded_replaying_control_plane_says_why_and_how_fast(headroom: Headroom, plane: Any, status: Any) -> None:
+    changes = {"state": "degraded", "message": "Ray does not answer, try 3", "speed": 540.0, "last_plan_at": None}
+    worse = plane.answers["GET", "/status"].model_copy(update={"item": status.model_copy(update=changes)})
+    plane.gives("GET", "/status", worse)
+    lines = headroom("status").out.split("\n")
+    assert lines[0] == "eqiad · degraded: Ray does not answer, try 3"
+    assert lines[1] == "Plan       18422, none yet; one every 30s"
+    assert lines[2].endswith("UTC, 540 times as fast as the wall's")
+
+
+def test_times_are_of_the_local_zone_unless_asked_otherwise(
+    headroom: Headroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import time  # noqa: PLC0415  # the zone of this process is changed and put back
+
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert headroom("events").out.startswith("AT (UTC)\t")
+        local = headroom("events", local=True).out.split("\n")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert local[0].startswith("AT (JST)\t")
+    assert local[2].startswith("02:24\t")
+    assert local[1].startswith("01:24\t")
+
+
+def test_keys_are_explained_from_a_place_down(headroom: Headroom) -> None:
+    shown = headroom("explain", "job", "resources.gpu")
+    assert [line.split("\t")[0] for line in shown.out.rstrip().split("\n")] == [
+        "KEY", "resources.gpus", "resources.gpu_model", "resources.gpu_memory",
+    ]  # fmt: skip
+    assert "8Gi (8 × 2^30 bytes)" in shown.err
+
+
+def test_a_key_that_is_none_gets_its_nearest_neighbour(headroom: Headroom) -> None:
+    shown = headroom("explain", "job", "resorces")
+    assert shown.code == 5
+    assert shown.err == 'error: no key resorces in job\nhelp: did you mean "resources"? headroom explain job\n'
+
+
+@pytest.mark.parametrize("topic", ["job", "cluster", "scenario"])
+def test_every_kind_of_file_is_explained(topic: str, headroom: Headroom) -> None:
+    shown = headroom("explain", topic)
+    assert shown.code == 0
+    assert "(needed)" in shown.out
