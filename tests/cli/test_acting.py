@@ -13,8 +13,9 @@ from scheduler.wire.cluster import DrainAnswer
 Headroom = Callable[..., Any]
 FLAGS = [
     "--name", "talkpage-tone", "--entrypoint", "python train.py", "--gpus", "1", "--gpu-model", "MI300X",
-    "--workers", "2", "--cpus", "4", "--memory", "8Gi", "--priority", "high", "--queue", "research", "--max-runtime", "6h",
-    "--checkpoint-interval", "10m", "--grace", "30s", "--no-preemptible", "--env", "A=1", "--env", "B=x=y",
+    "--workers", "2", "--cpus", "4", "--memory", "8Gi", "--priority", "high", "--queue", "research",
+    "--max-runtime", "6h", "--checkpoint-interval", "10m", "--grace", "30s", "--no-preemptible",
+    "--env", "A=1", "--env", "B=x=y",
 ]  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def test_two_jobs_with_a_name_need_a_number_or_latest(headroom: Headroom, plane:
 )
 def test_the_servers_word_decides_the_exit_code(answered: int, code: int, headroom: Headroom, plane: Any) -> None:
     plane.fails(
-        "GET", "/hosts", status, "role submitter may not drain hosts", help="ask for a token with role operator"
+        "GET", "/hosts", answered, "role submitter may not drain hosts", help="ask for a token with role operator"
     )
     shown = headroom("hosts")
     assert (shown.code, shown.out) == (code, "")
