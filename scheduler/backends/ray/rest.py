@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -58,13 +57,6 @@ class RayRest:
         """Return what a job's driver has printed, "" when Ray does not know it."""
         answer = self._ask("GET", f"/api/jobs/{submission_id}/logs", accept={HTTPStatus.NOT_FOUND})
         return "" if answer.status_code == HTTPStatus.NOT_FOUND else str(answer.json()["logs"] or "")
-
-    def upload(self, package: Path, name: str) -> str:
-        """Hand a zip file to Ray, once, and return the URI by which jobs use it."""
-        path = f"/api/packages/gcs/{name}"
-        if self._ask("GET", path, accept={HTTPStatus.NOT_FOUND}).status_code == HTTPStatus.NOT_FOUND:
-            self._ask("PUT", path, content=package.read_bytes())
-        return f"gcs://{name}"
 
     def serve(self) -> dict[str, Any]:
         """Return Serve's applications with their replicas and the configuration they were deployed with."""

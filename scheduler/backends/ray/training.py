@@ -1,11 +1,13 @@
 """Training on Ray: a detached placement group holds a gang's room, a Ray job with the same name runs its driver."""
 
 import json
+import shlex
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from scheduler.backends.ray.folders import WorkFolders
 from scheduler.backends.ray.hosts import Fleet
 from scheduler.backends.ray.link import DriverLink
 from scheduler.backends.ray.names import NAMESPACE, RunLabel, bundle_of, run_name
@@ -32,13 +34,14 @@ class Training:
         rest: submits jobs.
         specs: what to run.
         clock: tells how many wall seconds a grace period is.
-        state_dir: has `packages/`, gets `checkpoints/`, `stops/` and `logs/`; must be one file system with the hosts'.
+        state_dir: has `packages/`, gets `work/`, `checkpoints/`, `stops/`, `logs/`; all hosts must see it.
     """
 
     def __init__(self, link: DriverLink, rest: RayRest, specs: JobSpecs, clock: Clock, state_dir: Path) -> None:
         self._link, self._rest, self._specs, self._clock = link, rest, specs, clock
         self._state_dir = state_dir.resolve()
         self.stops = StopOrders(self._state_dir / "stops")
+        self._folders = WorkFolders(self._state_dir)
         self.outputs = Outputs(rest, self._state_dir / "logs")
 
     def start(self, action: StartJob, fleet: Fleet) -> None:
@@ -105,18 +108,14 @@ class Training:
             raise ActionFailed(f"job {job_id} cannot start: {error}") from error
 
     def _submission(self, label: RunLabel, spec: JobSpec, selector: Mapping[str, str]) -> dict[str, Any]:
-        runtime_env: dict[str, Any] = {"env_vars": dict(spec.env) | self._environment(label, spec)}
+        entrypoint = spec.entrypoint
         if spec.working_dir:
-            digest = spec.working_dir.removeprefix("sha256:")
-            package = self._state_dir / "packages" / f"{digest}.zip"
-            if not package.exists():
-                raise ActionFailed(f"{label.name} cannot start: its working directory {package} is missing")
-            runtime_env["working_dir"] = self._rest.upload(package, f"_ray_pkg_{digest}.zip")
+            entrypoint = f"cd {shlex.quote(str(self._folders.unpacked(spec.working_dir)))} && {entrypoint}"
         return {
-            "entrypoint": spec.entrypoint,
+            "entrypoint": entrypoint,
             "submission_id": label.name,
             "metadata": label.as_metadata(),
-            "runtime_env": runtime_env,
+            "runtime_env": {"env_vars": dict(spec.env) | self._environment(label, spec)},
             "entrypoint_label_selector": dict(selector),
         }
 

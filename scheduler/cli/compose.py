@@ -1,0 +1,204 @@
+"""The composition root: puts a control plane together from a configuration."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from scheduler.api.app import create_app
+from scheduler.api.presenting.covering import coverage_of
+from scheduler.api.site import Site
+from scheduler.backends.ray.applications import ServeApplication
+from scheduler.backends.ray.cluster import RayCluster
+from scheduler.backends.ray.local import LocalHostSpec, LocalRay
+from scheduler.cli.attempt_logs import AttemptLogs
+from scheduler.config import schema
+from scheduler.config.schema import Config, RemoteRay
+from scheduler.config.wiring import policy_of, served_of, settings_of
+from scheduler.control.board import Board, Report
+from scheduler.control.clocks import ReplayClock, WallClock
+from scheduler.control.cycle import Cycle
+from scheduler.control.desk import Desk, House
+from scheduler.control.packages import PackageShelf
+from scheduler.control.ports import Clock, TrafficSource
+from scheduler.control.settings import Served
+from scheduler.store.sql import SqlStore
+from scheduler.telemetry.metrics import Metrics
+from scheduler.telemetry.prometheus import PrometheusTraffic
+from scheduler.telemetry.replay import ReplayTraffic
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPlane:
+    """All parts of a control plane, wired but not running.
+
+    Attributes:
+        config: what it was made from.
+        clock: the world's time.
+        store: what survives a crash.
+        cluster: Ray.
+        cycle: takes the turns.
+        desk: what people may ask.
+        board: what the loop shows.
+        stop: set it (then `poke`) to end the loop.
+        poke: set it to end a pause of the loop.
+    """
+
+    config: Config
+    clock: Clock
+    store: SqlStore
+    cluster: RayCluster
+    cycle: Cycle
+    desk: Desk
+    board: Board
+    stop: threading.Event
+    poke: threading.Event
+
+
+def local_ray(section: schema.LocalRay, state_dir: Path) -> LocalRay:
+    """Return the local Ray cluster of a configuration, not started."""
+    hosts = [
+        LocalHostSpec(
+            name=host.name,
+            cpus=host.cpus,
+            memory_mib=host.memory,
+            gpus=host.gpus,
+            gpu_model=host.gpu_model,
+            gpu_memory_mib=host.gpu_memory,
+            labels=dict(host.labels),
+        )
+        for host in section.hosts
+    ]
+    return LocalRay(hosts, state_dir)
+
+
+def compose(config: Config, ray: RemoteRay) -> ControlPlane:
+    """Wire a control plane to a Ray cluster that runs.
+
+    Args:
+        config: checked by `load_config`.
+        ray: where the cluster answers.
+
+    Raises:
+        ConfigError: a file of the configuration cannot be read, or the store has a newer schema.
+        Unreachable: the store does not answer.
+    """
+    config.state_dir.mkdir(parents=True, exist_ok=True)
+    clock = clock_of(config.replay, config.state_dir)
+    store = SqlStore(config.store or f"sqlite:///{config.state_dir.resolve() / 'headroom.db'}")
+    board, stop, poke = Board(), threading.Event(), threading.Event()
+    served = served_of(config.models)
+    cluster = _cluster(config, ray, clock, store, served)
+    policy = policy_of(config.policy)
+    cycle = Cycle(
+        cluster=cluster,
+        store=store,
+        clock=clock,
+        served=served,
+        sources=sources_of(config),
+        policy=policy,
+        settings=settings_of(config.control, config.policy),
+        board=board,
+        tallies=cluster.tallies,
+    )
+    desk = Desk(
+        store=store,
+        board=board,
+        clock=clock,
+        policy=policy,
+        house=House(config.priorities, config.queues, config.control.preemption_grace),
+        packages=PackageShelf(config.state_dir / "packages"),
+        gate=cycle.gate,
+        poke=poke,
+    )
+    return ControlPlane(config, clock, store, cluster, cycle, desk, board, stop, poke)
+
+
+def web_app(plane: ControlPlane) -> FastAPI:
+    """Return the HTTP API and the page of a control plane."""
+    config = plane.config
+    return create_app(
+        desk=plane.desk,
+        board=plane.board,
+        site=Site.of(config, plane.clock),
+        bind_host=config.api.host,
+        tokens=config.api.tokens,
+        metrics=metrics_of(plane).text,
+        logs_of=AttemptLogs(plane.cluster, plane.desk),
+    )
+
+
+def metrics_of(plane: ControlPlane) -> Metrics:
+    """Return the metrics of a control plane; they read its board and its store."""
+
+    def lowest(report: Report) -> float | None:
+        return coverage_of(report, plane.cycle.policy).lowest.ratio
+
+    return Metrics(plane.board, plane.store.attempt_totals, lowest)
+
+
+def _cluster(config: Config, ray: RemoteRay, clock: Clock, store: SqlStore, served: tuple[Served, ...]) -> RayCluster:
+    return RayCluster(
+        ray.address,
+        ray.dashboard,
+        specs=store,
+        clock=clock,
+        applications=_applications(config),
+        served=[each.model for each in served],
+        state_dir=config.state_dir,
+        router_host=config.router.host,
+        router_port=config.router.port,
+    )
+
+
+def _applications(config: Config) -> Mapping[str, ServeApplication]:
+    return {
+        model.name: ServeApplication(
+            import_path=model.application.import_path,
+            args=model.application.args,
+            runtime_env=model.application.runtime_env,
+            latency_objective_s=model.latency_objective,
+        )
+        for model in config.models
+        if model.application is not None
+    }
+
+
+def clock_of(replay: schema.Replay | None, state_dir: Path) -> Clock:
+    """Return the world's clock; a replay that was begun in this state directory goes on where it would be by now."""
+    if replay is None:
+        return WallClock()
+    start_s = datetime.fromisoformat(replay.start).timestamp()
+    return ReplayClock.kept_in(state_dir / "replay.json", start_s, replay.speed)
+
+
+def sources_of(config: Config) -> dict[str, TrafficSource]:
+    """Return the traffic sources by name.
+
+    Raises:
+        ConfigError: a recorded file is missing or corrupt.
+    """
+    return {name: _source(section) for name, section in config.traffic.items()}
+
+
+def _source(section: schema.ReplayTraffic | schema.PrometheusTraffic) -> TrafficSource:
+    match section:
+        case schema.ReplayTraffic():
+            return ReplayTraffic.from_file(
+                section.file,
+                timestamp=section.timestamp,
+                value=section.value,
+                zone=section.zone,
+                scale=section.scale,
+            )
+        case schema.PrometheusTraffic():
+            return PrometheusTraffic(
+                section.url,
+                section.query,
+                step_s=round(section.step),
+                history_s=section.history,
+                zone=section.zone,
+            )

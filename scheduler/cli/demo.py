@@ -1,0 +1,74 @@
+"""`headroom demo`: the whole loop on this machine, on recorded Wikipedia traffic, in about five minutes."""
+
+import json
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scheduler.cli.session import Session
+
+if TYPE_CHECKING:
+    from scheduler.demo.report import Report
+
+REPORTS = {"forecast": Path("demo-report.json"), "reactive": Path("demo-report-reactive.json")}
+"""Where a report goes, by mode."""
+
+
+def demo(  # noqa: PLR0913  # one argument a flag
+    context: typer.Context,
+    *,
+    reactive: Annotated[bool, typer.Option("--reactive", help="Plan without the forecast, to compare.")] = False,
+    hold: Annotated[bool, typer.Option("--hold", help="Keep everything up at the end, until Ctrl-C.")] = False,
+    port: Annotated[int, typer.Option(help="Port of the page and the API; 0 for a free one.")] = 8321,
+    router_port: Annotated[int, typer.Option(help="Port of the front router; 0 for a free one.")] = 8000,
+    report: Annotated[Path | None, typer.Option(help="Where the report goes.", show_default=False)] = None,
+) -> None:
+    """Show the whole loop on this machine: forecast, plan, place, preempt, resume."""
+    from scheduler.cli.demo_screen import DemoScreen  # noqa: PLC0415  # other commands need not load it
+    from scheduler.demo import preflight  # noqa: PLC0415  # likewise
+    from scheduler.demo.play import Demo, Ports  # noqa: PLC0415  # likewise
+
+    signal.signal(signal.SIGTERM, _leave)
+    screen = Session.of(context).screen
+    shown = DemoScreen(screen)
+    ports = preflight.check(Ports(port, router_port))
+    try:
+        with Demo(ports, reactive=reactive, say=shown.say) as performance:
+            screen.note(f"dashboard: {performance.url}")
+            outcome = performance.play(shown.show)
+            file = report or REPORTS[outcome.mode]
+            _write(outcome, file)
+            shown.outcome(outcome.as_json(), _other(outcome.mode))
+            screen.note(f"\nreport: {file}")
+            if hold:
+                screen.note(f"holding: dashboard at {performance.url}; Ctrl-C ends it")
+                _wait_for_ctrl_c()
+    finally:
+        shown.quiet()
+    screen.note("nothing left running")
+
+
+def _write(outcome: "Report", file: Path) -> None:
+    file.write_text(json.dumps(outcome.as_json(), indent=2) + "\n", encoding="utf-8")
+
+
+def _other(mode: str) -> dict[str, object] | None:
+    """Return the last report of the other mode, or None when there is none."""
+    file = next(file for other, file in REPORTS.items() if other != mode)
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
+
+
+def _wait_for_ctrl_c() -> None:
+    try:
+        while True:
+            time.sleep(3600.0)
+    except KeyboardInterrupt:
+        return
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)

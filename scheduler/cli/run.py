@@ -1,0 +1,171 @@
+"""`headroom run`: the control plane for a Ray cluster, in the foreground until it is told to stop."""
+
+import errno
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from scheduler.cli.screen import Screen
+from scheduler.cli.session import Session
+from scheduler.model.errors import ConfigError
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from scheduler.cli.compose import ControlPlane
+    from scheduler.config.schema import Config, RemoteRay, Section
+
+SectionT = TypeVar("SectionT", bound="Section")
+GRACE_S = 2
+"""Wall seconds that open streams get when the server stops."""
+LAST_TURN_S = 30.0
+"""Wall seconds that the loop gets to finish its turn."""
+
+
+def run(  # noqa: PLR0913  # one argument a flag
+    context: typer.Context,
+    *,
+    config: Annotated[
+        Path, typer.Option("--config", "-c", help="The cluster's YAML, for instance configs/laptop.yaml.")
+    ],
+    port: Annotated[int | None, typer.Option(help="Port of the API; 0 for a free one.", show_default=False)] = None,
+    router_port: Annotated[int | None, typer.Option(help="Port of the front router.", show_default=False)] = None,
+    state_dir: Annotated[Path | None, typer.Option(help="Where state is kept.", show_default=False)] = None,
+    reactive: Annotated[
+        bool, typer.Option("--reactive", help="Plan by the load of the moment, without the forecast.")
+    ] = False,
+) -> None:
+    """Start the control plane and keep it running until Ctrl-C. Flags win over the file."""
+    from scheduler.config.loading import load_config  # noqa: PLC0415  # other commands need not load it
+
+    signal.signal(signal.SIGTERM, _leave)
+    screen = Session.of(context).screen
+    loaded = load_config(config)
+    loaded = loaded.model_copy(
+        update={
+            "api": _updated(loaded.api, port=port),
+            "router": _updated(loaded.router, port=router_port),
+            "control": _updated(loaded.control, reactive=reactive or None),
+            "state_dir": state_dir or loaded.state_dir,
+        }
+    )
+    with listening(loaded.api.host, loaded.api.port) as listener, ray_for(loaded, screen) as ray:
+        serve(loaded, ray, listener, screen)
+
+
+def serve(config: "Config", ray: "RemoteRay", listener: socket.socket, screen: Screen) -> None:
+    """Run the loop and the API until a signal, or until the loop finds a bug.
+
+    Raises:
+        HeadroomError: what ended the loop.
+    """
+    import uvicorn  # noqa: PLC0415  # other commands need not load it
+
+    from scheduler.cli.compose import compose, web_app  # noqa: PLC0415  # likewise
+
+    plane = compose(config, ray)
+    server = uvicorn.Server(
+        uvicorn.Config(web_app(plane), log_level="warning", timeout_graceful_shutdown=GRACE_S, lifespan="off")
+    )
+    screen.note(_banner(config, ray, listener))
+    with looping(plane, server, screen):
+        server.run(sockets=[listener])
+
+
+@contextmanager
+def looping(plane: "ControlPlane", server: "uvicorn.Server", screen: Screen) -> Iterator[None]:
+    """Run the control loop beside the block; raise at its end what the loop died of."""
+    from scheduler.cli.ticker import tell_cycles  # noqa: PLC0415  # other commands need not load it
+    from scheduler.control.loop import run_forever  # noqa: PLC0415  # likewise
+
+    died: list[BaseException] = []
+
+    def loop() -> None:
+        try:
+            run_forever(plane.cycle, plane.stop, plane.poke)
+        except BaseException as error:  # noqa: BLE001  # raised again by whoever waits for the thread
+            died.append(error)
+            server.should_exit = True
+
+    threads = [
+        threading.Thread(target=loop, name="control-loop", daemon=True),
+        threading.Thread(target=tell_cycles, args=(plane.board, plane.stop, screen), name="ticker", daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        plane.stop.set()
+        plane.poke.set()
+        threads[0].join(timeout=LAST_TURN_S)
+        plane.cluster.close()
+    if died:
+        raise died[0]
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Bind the API's address before anything else is started.
+
+    Raises:
+        ConfigError: the port is taken, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigError(
+                f"port {port} is taken by another program", help="--port 0 picks a free one, or stop it"
+            ) from error
+        raise ConfigError(
+            f"cannot listen on {host}:{port}: {error.strerror}", help="set api.host to an address of this machine"
+        ) from error
+    with listener:
+        yield listener
+
+
+@contextmanager
+def ray_for(config: "Config", screen: Screen) -> Iterator["RemoteRay"]:
+    """Yield where Ray answers; a local cluster is started (or found again after a crash), and ended with the block."""
+    from scheduler.cli.compose import local_ray  # noqa: PLC0415  # other commands need not load it
+    from scheduler.config.schema import RemoteRay  # noqa: PLC0415  # likewise
+
+    if isinstance(config.backend, RemoteRay):
+        yield config.backend
+        return
+    local, began_s = local_ray(config.backend, config.state_dir), time.monotonic()
+    screen.note(f"starting Ray on this machine: {len(config.backend.hosts)} hosts, their GPUs are bookkeeping")
+    try:
+        address = local.start()
+        screen.note(f"Ray is up after {time.monotonic() - began_s:.0f} s")
+        yield RemoteRay(kind="ray", address=address.address, dashboard=address.dashboard_url)
+    finally:
+        local.stop()
+
+
+def _updated(section: "SectionT", **changes: object) -> "SectionT":
+    """Return a section with the changes that are not None."""
+    return section.model_copy(update={name: value for name, value in changes.items() if value is not None})
+
+
+def _banner(config: "Config", ray: "RemoteRay", listener: socket.socket) -> str:
+    from importlib.metadata import version  # noqa: PLC0415  # slow, and needed once
+
+    host, port = listener.getsockname()[:2]
+    store = config.store.partition(":")[0] or "sqlite"
+    release = version("headroom-scheduler")
+    return f"headroom {release} · Ray at {ray.address} · store {store} · page and API at http://{host}:{port}/"
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)

@@ -1,0 +1,75 @@
+"""What happens in the demo, and when: jobs by the time at which they are submitted, until the curtain falls."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+CONFIG: Final = Path(__file__).parent / "demo.yaml"
+TRAINING: Final = Path(__file__).parent / "training"
+STARTS_AT: Final = datetime(2012, 10, 20, 16, 0, tzinfo=UTC)
+SPEED: Final = 540.0
+"""World seconds per wall second; start and speed are those of `demo.yaml`."""
+ENDS_AT: Final = datetime(2012, 10, 22, 6, 0, tzinfo=UTC)
+EVENING_FROM: Final = datetime(2012, 10, 21, 12, 0, tzinfo=UTC)
+"""The evening whose peak the report is about begins here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One job of the demo.
+
+    Attributes:
+        at: when it is submitted, on the world's clock.
+        job: the content of its job.yaml; its working directory is `TRAINING`.
+    """
+
+    at: datetime
+    job: Mapping[str, object]
+
+
+def _submission(at: datetime, name: str, train: str, priority: str, **more: object) -> Submission:
+    entrypoint = f"python train.py {train}"
+    common = {"checkpoint_interval": "30m", "grace": "36m", "queue": "research"}
+    return Submission(at, {"name": name, "entrypoint": entrypoint, "priority": priority, **common, **more})
+
+
+_SATURDAY: Final = datetime(2012, 10, 20, 18, 0, tzinfo=UTC)
+SUBMISSIONS: Final = (
+    _submission(
+        _SATURDAY, "addlink-de", "--steps 300 --pause 0.1", "high", resources={"gpus": 1, "cpus": 2, "memory": "4Gi"}
+    ),
+    _submission(
+        _SATURDAY.replace(minute=10),
+        "wikitext-lm",
+        "--steps 450 --pause 0.1",
+        "low",
+        workers=2,
+        resources={"gpus": 1, "cpus": 2, "memory": "4Gi"},
+    ),
+    _submission(
+        _SATURDAY.replace(minute=20),
+        "big-embed",
+        "--steps 400 --pause 0.1",
+        "normal",
+        workers=4,
+        resources={"gpus": 1, "cpus": 2, "memory": "4Gi"},
+    ),
+    _submission(
+        _SATURDAY.replace(minute=30),
+        "article-topics",
+        "--steps 500 --pause 0.1",
+        "normal",
+        workers=2,
+        resources={"gpus": 0.5, "cpus": 1, "memory": "2Gi"},
+    ),
+    _submission(
+        _SATURDAY.replace(hour=20),
+        "ores-retrain",
+        "--steps 250 --pause 0.1",
+        "low",
+        queue="growth",
+        resources={"cpus": 2, "memory": "2Gi"},
+    ),
+)
