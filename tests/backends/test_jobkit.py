@@ -1,0 +1,82 @@
+"""What authors of training jobs rely on."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from scheduler.backends.ray.training import read_marker
+from scheduler.jobkit import MARKER, Checkpoints
+
+
+def checkpoints_in(folder: Path, total_steps: int | None = 100) -> Checkpoints:
+    return Checkpoints(total_steps, {"HEADROOM_CHECKPOINT_DIR": str(folder)})
+
+
+def test_a_first_attempt_begins_at_zero_in_a_folder_that_exists(tmp_path: Path) -> None:
+    fresh = checkpoints_in(tmp_path / "a" / "b")
+    assert fresh.resume_step == 0
+    assert fresh.folder.is_dir()
+
+
+def test_the_next_attempt_finds_step_and_state(tmp_path: Path) -> None:
+    checkpoints_in(tmp_path).save(40, lambda file: file.write_text("forty", encoding="utf-8"))
+    again = checkpoints_in(tmp_path)
+    assert (again.resume_step, again.path.read_text(encoding="utf-8")) == (40, "forty")
+
+
+def test_headroom_reads_what_was_announced(tmp_path: Path) -> None:
+    checkpoints_in(tmp_path).save(40, Path.touch)
+    assert read_marker(tmp_path) == {"step": 40, "total_steps": 100}
+
+
+def test_only_the_newest_checkpoint_is_kept(tmp_path: Path) -> None:
+    checkpoints = checkpoints_in(tmp_path)
+    for step in (10, 20, 20):
+        checkpoints.save(step, Path.touch)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["checkpoint-20", MARKER]
+
+
+def test_a_crash_while_saving_leaves_the_one_before(tmp_path: Path) -> None:
+    checkpoints_in(tmp_path).save(10, lambda file: file.write_text("ten", encoding="utf-8"))
+
+    def torn(file: Path) -> None:
+        file.write_text("twe", encoding="utf-8")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        checkpoints_in(tmp_path).save(20, torn)
+    assert checkpoints_in(tmp_path).resume_step == 10
+    assert checkpoints_in(tmp_path).path.read_text(encoding="utf-8") == "ten"
+
+
+def test_without_headroom_it_works_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Checkpoints(environment={}).save(5, Path.touch)
+    assert (tmp_path / "checkpoints" / "checkpoint-5").exists()
+
+
+def test_sigterm_asks_to_stop_and_does_not_end_the_process(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        checkpoints = checkpoints_in(tmp_path)
+        checkpoints.catch_stop()
+        assert not checkpoints.stop_requested
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert checkpoints.stop_requested
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"step": "many"}', '{"step": null}', "\0"])
+def test_headroom_is_not_upset_by_what_jobs_write(tmp_path: Path, content: str) -> None:
+    (tmp_path / MARKER).write_text(content, encoding="utf-8")
+    assert read_marker(tmp_path) is None
+
+
+def test_a_job_of_unknown_length_says_so(tmp_path: Path) -> None:
+    checkpoints_in(tmp_path, None).save(7, Path.touch)
+    assert json.loads((tmp_path / MARKER).read_text(encoding="utf-8"))["total_steps"] is None
+    assert read_marker(tmp_path) == {"step": 7, "total_steps": None}
