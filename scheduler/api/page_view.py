@@ -88,6 +88,12 @@ class PageView:
         return shortened(tuple(host.name for host in (*self.gpu_hosts, *self.cpu_hosts)))
 
     @property
+    def worst(self) -> ServedModel | None:
+        """The model whose headroom is that of the whole; None without load."""
+        name = self.capacity.headroom_model if self.capacity else ""
+        return next((model for model in self.models if model.name == name), None)
+
+    @property
     def tight_models(self) -> tuple[ServedModel, ...]:
         """Models that are shown at once: all when they are few, else those without ample headroom."""
         if len(self.models) <= FEW_MODELS:

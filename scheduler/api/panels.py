@@ -28,7 +28,7 @@ PANELS: Final = {
     "serving-models": "serving.html",
 }
 """Template of each panel, by the id of its element."""
-CYCLES_KEPT: Final = 200
+KEPT: Final = 200
 """A browser that was away for longer is sent everything."""
 
 
@@ -71,44 +71,56 @@ class Panels:
 
 
 class PanelDesk:
-    """Renders panels when there is something new, whoever asks; remembers what earlier cycles looked like."""
+    """Renders panels when there is something new, whoever asks; remembers what earlier ones looked like.
+
+    Every rendering has a stamp: the number of its cycle, with a count behind it when a cycle is shown anew because
+    the loop is held up ("18422", "18422.1").
+    """
 
     def __init__(self, parts: Parts) -> None:
         """Render nothing yet."""
         self._parts = parts
         self._lock = threading.Lock()
         self._key: tuple[int, str] | None = None
-        self._panels: Panels | None = None
-        self._digests: OrderedDict[int, dict[str, str]] = OrderedDict()
+        self._latest: tuple[str, Panels] | None = None
+        self._digests: OrderedDict[str, dict[str, str]] = OrderedDict()
 
-    def latest(self) -> Panels:
-        """Return the panels of the last cycle."""
+    def latest(self) -> tuple[str, Panels]:
+        """Return the newest panels and their stamp."""
         report = self._parts.board.report
         key = (report.cycle.number if report else 0, self._parts.board.degraded)
         with self._lock:
-            if self._panels is None or key != self._key:
-                self._key, self._panels = key, panels_of(page_view(self._parts))
-                self._remember(self._panels)
-            return self._panels
+            if self._latest is None or key != self._key:
+                self._key = key
+                self._latest = self._stamped(panels_of(page_view(self._parts)))
+            return self._latest
 
-    def update(self, after: int) -> dict[str, Any]:
-        """Return what a browser that shows cycle `after` needs: the changed pieces, the title, the age of the plan."""
-        panels = self.latest()
+    def update(self, after: str) -> dict[str, Any] | None:
+        """Return what a browser that shows the stamp `after` needs; None when that is the newest."""
+        stamp, panels = self.latest()
+        if stamp == after:
+            return None
         with self._lock:
             known = self._digests.get(after)
         return {
+            "stamp": stamp,
             "cycle": panels.view.cycle,
             "age_s": round(age_s(self._parts), 1),
             "clock": panels.view.now.strftime("%H:%M"),
             "title": panels.title,
-            "chart": f"{panels.view.cycle}",
             "panels": {**panels.changed_since(known), "fresh": str(fresh(self._parts, panels.view))},
         }
 
-    def _remember(self, panels: Panels) -> None:
-        self._digests[panels.view.cycle] = panels.digests
-        while len(self._digests) > CYCLES_KEPT:
+    def _stamped(self, panels: Panels) -> tuple[str, Panels]:
+        cycle, count = str(panels.view.cycle), 0
+        stamp = cycle
+        while stamp in self._digests:
+            count += 1
+            stamp = f"{cycle}.{count}"
+        self._digests[stamp] = panels.digests
+        while len(self._digests) > KEPT:
             self._digests.popitem(last=False)
+        return stamp, panels
 
 
 def panel_desk_of(request: Request) -> PanelDesk:

@@ -2,16 +2,20 @@
 """A site like Lift Wing on a Monday evening, built from the real nouns: what the API and the page are shown."""
 
 import math
+import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
 
 from policies.registry import policy_from_names
@@ -309,10 +313,17 @@ def snapshot() -> Snapshot:
     )  # fmt: skip
 
 
-def report(**changes: object) -> Report:
+@cache
+def report() -> Report:
+    """The last report of the evening; frozen, so that all tests share it."""
     cycle = CycleRecord(CYCLE, NOW_S, snapshot(), demand(), PLAN, 0.014)
-    made = Report(cycle, observation(), tuple(outlook(model) for model in MODELS), tallies())
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return Report(cycle, observation(), tuple(outlook(model) for model in MODELS), tallies())
+
+
+@cache
+def shares() -> tuple[GpuShares, ...]:
+    """The day before, up to the moment of the report."""
+    return tuple(history())
 
 
 class StillClock:
@@ -369,8 +380,7 @@ class World:
     def publish(self, shown: Report | None = None) -> None:
         """Make a report the last one, with the moment's shares."""
         shown = shown or report()
-        shares = list(history(0.1))[-1]
-        self.board.publish(shown, replace(shares, at_s=shown.cycle.at_s))
+        self.board.publish(shown, replace(shares()[-1], at_s=shown.cycle.at_s))
 
     def app(self, **changes: Any) -> FastAPI:
         """Return the application over this control plane."""
@@ -404,9 +414,8 @@ def world(empty_world: World) -> World:
         empty_world.store.save(ask.record())
     for minutes, kind, subject, title, detail in EVENTS:
         empty_world.store.record(EventRecord(NOW_S - minutes * MINUTE_S, CYCLE, kind, subject, title, detail))
-    shares = list(history())
-    empty_world.board.history.extend(shares[:-1])
-    empty_world.board.publish(report(), shares[-1])
+    empty_world.board.history.extend(shares()[:-1])
+    empty_world.board.publish(report(), shares()[-1])
     return empty_world
 
 
@@ -414,3 +423,25 @@ def world(empty_world: World) -> World:
 def http(world: World) -> httpx.Client:
     """Call the API of the evening's control plane as somebody on its machine."""
     return world.http()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[FastAPI], str]]:
+    """Serve applications on loopback until the test is over; returns their address."""
+    running: list[tuple[uvicorn.Server, threading.Thread]] = []
+
+    def start(app: FastAPI) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        running.append((server, thread))
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield start
+    for server, _ in running:
+        server.should_exit = True
+    for _, thread in running:
+        thread.join(10)

@@ -29,7 +29,7 @@ RangeQuery = Annotated[RangeName, "hours ahead"]
 @router.get("/")
 def dashboard(parts: PartsDep, panels: PanelsDep, _: Viewer, range: RangeQuery = "48h", model: str = "") -> Response:  # noqa: A002  # as in the URL
     """Return the whole page; it needs no script to be read."""
-    latest = panels.latest()
+    stamp, latest = panels.latest()
     known = model if any(one.name == model for one in latest.view.models) else ""
     picture = picture_of(parts, range, known)
     return _page(
@@ -37,6 +37,7 @@ def dashboard(parts: PartsDep, panels: PanelsDep, _: Viewer, range: RangeQuery =
         view=latest.view,
         panels={**latest.html, "fresh": fresh(parts, latest.view)},
         title=latest.title,
+        stamp=stamp,
         age_s=age_s(parts),
         patience_s=patience_s(parts.site),
         range=range,

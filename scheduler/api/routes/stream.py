@@ -1,6 +1,6 @@
 """Changes of the page as server-sent events, and the same for those whose proxy cuts the stream."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Final
 
 import anyio
@@ -26,25 +26,30 @@ async def stream(
     parts: PartsDep,
     panels: PanelsDep,
     _: Viewer,
-    after: Annotated[int, Query(description="cycle that the caller has")] = 0,
+    after: Annotated[str, Query(description="stamp of what the caller shows: a cycle's number")] = "",
     last_event_id: Annotated[str, Header()] = "",
 ) -> AsyncIterator[ServerSentEvent]:
-    """Send an event per cycle, its id the cycle's number: what has changed since the one the caller has."""
-    seen = int(last_event_id) if last_event_id.isdigit() else after
-    degraded = parts.board.degraded
+    """Send an event per cycle, its id the cycle's number: what has changed since the one the caller shows."""
+    seen = last_event_id or after
     while True:
-        report = await anyio.to_thread.run_sync(
-            parts.board.wait_beyond, seen, LOOK_S, limiter=_waiting, abandon_on_cancel=True
-        )
-        newer = report is not None and report.cycle.number != seen
-        if newer or parts.board.degraded != degraded:
-            degraded = parts.board.degraded
-            update = await anyio.to_thread.run_sync(panels.update, seen, limiter=_waiting)
-            seen = int(update["cycle"])
-            yield ServerSentEvent(data=update, id=str(seen), retry=RETRY_MS)
+        update = await _threaded(panels.update, seen)
+        if update is not None:
+            seen = update["stamp"]
+            yield ServerSentEvent(data=update, id=seen, retry=RETRY_MS)
+        await _threaded(parts.board.wait_beyond, cycle_of(seen), LOOK_S)
 
 
 @router.get("/page/update", include_in_schema=False)
-def update(panels: PanelsDep, _: Viewer, after: int = 0) -> dict[str, Any]:
-    """Return what the next event of the stream would be."""
+def update(panels: PanelsDep, _: Viewer, after: str = "") -> dict[str, Any] | None:
+    """Return what the next event of the stream would be; null when there is nothing new."""
     return panels.update(after)
+
+
+def cycle_of(stamp: str) -> int:
+    """Return the cycle's number of a stamp; 0 of anything else."""
+    number = stamp.partition(".")[0]
+    return int(number) if number.isdecimal() else 0
+
+
+async def _threaded(call: Callable[..., Any], *arguments: Any) -> Any:
+    return await anyio.to_thread.run_sync(call, *arguments, limiter=_waiting, abandon_on_cancel=True)

@@ -6,7 +6,8 @@
   const narrow = matchMedia("(max-width:640px)");
   const dark = matchMedia("(prefers-color-scheme:dark)");
   const patienceMs = root.dataset.patience * 1000;
-  let cycle = Number(root.dataset.cycle);
+  let { stamp } = root.dataset;
+  let cycle = Number(byId("fresh").dataset.cycle);
   let planAt = Date.now() - Number(byId("fresh").dataset.age) * 1000;
   let stream = null;
   let poller = null;
@@ -43,13 +44,14 @@
   }
 
   function show(update) {
-    cycle = update.cycle;
+    if (!update) return;
+    ({ stamp, cycle } = update);
     planAt = Date.now() - update.age_s * 1000;
     document.title = update.title;
     byId("gone").querySelector("time").textContent = update.clock;
     Object.entries(update.panels).forEach(([id, html]) => replace(id, html));
     if (Object.keys(update.panels).length) { filter(); speak(); }
-    if (update.chart !== chart.version) refreshChart(update.chart);
+    if (`${cycle}` !== chart.version) refreshChart();
     tick();
   }
 
@@ -72,7 +74,7 @@
   let failures = 0;
   function listen() {
     if (stream || document.hidden) return;
-    stream = new EventSource(`/api/v1/stream?after=${cycle}`);
+    stream = new EventSource(`/api/v1/stream?after=${stamp}`);
     stream.onmessage = (event) => { failures = 0; stopPolling(); show(JSON.parse(event.data)); };
     stream.onerror = () => {
       failures += 1;
@@ -82,7 +84,7 @@
   }
   const hush = () => { stream?.close(); stream = null; };
   const stopPolling = () => { clearInterval(poller); poller = null; };
-  const poll = () => ask(`/page/update?after=${cycle}`).then(show).catch(() => {});
+  const poll = () => ask(`/page/update?after=${stamp}`).then(show).catch(() => {});
   document.addEventListener("visibilitychange", () => { if (document.hidden) { hush(); stopPolling(); } else listen(); });
 
   // --- chart -------------------------------------------------------------------------------------------------
@@ -111,14 +113,14 @@
     fillTable();
     return views;
   }
-  function refreshChart(version) {
+  function refreshChart() {
     if (chart.timer) return;
     chart.timer = setTimeout(async () => {
       chart.timer = null;
       if (!chart.drawn) { await drawChart().catch(() => {}); return; }
       const answer = await ask(`/page/chart/data?${query()}`).catch(() => null);
       if (!answer) return;
-      Object.assign(chart, { version, at: Date.now() });
+      Object.assign(chart, { version: answer.version, at: Date.now() });
       byId("chart").setAttribute("aria-label", answer.text);
       Object.entries(answer.axes).forEach(([name, ends]) => {
         if (name === "x" && narrow.matches) ends.end = answer.end;
