@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from random import Random
 from types import SimpleNamespace
 
 import pytest
@@ -44,32 +45,33 @@ class Scene:
     demand: Demand
 
 
-shapes = st.one_of(
-    st.builds(
-        Shape,
-        cpu_milli=st.sampled_from([0, 1000, 3000]),
-        memory_mib=st.sampled_from([0, 1024, 4096]),
-        gpu_count=st.integers(1, 3),
-        gpu_models=st.sampled_from([frozenset(), frozenset(), frozenset({"A"}), frozenset({"A", "B"})]),
-        device_memory_mib=st.sampled_from([0, 0, 100]),
-    ),
-    st.builds(Shape, cpu_milli=st.just(500), gpu_count=st.just(1), gpu_milli=st.sampled_from([250, 500, 700])),
-    st.builds(Shape, cpu_milli=st.sampled_from([1000, 2000]), host_labels=st.sampled_from([(), (("zone", "x"),)])),
+whole_devices = st.builds(
+    Shape,
+    cpu_milli=st.sampled_from([1000, 1000, 3000]),
+    memory_mib=st.sampled_from([0, 1024]),
+    gpu_count=st.integers(1, 3),
+    gpu_models=st.sampled_from([frozenset(), frozenset(), frozenset(), frozenset({"A"})]),
+    device_memory_mib=st.sampled_from([0, 0, 0, 100]),
 )
+shares = st.builds(Shape, cpu_milli=st.just(500), gpu_count=st.just(1), gpu_milli=st.sampled_from([250, 500, 700]))
+cpu_only = st.builds(
+    Shape, cpu_milli=st.sampled_from([1000, 4000]), host_labels=st.sampled_from([(), (("zone", "x"),)])
+)
+shapes = st.one_of(whole_devices, whole_devices, whole_devices, shares, cpu_only)
 gangs = st.builds(Gang, st.integers(1, 3), shapes, st.sampled_from([0, 0, 1, 2]))
 hosts = st.lists(
     st.builds(
         Host,
         name=st.just(""),
-        cpu_milli=st.sampled_from([4000, 16000]),
+        cpu_milli=st.sampled_from([16000, 16000, 4000]),
         memory_mib=st.sampled_from([8192, 32768]),
-        devices=st.integers(0, 4).map(lambda n: tuple(Device(i, 100 * (i % 2)) for i in range(n))),
-        gpu_model=st.sampled_from(["A", "B"]),
+        devices=st.sampled_from([2, 4, 3, 1, 0]).map(lambda n: tuple(Device(i, 100 * (i % 2)) for i in range(n))),
+        gpu_model=st.sampled_from(["A", "A", "B"]),
         labels=st.sampled_from([(), (("zone", "x"),)]),
-        state=st.sampled_from([HostState.READY] * 5 + [HostState.CORDONED, HostState.DRAINING]),
+        state=st.sampled_from([HostState.READY] * 8 + [HostState.CORDONED, HostState.DRAINING]),
     ),
     min_size=1,
-    max_size=5,
+    max_size=4,
 ).map(lambda listed: [replace(host, name=f"h{i}") for i, host in enumerate(listed)])
 models = st.lists(
     st.builds(
@@ -111,7 +113,7 @@ def place_gang(trial: Trial, gang: Gang, rows: Sequence[int]) -> tuple[Slot, ...
 @st.composite
 def jobs_on(draw: st.DrawFn, trial: Trial) -> list[TrainingJob]:
     jobs = []
-    for number in range(draw(st.integers(0, 7))):
+    for number in range(draw(st.integers(2, 9))):
         job = TrainingJob(
             JobId(str(number)),
             f"job{number}",
@@ -123,13 +125,13 @@ def jobs_on(draw: st.DrawFn, trial: Trial) -> list[TrainingJob]:
             max_runtime_s=draw(st.sampled_from([None, 20_000.0])),
         )
         rows = draw(st.permutations(range(len(trial.hosts))))
-        slots = place_gang(trial, job.gang, rows) if draw(st.booleans()) else ()
+        slots = place_gang(trial, job.gang, rows) if draw(st.sampled_from([True, True, False])) else ()
         state = draw(
-            st.sampled_from([JobState.RUNNING] * 4 + [JobState.ADMITTED, JobState.PREEMPTING])
+            st.sampled_from([JobState.RUNNING] * 6 + [JobState.ADMITTED, JobState.PREEMPTING])
             if slots
             else st.sampled_from([JobState.PENDING] * 4 + [JobState.PREEMPTED, JobState.HELD])
         )
-        started = float(draw(st.integers(0, 9990))) if slots else None
+        started = float(draw(st.sampled_from([0, 5000, 9000, 9600, 9900]))) if slots else None
         jobs.append(
             replace(
                 job,
@@ -138,7 +140,7 @@ def jobs_on(draw: st.DrawFn, trial: Trial) -> list[TrainingJob]:
                 attempt=1 if slots or state is JobState.PREEMPTED else 0,
                 started_at_s=started,
                 checkpointed_at_s=draw(st.sampled_from([None, started, NOW_S - 5])) if slots else None,
-                stop_asked=bool(slots) and draw(st.sampled_from([False] * 6 + [True])),
+                stop_asked=bool(slots) and draw(st.sampled_from([False] * 8 + [True])),
                 not_before_s=draw(st.sampled_from([0.0] * 5 + [NOW_S + 60])),
             )
         )
@@ -172,7 +174,7 @@ def promises_on(draw: st.DrawFn, trial: Trial, jobs: Sequence[TrainingJob]) -> l
     """Promise room that is free to a few of the waiting jobs."""
     promises = []
     for job in jobs:
-        if job.state.is_waiting and draw(st.sampled_from([False, False, True])):
+        if job.state.is_waiting and draw(st.sampled_from([False, True])):
             slots = place_gang(trial, job.gang, draw(st.permutations(range(len(trial.hosts)))))
             expires = draw(st.sampled_from([NOW_S - 1, NOW_S + 500, NOW_S + 500]))
             if slots and all(host.takes_new_work for host in trial.hosts if host.name in {s.host for s in slots}):
@@ -180,9 +182,60 @@ def promises_on(draw: st.DrawFn, trial: Trial, jobs: Sequence[TrainingJob]) -> l
     return promises
 
 
+def crowded(rng: Random) -> Scene:
+    """A full cluster of like hosts in which more important work waits: somebody must give way."""
+    listed = [Host(f"h{i}", 32000, 65536, tuple(Device(d) for d in range(4)), "A") for i in range(rng.randint(2, 4))]
+    served = [crowded_model(f"m{i}", rng) for i in range(rng.randint(0, 3))]
+    trial = Ledger.of(listed).trial()
+    rows = list(range(len(listed)))
+    replicas = []
+    for model in served:
+        for number in range(rng.randint(0, 3)):
+            if slot := place_somewhere(trial, model.shape, rng.sample(rows, len(rows))):
+                state = rng.choice([ReplicaState.READY, ReplicaState.READY, ReplicaState.STARTING])
+                replicas.append(Replica(ReplicaId(f"{model.name}-{number}"), model.name, slot, state))
+    jobs = [crowded_job(str(n), rng, trial, rng.sample(rows, len(rows)), runs=n < 12) for n in range(16)]
+    demands = []
+    for model in served:
+        now = rng.randint(0, 2)
+        demands.append(ModelDemand(model.name, now, now + rng.randint(0, 3), now + rng.randint(3, 4)))
+    snapshot = Snapshot.of(version=7, taken_at_s=NOW_S, hosts=listed, jobs=jobs, models=served, replicas=replicas)
+    return Scene(snapshot, Demand(tuple(demands)))
+
+
+def crowded_model(name: str, rng: Random) -> ServingModel:
+    shape = Shape(1000, 1024, *rng.choice([(1,), (1,), (2,), (1, 500)]))
+    return ServingModel(name, shape, 0, 6, survive_host_losses=rng.choice([0, 0, 1]))
+
+
+def crowded_job(number: str, rng: Random, trial: Trial, rows: Sequence[int], *, runs: bool) -> TrainingJob:
+    shape = Shape(1000, 1024, *rng.choice([(1,), (2,), (2,), (3,), (4,), (1, 500)]))
+    gang = Gang(rng.choice([1, 1, 1, 2, 3]), shape, rng.choice([0, 0, 0, 1]))
+    job = TrainingJob(JobId(number), f"job{number}", gang, submitted_at_s=rng.randint(0, 9000))
+    slots = place_gang(trial, gang, rows) if runs else ()
+    if not slots:
+        return replace(job, priority=rng.choice([25, 50, 75]))
+    saved_at_s = rng.choice([None, NOW_S - rng.randint(0, 900)])
+    return replace(
+        job,
+        priority=rng.choice([25, 25, 50]),
+        preemptible=rng.random() < 0.9,
+        state=rng.choice([JobState.RUNNING] * 9 + [JobState.PREEMPTING]),
+        slots=slots,
+        attempt=1,
+        started_at_s=NOW_S - rng.choice([100, 1000, 5000]),
+        checkpointed_at_s=saved_at_s,
+    )
+
+
+def scenes() -> st.SearchStrategy[Scene]:
+    """Worlds in which nothing is overcommitted to begin with: odd ones and crowded ones."""
+    return st.one_of(odd_scenes(), st.randoms(use_true_random=True).map(crowded))
+
+
 @st.composite
-def scenes(draw: st.DrawFn) -> Scene:
-    """Worlds in which nothing is overcommitted to begin with."""
+def odd_scenes(draw: st.DrawFn) -> Scene:
+    """Few hosts of all kinds and states, with work of all shapes in all states, and promises."""
     listed, served = draw(hosts), draw(models)
     trial = Ledger.of(listed).trial()
     replicas = draw(replicas_on(trial, served))
