@@ -1,0 +1,320 @@
+"""Starting, stopping and seeing runs, against a Ray that only pretends."""
+# ruff: noqa: PLR0913, PLR0917  # fixtures are named, not placed
+
+import json
+import os
+import socket
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scheduler.backends.ray.hosts import Fleet
+from scheduler.backends.ray.names import RunLabel
+from scheduler.backends.ray.runs import Runs
+from scheduler.backends.ray.stops import StopOrder
+from scheduler.backends.ray.training import Training
+from scheduler.jobkit import MARKER
+from scheduler.model.errors import ActionFailed, Unreachable
+from scheduler.model.observation import Progress, Run, RunState
+from scheduler.model.plan import Cause, PreemptJob, StartJob
+from scheduler.model.resources import Slot
+from scheduler.model.workloads import JobId
+
+NAME = "headroom-7-1"
+JOB = JobId("7")
+
+
+@pytest.fixture
+def training(link: Any, rest: Any, specs: Any, clock: Any, tmp_path: Path) -> Training:
+    return Training(link, rest, specs, clock, tmp_path)
+
+
+@pytest.fixture
+def runs(training: Training, link: Any, rest: Any, clock: Any) -> Runs:
+    return Runs(training, link, rest, clock)
+
+
+@pytest.fixture
+def start(label: RunLabel) -> StartJob:
+    return StartJob(JOB, 1, label.slots)
+
+
+@pytest.fixture
+def open_fleet(fleet: Fleet) -> Iterator[Fleet]:
+    """The same hosts, with somebody at their doors."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        yield replace(fleet, doors=dict.fromkeys("ab", door.getsockname()))
+
+
+def stop(grace_period_s: float = 60.0) -> PreemptJob:
+    return PreemptJob(JOB, 1, grace_period_s, Cause.SERVING)
+
+
+def one(runs: Runs, link: Any, fleet: Fleet) -> Run:
+    (run,) = runs.observe(list(link.groups), fleet)
+    return run
+
+
+def test_a_gang_is_reserved_worker_by_worker_and_its_job_submitted(
+    training: Training, start: StartJob, fleet: Fleet, link: Any, rest: Any
+) -> None:
+    training.start(start, fleet)
+    bundle = {"CPU": 2.0, "GPU": 2.0, "memory": 512.0 * 2**20}
+    assert link.groups == {NAME: ([bundle, bundle], [{"host": "a"}, {"host": "b"}])}
+    submission = rest.submitted[NAME]
+    assert submission["entrypoint"] == "python train.py"
+    assert submission["entrypoint_label_selector"] == {"host": "a"}
+    assert RunLabel.of(submission["metadata"]) == RunLabel(JOB, 1, start.slots)
+
+
+def test_the_driver_is_told_all_it_needs(
+    training: Training, start: StartJob, fleet: Fleet, rest: Any, tmp_path: Path
+) -> None:
+    training.start(start, fleet)
+    env = rest.submitted[NAME]["runtime_env"]["env_vars"]
+    assert env == {
+        "LR": "0.1",
+        "HEADROOM_JOB_ID": "7",
+        "HEADROOM_ATTEMPT": "1",
+        "HEADROOM_CHECKPOINT_DIR": str(tmp_path / "checkpoints" / "7"),
+        "HEADROOM_WORKERS": "2",
+        "HEADROOM_GPUS_PER_WORKER": "2",
+        "HEADROOM_DEVICES": '[["a", [0, 1]], ["b", [2, 3]]]',
+        "HEADROOM_PLACEMENT_GROUP": NAME,
+        "HEADROOM_NAMESPACE": "headroom",
+        "RAY_JOB_STOP_WAIT_TIME_S": "6",
+    }, "60 s of a world ten times as fast are 6 s of Ray's"
+
+
+def test_a_job_cannot_overwrite_what_headroom_tells_it(
+    training: Training, start: StartJob, fleet: Fleet, rest: Any, specs: Any
+) -> None:
+    specs.job = replace(specs.job, env=(("HEADROOM_ATTEMPT", "99"),))
+    training.start(start, fleet)
+    assert rest.submitted[NAME]["runtime_env"]["env_vars"]["HEADROOM_ATTEMPT"] == "1"
+
+
+def test_an_attempt_after_a_checkpoint_is_told_its_step(
+    training: Training, start: StartJob, fleet: Fleet, rest: Any
+) -> None:
+    folder = training.checkpoint_dir(JOB)
+    folder.mkdir(parents=True)
+    (folder / MARKER).write_text('{"step": 120}', encoding="utf-8")
+    training.start(start, fleet)
+    assert rest.submitted[NAME]["runtime_env"]["env_vars"]["HEADROOM_RESUME_STEP"] == "120"
+
+
+def test_the_working_directory_goes_along(
+    training: Training, start: StartJob, fleet: Fleet, rest: Any, specs: Any, tmp_path: Path
+) -> None:
+    specs.job = replace(specs.job, working_dir="sha256:abc")
+    (tmp_path / "packages").mkdir()
+    with zipfile.ZipFile(tmp_path / "packages" / "abc.zip", "w") as package:
+        package.writestr("train.py", "print('hi')")
+    training.start(start, fleet)
+    folder = tmp_path / "work" / "abc"
+    assert rest.submitted[NAME]["entrypoint"] == f"cd {folder} && python train.py"
+    assert (folder / "train.py").read_text(encoding="utf-8") == "print('hi')"
+
+
+def test_a_missing_working_directory_leaves_nothing_behind(
+    training: Training, start: StartJob, fleet: Fleet, link: Any, rest: Any, specs: Any
+) -> None:
+    specs.job = replace(specs.job, working_dir="sha256:abc")
+    with pytest.raises(ActionFailed, match=r"abc\.zip cannot be unpacked"):
+        training.start(start, fleet)
+    assert (link.groups, rest.submitted) == ({}, {})
+
+
+def test_without_room_nothing_is_submitted(
+    training: Training, start: StartJob, fleet: Fleet, link: Any, rest: Any
+) -> None:
+    link.has_room = False
+    with pytest.raises(ActionFailed, match="no room for 2 workers on a, b"):
+        training.start(start, fleet)
+    assert rest.submitted == {}
+
+
+def test_a_refused_job_gives_its_room_back(
+    training: Training, start: StartJob, fleet: Fleet, link: Any, rest: Any
+) -> None:
+    rest.refusal = ActionFailed("Ray answers 400")
+    with pytest.raises(ActionFailed, match="400"):
+        training.start(start, fleet)
+    assert link.groups == {}
+
+
+def test_a_start_that_ray_may_have_heard_keeps_its_room_until_one_looks(
+    training: Training, runs: Runs, start: StartJob, fleet: Fleet, link: Any, rest: Any
+) -> None:
+    rest.refusal = Unreachable("timed out")
+    with pytest.raises(Unreachable):
+        training.start(start, fleet)
+    assert NAME in link.groups
+    assert runs.observe(list(link.groups), fleet) == ()
+    assert link.groups == {}, "a group without a job is an orphan"
+
+
+def test_the_same_start_again_changes_nothing(
+    training: Training, start: StartJob, fleet: Fleet, link: Any, rest: Any
+) -> None:
+    training.start(start, fleet)
+    rest.submitted[NAME]["status"] = "SUCCEEDED"
+    link.groups.clear()
+    training.start(start, fleet)
+    assert rest.submitted[NAME]["status"] == "SUCCEEDED"
+    assert link.groups == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("PENDING", RunState.STARTING),
+        ("RUNNING", RunState.RUNNING),
+        ("SUCCEEDED", RunState.SUCCEEDED),
+        ("STOPPED", RunState.STOPPED),
+        ("FAILED", RunState.FAILED),
+    ],
+)
+def test_ray_s_words_become_ours_and_ended_runs_lose_their_room(
+    training: Training,
+    runs: Runs,
+    start: StartJob,
+    open_fleet: Fleet,
+    link: Any,
+    rest: Any,
+    status: str,
+    state: RunState,
+) -> None:
+    training.start(start, open_fleet)
+    rest.submitted[NAME] |= {"status": status, "end_time": 2_000_000}
+    run = one(runs, link, open_fleet)
+    assert (run.job_id, run.attempt, run.slots, run.state) == (JOB, 1, start.slots, state)
+    assert run.started_at_s == 10_000.0
+    assert run.ended_at_s == (None if state.holds_room else 20_000.0)
+    assert (NAME in link.groups) == state.holds_room
+
+
+def test_a_failure_is_told_by_its_last_lines(
+    training: Training, runs: Runs, start: StartJob, open_fleet: Fleet, link: Any, rest: Any
+) -> None:
+    training.start(start, open_fleet)
+    words = "\n".join(f"line {n}" for n in range(40)) + "\n\nValueError: NaN\n"
+    rest.submitted[NAME] |= {"status": "FAILED", "end_time": 2_000_000, "message": words}
+    message = one(runs, link, open_fleet).message
+    assert message.endswith("line 39\nValueError: NaN")
+    assert len(message.splitlines()) == 15
+
+
+def test_a_failure_on_a_host_that_does_not_open_is_a_loss_even_when_it_is_back(
+    training: Training, runs: Runs, start: StartJob, fleet: Fleet, open_fleet: Fleet, link: Any, rest: Any
+) -> None:
+    training.start(start, fleet)
+    rest.submitted[NAME] |= {"status": "FAILED", "end_time": 2_000_000, "message": "actor died"}
+    assert one(runs, link, fleet).state is RunState.LOST
+    assert one(runs, link, open_fleet).state is RunState.LOST
+
+
+def test_a_dead_supervisor_is_the_cluster_s_fault(
+    training: Training, runs: Runs, start: StartJob, open_fleet: Fleet, link: Any, rest: Any
+) -> None:
+    training.start(start, open_fleet)
+    rest.submitted[NAME] |= {"status": "FAILED", "error_type": "JOB_SUPERVISOR_ACTOR_DIED"}
+    assert one(runs, link, open_fleet).state is RunState.LOST
+
+
+def test_a_run_that_loses_a_host_is_ended_and_forgotten_for_good(
+    training: Training, runs: Runs, start: StartJob, fleet: Fleet, link: Any, rest: Any
+) -> None:
+    training.start(start, fleet)
+    rest.submitted[NAME]["status"] = "RUNNING"
+    half = replace(fleet, selectors={"a": fleet.selectors["a"]})
+    assert one(runs, link, half).state is RunState.LOST
+    assert (rest.stopped, link.groups) == ([NAME], {})
+    training.forget(JOB, 1)
+    assert runs.observe([], fleet) == (), "Ray still takes it down"
+    rest.submitted[NAME]["status"] = "STOPPED"
+    assert runs.observe([], fleet) == ()
+    assert rest.submitted == {}
+    assert training.stops.of(NAME) is None
+
+
+def test_progress_is_that_of_this_attempt_on_the_world_s_clock(
+    training: Training, runs: Runs, start: StartJob, fleet: Fleet, link: Any
+) -> None:
+    training.start(start, fleet)
+    marker = training.checkpoint_dir(JOB) / MARKER
+    marker.write_text('{"step": 5, "total_steps": 9}', encoding="utf-8")
+    os.utime(marker, (1500.0, 1500.0))
+    assert one(runs, link, fleet).progress == Progress(5, 9, 15_000.0)
+    os.utime(marker, (999.0, 999.0))
+    assert one(runs, link, fleet).progress is None, "it began at wall second 1000"
+
+
+def test_a_stop_is_written_down_sent_and_seen(
+    training: Training, runs: Runs, start: StartJob, fleet: Fleet, link: Any, rest: Any
+) -> None:
+    training.start(start, fleet)
+    before_s = time.time()
+    training.preempt(stop())
+    assert rest.stopped == [NAME]
+    assert before_s + 6 <= training.stops.of(NAME).deadline_s <= time.time() + 6
+    assert one(runs, link, fleet).state is RunState.STOPPING
+    assert NAME in link.groups
+
+
+def test_past_the_deadline_the_room_is_taken_by_whoever_looks(
+    training: Training, runs: Runs, start: StartJob, fleet: Fleet, link: Any
+) -> None:
+    training.start(start, fleet)
+    training.stops.give(NAME, StopOrder(time.time() - 1))
+    assert one(runs, link, fleet).state is RunState.STOPPING
+    assert link.groups == {}
+
+
+def test_without_grace_the_room_is_taken_at_once(training: Training, start: StartJob, fleet: Fleet, link: Any) -> None:
+    training.start(start, fleet)
+    training.preempt(stop(0.0))
+    assert link.groups == {}
+
+
+def test_a_second_order_may_hurry_but_not_delay(training: Training, start: StartJob, fleet: Fleet) -> None:
+    training.start(start, fleet)
+    training.preempt(stop(60.0))
+    first = training.stops.of(NAME)
+    training.preempt(stop(600.0))
+    assert training.stops.of(NAME) == first
+    training.preempt(stop(10.0))
+    assert training.stops.of(NAME).deadline_s < first.deadline_s
+
+
+def test_stopping_what_ray_does_not_know_takes_back_its_room_only(training: Training, link: Any, rest: Any) -> None:
+    link.groups[NAME] = ([], [])
+    training.preempt(stop())
+    assert (link.groups, rest.stopped, training.stops.of(NAME)) == ({}, [], None)
+
+
+def test_forgetting_keeps_the_output(training: Training, start: StartJob, fleet: Fleet, rest: Any) -> None:
+    training.start(start, fleet)
+    rest.printed = "step 1\nstep 2\n"
+    rest.submitted[NAME]["status"] = "SUCCEEDED"
+    training.forget(JOB, 1)
+    assert rest.submitted == {}
+    assert training.outputs.read(NAME) == "step 1\nstep 2\n"
+
+
+def test_submissions_of_others_are_left_alone(runs: Runs, fleet: Fleet, rest: Any) -> None:
+    rest.submitted["theirs"] = {"metadata": None, "status": "RUNNING"}
+    rest.submitted["theirs too"] = {"metadata": {"team": "x"}, "status": "RUNNING"}
+    assert runs.observe([], fleet) == ()
+
+
+def test_a_label_survives_the_way_through_ray(label: RunLabel) -> None:
+    assert RunLabel.of(json.loads(json.dumps(label.as_metadata()))) == label
+    assert label.name == NAME
+    assert label.slots[0] == Slot("a", (0, 1))
