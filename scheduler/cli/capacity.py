@@ -6,12 +6,11 @@ from typing import Annotated, Final
 
 import typer
 
+from scheduler.cli.flags import duration_flag
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Output, OutputOption, Session, WatchOption
 from scheduler.cli.table import Cell, Column, Table, cell
 from scheduler.cli.wording import NOTHING, moment, number, plain, zone_name
-from scheduler.config.units import UnitError, duration_s
-from scheduler.model.errors import ConfigError
 from scheduler.wire.base import Single
 from scheduler.wire.cluster import Capacity, CapacityPoint
 
@@ -30,7 +29,7 @@ def capacity(  # noqa: PLR0913  # one argument a flag
 ) -> None:
     """Say whether serving is covered and until when, with the GPUs it will need."""
     session = Session.of(context)
-    hours = _hours(until)
+    hours = duration_flag(until, "--until") / 3600
 
     def draw() -> tuple[Single[Capacity], Table]:
         found = session.client.get("/capacity", Single[Capacity], gpu=gpu, model=model, until=hours)
@@ -89,10 +88,3 @@ def _verdict(item: Capacity, now: datetime, screen: Screen) -> str:
         f"{item.gpus} GPUs: {words}" if item.gpus else "",
     ]
     return "\n".join(line for line in lines if line)
-
-
-def _hours(text: str) -> float:
-    try:
-        return duration_s(text.removeprefix("+")) / 3600
-    except UnitError as error:
-        raise ConfigError(f"--until: {error}", help=error.help) from error

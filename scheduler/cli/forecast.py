@@ -1,22 +1,24 @@
 """`headroom forecast`: what the traffic of a model will be; or, given a file, what it would have been."""
 
 import itertools
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from scheduler.cli.flags import duration_flag
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Output, OutputOption, Session
 from scheduler.cli.table import Column, Table
 from scheduler.cli.wording import moment, number, seconds, zone_name
-from scheduler.model.errors import HeadroomError
+from scheduler.model.errors import ConfigError, HeadroomError
 from scheduler.wire.base import Single
 from scheduler.wire.cluster import Forecast
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _FILE_ENDINGS: Final = (".csv", ".csv.gz", ".parquet", ".json")
+_QUANTILES_OF_FILES: Final = "0.1,0.5,0.9,0.99"
 _QUANTILES: Final = ("p10", "p50", "p90", "p99")
 
 
@@ -43,8 +45,8 @@ def forecast(  # noqa: PLR0913  # one argument a flag
         ),
     ],
     *,
-    horizon: Annotated[str, typer.Option(help="How far ahead, of a file.")] = "48h",
-    quantiles: Annotated[str, typer.Option(help="Quantiles, of a file.")] = "0.1,0.5,0.9,0.99",
+    horizon: Annotated[str, typer.Option(help="How far ahead.")] = "48h",
+    quantiles: Annotated[str, typer.Option(help="Quantiles, of a file.")] = _QUANTILES_OF_FILES,
     timestamp: Annotated[str, typer.Option(metavar="COL", help="The file's column of times.")] = "timestamp",
     value: Annotated[str, typer.Option(metavar="COL", help="The file's column of requests per bin.")] = "requests",
     zone: Annotated[str, typer.Option(metavar="NAME", help="Time zone whose days the file's traffic follows.")] = "UTC",
@@ -52,15 +54,25 @@ def forecast(  # noqa: PLR0913  # one argument a flag
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show the forecast of a model's traffic, or of a file's; -o wide lists every step."""
+    session = Session.of(context)
     if model.endswith(_FILE_ENDINGS):
         from scheduler.cli.forecasting import FileColumns, forecast_file  # noqa: PLC0415  # only files need them
 
         columns = FileColumns(timestamp, value, zone)
         wanted = {"horizon": horizon, "quantiles": quantiles}
-        forecast_file(Session.of(context), Path(model), columns, **wanted, plot=plot, output=output)
-        return
-    session = Session.of(context)
+        forecast_file(session, Path(model), columns, **wanted, plot=plot, output=output)
+    elif plot or quantiles != _QUANTILES_OF_FILES:
+        help_ = "headroom forecast traffic.csv"
+        raise ConfigError("--plot and --quantiles need a file of recorded traffic", help=help_)
+    else:
+        _show_model(session, model, duration_flag(horizon, "--horizon"), output)
+
+
+def _show_model(session: Session, model: str, horizon_s: float, output: Output) -> None:
     found = session.client.get(f"/forecast/{model}", Single[Forecast])
+    end = found.observed_at + timedelta(seconds=horizon_s)
+    near = tuple(point for point in found.item.points if point.at <= end)
+    found = found.model_copy(update={"item": found.item.model_copy(update={"points": near})})
     if output is Output.TABLE:
         session.screen.say(_summary(found.item, found.observed_at, session.screen))
     else:

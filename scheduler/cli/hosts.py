@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from scheduler.cli.flags import duration_flag
 from scheduler.cli.host_table import LEGEND, host_detail, host_sums, host_table
 from scheduler.cli.session import Output, OutputOption, Session, WatchOption
 from scheduler.cli.table import Column, Table
 from scheduler.cli.wording import moment
-from scheduler.config.units import UnitError, duration_s
-from scheduler.model.errors import ConfigError, HeadroomError
+from scheduler.model.errors import HeadroomError
 from scheduler.wire.base import Listing, Single
 from scheduler.wire.cluster import DrainAnswer, DrainOrder, Host
 
@@ -107,7 +107,12 @@ def drain(  # noqa: PLR0913  # one argument a flag
 ) -> None:
     """Move all work away from a host; refused when serving would fall short."""
     session = Session.of(context)
-    order = DrainOrder(reason=reason, deadline_s=_deadline_s(deadline), force=force, dry_run=dry_run)
+    order = DrainOrder(
+        reason=reason,
+        deadline_s=duration_flag(deadline, "--deadline") if deadline else None,
+        force=force,
+        dry_run=dry_run,
+    )
     answer = session.client.send("POST", f"/hosts/{host}/drain", Single[DrainAnswer], order)
     if output in {Output.TABLE, Output.WIDE}:
         _tell(session, answer.item, answer.observed_at, dry_run=dry_run)
@@ -127,13 +132,6 @@ def _show_one(session: Session, name: str, output: Output) -> None:
 
 def _listing(found: Single[Host]) -> Listing[Host]:
     return Listing(kind="HostList", observed_at=found.observed_at, cycle=found.cycle, items=(found.item,))
-
-
-def _deadline_s(text: str) -> float | None:
-    try:
-        return duration_s(text) if text else None
-    except UnitError as error:
-        raise ConfigError(f"--deadline: {error}", help=error.help) from error
 
 
 def _tell(session: Session, answer: DrainAnswer, now: datetime, *, dry_run: bool) -> None:

@@ -106,6 +106,18 @@ def test_every_step_of_a_forecast_on_request(headroom: Headroom) -> None:
     assert len(lines) == 26
 
 
+def test_a_forecast_as_far_as_asked(headroom: Headroom) -> None:
+    assert len(headroom("forecast", "edit-check", "--horizon", "5h", "-o", "wide").out.split("\n")) == 8
+
+
+def test_flags_for_files_are_refused_for_models(headroom: Headroom) -> None:
+    shown = headroom("forecast", "edit-check", "--plot", "x.png")
+    assert shown.code == 2
+    assert shown.err == (
+        "error: --plot and --quantiles need a file of recorded traffic\nhelp: headroom forecast traffic.csv\n"
+    )
+
+
 def test_a_model_without_a_forecast_says_so(headroom: Headroom, plane: Any, forecast: Any) -> None:
     empty = forecast.model_copy(update={"points": (), "peaks": (), "basis": "cold start"})
     plane.gives(
