@@ -95,7 +95,7 @@ def coverage(snapshot: Snapshot, curves: Sequence[Curve], policy: Policy) -> Cov
 
     Args:
         snapshot: the world now.
-        curves: of the served models; models without one need nothing.
+        curves: of the served models; models without one keep what they have.
         policy: the site's placement.
     """
     by_model = {curve.model: curve for curve in curves}
@@ -138,7 +138,7 @@ class _Outlook:
 
     def __init__(self, snapshot: Snapshot, models: Sequence[ServingModel], policy: Policy) -> None:
         self.models, self.policy = models, policy
-        self.room = _room_for_serving(snapshot)
+        self.room = _room_for_serving(snapshot, models)
         usable = {host.name for host in snapshot.hosts if host.state in {HostState.READY, HostState.CORDONED}}
         living = [r for r in snapshot.replicas if r.state is not ReplicaState.STOPPING and r.slot.host in usable]
         self.replicas = {model.name: [r for r in living if r.model == model.name] for model in models}
@@ -164,13 +164,13 @@ class _Outlook:
         return count
 
 
-def _room_for_serving(snapshot: Snapshot) -> Counted:
-    """Return the room when all replicas, all preemptible training and all that is stopping are gone."""
+def _room_for_serving(snapshot: Snapshot, models: Sequence[ServingModel]) -> Counted:
+    """Return the room when the models' replicas, all preemptible training and all that is stopping are gone."""
     room = Counted(snapshot.ledger)
     for job in snapshot.jobs:
         if job.state.holds_room and (job.preemptible or job.stop_asked or job.state is JobState.PREEMPTING):
             room.give_all(job.slots, job.gang.shape)
-    shapes = {model.name: model.shape for model in snapshot.models}
+    shapes = {model.name: model.shape for model in models}
     for replica in snapshot.replicas:
         if replica.model in shapes:
             room.give_all((replica.slot,), shapes[replica.model])

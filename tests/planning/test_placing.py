@@ -1,0 +1,48 @@
+"""Which hosts are chosen, given what fits where."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduler.planning.placing import capped, fewest_hosts, most_even
+
+COUNTS = st.lists(st.integers(0, 6), min_size=1, max_size=8).filter(any)
+
+
+def same(size: int) -> np.ndarray:
+    return np.zeros(size)
+
+
+def test_one_host_that_takes_all_is_preferred_and_the_best_of_them() -> None:
+    units, score = np.array([2, 5, 4, 5]), np.array([0.0, 3.0, 2.0, 1.0])
+    assert fewest_hosts(units, 4, score) == [3, 3, 3, 3]
+
+
+def test_the_largest_are_filled_and_the_rest_goes_to_the_best_that_takes_it() -> None:
+    units, score = np.array([2, 5, 3, 1]), np.array([0.0, 1.0, 2.0, 3.0])
+    assert fewest_hosts(units, 7, score) == [1, 1, 1, 1, 1, 0, 0]
+
+
+def test_ties_go_to_the_first_row() -> None:
+    assert fewest_hosts(np.array([1, 1, 1]), 2, same(3)) == [0, 1]
+
+
+@given(units=COUNTS, data=st.data())
+def test_no_fewer_hosts_would_do_and_none_gets_more_than_fits(units: list[int], data: st.DataObject) -> None:
+    table, count = np.array(units), data.draw(st.integers(1, sum(units)))
+    rows = fewest_hosts(capped(table, 100, count), count, same(len(units)))
+    assert len(rows) == count
+    assert all(rows.count(row) <= units[row] for row in rows)
+    fewer = len(set(rows)) - 1
+    assert sum(sorted(units, reverse=True)[:fewer]) < count
+
+
+def test_even_spread_fills_the_emptiest_first() -> None:
+    rows = most_even(np.array([9, 9, 1]), 4, same(3), np.array([2, 0, 0]))
+    assert rows == [1, 2, 1, 0]
+
+
+@pytest.mark.parametrize("limit", [2, np.array([2, 0, 2])])
+def test_limits_hold_for_all_hosts_or_one_by_one(limit: int | np.ndarray) -> None:
+    assert capped(np.array([5, 5, 1]), limit, 3).tolist() == ([2, 2, 1] if isinstance(limit, int) else [2, 0, 1])

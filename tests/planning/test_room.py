@@ -1,0 +1,95 @@
+"""How free, coming and promised room add up."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduler.model.errors import InvariantBroken
+from scheduler.model.ledger import Ledger
+from scheduler.model.resources import Shape
+from scheduler.planning.room import Counted, Room, fits_in
+
+WHOLE, HALF = Shape(1000, 1024, 1), Shape(500, 0, 1, 500)
+
+
+@pytest.fixture
+def room(say: Any) -> Room:
+    return Room(Ledger.of([say.host("h0", 2), say.host("h1", 2)], [(say.slot("h0:0"), WHOLE)]))
+
+
+def test_a_start_takes_free_coming_and_usable_room(say: Any, room: Room) -> None:
+    assert room.start([0, 1, 1], WHOLE) == (say.slot("h0:1"), say.slot("h1:0"), say.slot("h1:1"))
+    for ledger in (room.free, room.coming, room.now):
+        assert not (ledger.gpu_milli > 0).any()
+
+
+def test_room_being_freed_can_be_promised_but_not_used(say: Any, room: Room) -> None:
+    room.expect([say.slot("h0:0")], WHOLE)
+    assert room.coming.units(WHOLE).tolist() == [2, 2]
+    assert room.now.units(WHOLE).tolist() == [1, 2]
+    assert room.promise([0, 0], WHOLE) == (say.slot("h0:0"), say.slot("h0:1"))
+    assert room.now.units(WHOLE).tolist() == [0, 2]
+
+
+def test_a_promise_of_what_is_being_freed_leaves_what_is_free(say: Any, room: Room) -> None:
+    room.expect([say.slot("h0:0")], WHOLE)
+    room.promise_at([say.slot("h0:0")], WHOLE)
+    assert room.now.units(WHOLE).tolist() == [1, 2]
+
+
+def test_a_withdrawn_promise_leaves_no_trace(room: Room) -> None:
+    before = room.copy()
+    room.expect(room.promise([1], HALF), HALF)
+    assert room.now == before.now
+    assert room.coming == before.coming
+
+
+def test_a_copy_lives_its_own_life(room: Room) -> None:
+    copy = room.copy()
+    copy.start([1], WHOLE)
+    assert room.now.units(WHOLE).tolist() == [1, 2]
+
+
+def test_slots_on_unknown_hosts_are_passed_over(say: Any, room: Room) -> None:
+    room.expect([say.slot("gone:0")], WHOLE)
+    assert room.coming.units(WHOLE).tolist() == [1, 2]
+
+
+def test_starting_what_does_not_fit_is_a_bug(room: Room) -> None:
+    with pytest.raises(InvariantBroken, match="host h0"):
+        room.start([0, 0], WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("slots", "fits"),
+    [
+        (["h1:0", "h1:1"], True),
+        (["h1:0", "h1:0"], False),
+        (["h0:0"], False),
+        (["gone:0"], False),
+        (["h1:5"], False),
+        ([], True),
+    ],
+)
+def test_very_slots_fit_only_all_together(say: Any, room: Room, slots: list[str], fits: bool) -> None:  # noqa: FBT001
+    before = Counted(room.now)
+    assert fits_in(room.now, [say.slot(at) for at in slots], WHOLE) is fits
+    assert room.now == before
+
+
+def test_remembered_counts_follow_every_change(say: Any) -> None:
+    hosts = [say.host(f"h{i}", 3) for i in range(4)]
+
+    @given(changes=st.lists(st.tuples(st.integers(0, 3), st.sampled_from([WHOLE, HALF, Shape(9000)])), max_size=12))
+    def follow(changes: list[tuple[int, Shape]]) -> None:
+        ledger = Counted(Ledger.of(hosts))
+        for row, shape in changes:
+            if ledger.units(shape)[row]:
+                ledger.put([row], shape)
+            for asked in (WHOLE, HALF):
+                assert np.array_equal(ledger.units(asked), ledger.units_fitting(asked))
+
+    follow()
