@@ -115,10 +115,12 @@ class FakeCluster:
             if replica.state is ReplicaState.STARTING and now_s >= replica.since_s + self.warm_up_s:
                 self.replicas[name] = replace(replica, state=ReplicaState.READY, since_s=now_s)
 
-    def lose(self, host: str) -> None:
-        """Take a host away, and all that is on it."""
+    def lose(self, host: str, *, noticed: bool = True) -> None:
+        """Take a host away, and all that is on it; runs go on being shown when the cluster has not `noticed` it."""
         self.advance()
         self.hosts[host] = replace(self.hosts[host], state=HostState.LOST)
+        if not noticed:
+            return
         for key, run in list(self.runs.items()):
             if run.state.holds_room and any(slot.host == host for slot in run.slots):
                 self.runs[key] = replace(run, state=RunState.LOST, ended_at_s=self.clock.at_s)

@@ -1,0 +1,124 @@
+"""Events read as cause and effect, with numbers and units."""
+
+from dataclasses import replace
+
+import pytest
+
+from scheduler.control import sentences
+from scheduler.control.attempts import opened
+from scheduler.control.records import EventKind, JobRecord, Wish
+from scheduler.model.demand import Demand, ModelDemand
+from scheduler.model.jobspec import JobSpec
+from scheduler.model.plan import Action, Cause, PreemptJob, StartJob, StartReplica, StopReplica
+from scheduler.model.resources import Shape, Slot
+from scheduler.model.workloads import Gang, JobId, JobState, ReplicaId
+
+NOW_S = 1_350_259_200.0 + 17 * 3600
+GANG = Gang(2, Shape(4000, 1024, 2))
+JOB = JobRecord(JobId("409"), JobSpec("embed-wiki", "x", GANG), JobState.RUNNING, Wish.RUN, NOW_S - 420.0)
+DEMAND = Demand((ModelDemand("edit-check", 2, 4, 5, 20.0, 38.0, 10.0, NOW_S + 7800.0),))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0s"),
+        (-3, "0s"),
+        (59.4, "59s"),
+        (60, "1m"),
+        (88, "1m28s"),
+        (3600, "1h"),
+        (15_000, "4h10m"),
+        (86_400, "1d"),
+        (2 * 86_400 + 3 * 3600, "2d3h"),
+    ],
+)
+def test_spans_have_two_units_at_most(seconds: float, text: str) -> None:
+    assert sentences.span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("slots", "text"),
+    [
+        ((Slot("b", (2,)), Slot("a", (0, 1))), "a:0,1 b:2"),
+        ((Slot("cpu1"), Slot("cpu1")), "cpu1"),
+        ((), ""),
+    ],
+)
+def test_places_are_named_once_in_order(slots: tuple[Slot, ...], text: str) -> None:
+    assert sentences.places(slots) == text
+
+
+@pytest.mark.parametrize(
+    ("shape", "text"),
+    [(Shape(4000, 0, 2), "4 GPUs"), (Shape(0, 0, 1, 250), "0.5 GPU"), (Shape(1500), "3 CPUs")],
+)
+def test_room_is_in_the_unit_that_matters(shape: Shape, text: str) -> None:
+    assert sentences.room(Gang(2, shape)) == text
+
+
+@pytest.mark.parametrize(
+    ("cause", "beneficiary", "text"),
+    [
+        (Cause.SERVING, "edit-check", "4 GPUs for edit-check before the 19:10 peak"),
+        (Cause.SERVING, "unknown", "4 GPUs for unknown"),
+        (Cause.PRIORITY, "417", "4 GPUs for 417"),
+        (Cause.DRAIN, "", "its host is being drained"),
+        (Cause.STOP_ASKED, "", "asked for by its owner"),
+    ],
+)
+def test_a_preemption_says_for_whom(cause: Cause, beneficiary: str, text: str) -> None:
+    action = PreemptJob(JOB.job_id, 1, 60.0, cause, beneficiary)
+    assert sentences.cause_of(action, GANG, DEMAND, NOW_S) == text
+
+
+def test_a_preemption_says_what_it_costs() -> None:
+    action = PreemptJob(JOB.job_id, 1, 60.0, Cause.SERVING, "edit-check", lost_gpu_s=352.0)
+    event = sentences.preempting(JOB, action, "4 GPUs for edit-check", 5, NOW_S)
+    assert (event.kind, event.title) == (EventKind.PREEMPTION, "409 embed-wiki preempting")
+    assert event.detail == "4 GPUs for edit-check, 1m to save; costs 1m28s of 4 GPUs"
+
+
+def test_a_start_says_where_how_long_it_waited_and_from_which_step() -> None:
+    action = StartJob(JOB.job_id, 1, (Slot("a", (0, 1)), Slot("b", (0, 1))))
+    first = replace(JOB, attempts=(opened(JOB, action, NOW_S),))
+    assert sentences.starting(first, action, 5, NOW_S).detail == "on a:0,1 b:0,1; waited 7m"
+    stopped = replace(first.attempts[0], checkpoint_step=340)
+    again = replace(first, attempts=(stopped, opened(replace(JOB, attempts=(stopped,)), action, NOW_S)))
+    assert sentences.starting(again, action, 5, NOW_S).detail == "on a:0,1 b:0,1; from step 340"
+
+
+def test_replicas_are_told_by_model_and_in_one_sentence() -> None:
+    slot = Slot("a", (0,))
+    actions = (
+        StartReplica("edit-check", slot),
+        StartReplica("edit-check", Slot("b", (3,))),
+        StopReplica(ReplicaId("r"), "old", slot),
+    )
+    told = sentences.replica_changes(actions, {"edit-check": 2, "old": 1}, DEMAND, 5, NOW_S)
+    assert [event.title for event in told] == ["edit-check 2 → 4 replicas", "old 1 → 0 replicas"]
+    assert told[0].detail == "on a:0 b:3; 38.0 requests/s to cover before the 19:10 peak (forecast)"
+
+
+def test_a_move_is_not_told_as_a_change_of_number() -> None:
+    slot = Slot("b", (0,))
+    actions = (
+        StopReplica(ReplicaId("r"), "edit-check", Slot("a", (0,)), Cause.DRAIN),
+        StartReplica("edit-check", slot, Cause.DRAIN),
+    )
+    told = sentences.replica_changes(actions, {"edit-check": 2}, Demand(), 5, NOW_S)
+    assert (told[0].title, told[0].detail) == ("edit-check moves 1 replica", "on b:0; drain")
+
+
+@pytest.mark.parametrize(
+    ("action", "title"),
+    [
+        (StartJob(JobId("409"), 1, ()), "409 could not start"),
+        (PreemptJob(JobId("409"), 1, 1.0, Cause.DRAIN), "409 could not stop"),
+        (StartReplica("edit-check", Slot("a")), "edit-check could not start a replica"),
+        (StopReplica(ReplicaId("r"), "edit-check", Slot("a")), "edit-check could not stop a replica"),
+    ],
+)
+def test_a_refusal_is_told_with_the_clusters_words(action: Action, title: str) -> None:
+    event = sentences.refusal(action, "no such image", 5, NOW_S)
+    assert (event.kind, event.title, event.detail) == (EventKind.FAILURE, title, "no such image")
