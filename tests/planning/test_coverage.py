@@ -126,7 +126,7 @@ def test_a_short_site_says_when_how_much_and_which_model(say: Any, world: dict[s
     snapshot = say.snapshot(**world)
     needed = tuple((say.now_s + hour * HOUR, need) for hour, need in ((1, 2.0), (2, 4.0), (3, 8.0), (4, 5.0), (5, 2.0)))
     told = words(say, snapshot, coverage(snapshot, [Curve("chat", 1.0, needed)], POLICY))
-    assert told.verdict == "Short from +3h to +4h: chat has 0.50 of the replicas it needs."
+    assert told.verdict == "Short from +2h to +4h: chat has 0.38 of the replicas it needs at +3h."
     assert not told.covered
 
 

@@ -1,0 +1,141 @@
+"""The small functions that a site chooses from, and their names."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from policies.headroom_rules import lead_time_s, scale_down
+from policies.may_preempt import higher_priority, never
+from policies.placement_scores import best_fit, first_fit, worst_fit
+from policies.queue_order import by_priority, fifo
+from policies.registry import policy_from_names
+from policies.victim_order import gpus, lost_work, newest_first
+from scheduler.model.errors import ConfigError
+from scheduler.model.hosts import Device, Host
+from scheduler.model.ledger import Ledger
+from scheduler.model.resources import Shape, Slot
+from scheduler.model.snapshot import Snapshot
+from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
+
+WHOLE, HALF, CPU = Shape(1000, 0, 1), Shape(500, 0, 1, 500), Shape(2000)
+ALL = np.arange(4)
+
+
+def job(job_id: str, **parts: object) -> TrainingJob:
+    return TrainingJob(JobId(job_id), "job", Gang(2, WHOLE), **({"submitted_at_s": float(job_id)} | parts))
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    """Free: h0 4 GPUs; h1 2; h2 1.5, half of it shared; h3 none, a CPU host."""
+    gpus_of = (4, 4, 2, 0)
+    hosts = [Host(f"h{i}", 16_000, 1, tuple(Device(d) for d in range(n))) for i, n in enumerate(gpus_of)]
+    taken = [(Slot("h1", (0,)), WHOLE), (Slot("h1", (1,)), WHOLE), (Slot("h2", (0,)), HALF)]
+    return Ledger.of(hosts, taken)
+
+
+def best(score: np.ndarray) -> int:
+    return int(score.argmin())
+
+
+def test_best_fit_leaves_large_holes_whole(ledger: Ledger) -> None:
+    assert best(best_fit(ledger, ALL[:3], WHOLE)) == 2
+    assert best(best_fit(ledger, ALL[:2], WHOLE)) == 1
+
+
+def test_best_fit_sends_work_without_gpus_to_hosts_without(ledger: Ledger) -> None:
+    assert best(best_fit(ledger, ALL, CPU)) == 3
+
+
+def test_best_fit_prefers_a_device_that_is_shared_already() -> None:
+    hosts = [Host(f"h{i}", 4000, 1, (Device(0), Device(1))) for i in range(2)]
+    taken = [(Slot("h0", (0,)), WHOLE), (Slot("h1", (0,)), HALF), (Slot("h1", (1,)), HALF)]
+    ledger = Ledger.of(hosts, taken)
+    assert best(best_fit(ledger, ALL[:2], HALF)) == 1
+    assert best(best_fit(ledger, ALL[:2], replace(HALF, gpu_milli=400))) == 1
+
+
+def test_best_fit_breaks_ties_by_least_cpu() -> None:
+    hosts = [Host("h0", 16_000, 1, (Device(0),)), Host("h1", 8_000, 1, (Device(0),))]
+    assert best(best_fit(Ledger.of(hosts), ALL[:2], WHOLE)) == 1
+
+
+def test_worst_fit_evens_out_and_first_fit_prefers_nobody(ledger: Ledger) -> None:
+    assert best(worst_fit(ledger, ALL[:3], WHOLE)) == 0
+    assert best(worst_fit(ledger, ALL, CPU)) == 0
+    assert first_fit(ledger, ALL, WHOLE).tolist() == [0.0] * 4
+
+
+def test_lost_work_is_what_the_last_checkpoint_does_not_hold() -> None:
+    running = job("1", started_at_s=100.0, restart_cost_s=60.0)
+    assert lost_work(running, 400.0) == (300 + 60) * 2
+    assert lost_work(replace(running, checkpointed_at_s=390.0), 400.0) == (10 + 60) * 2
+    assert lost_work(replace(running, checkpointed_at_s=500.0), 400.0) == 60 * 2
+
+
+def test_newest_first_looks_at_the_run_only() -> None:
+    assert newest_first(job("1", started_at_s=100.0, checkpointed_at_s=399.0), 400.0) == 600.0
+    assert newest_first(job("1"), 400.0) == 0.0
+
+
+def test_shares_of_devices_count_in_part() -> None:
+    assert gpus(job("1")) == 2.0
+    assert gpus(replace(job("1"), gang=Gang(3, HALF))) == 1.5
+
+
+def test_the_queue_goes_by_priority_then_age_or_by_age_alone() -> None:
+    jobs = [
+        job("10", priority=50),
+        job("2", priority=75),
+        job("3", priority=75, submitted_at_s=1.0),
+        job("4", state=JobState.HELD),
+    ]
+    snapshot = Snapshot.of(jobs=jobs)
+    assert [each.job_id for each in by_priority(snapshot)] == ["3", "2", "10"]
+    assert [each.job_id for each in fifo(snapshot)] == ["3", "2", "10"]
+    assert [each.job_id for each in fifo(Snapshot.of(jobs=[job("5", priority=99), job("1")]))] == ["1", "5"]
+
+
+def test_only_higher_priority_may_preempt() -> None:
+    high, low = job("1", priority=75), job("2", priority=50)
+    assert higher_priority(high, low)
+    assert not higher_priority(low, high)
+    assert not higher_priority(low, low)
+    assert not never(high, low)
+
+
+def test_policies_are_found_by_name() -> None:
+    policy = policy_from_names(queue_order="fifo", placement_score="worst-fit", min_runtime_s=1.0, reservation_s=2.0)
+    assert (policy.queue_order, policy.placement_score) == (fifo, worst_fit)
+    assert (policy.victim_cost, policy.may_preempt) == (lost_work, higher_priority)
+    assert (policy.min_runtime_s, policy.reservation_s) == (1.0, 2.0)
+
+
+def test_unknown_names_are_all_told_at_once_with_those_known() -> None:
+    with pytest.raises(ConfigError) as caught:
+        policy_from_names(queue_order="lifo", may_preempt="always")
+    told = [(fault.field, fault.help) for fault in caught.value.faults]
+    assert told == [
+        ("policy.queue_order", "one of: fifo, priority"),
+        ("policy.may_preempt", "one of: higher-priority, never"),
+    ]
+    assert 'unknown queue_order "lifo"' in str(caught.value)
+
+
+def test_lead_time_adds_up_what_can_pass_before_a_replica_answers() -> None:
+    assert lead_time_s(warm_up_s=130.0, grace_s=60.0, period_s=30.0) == 220.0
+
+
+@pytest.mark.parametrize(
+    ("history", "kept"),
+    [
+        ([(100.0, 3)], 3),
+        ([(0.0, 9), (100.0, 3)], 3),
+        ([(50.0, 5), (100.0, 3)], 5),
+        ([(50.0, 5), (100.0, 7)], 7),
+        ([(0.0, 5)], 5),
+    ],
+)
+def test_replicas_go_down_only_after_a_quiet_time(history: list[tuple[float, int]], kept: int) -> None:
+    assert scale_down(history, now_s=100.0, after_s=60.0) == kept
