@@ -29,6 +29,7 @@ class SimulatedCluster:
         replicas: the replicas of served models.
         meter: GPU-seconds by `Use`.
         totals: where the GPU-seconds of ended attempts went.
+        refused: how many actions it refused; the planner is at fault for each.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class SimulatedCluster:
         self.meter = Meter(engine.now_s())
         self.replicas = Replicas(engine, self.room, self.meter, models)
         self.totals = TrainingTotals()
+        self.refused = 0
         self._specs = specs
         self._workload = workload
         self._attempts: dict[tuple[JobId, int], Attempt] = {}
@@ -65,17 +67,11 @@ class SimulatedCluster:
         Raises:
             ActionFailed: there is no such host, model or job, or no room; nothing was changed.
         """
-        match action:
-            case StartJob():
-                self._start(action)
-            case PreemptJob():
-                self._stop(action)
-            case StartReplica():
-                self.replicas.start(action.model, action.slot)
-            case StopReplica():
-                self.replicas.stop(action.replica_id)
-            case _:
-                assert_never(action)
+        try:
+            self._apply(action)
+        except ActionFailed:
+            self.refused += 1
+            raise
 
     def forget(self, job_id: JobId, attempt: int) -> None:
         """Drop an ended attempt; one that holds room stays."""
@@ -106,6 +102,19 @@ class SimulatedCluster:
     def saved_s(self, job_id: JobId) -> float:
         """Return the seconds of progress from which a job would go on."""
         return self._saved_s.get(job_id, 0.0)
+
+    def _apply(self, action: Action) -> None:
+        match action:
+            case StartJob():
+                self._start(action)
+            case PreemptJob():
+                self._stop(action)
+            case StartReplica():
+                self.replicas.start(action.model, action.slot)
+            case StopReplica():
+                self.replicas.stop(action.replica_id)
+            case _:
+                assert_never(action)
 
     def _start(self, action: StartJob) -> None:
         if action.attempt <= self._known.get(action.job_id, 0):

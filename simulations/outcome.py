@@ -31,6 +31,7 @@ class Outcome:
         completion_mean_s: from submission to success.
         preemptions: attempts that were stopped for others.
         attempts_lost: attempts that went with a host.
+        actions_refused: by the cluster; other than 0 is a fault of the planner.
         trained_gpu_s: progress kept by checkpoints and successes, of ended attempts.
         lost_gpu_s: progress after the last checkpoint.
         overhead_gpu_s: starting up and saving, of ended attempts.
@@ -53,6 +54,7 @@ class Outcome:
     completion_mean_s: float
     preemptions: float
     attempts_lost: float
+    actions_refused: float
     trained_gpu_s: float
     lost_gpu_s: float
     overhead_gpu_s: float
@@ -75,7 +77,8 @@ def outcome_of(world: World, serving: ServingOutcome, begun_s: float) -> Outcome
     """Count what happened in a world up to now; `begun_s` is when it began."""
     now_s = world.engine.now_s()
     jobs = world.store.jobs(open_only=False)
-    return Outcome(**_requests(serving), **_jobs(jobs, now_s), **_gpu_seconds(world, begun_s, now_s))
+    counts = {**_requests(serving), **_jobs(jobs, now_s), **_gpu_seconds(world, begun_s, now_s)}
+    return Outcome(**counts, actions_refused=world.cluster.refused)
 
 
 def estimates(outcomes: Sequence[Outcome]) -> dict[str, Estimate]:

@@ -241,7 +241,9 @@ def test_what_cannot_be_is_refused_and_nothing_is_taken(world: World, slots: tup
     with pytest.raises(ActionFailed, match=why):
         start(world, job, *slots)
     assert world.cluster.observe().runs == ()
+    assert world.cluster.refused == 1
     start(world, job, Slot("a", (0,)), Slot("a", (1,)))
+    assert world.cluster.refused == 1
 
 
 def test_cpu_and_memory_are_counted(world: World) -> None:
