@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from scheduler.control.board import Board
 from scheduler.control.cycle import Cycle
@@ -79,7 +79,7 @@ class Simulation:
             served=setup.served,
             sources=setup.sources,
             policy=setup.policy,
-            settings=setup.settings,
+            settings=replace(setup.settings, outlooks=False),
             board=Board(),
         )
         self.turns = 0

@@ -75,7 +75,8 @@ def demand_of(
         before = memory.needs.get(name, ((now_s, running.get(name, 0)),))
         demand, needs[name] = _replicas(one, load, before, settings, now_s)
         demands.append(demand)
-        outlooks.append(_outlook(one, known[one.source], load, settings, now_s))
+        if settings.outlooks:
+            outlooks.append(_outlook(one, known[one.source], load, settings, now_s))
     bases = {demand.model: demand.basis for demand in demands}
     said = tuple(basis_changes(served, known, memory.bases, bases, snapshot))
     return Demand(tuple(demands)), tuple(outlooks), DemandMemory(known, needs, bases), said

@@ -21,6 +21,8 @@ class Settings:
         min_runtime_s: shortest useful run of a training job; room is held for peaks within the lead time and this.
         restart_cost_s: time an attempt needs before it makes progress again.
         silent_after_s: a traffic source whose last value is older is silent.
+        outlooks: whether reports carry what people are shown of the coming load; a simulation that nobody watches
+            saves the time.
         patience: with starts that fail or are never seen.
     """
 
@@ -33,6 +35,7 @@ class Settings:
     min_runtime_s: float = 300.0
     restart_cost_s: float = 60.0
     silent_after_s: float = 300.0
+    outlooks: bool = True
     patience: Patience = field(default_factory=Patience)
 
 

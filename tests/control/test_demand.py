@@ -200,6 +200,12 @@ def test_the_outlook_reaches_two_days_and_its_quantiles_and_peaks_are_in_order()
     assert outlook.source_age_s == 0.0
 
 
+def test_whether_people_look_changes_nothing_of_the_demand() -> None:
+    shown, unseen = Planner(Source(evenings)), Planner(Source(evenings), replace(SETTINGS, outlooks=False))
+    assert [shown.at(MONDAY_S + n * HOUR_S) for n in range(20)] == [unseen.at(MONDAY_S + n * HOUR_S) for n in range(20)]
+    assert (len(shown.outlooks), unseen.outlooks) == (1, ())
+
+
 def test_a_queueing_rule_decides_as_well_as_a_rate() -> None:
     planner = Planner(Source(lambda _: 30.0, history_s=0.0), replace(SETTINGS, margin=0.0))
     rule = ErlangC(service_time_s=0.1, latency_objective_s=0.5)
