@@ -7,7 +7,7 @@ from scheduler.control.records import CycleRecord, HostMark
 from scheduler.control.sentences import clock_time, places, span
 from scheduler.control.snapshotting import marked, with_deadlines
 from scheduler.model.demand import Demand
-from scheduler.model.plan import Action, Plan, StartReplica, StopReplica
+from scheduler.model.plan import Action, Plan, Reason, StartReplica, StopReplica
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Replica, TrainingJob
@@ -66,8 +66,10 @@ def _draining(snapshot: Snapshot, mark: HostMark) -> Snapshot:
 
 
 def _short(made: Plan, snapshot: Snapshot) -> set[str]:
+    """Return the models that lack replicas for which no room is being freed either."""
     models = {model.name for model in snapshot.models}
-    return {unplaced.subject for unplaced in made.unplaced if unplaced.subject in models}
+    lacking = (unplaced for unplaced in made.unplaced if unplaced.subject in models)
+    return {unplaced.subject for unplaced in lacking if unplaced.reason is not Reason.WAITS_FOR_PREEMPTION}
 
 
 def _replica_steps(replicas: Iterable[Replica], made: Plan, snapshot: Snapshot) -> Iterable[str]:

@@ -178,5 +178,6 @@ def _replica_change(  # noqa: PLR0913, PLR0917  # one sentence, seven facts
     need = demand.of(model)
     load = f"{need.rps_wanted:.1f} requests/s to cover{_before_peak(need, now_s)} ({need.basis})" if need else ""
     detail = "; ".join(filter(None, (where, load, ", ".join(c for c in causes if c not in {"demand", "surplus"}))))
-    verb = f"{before} → {after} replicas" if after != before else f"moves {len(started)} replica{'' if len(started) == 1 else 's'}"
+    moved = f"moves {len(started)} replica{'' if len(started) == 1 else 's'}"
+    verb = moved if after == before else f"{before} → {after} replicas"
     return EventRecord(now_s, cycle, EventKind.SERVING, model, f"{model} {verb}", detail)

@@ -245,6 +245,16 @@ def test_a_drain_that_leaves_serving_short_is_refused_unless_forced(office: Offi
     assert office.desk.drain("a", force=True).applied
 
 
+def test_a_drain_is_covered_when_training_makes_room_for_the_replicas(office: Office) -> None:
+    office.lab.serve("edit-check", lambda _: 15.0)
+    office.desk.board = office.lab.board
+    office.turns(8)
+    office.desk.submit(office.spec(workers=2))
+    office.turns(2)
+    host = next(iter(office.lab.cluster.replicas.values())).slot.host
+    assert office.desk.drain(host, dry_run=True).covered
+
+
 def test_a_drain_that_serving_survives_says_where_replicas_go_first(office: Office) -> None:
     office.lab.serve("edit-check", lambda _: 5.0)
     office.desk.board = office.lab.board
