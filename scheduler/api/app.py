@@ -7,7 +7,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from scheduler.api.access import Guard
 from scheduler.api.answers import install_handlers
-from scheduler.api.bodies import BodyLimit
+from scheduler.api.bodies import MOST_BYTES
 from scheduler.api.headers import PlainHeaders
 from scheduler.api.panels import PanelDesk
 from scheduler.api.routes import cluster, control, jobs, logs, page, stream
@@ -40,7 +40,14 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
         logs_of: reads the output of attempts.
     """
     # No interactive documentation: its scripts would come from elsewhere. /openapi.json is what programs need.
-    app = FastAPI(title="Headroom", version=site.release, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(
+        title="Headroom",
+        version=site.release,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        max_body_size=MOST_BYTES,
+    )
     app.state.parts = Parts(desk, board, site, Guard(bind_host, tokens), metrics, logs_of)
     app.state.panels = PanelDesk(app.state.parts)
     for module in (jobs, logs, cluster, control, stream, page):
@@ -48,6 +55,5 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
     install_static(app)
     install_handlers(app)
     app.add_middleware(PlainHeaders)
-    app.add_middleware(BodyLimit, most_package_bytes=desk.packages.most_bytes)
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     return app

@@ -12,6 +12,7 @@ from scheduler.api.bodies import received
 from scheduler.api.presenting.jobs import job_view
 from scheduler.api.site import Parts, PartsDep
 from scheduler.config.job import parse_job
+from scheduler.control import packages
 from scheduler.control.records import JobRecord
 from scheduler.model.errors import ConfigError
 from scheduler.model.plan import Plan
@@ -93,7 +94,7 @@ def set_priority(parts: PartsDep, caller: Submitter, job_id: str, order: Priorit
     return _answer(parts, parts.desk.set_priority(JobId(job_id), order.priority))
 
 
-@router.put("/packages/{digest}", status_code=204)
+@router.put("/packages/{digest}", status_code=204, max_body_size=packages.MOST_BYTES)
 async def upload(parts: PartsDep, _: Submitter, digest: str, request: Request) -> Response:
     """Store a packed working directory under "sha256:" and its digest; storing it again changes nothing."""
     name = digest if digest.startswith("sha256:") else f"sha256:{digest}"
