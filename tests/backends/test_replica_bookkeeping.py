@@ -91,3 +91,10 @@ def test_what_serve_says_of_a_broken_application_is_passed_on_by_its_last_line()
     )
     assert complaints(details({"m@h": []}, "UNHEALTHY")) == ("m@h is unhealthy: Serve gives no reason",)
     assert complaints(details({"m@h": []}, "DEPLOYING", trace)) == ()
+
+
+def test_a_deployment_s_own_words_come_first() -> None:
+    shown = details({"m@h": []}, "DEPLOY_FAILED", "Failed to update the deployments ['Model'].")
+    deployment = {"status": "DEPLOY_FAILED", "message": "It failed 3 times.\nKeyError: 'weights'"}
+    shown["applications"]["m@h"]["deployments"]["Model"] |= deployment
+    assert complaints(shown) == ("m@h is deploy failed: KeyError: 'weights'",)

@@ -115,10 +115,16 @@ def complaints(details: Mapping[str, Any]) -> tuple[str, ...]:
         details: what `/api/serve/applications/` answers.
     """
     return tuple(
-        f"{app} is {content['status'].lower().replace('_', ' ')}: {_last_line(content['message'])}"
+        f"{app} is {content['status'].lower().replace('_', ' ')}: {_last_line(_words(content))}"
         for app, content in sorted(details["applications"].items())
         if content["status"] in ILL_STATES
     )
+
+
+def _words(app: Mapping[str, Any]) -> str:
+    """Return what is wrong: a deployment's own words (the error of its constructor) say more than the application's."""
+    ill = [each for each in app["deployments"].values() if each.get("status") in ILL_STATES and each.get("message")]
+    return str(ill[0]["message"] if ill else app["message"])
 
 
 def _last_line(text: str) -> str:
