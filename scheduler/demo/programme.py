@@ -43,7 +43,7 @@ SUBMISSIONS: Final = (
     _submission(
         _SATURDAY.replace(minute=10),
         "wikitext-lm",
-        "--steps 450 --pause 0.1",
+        "--steps 280 --pause 0.1",
         "low",
         workers=2,
         resources={"gpus": 1, "cpus": 2, "memory": "4Gi"},

@@ -1,0 +1,135 @@
+"""A real `headroom run` in a process of its own, on a local Ray that outlives it when it is killed."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from scheduler.backends.ray.local import LocalHostSpec, LocalRay, read_address
+from scheduler.client import Client
+from scheduler.model.errors import Unreachable
+
+CLUSTER = """
+cluster: integration
+backend:
+  kind: local
+  hosts:
+    - {name: gpu-a, cpus: 8, memory: 16Gi, gpus: 4, gpu_model: Tester}
+    - {name: cpu-a, cpus: 8, memory: 16Gi}
+control: {period: 500ms, preemption_grace: 30s}
+policy: {min_runtime: 0s}
+"""
+
+JOB = """
+import json, os, pathlib, sys, time
+
+folder = pathlib.Path(os.environ["HEADROOM_CHECKPOINT_DIR"])
+with (folder / "starts").open("a") as starts:
+    starts.write(os.environ["HEADROOM_ATTEMPT"] + "\\n")
+marker = folder / "headroom.json"
+step = json.loads(marker.read_text())["step"] if marker.exists() else 0
+while step < int(sys.argv[1]):
+    time.sleep(0.2)
+    step += 1
+    (folder / "new").write_text(json.dumps({"step": step, "total_steps": int(sys.argv[1])}))
+    (folder / "new").replace(marker)
+print("done at", step)
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Plane:
+    """Starts, kills and starts again one control plane."""
+
+    def __init__(self, folder: Path) -> None:
+        self.state_dir = folder / "state"
+        self._config = folder / "cluster.yaml"
+        self._config.write_text(CLUSTER)
+        self.port = free_port()
+        self.job_dir = folder / "job"
+        self.job_dir.mkdir()
+        (self.job_dir / "job.py").write_text(JOB)
+        self.client = Client(f"http://127.0.0.1:{self.port}")
+        self._log = folder / "log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, wait: bool = True) -> None:
+        command = [sys.executable, "-m", "scheduler.cli", "run", "-c", str(self._config)]
+        command += ["--state-dir", str(self.state_dir), "--port", str(self.port), "--router-port", str(free_port())]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        if wait:
+            self.until(lambda: self.client.status().state == "live", 90.0)
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> int:
+        """Ask it to stop, as an operator does, and return its exit code."""
+        assert self._process is not None
+        self._process.terminate()
+        return self._process.wait(60.0)
+
+    def submit(self, name: str, steps: int, **fields: object) -> str:
+        return self.client.submit(
+            name=name, entrypoint=f"{sys.executable} job.py {steps}", working_dir=self.job_dir, **fields
+        ).id
+
+    def state(self, job_id: str) -> str:
+        return self.client.job(job_id).state
+
+    def starts(self, job_id: str) -> list[str]:
+        """Return the numbers of the attempts whose process really ran, in order."""
+        file = self.state_dir / "checkpoints" / job_id / "starts"
+        return file.read_text().split() if file.exists() else []
+
+    def until(self, done: Callable[[], bool], wall_s: float = 60.0) -> None:
+        deadline = time.monotonic() + wall_s
+        while time.monotonic() < deadline:
+            try:
+                if done():
+                    return
+            except Unreachable:
+                pass
+            time.sleep(0.1)
+        pytest.fail(f"not so within {wall_s} s; the control plane said:\n{self._log.read_text()[-3000:]}")
+
+    def clean_up(self) -> None:
+        self.client.close()
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(60.0)
+        hosts = [LocalHostSpec("gpu-a"), LocalHostSpec("cpu-a")]
+        LocalRay(hosts, self.state_dir).stop()
+        assert read_address(self.state_dir) is None
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
+    """A control plane that is up."""
+    one = Plane(tmp_path_factory.mktemp("plane"))
+    try:
+        one.start()
+        yield one
+    finally:
+        one.clean_up()
+
+
+@pytest.fixture(autouse=True)
+def _quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HEADROOM_URL", raising=False)
+    monkeypatch.setenv("PYTHONUNBUFFERED", os.environ.get("PYTHONUNBUFFERED", "1"))
