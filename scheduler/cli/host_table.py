@@ -89,6 +89,13 @@ def host_detail(host: Host, now: datetime, screen: Screen) -> str:
     return "\n".join(lines)
 
 
+def still_there(host: Host) -> str:
+    """Return what holds room on a host, or "" when nothing does."""
+    names = sorted({use.name for device in host.devices for use in device.uses})
+    cores = f"{plain(host.cpus_used)} cores" if host.cpus_used else ""
+    return ", ".join([*names, *([cores] if cores else [])])
+
+
 def _row(host: Host, now: datetime, screen: Screen) -> tuple[Cell | str, ...]:
     usable = host.state == _READY
     lost = host.state == _LOST

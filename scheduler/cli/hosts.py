@@ -1,5 +1,6 @@
 """`headroom hosts`: who holds what, and taking hosts out of service and back."""
 
+import time
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -7,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from scheduler.cli.flags import duration_flag
-from scheduler.cli.host_table import LEGEND, host_detail, host_sums, host_table
+from scheduler.cli.host_table import LEGEND, host_detail, host_sums, host_table, still_there
 from scheduler.cli.session import Output, OutputOption, Session, WatchOption
 from scheduler.cli.table import Column, Table
 from scheduler.cli.wording import moment
@@ -15,6 +16,7 @@ from scheduler.model.errors import HeadroomError
 from scheduler.wire.base import Listing, Single
 from scheduler.wire.cluster import DrainAnswer, DrainOrder, Host
 
+POLL_S = 1.0
 _SHOW = "show"
 
 
@@ -103,6 +105,9 @@ def drain(  # noqa: PLR0913  # one argument a flag
     ] = "",
     force: Annotated[bool, typer.Option("--force", help="Even when serving falls short.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Return when the host is empty; Ctrl-C leaves it going.")
+    ] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Move all work away from a host; refused when serving would fall short."""
@@ -120,6 +125,21 @@ def drain(  # noqa: PLR0913  # one argument a flag
         session.show(output, answer, lambda: Table((Column("HOST"),), (), (host,)))
     if not (answer.item.applied or dry_run):
         raise typer.Exit(1)
+    if wait and answer.item.applied:
+        _until_empty(session, host)
+
+
+def _until_empty(session: Session, host: str) -> None:
+    """Say on stderr what still runs on a host, a line for each change, until nothing does."""
+    before = ""
+    while True:
+        still = still_there(session.client.get(f"/hosts/{host}", Single[Host]).item)
+        if still != before:
+            session.screen.note(f"{host}: {still}" if still else f"{host} is empty")
+            before = still
+        if not still:
+            return
+        time.sleep(POLL_S)
 
 
 def _show_one(session: Session, name: str, output: Output) -> None:

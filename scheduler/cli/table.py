@@ -15,19 +15,19 @@ _LEAST_LAST: Final = 24
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A text with a style, for instance "yellow"; or several of them in a row."""
+    """Texts with a style each, for instance "yellow", in a row; none of them has a line break or a TAB."""
 
     parts: tuple[tuple[str, str], ...]
 
     @property
     def text(self) -> str:
-        """The cell without styles, on one line."""
-        return " ".join("".join(text for text, _ in self.parts).split())
+        """The cell without styles."""
+        return "".join(text for text, _ in self.parts)
 
 
 def cell(text: str, style: str = "") -> Cell:
-    """Return a cell of one style."""
-    return Cell(((text, style),))
+    """Return a cell of one style, on one line whatever the text has."""
+    return Cell(((" ".join(text.split()), style),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,10 @@ def render(table: Table, screen: Screen, *, wide: bool = False) -> str:
     shown = [index for index, column in enumerate(table.columns) if wide or not column.wide]
     if not screen.is_terminal:
         return _tabbed(_only(table, shown), screen)
-    if screen.width < BLOCKS_BELOW:
+    fitting = _that_fit(table, shown, screen.width)
+    if fitting is None:
         return _blocks(_only(table, shown), screen)
-    return _padded(_only(table, _that_fit(table, shown, screen.width)), screen)
+    return _padded(_only(table, fitting), screen)
 
 
 def _only(table: Table, shown: Sequence[int]) -> Table:
@@ -86,16 +87,24 @@ def _blocks(table: Table, screen: Screen) -> str:
     return "\n\n".join(blocks)
 
 
-def _that_fit(table: Table, shown: list[int], width: int) -> list[int]:
-    """Drop columns, the least important first, until the rest has room; the last one may be cut a little."""
-    needed = {index: max(_widths(table, index), default=0) for index in shown}
+def _that_fit(table: Table, shown: list[int], width: int) -> list[int] | None:
+    """Drop columns, the least important first, until the rest has room; the last one may be cut a little.
+
+    Returns:
+        The columns that stay, or None when not even those that must stay have room.
+    """
+    needed = {index: max(_widths(table, index)) for index in shown}
     last = shown[-1]
     needed[last] = min(needed[last], max(_LEAST_LAST, len(table.columns[last].title)))
+
+    def fit() -> bool:
+        return sum(needed[i] + _GAP for i in shown) - _GAP <= width
+
     for index in sorted((i for i in shown if table.columns[i].drop), key=lambda i: -table.columns[i].drop):
-        if sum(needed[i] + _GAP for i in shown) - _GAP <= width:
+        if fit():
             break
         shown = [i for i in shown if i != index]
-    return shown
+    return shown if width >= BLOCKS_BELOW and fit() else None
 
 
 def _widths(table: Table, index: int) -> list[int]:
@@ -105,23 +114,30 @@ def _widths(table: Table, index: int) -> list[int]:
 
 
 def _padded(table: Table, screen: Screen) -> str:
-    from rich.cells import cell_len, set_cell_size  # noqa: PLC0415  # only terminals pay for it
-
     widths = [max(_widths(table, index)) for index in range(len(table.columns))]
     room = screen.width - sum(width + _GAP for width in widths[:-1])
-    widths[-1] = max(min(widths[-1], room), 1)
+    widths[-1] = min(widths[-1], room)
 
-    def line(cells: Sequence[Cell | str], style: str = "") -> str:
-        padded = []
-        for one, column, width in zip(cells, table.columns, widths, strict=True):
-            space = width - cell_len(_text(one))
-            fitting = one if space >= 0 else set_cell_size(_text(one), width - 1) + "…"
-            text = screen.paint(_text(fitting), style) if style else _painted(fitting, screen)
-            padded.append(" " * space + text if column.right else text + " " * space)
+    def line(cells: Sequence[Cell | str]) -> str:
+        padded = (
+            _sized(one, width, screen, right=column.right)
+            for one, column, width in zip(cells, table.columns, widths, strict=True)
+        )
         return (" " * _GAP).join(padded).rstrip()
 
-    head = [line([column.title for column in table.columns], "dim")] if screen.header else []
+    head = [line([cell(column.title, "dim") for column in table.columns])] if screen.header else []
     return "\n".join(head + [line(row) for row in table.rows])
+
+
+def _sized(one: Cell | str, width: int, screen: Screen, *, right: bool) -> str:
+    """Return a cell as wide as its column: filled with blanks, or cut with a sign that it is."""
+    from rich.cells import cell_len, set_cell_size  # noqa: PLC0415  # only terminals pay for it
+
+    space = width - cell_len(_text(one))
+    if space < 0:
+        return set_cell_size(_text(one), width - 1) + "…"
+    text = _painted(one, screen)
+    return " " * space + text if right else text + " " * space
 
 
 def _text(one: Cell | str) -> str:

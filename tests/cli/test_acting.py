@@ -215,6 +215,23 @@ def test_a_drain_tells_each_step(headroom: Headroom, plane: Any) -> None:
     assert asked.json == {"reason": "power supply swap", "deadline_s": 7200.0, "force": False, "dry_run": False}
 
 
+def test_a_drain_can_be_waited_for(headroom: Headroom, plane: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scheduler.cli.hosts.POLL_S", 0.0)
+    drained(plane)
+    full = plane.answers["GET", "/hosts/ml-serve1014"]
+    cpu_only = full.item.model_copy(update={"devices": (), "cpus_used": 4.0})
+    empty = full.item.model_copy(update={"devices": (), "cpus_used": 0.0})
+    answers = iter([full, full, *(full.model_copy(update={"item": item}) for item in (cpu_only, empty))])
+    plane.gives("GET", "/hosts/ml-serve1014", lambda _: next(answers))
+    shown = headroom("hosts", "drain", "ml-serve1014", "--wait")
+    assert shown.code == 0
+    assert shown.err.splitlines()[1:] == [
+        "ml-serve1014: edit-check, 63 cores",
+        "ml-serve1014: 4 cores",
+        "ml-serve1014 is empty",
+    ]
+
+
 def test_a_drain_that_leaves_serving_short_changes_nothing_and_ends_with_1(headroom: Headroom, plane: Any) -> None:
     drained(plane, covered=False, applied=False)
     shown = headroom("hosts", "drain", "ml-serve1014")

@@ -123,7 +123,7 @@ def test_the_models_on_a_terminal(headroom: Headroom) -> None:
     assert shown.err == "4 models, 2 tight or short\n"
 
 
-@pytest.mark.parametrize("command", ["list", "hosts", "models", "capacity", "events", "explain cluster"])
+@pytest.mark.parametrize("command", ["list", "hosts", "models", "capacity", "events", "explain job"])
 @pytest.mark.parametrize("width", [50, 60, 70, 80, 100, 140, 200])
 def test_no_row_is_wider_than_the_terminal(command: str, width: int, headroom: Headroom) -> None:
     shown = headroom(*command.split(), width=width)
