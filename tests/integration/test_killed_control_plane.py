@@ -2,6 +2,7 @@
 
 import random
 import time
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from scheduler.model.workloads import JobId
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
 
 
-def test_running_jobs_go_on_waiting_ones_start_and_orphans_go(plane):
+def test_running_jobs_go_on_waiting_ones_start_and_orphans_go(plane: Any) -> None:
     running = plane.submit("gang", 60, workers=2, gpus=1)
     plane.until(lambda: plane.state(running) == "Running")
     waiting = plane.submit("waits", 3, workers=1, gpus=4)
@@ -40,8 +41,8 @@ def test_running_jobs_go_on_waiting_ones_start_and_orphans_go(plane):
     assert plane.starts(waiting) == ["1"]
 
 
-def test_killed_at_any_moment_every_accepted_job_still_ends_well_and_no_attempt_runs_twice(plane):
-    moments = random.Random(7)
+def test_killed_at_any_moment_every_accepted_job_still_ends_well_and_no_attempt_runs_twice(plane: Any) -> None:
+    moments = random.Random(7)  # noqa: S311  # moments to kill at, not secrets
     accepted = []
     for number in range(5):
         accepted.append(plane.submit(f"short-{number}", 8, gpus=1))
@@ -58,7 +59,7 @@ def test_killed_at_any_moment_every_accepted_job_still_ends_well_and_no_attempt_
         assert [attempt.outcome for attempt in known.attempts].count("Succeeded") == 1
 
 
-def test_a_higher_priority_preempts_and_the_victim_resumes_from_its_checkpoint(plane):
+def test_a_higher_priority_preempts_and_the_victim_resumes_from_its_checkpoint(plane: Any) -> None:
     low = plane.submit("low", 40, workers=4, gpus=1, priority="low", grace="5s", checkpoint_interval="1s")
     plane.until(lambda: (plane.client.job(low).step or 0) >= 3)
     high = plane.submit("high", 5, gpus=2, priority="high")
@@ -70,6 +71,6 @@ def test_a_higher_priority_preempts_and_the_victim_resumes_from_its_checkpoint(p
     assert any("done at 40" in line for line in plane.client.logs(low))
 
 
-def test_told_to_stop_it_takes_its_ray_with_it(plane):
+def test_told_to_stop_it_takes_its_ray_with_it(plane: Any) -> None:
     assert plane.stop() == 0
     assert read_address(plane.state_dir) is None
