@@ -41,6 +41,7 @@ class FakeRest:
         self.submitted: dict[str, dict[str, Any]] = {}
         self.stopped: list[str] = []
         self.configs: list[dict[str, Any]] = []
+        self.applications: dict[str, Any] = {}
         self.refusal: Exception | None = None
         self.printed = ""
 
@@ -72,6 +73,10 @@ class FakeRest:
     def logs(self, name: str) -> str:
         """Return what it printed."""
         return self.printed if name in self.submitted else ""
+
+    def serve(self) -> dict[str, Any]:
+        """Show applications in the states that a test gave them."""
+        return {"applications": self.applications}
 
     def serve_config(self, config: dict[str, Any]) -> None:
         """Take a configuration, or refuse it."""

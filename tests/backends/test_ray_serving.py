@@ -176,6 +176,25 @@ def test_a_replica_that_starts_for_ever_is_a_fault(make: Any, fleet: Fleet, serv
     assert fault == "m on a has been starting for 601 s and says nothing"
 
 
+def test_changes_wait_while_an_application_is_built_but_not_for_ever(
+    make: Any, fleet: Fleet, rest: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rest.applications = {"m@b": {"status": "DEPLOYING", "deployments": {}}}
+    view = make()
+    view.start(StartReplica("m", A), fleet)
+    view._send_later()
+    assert rest.configs == []
+    rest.applications = {"m@b": {"status": "DEPLOYING", "deployments": {"Model": {}}}}
+    view._send_later()
+    assert len(rest.configs) == 1
+
+    rest.applications = {"m@b": {"status": "DEPLOYING", "deployments": {}}}
+    view.start(StartReplica("m", A), fleet)
+    monkeypatch.setattr(serving_module, "BUILD_S", -1.0)
+    view._send_later()
+    assert len(rest.configs) == 2
+
+
 def test_ready_counts_from_when_it_was_first_seen(make: Any, fleet: Fleet, serve: Serve, clock: Any) -> None:
     view = make()
     view.start(StartReplica("m", A), fleet)

@@ -108,6 +108,15 @@ def stopped(wanted: Sequence[Wanted], replica_id: str, wall_s: float, now_s: flo
     )
 
 
+def is_building(details: Mapping[str, Any]) -> bool:
+    """Whether Serve is importing and building an application, which a new configuration would make it start again.
+
+    Args:
+        details: what `/api/serve/applications/` answers.
+    """
+    return any(app["status"] == "DEPLOYING" and not app["deployments"] for app in details["applications"].values())
+
+
 def complaints(details: Mapping[str, Any]) -> tuple[str, ...]:
     """Return a sentence about each application that Serve says is not well.
 

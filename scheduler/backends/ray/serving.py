@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from scheduler.backends.ray.applications import TOLD_S, Catalogue, Front, front_in, is_waiting, serve_config, wanted_in
 from scheduler.backends.ray.hosts import Fleet
-from scheduler.backends.ray.replicas import Wanted, complaints, seen, states_by_app, stopped
+from scheduler.backends.ray.replicas import Wanted, complaints, is_building, seen, states_by_app, stopped
 from scheduler.backends.ray.rest import RayRest
 from scheduler.control.ports import Clock
 from scheduler.model.errors import ActionFailed, HeadroomError
@@ -18,7 +18,11 @@ from scheduler.model.plan import StartReplica, StopReplica
 from scheduler.model.workloads import Replica, ReplicaId, ReplicaState
 
 GATHER_S: Final = 0.15
-"""Changes within this time are sent to Serve together: every new configuration restarts what is being built."""
+"""Changes within this time are sent to Serve together."""
+BUILD_S: Final = 10.0
+"""Longest that changes wait for applications under construction: a new configuration would start them afresh."""
+LOOK_S: Final = 0.3
+"""How often it is asked whether they are done."""
 SLOW_WALL_S: Final = 60.0
 """A replica is never called slow before."""
 log = logging.getLogger(__name__)
@@ -44,8 +48,10 @@ class Serving:
         self._ready_since: dict[ReplicaId, float] = {}
         self._timer: threading.Timer | None = None
         self._dirty = False
+        self._dirty_since_s = 0.0
         self._sent_at_s = 0.0
         self._failure = ""
+        self._closed = False
         self._lock = threading.RLock()
 
     def start(self, action: StartReplica, fleet: Fleet) -> None:
@@ -85,11 +91,12 @@ class Serving:
         """
         with self._lock:
             self._selectors = fleet.selectors
-            if not self._dirty and asked_at_s > self._sent_at_s:  # an older answer does not know the latest changes
+            is_fresh = asked_at_s > self._sent_at_s  # an older answer does not know the latest changes
+            if is_fresh and not self._dirty:
                 self._adopt(details)
             on_ready_hosts = [each for each in self._wanted if fleet.is_ready(each.host)]
             replicas = self._dated(seen(on_ready_hosts, states_by_app(details)))
-            self._tidy(details, replicas, fleet)
+            self._tidy(replicas, fleet, is_missing=is_fresh and wanted_in(details) is None)
             return replicas, self._faults(details, replicas)
 
     def flush(self) -> None:
@@ -106,27 +113,43 @@ class Serving:
     def close(self) -> None:
         """Stop gathering; what was not sent is dropped."""
         with self._lock:
-            if self._timer:
-                self._timer.cancel()
+            self._closed = True
+            self._call_off()
 
     def _adopt(self, details: Mapping[str, Any]) -> None:
         self._wanted = wanted_in(details) or ()
         self.front = front_in(details) or self.front
 
     def _change(self, wanted: tuple[Wanted, ...], fleet: Fleet) -> None:
-        self._wanted, self._selectors, self._dirty = wanted, fleet.selectors, True
-        self._schedule(GATHER_S)
+        self._wanted, self._selectors = wanted, fleet.selectors
+        self._need_sending(GATHER_S)
+
+    def _need_sending(self, delay_s: float) -> None:
+        if not self._dirty:
+            self._dirty, self._dirty_since_s = True, time.monotonic()
+        self._schedule(delay_s)
 
     def _schedule(self, delay_s: float) -> None:
+        with self._lock:
+            self._call_off()
+            if self._closed:
+                return
+            self._timer = threading.Timer(delay_s, self._send_later)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _call_off(self) -> None:
         if self._timer:
             self._timer.cancel()
-        self._timer = threading.Timer(delay_s, self._send_later)
-        self._timer.daemon = True
-        self._timer.start()
+        self._timer = None
 
     def _send_later(self) -> None:
+        self._timer = None
         try:
-            self.flush()
+            if time.monotonic() < self._dirty_since_s + BUILD_S and is_building(self._rest.serve()):
+                self._schedule(LOOK_S)
+            else:
+                self.flush()
         except HeadroomError as error:
             log.warning("Serve did not take the new configuration: %s", error)
 
@@ -138,20 +161,20 @@ class Serving:
         except ActionFailed as error:
             self._dirty, self._failure = False, str(error)
             raise
+        self._call_off()
         self._sent_at_s = time.monotonic()
-        self._dirty, self._failure = is_waiting(self._wanted, wall_s), ""
-        if self._dirty:
-            self._schedule(TOLD_S + GATHER_S)
+        self._dirty, self._failure = False, ""
+        if is_waiting(self._wanted, wall_s):
+            self._need_sending(TOLD_S + GATHER_S)
 
-    def _tidy(self, details: Mapping[str, Any], replicas: tuple[Replica, ...], fleet: Fleet) -> None:
+    def _tidy(self, replicas: tuple[Replica, ...], fleet: Fleet, *, is_missing: bool) -> None:
         """Give up what sits on lost hosts, drop what has stopped, and see that nothing stays unsent."""
         present = {replica.replica_id for replica in replicas}
         kept = tuple(w for w in self._wanted if fleet.is_ready(w.host) and (w.is_live or w.replica_id in present))
-        is_missing = wanted_in(details) is None and bool(self._catalogue.applications)
-        if kept != self._wanted or is_missing:
-            self._wanted, self._dirty = kept, True
-        if self._dirty and not (self._timer and self._timer.is_alive()):
-            self._schedule(0.0)
+        changed, self._wanted = kept != self._wanted, kept
+        needed = changed or self._dirty or (is_missing and bool(self._catalogue.applications))
+        if needed and self._timer is None:
+            self._need_sending(0.0)
 
     def _faults(self, details: Mapping[str, Any], replicas: tuple[Replica, ...]) -> tuple[str, ...]:
         refused = (f"Serve refuses its configuration: {self._failure}",) if self._failure else ()
