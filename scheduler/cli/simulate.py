@@ -39,7 +39,7 @@ def simulate(
     from simulations.report import document, lines  # noqa: PLC0415  # likewise
 
     screen = Session.of(context).screen
-    _check_writable(json_file)
+    _check_place(json_file)
     result = _run(load_scenario(scenario), seeds, screen, reactive=reactive)
     text = json.dumps(document(result), indent=2, allow_nan=False)
     if json_file == "-":
@@ -48,16 +48,18 @@ def simulate(
     for line in lines(result, _moment):
         screen.say(line)
     if json_file:
-        Path(json_file).write_text(text + "\n", encoding="utf-8")
+        _write(json_file, text)
 
 
-def _check_writable(json_file: str) -> None:
-    """Refuse a file that cannot be written before the time is spent, not after."""
-    if json_file in {"", "-"}:
-        return
+def _check_place(json_file: str) -> None:
+    """Refuse a place that does not exist before the time is spent, not after."""
+    if not Path(json_file).resolve().parent.is_dir():
+        raise ConfigError(f"--json: there is no directory for {json_file}")
+
+
+def _write(json_file: str, text: str) -> None:
     try:
-        with Path(json_file).open("a", encoding="utf-8"):
-            pass
+        Path(json_file).write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"--json: {json_file} cannot be written: {error.strerror}") from error
 
@@ -73,7 +75,7 @@ def _run(scenario: "Scenario", seeds: int, screen: Screen, *, reactive: bool) ->
         with _progress(scenario.scenario, number + 1, seeds, scenario.days, screen) as progress:
             runs.append((scenario.seed + number, Simulation(setup).run(progress)))
     return Result(
-        scenario=scenario.scenario,
+        scenario=f"{scenario.scenario} (reactive)" if reactive else scenario.scenario,
         days=scenario.days,
         hosts=len(setup.hosts),
         gpus=sum(len(host.devices) for host in setup.hosts),

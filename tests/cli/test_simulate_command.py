@@ -59,11 +59,30 @@ def test_json_in_a_file_is_the_same_each_time(
     assert "small" in capsys.readouterr().out, "people get their lines all the same"
 
 
+def test_a_file_that_cannot_be_written_is_an_error_too(
+    scenario: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["simulate", scenario, "--json", str(tmp_path)]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_bad_input_leaves_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "out.json"
+    assert run(["simulate", str(tmp_path / "nowhere.yaml"), "--json", str(file)]) == 2
+    assert not file.exists()
+    assert "error:" in capsys.readouterr().err
+
+
+def test_a_reactive_run_says_so(scenario: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["simulate", scenario, "--reactive", "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["scenario"] == "small (reactive)"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["nowhere.yaml"], "nowhere.yaml: cannot be read"),
-        (["{scenario}", "--json", "no/such/place.json"], "cannot be written"),
+        (["{scenario}", "--json", "no/such/place.json"], "there is no directory for no/such/place.json"),
         (["{scenario}", "--seeds", "0"], "--seeds"),
     ],
 )
