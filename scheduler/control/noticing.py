@@ -11,6 +11,7 @@ from scheduler.model.demand import Basis
 from scheduler.model.hosts import HostState
 from scheduler.model.observation import Observation
 from scheduler.model.snapshot import Snapshot
+from scheduler.planning.wording import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def _hosts(before: Mapping[str, HostState] | None, seen: Observation, cycle: int
         was = (before or {}).get(host.name)
         if host.state is HostState.LOST and was is not HostState.LOST:
             lost = sum(run.state.holds_room for run in seen.runs if any(s.host == host.name for s in run.slots))
-            detail = host.reason or (f"{lost} runs were on it" if lost else "")
+            detail = host.reason or (f"{plural(lost, 'run')} lost with it" if lost else "")
             yield EventRecord(seen.taken_at_s, cycle, EventKind.HOST, host.name, f"{host.name} unreachable", detail)
         elif host.state is HostState.READY and (was is HostState.LOST or (was is None and before is not None)):
             yield EventRecord(seen.taken_at_s, cycle, EventKind.HOST, host.name, f"{host.name} answers")

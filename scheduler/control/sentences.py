@@ -10,6 +10,7 @@ from scheduler.model.observation import Run
 from scheduler.model.plan import Action, Cause, PreemptJob, StartJob, StartReplica, StopReplica
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import Gang, JobState
+from scheduler.planning.wording import plural
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 
@@ -146,7 +147,7 @@ def _ending(job: JobRecord, attempt: AttemptRecord) -> tuple[EventKind, str, str
 
 
 def _attempts(job: JobRecord) -> str:
-    return "1 attempt" if len(job.attempts) == 1 else f"{len(job.attempts)} attempts"
+    return plural(len(job.attempts), "attempt")
 
 
 def _afterwards(job: JobRecord) -> str:
@@ -178,6 +179,6 @@ def _replica_change(  # noqa: PLR0913, PLR0917  # one sentence, seven facts
     need = demand.of(model)
     load = f"{need.rps_wanted:.1f} requests/s to cover{_before_peak(need, now_s)} ({need.basis})" if need else ""
     detail = "; ".join(filter(None, (where, load, ", ".join(c for c in causes if c not in {"demand", "surplus"}))))
-    moved = f"moves {len(started)} replica{'' if len(started) == 1 else 's'}"
+    moved = f"moves {plural(len(started), 'replica')}"
     verb = moved if after == before else f"{before} → {after} replicas"
     return EventRecord(now_s, cycle, EventKind.SERVING, model, f"{model} {verb}", detail)

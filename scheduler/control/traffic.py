@@ -14,6 +14,8 @@ HOUR_S = 3600.0
 OUTLOOK_S = 48 * HOUR_S
 """How far people look ahead."""
 SURPRISE_LEVEL = 0.9
+ROUNDING = 1e-6
+"""A load this little above the forecast is arithmetic, not news."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +94,4 @@ def _corrected(known: Known, now_s: float) -> Known:
         return replace(known, corrected=known.fitted, surprised=False)
     rate, at_s = known.traffic.latest_rps, min(known.traffic.latest_at_s, now_s)
     usual = known.fitted.peak_within(at_s, 0.0, (SURPRISE_LEVEL,)).values[0]
-    return replace(known, corrected=known.fitted.corrected(rate, at_s), surprised=rate > usual)
+    return replace(known, corrected=known.fitted.corrected(rate, at_s), surprised=rate > usual * (1 + ROUNDING))

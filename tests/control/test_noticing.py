@@ -1,0 +1,62 @@
+"""What happens by itself is told once: hosts, faults, sources."""
+
+from scheduler.control.noticing import Noticed, noticed
+from scheduler.control.records import EventKind
+from scheduler.model.hosts import Host, HostState
+from scheduler.model.observation import Observation, Run, RunState
+from scheduler.model.resources import Slot
+from scheduler.model.workloads import JobId
+
+READY, LOST = HostState.READY, HostState.LOST
+
+
+def look(before: Noticed, *faults: str, runs: tuple[Run, ...] = (), **hosts: HostState) -> tuple[list[str], Noticed]:
+    """Return titles and what was noticed."""
+    states = tuple(Host(name, 1000, 1000, state=state) for name, state in sorted(hosts.items()))
+    told, after = noticed(before, Observation(5.0, states, runs, (), faults), 3)
+    return [f"{event.title} {event.detail}".strip() for event in told], after
+
+
+def test_the_first_look_is_news_only_where_something_is_wrong() -> None:
+    told, _ = look(Noticed(), a=READY, b=LOST)
+    assert told == ["b unreachable"]
+
+
+def test_a_host_is_told_when_it_goes_and_when_it_comes_back() -> None:
+    _, before = look(Noticed(), a=READY)
+    told, gone = look(before, a=LOST)
+    assert told == ["a unreachable"]
+    assert look(gone, a=LOST)[0] == []
+    told, back = look(gone, a=READY)
+    assert told == ["a answers"]
+    assert look(back, a=READY)[0] == []
+
+
+def test_a_host_that_joins_is_told() -> None:
+    _, before = look(Noticed(), a=READY)
+    assert look(before, a=READY, b=READY)[0] == ["b answers"]
+
+
+def test_a_lost_host_says_how_many_runs_were_on_it() -> None:
+    run = Run(JobId("1"), 1, (Slot("a"),), RunState.RUNNING, 0.0)
+    _, before = look(Noticed(), a=READY)
+    assert look(before, runs=(run,), a=LOST)[0] == ["a unreachable 1 run lost with it"]
+
+
+def test_a_fault_is_told_once_and_again_when_it_comes_back() -> None:
+    fault = "edit-check cannot start: no such image"
+    told, before = look(Noticed(), fault)
+    assert told == [fault]
+    assert look(before, fault)[0] == []
+    _, calm = look(before)
+    assert look(calm, fault)[0] == [fault]
+
+
+def test_kinds_colour_the_page() -> None:
+    hosts = (Host("a", 1000, 1000, state=LOST, reason="no heartbeat"),)
+    told, _ = noticed(Noticed(), Observation(5.0, hosts, (), (), ("broken",)), 3)
+    assert [(event.kind, event.subject, event.cycle) for event in told] == [
+        (EventKind.HOST, "a", 3),
+        (EventKind.FAILURE, "cluster", 3),
+    ]
+    assert told[0].detail == "no heartbeat"

@@ -1,0 +1,133 @@
+"""What the planner sees: every run that holds room, hosts as operators marked them, the wishes of owners."""
+
+from dataclasses import replace
+
+import pytest
+
+from scheduler.control.records import AttemptRecord, HostMark, JobRecord, Outcome, Wish
+from scheduler.control.snapshotting import snapshot_of, training_job
+from scheduler.model.hosts import Device, Host, HostState
+from scheduler.model.jobspec import JobSpec
+from scheduler.model.observation import Observation, Run, RunState
+from scheduler.model.plan import Reservation
+from scheduler.model.resources import Shape, Slot
+from scheduler.model.snapshot import Snapshot
+from scheduler.model.workloads import Gang, JobId, JobState, Replica, ReplicaId, ServingModel
+
+HALF = Shape(2000, 1024, 1, 500)
+SPEC = JobSpec("lm", "x", Gang(2, HALF), "ada", "research", "high", 75, preemptible=False, max_runtime_s=600.0)
+SLOTS = (Slot("a", (0,)), Slot("b", (1,)))
+ATTEMPT = AttemptRecord(JobId("7"), 1, SLOTS, 90.0, started_at_s=95.0, checkpointed_at_s=120.0)
+RUNNING = JobRecord(JobId("7"), SPEC, JobState.RUNNING, Wish.RUN, 50.0, attempts=(ATTEMPT,))
+HOSTS = tuple(Host(name, 16000, 65536, (Device(0), Device(1)), "MI210", since_s=1.0) for name in "ab")
+
+
+def seen(*hosts: Host, replicas: tuple[Replica, ...] = ()) -> Observation:
+    return Observation(200.0, hosts or HOSTS, (), replicas)
+
+
+def world(
+    *jobs: JobRecord, strays: tuple[Run, ...] = (), marks: tuple[HostMark, ...] = (), at: Observation | None = None
+) -> Snapshot:
+    return snapshot_of(
+        version=4,
+        seen=at or seen(),
+        jobs=jobs,
+        strays=strays,
+        marks=marks,
+        reservations=(Reservation("7", SLOTS, 1.0, 2.0),),
+        models=(ServingModel("edit-check", HALF),),
+        restart_cost_s=45.0,
+    )
+
+
+def test_a_running_job_is_seen_with_its_room_its_age_and_its_checkpoint() -> None:
+    job = world(RUNNING).jobs[0]
+    assert (job.job_id, job.owner, job.queue, job.priority, job.preemptible) == ("7", "ada", "research", 75, False)
+    assert (job.slots, job.attempt, job.started_at_s, job.checkpointed_at_s) == (SLOTS, 1, 95.0, 120.0)
+    assert (job.restart_cost_s, job.max_runtime_s, job.stop_asked) == (45.0, 600.0, False)
+
+
+def test_an_attempt_not_seen_yet_holds_its_room_since_it_was_decided() -> None:
+    decided = replace(RUNNING, state=JobState.ADMITTED, attempts=(replace(ATTEMPT, started_at_s=None),))
+    assert world(decided).jobs[0].started_at_s == 90.0
+    assert world(decided).ledger.gpu_milli.tolist() == [[500, 1000], [1000, 500]]
+
+
+def test_a_waiting_job_holds_nothing_and_keeps_the_number_of_its_attempts() -> None:
+    ended = replace(ATTEMPT, outcome=Outcome.PREEMPTED)
+    waiting = replace(RUNNING, state=JobState.PREEMPTED, attempts=(ended,), not_before_s=300.0)
+    job = world(waiting).jobs[0]
+    assert (job.slots, job.started_at_s, job.checkpointed_at_s, job.attempt) == ((), None, None, 1)
+    assert job.not_before_s == 300.0
+
+
+def test_final_jobs_are_not_seen() -> None:
+    assert world(replace(RUNNING, state=JobState.SUCCEEDED)).jobs == ()
+
+
+@pytest.mark.parametrize(
+    ("wish", "state", "asked"),
+    [
+        (Wish.STOP, JobState.RUNNING, True),
+        (Wish.HOLD, JobState.RUNNING, True),
+        (Wish.RUN, JobState.RUNNING, False),
+        (Wish.STOP, JobState.PENDING, False),
+    ],
+)
+def test_a_wish_to_end_is_asked_of_running_attempts_only(wish: Wish, state: JobState, *, asked: bool) -> None:
+    assert training_job(replace(RUNNING, wish=wish, state=state), 0.0).stop_asked is asked
+
+
+def test_a_stray_run_holds_its_room_under_a_name_of_its_own() -> None:
+    stray = Run(JobId("7"), 9, (Slot("b", (0,)),), RunState.STOPPING, 10.0)
+    found = world(RUNNING, strays=(stray,))
+    assert sorted(job.job_id for job in found.jobs) == ["7", "7.9"]
+    assert found.ledger.gpu_milli.tolist() == [[500, 1000], [500, 500]]
+    going = next(job for job in found.jobs if job.job_id == "7.9")
+    assert (going.state, going.preemptible) == (JobState.PREEMPTING, False)
+
+
+def test_a_stray_of_an_unknown_job_is_counted_with_whole_devices() -> None:
+    stray = Run(JobId("99"), 1, (Slot("a", (0, 1)), Slot("gone", (0,))), RunState.RUNNING, 10.0)
+    assert world(strays=(stray,)).ledger.gpu_milli.tolist() == [[0, 0], [1000, 1000]]
+
+
+def test_marks_change_hosts_but_a_lost_host_stays_lost() -> None:
+    lost = replace(HOSTS[1], state=HostState.LOST, reason="no heartbeat")
+    marks = tuple(HostMark(name, HostState.DRAINING, "swap", 150.0) for name in "ab")
+    first, second = world(marks=marks, at=seen(HOSTS[0], lost)).hosts
+    assert (first.state, first.reason, first.since_s) == (HostState.DRAINING, "swap", 150.0)
+    assert second == lost
+
+
+def test_a_mark_of_a_host_that_is_not_there_is_passed_over() -> None:
+    assert world(marks=(HostMark("z", HostState.CORDONED, "", 1.0),)).hosts == HOSTS
+
+
+@pytest.mark.parametrize(
+    ("deadlines", "in_time"),
+    [
+        ((695.0,), True),
+        ((694.0,), False),
+        ((None,), False),
+        ((695.0, 694.0), False),
+        ((695.0, 999.0), True),
+        ((), False),
+    ],
+)
+def test_a_job_is_in_time_when_it_ends_before_every_deadline_it_is_under(
+    deadlines: tuple[float | None, ...], *, in_time: bool
+) -> None:
+    marks = tuple(
+        HostMark(name, HostState.DRAINING, "", 0.0, deadline) for name, deadline in zip("ab", deadlines, strict=False)
+    )
+    assert world(RUNNING, marks=marks).jobs[0].ends_in_time is in_time
+
+
+def test_replicas_and_promises_are_passed_on() -> None:
+    replica = Replica(ReplicaId("r"), "edit-check", Slot("a", (1,)))
+    found = world(at=seen(replicas=(replica,)))
+    assert (found.version, found.taken_at_s, found.replicas) == (4, 200.0, (replica,))
+    assert found.reservations == (Reservation("7", SLOTS, 1.0, 2.0),)
+    assert found.ledger.gpu_milli.tolist() == [[1000, 500], [1000, 1000]]
