@@ -146,6 +146,7 @@ _WORDS: Final[dict[str, Callable[[str, str, Mapping[str, object]], tuple[str, st
     "bool_parsing": lambda field, shown, _: (f"{field}: {shown} is neither true nor false", ""),
     "tuple_type": lambda field, shown, _: (f"{field}: {shown} is not a list", ""),
     "dict_type": lambda field, shown, _: (f"{field}: {shown} is not a mapping of keys to values", ""),
+    "model_attributes_type": lambda field, shown, _: (f"{field}: {shown} is not a mapping of keys to values", ""),
     "model_type": lambda field, shown, _: (f"{field}: {shown} is not a mapping of keys to values", ""),
     "too_short": lambda field, _, __: (f"{field}: is empty", "give at least one"),
     "string_too_long": lambda field, _, ctx: (f"{field}: is too long", f"use {ctx['max_length']} characters or fewer"),

@@ -1,5 +1,6 @@
 """`job.yaml`, or the same mapping from flags or a request, to a job specification; one parser for client and server."""
 
+import re
 import shlex
 from collections.abc import Collection, Mapping
 from pathlib import PurePath
@@ -7,7 +8,7 @@ from typing import Final
 
 from scheduler.config.faults import did_you_mean, fault_at, read_section
 from scheduler.config.nouns import shape_of
-from scheduler.config.schema import JobFile
+from scheduler.config.schema import JOB_NAME, JobFile
 from scheduler.config.units import format_duration
 from scheduler.config.yaml_file import Document, Where
 from scheduler.model.errors import ConfigError, Fault
@@ -88,7 +89,7 @@ def parse_job(  # noqa: PLR0913  # what the cluster allows comes by name, each o
 
 
 def _unknown(document: Document, field: str, name: object, known: Collection[str], listed: str) -> list[Fault]:
-    if name in known or not isinstance(name, str):
+    if not isinstance(name, str) or name in known:
         return []
     help_ = f"{did_you_mean(name, known)} {listed}".strip()
     return [fault_at(document, (field,), "BadValue", f'unknown {field} "{name}"', help_)]
@@ -115,4 +116,4 @@ def _name_of(entrypoint: str) -> str:
     candidates = [word for word in words if not word.startswith("-") and "=" not in word]
     script = next((word for word in candidates if PurePath(word).name not in _INTERPRETERS), "job")
     stem = "".join(c if c.isalnum() or c in "._-" else "-" for c in PurePath(script).stem if c.isascii())[:63]
-    return stem if stem and stem[0].isalnum() and not stem.isdigit() else "job"
+    return stem if re.fullmatch(JOB_NAME, stem) else "job"

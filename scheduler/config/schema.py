@@ -5,11 +5,14 @@ Durations ("30s", "10m", "6h", "1d12h") and sizes ("8Gi", "16G") are read into n
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from scheduler.config.units import Cores, Devices, DurationSeconds, Names, SizeMib
+
+JOB_NAME: Final = r"^[0-9]*[A-Za-z][A-Za-z0-9._-]*$"
+"""Names of jobs have a letter, so that none looks like a job's number."""
 
 
 class Section(BaseModel):
@@ -288,7 +291,7 @@ class Config(Section):
 class JobFile(Section):
     """A whole `job.yaml`: a training job as its owner submits it."""
 
-    name: Annotated[str, Field(pattern=r"^[0-9]*[A-Za-z][A-Za-z0-9._-]*$", max_length=63)] = ""
+    name: Annotated[str, Field(pattern=JOB_NAME, max_length=63)] = ""
     """For people, with at least one letter; need not be unique; made from the entrypoint when left out."""
     entrypoint: Annotated[str, Field(pattern=r"\S", examples=["python train.py"])]
     """Shell command that runs the driver."""

@@ -71,17 +71,23 @@ def parse_yaml(text: str, file: str) -> Document:
     Raises:
         ConfigError: as `read_yaml`.
     """
-    loader = _Loader(text)
     try:
-        node = loader.get_single_node()
-        reading = _Reading(loader, file)
-        data = reading.value(node, ()) if node is not None else {}
+        return _read(_Loader(text), file)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = f"is not YAML: {error.problem or error.context}"
         raise ConfigError(Fault("BadYaml", message, file, mark.line + 1 if mark else 0)) from error
-    except yaml.YAMLError as error:
-        raise ConfigError(Fault("BadYaml", f"is not YAML: {error}", file)) from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        message = f"is not YAML: it has the control character U+{error.character:04X}"
+        raise ConfigError(Fault("BadYaml", message, file, line, help="remove it")) from error
+
+
+def _read(loader: _Loader, file: str) -> Document:
+    try:
+        node = loader.get_single_node()
+        reading = _Reading(loader, file)
+        data = reading.value(node, ()) if node is not None else {}
     finally:
         loader.dispose()
     return Document(file, data, reading.lines, tuple(reading.faults))

@@ -107,15 +107,12 @@ def test_where_a_job_is_or_why_it_is_nowhere(changes: dict[str, Any], text: str)
 
 
 def a_host(name: str, state: str, *devices: dict[str, int], cpus_used: float = 0.0) -> Host:
+    def uses(held: dict[str, int]) -> tuple[DeviceUse, ...]:
+        return tuple(DeviceUse(holder=kind, name=kind, kind=kind, gpu_milli=milli) for kind, milli in held.items())
+
     return Host(
         name=name, state=state, cpus=8.0, cpus_used=cpus_used, memory_bytes=0, memory_bytes_used=0,
-        devices=tuple(
-            Device(
-                index=index,
-                uses=tuple(DeviceUse(holder=kind, name=kind, kind=kind, gpu_milli=milli) for kind, milli in held.items()),
-            )
-            for index, held in enumerate(devices)
-        ),
+        devices=tuple(Device(index=index, uses=uses(held)) for index, held in enumerate(devices)),
     )  # fmt: skip
 
 

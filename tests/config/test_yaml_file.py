@@ -58,6 +58,11 @@ def test_what_is_not_yaml_is_refused_with_its_line(text: str, message: str, faul
     assert fault.code == "BadYaml"
 
 
+def test_a_control_character_is_named_with_its_line(faults_of: FaultsOf) -> None:
+    (fault,) = faults_of(parse_yaml, "a: 1\nb: \x1f\n", "f.yaml")
+    assert str(fault) == "f.yaml:2: is not YAML: it has the control character U+001F"
+
+
 def test_files_that_cannot_be_read_are_named(tmp_path: Path, faults_of: FaultsOf) -> None:
     (fault,) = faults_of(read_yaml, tmp_path / "none.yaml")
     assert fault.message == "cannot be read: No such file or directory"
