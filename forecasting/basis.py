@@ -15,7 +15,7 @@ class Footing(StrEnum):
     HOURS = "a few hours"
     """Less than a day: the level alone, with a wide interval."""
     DAYS = "a few days"
-    """Less than four weeks: the level and the shape of a day, later of a week."""
+    """Less than five weeks: the level and the shape of a day, later of a week."""
     WEEKS = "weeks"
     """The level, the shape of the week, and how deviations went on in the past."""
 

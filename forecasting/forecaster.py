@@ -10,7 +10,7 @@ from forecasting.basis import Basis, Footing
 from forecasting.cleaning import Cleaned, clean
 from forecasting.clock import wall_positions
 from forecasting.fitted import Fitted
-from forecasting.models import cold, direct
+from forecasting.models import cold, ensemble
 from forecasting.models.cloud import Cloud
 from forecasting.models.transform import Transform
 from forecasting.series import Series
@@ -83,8 +83,9 @@ def _fit(lived: Series, start_s: int, age: int, bins: int) -> Fitted:
     places = wall_positions(lived.zone, lived.start_s, lived.step_s, len(lived) + age + bins)
     scaled, ahead = _on_wall_clock(transform.forward(lived.values), places, age)
     cleaned = clean(scaled, day, 7 * day)
-    model = direct if len(scaled) >= direct.LEAST_WEEKS * 7 * day else cold
-    cloud = model.forecast(cleaned.values, day, 7 * day, int(ahead[-1]) + 1).taken(ahead)
+    leads = int(ahead[-1]) + 1
+    model = ensemble if ensemble.enough(len(scaled), 7 * day, leads) else cold
+    cloud = model.forecast(cleaned.values, day, 7 * day, leads).taken(ahead)
     last = float(lived.values[-1]) if age == 0 else np.nan
     return Fitted(start_s, lived.step_s, _basis(lived, cleaned, start_s, day), cloud, transform, last)
 
@@ -104,7 +105,7 @@ def _on_wall_clock(scaled: Floats, places: NDArray[np.int64], age: int) -> tuple
 
 def _basis(lived: Series, cleaned: Cleaned, start_s: int, day: int) -> Basis:
     n, step = len(cleaned.values), lived.step_s
-    footing = Footing.WEEKS if n >= direct.LEAST_WEEKS * 7 * day else Footing.DAYS if n > day else Footing.HOURS
+    footing = Footing.WEEKS if ensemble.enough(n, 7 * day, 7 * day) else Footing.DAYS if n > day else Footing.HOURS
     return Basis(
         footing=footing,
         history_s=len(lived) * step,

@@ -54,7 +54,19 @@ def weekly_profile(scaled: Floats, week: int, weeks: int = WEEKS_OF_SHAPE) -> Pr
     shape[full] = (np.median(lagged[:, full], axis=0) + lagged[:, full].mean(axis=0)) / 2
     for u in _weeks_with_less(full, lagged, week):
         shape[u] = (np.nanmedian(lagged[:, u], axis=0) + np.nanmean(lagged[:, u], axis=0)) / 2
-    return Profile(level, shape)
+    return Profile(level, shape * _reliability(lagged[:, full]))
+
+
+def _reliability(lagged: Floats) -> float:
+    """Return the share of the shape's variance that is not the chance of the weeks it is made of, 0 to 1.
+
+    What a mean over weeks must be shrunk by, as one way analysis of variance has it (Efron & Morris, JASA 70, 1975).
+    """
+    if lagged.shape[1] == 0:
+        return 1.0
+    chance = float(lagged.var(axis=0, ddof=1).mean()) / len(lagged)
+    spread = float(lagged.mean(axis=0).var())
+    return max(0.0, 1 - chance / spread) if spread > 0 else 0.0
 
 
 def _weeks_with_less(full: NDArray[np.bool_], lagged: Floats, week: int) -> list[NDArray[np.intp]]:

@@ -16,14 +16,14 @@ Floats = NDArray[np.float64]
 _DAY_S: Final = 86400
 _WEEKS: Final = 12
 _REFIT_S: Final = 7 * _DAY_S
-_ROWS: Final = 12_000
+_ROWS: Final = 8_000
 _PARAMETERS: Final[dict[str, Any]] = {
     "objective": "quantile", "verbosity": -1, "num_threads": 1, "learning_rate": 0.08, "num_leaves": 31,
     "min_data_in_leaf": 40, "feature_fraction": 0.8, "bagging_fraction": 0.8, "bagging_freq": 1, "seed": 1,
     "deterministic": True,
 }  # fmt: skip
 _PEAK_PARAMETERS: Final = _PARAMETERS | {"num_leaves": 15, "min_data_in_leaf": 20}
-_ROUNDS: Final = 150
+_ROUNDS: Final = 100
 
 
 @dataclass(slots=True)
