@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 from typing import TypeVar
 
-from scheduler.model.ledger import Ledger
 from scheduler.model.plan import Reason, StartJob, Unplaced
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import Gang, JobState, TrainingJob
@@ -15,7 +14,7 @@ from scheduler.planning.fleet import Fleet, count_by_row, survivors
 from scheduler.planning.headroom import Held
 from scheduler.planning.placing import capped, limit_of
 from scheduler.planning.room import Counted, Room
-from scheduler.planning.scarcity import scarcity
+from scheduler.planning.scarcity import Scarcity, scarcity
 from scheduler.planning.serving import Served
 from scheduler.planning.wording import asks, listed, plural, unit
 
@@ -44,7 +43,7 @@ class Explainer:
     starts: Sequence[StartJob]
 
     @cached_property
-    def whole(self) -> Ledger:
+    def whole(self) -> Counted:
         """The cluster as if it were empty."""
         return empty(self.draft.snapshot.hosts)
 
@@ -75,6 +74,11 @@ class Explainer:
         now_s, jobs = self.draft.snapshot.taken_at_s, self.draft.snapshot.jobs
         leaving = [job for job in jobs if job.state is JobState.PREEMPTING or job.job_id in fresh]
         return _grouped((slot.host, (job.job_id, now_s + job.grace_period_s)) for job in leaving for slot in job.slots)
+
+    @cached_property
+    def scarcity_of(self) -> Callable[[Gang], Scarcity]:
+        """What is short for a gang; many jobs ask for the same."""
+        return cache(partial(scarcity, now=self.draft.room.now))
 
     def all_gone_s(self, gang: Gang) -> float | None:
         """Return when a gang fits at the latest: enough of those that say how long they run have ended by then."""
@@ -193,7 +197,7 @@ def _reserved(job: TrainingJob, explainer: Explainer) -> Unplaced | None:
 
 
 def _insufficient(job: TrainingJob, explainer: Explainer) -> Unplaced:
-    short = scarcity(job.gang, explainer.draft.room.now)
+    short = explainer.scarcity_of(job.gang)
     until_s = explainer.all_gone_s(job.gang)
     blockers = tuple(explainer.holders_by_host.get(short.host, ())[:MOST_NAMES])
     return Unplaced(job.job_id, short.reason, short.message, short.asked, short.free, until_s, blockers)
@@ -214,7 +218,7 @@ def why_model_lacks(fleet: Fleet, explainer: Explainer) -> Unplaced | None:
     impossible = never_fits_on(explainer.whole, gang, model.name)
     if impossible and impossible.reason is Reason.NO_HOST_MATCHES:
         return impossible
-    short = scarcity(gang, explainer.draft.room.now)
+    short = explainer.scarcity_of(gang)
     blockers = tuple(explainer.holders_by_host.get(short.host, ())[:MOST_NAMES])
     return Unplaced(model.name, short.reason, f"{has}; {short.message}", short.asked, short.free, None, blockers)
 

@@ -107,6 +107,14 @@ def test_a_job_that_was_promised_room_starts_elsewhere_when_that_is_free_sooner(
     assert made.reservations == ()
 
 
+def test_a_promise_stays_where_it_was_made(say: Any) -> None:
+    promise = Reservation("3", (say.slot("h1:0"),), 0.0, say.now_s + 100)
+    leaving = [say.running(str(n), f"h{n}:0", state=JobState.PREEMPTING) for n in range(2)]
+    hosts = [say.host("h0", 1), say.host("h1", 1)]
+    made = say.plan(hosts=hosts, jobs=[*leaving, say.waiting("3", say.gpus())], reservations=[promise])
+    assert made.reservations == (promise,)
+
+
 def test_room_being_freed_is_promised_in_queue_order_and_used_by_nobody(say: Any) -> None:
     jobs = [
         say.running("1", "h0:0", state=JobState.PREEMPTING),

@@ -40,6 +40,13 @@ def test_a_promise_of_what_is_being_freed_leaves_what_is_free(say: Any, room: Ro
     assert room.now.units(WHOLE).tolist() == [1, 2]
 
 
+def test_promises_of_cpu_and_memory_leave_as_much_less_to_use(room: Room) -> None:
+    big = Shape(40_000, 200 * 1024)
+    room.promise([1], big)
+    assert room.now.units(Shape(1000)).tolist() == [63, 24]
+    assert room.now.units(Shape(0, 1024)).tolist() == [255, 56]
+
+
 def test_a_withdrawn_promise_leaves_no_trace(room: Room) -> None:
     before = room.copy()
     room.expect(room.promise([1], HALF), HALF)
