@@ -18,10 +18,11 @@ from scheduler.cli.attempt_logs import AttemptLogs
 from scheduler.config import schema
 from scheduler.config.schema import Config, RemoteRay
 from scheduler.config.wiring import policy_of, served_of, settings_of
+from scheduler.control.admission import House
 from scheduler.control.board import Board, Report
 from scheduler.control.clocks import ReplayClock, WallClock
 from scheduler.control.cycle import Cycle
-from scheduler.control.desk import Desk, House
+from scheduler.control.desk import Desk
 from scheduler.control.packages import PackageShelf
 from scheduler.control.ports import Clock, TrafficSource
 from scheduler.control.settings import Served

@@ -3,37 +3,22 @@
 Nothing here acts on the cluster: a wish is stored, the loop is poked, the next turn carries it out.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from threading import Event
 
+from scheduler.control.admission import House, faults_of
 from scheduler.control.board import Board
 from scheduler.control.draining import DrainOutlook, drain_outlook
 from scheduler.control.packages import PackageShelf
 from scheduler.control.ports import Clock, Store
 from scheduler.control.records import EventKind, EventRecord, HostMark, JobRecord, Wish
-from scheduler.model.errors import ConfigError, Conflict, Fault, NotFound
+from scheduler.model.errors import ConfigError, Conflict, NotFound
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.policy import Policy
 from scheduler.model.workloads import JobId, JobState
-from scheduler.planning.feasibility import never_fits
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """What a site allows.
-
-    Attributes:
-        priorities: integer of each priority class; higher goes first.
-        queues: names that exist.
-        longest_grace_s: longest grace period a job may ask for; it is part of serving's lead time.
-    """
-
-    priorities: Mapping[str, int] = field(default_factory=dict)
-    queues: tuple[str, ...] = ("default",)
-    longest_grace_s: float = 60.0
 
 
 class Desk:
@@ -131,7 +116,7 @@ class Desk:
             ConfigError: no such class.
             Conflict: the job is final.
         """
-        value = self._priority(priority_class)
+        value = self._house.priority(priority_class)
         return self._change(
             job_id,
             lambda job: replace(job, spec=replace(job.spec, priority_class=priority_class, priority=value)),
@@ -204,33 +189,11 @@ class Desk:
         return replace(outlook, applied=True)
 
     def _check(self, spec: JobSpec) -> None:
-        faults = tuple(self._faults(spec))
+        report = self.board.report
+        hosts = report.cycle.snapshot.hosts if report is not None else None
+        faults = tuple(faults_of(spec, self._house, self.packages, hosts))
         if faults:
             raise ConfigError(*faults)
-
-    def _faults(self, spec: JobSpec) -> list[Fault]:
-        faults = []
-        if spec.queue not in self._house.queues:
-            faults.append(_fault("UnknownQueue", f'unknown queue "{spec.queue}"', "queue", self._house.queues))
-        if spec.grace_period_s > self._house.longest_grace_s:
-            message = f"grace period {spec.grace_period_s:g} s is longer than the site allows"
-            faults.append(Fault("BadValue", message, field="grace", help=f"at most {self._house.longest_grace_s:g} s"))
-        if spec.working_dir and not self.packages.has(spec.working_dir):
-            faults.append(Fault("UnknownPackage", f"no package {spec.working_dir}", help="upload it first"))
-        report = self.board.report
-        why = never_fits(report.cycle.snapshot.hosts, spec.gang) if report else None
-        if why is not None:
-            faults.append(
-                Fault(why.reason.value, why.message, field="resources", help="ask for less, or for other hosts")
-            )
-        return faults
-
-    def _priority(self, name: str) -> int:
-        if name not in self._house.priorities:
-            raise ConfigError(
-                _fault("UnknownPriority", f'unknown priority "{name}"', "priority", self._house.priorities)
-            )
-        return self._house.priorities[name]
 
     def _change(
         self,
@@ -288,7 +251,3 @@ def _asks(spec: JobSpec) -> str:
     gpus = spec.gang.workers * spec.gang.shape.total_gpu_milli / 1000
     what = f"{gpus:g} GPUs" if gpus else f"{spec.gang.workers * spec.gang.shape.cpu_milli / 1000:g} CPUs"
     return f"{spec.priority_class}, {spec.gang.workers} workers, {what}"
-
-
-def _fault(code: str, message: str, field_name: str, known: Mapping[str, int] | tuple[str, ...]) -> Fault:
-    return Fault(code, message, field=field_name, help="there are: " + ", ".join(known))

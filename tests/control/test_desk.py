@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from policies.registry import policy_from_names
-from scheduler.control.desk import Desk, House
+from scheduler.control.admission import House
+from scheduler.control.desk import Desk
 from scheduler.control.packages import PackageShelf
 from scheduler.control.records import Wish
 from scheduler.model.errors import ConfigError, Conflict, NotFound

@@ -1,0 +1,53 @@
+"""What a site allows, and all that is wrong with a submission."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from scheduler.control.packages import PackageShelf
+from scheduler.model.errors import ConfigError, Fault
+from scheduler.model.hosts import Host
+from scheduler.model.jobspec import JobSpec
+from scheduler.planning.feasibility import never_fits
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What a site allows.
+
+    Attributes:
+        priorities: integer of each priority class; higher goes first.
+        queues: names that exist.
+        longest_grace_s: longest grace period a job may ask for; it is part of serving's lead time.
+    """
+
+    priorities: Mapping[str, int] = field(default_factory=dict)
+    queues: tuple[str, ...] = ("default",)
+    longest_grace_s: float = 60.0
+
+    def priority(self, name: str) -> int:
+        """Return the integer of a priority class.
+
+        Raises:
+            ConfigError: there is none of that name.
+        """
+        if name not in self.priorities:
+            raise ConfigError(_unknown("UnknownPriority", f'unknown priority "{name}"', "priority", self.priorities))
+        return self.priorities[name]
+
+
+def faults_of(spec: JobSpec, house: House, packages: PackageShelf, hosts: Sequence[Host] | None) -> Iterator[Fault]:
+    """Yield all that is wrong with a submission; `hosts` are those last seen, None when none were yet."""
+    if spec.queue not in house.queues:
+        yield _unknown("UnknownQueue", f'unknown queue "{spec.queue}"', "queue", house.queues)
+    if spec.grace_period_s > house.longest_grace_s:
+        message = f"grace period {spec.grace_period_s:g} s is longer than the site allows"
+        yield Fault("BadValue", message, field="grace", help=f"at most {house.longest_grace_s:g} s")
+    if spec.working_dir and not packages.has(spec.working_dir):
+        yield Fault("UnknownPackage", f"no package {spec.working_dir}", help="upload it first")
+    why = never_fits(hosts, spec.gang) if hosts is not None else None
+    if why is not None:
+        yield Fault(why.reason.value, why.message, field="resources", help="ask for less, or for other hosts")
+
+
+def _unknown(code: str, message: str, field_name: str, known: Iterable[str]) -> Fault:
+    return Fault(code, message, field=field_name, help="there are: " + ", ".join(known))
