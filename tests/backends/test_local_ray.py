@@ -107,8 +107,30 @@ def test_a_life_with_a_lost_host_and_a_lost_head(free_ray: LocalRay, tmp_path: P
     assert read_address(tmp_path) is None
 
 
+def cmdline(pid: int) -> bytes:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+    return b""
+
+
 def gcs_of(pids: tuple[int, ...]) -> int:
-    return next(pid for pid in pids if b"gcs_server" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0])
+    return next(pid for pid in pids if b"gcs_server" in cmdline(pid))
+
+
+@pytest.mark.ray
+def test_a_start_that_is_interrupted_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = LocalRay(HOSTS, tmp_path)
+
+    def interrupted(_: object) -> LocalAddress:
+        while not any(b"gcs_server" in cmdline(pid) for pid in processes.marked(ray._token)):
+            time.sleep(0.05)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ray, "_wait_until_up", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ray.start()
+    assert processes.marked(ray._token) == ()
+    assert not processes.scratch(ray._token).exists()
 
 
 @pytest.mark.ray

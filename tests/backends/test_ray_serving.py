@@ -106,6 +106,30 @@ def test_a_new_control_plane_finds_the_same_replicas(make: Any, fleet: Fleet, se
     assert [r.replica_id for r in after] == [r.replica_id for r in before]
 
 
+def test_a_new_control_plane_that_acts_before_it_looks_adds_to_what_runs(
+    make: Any, fleet: Fleet, serve: Serve, rest: Any
+) -> None:
+    first = make()
+    first.start(StartReplica("m", A), fleet)
+    first.flush()
+    rest.applications = serve.details()["applications"]
+    second = make()
+    second.start(StartReplica("m", B), fleet)
+    second.flush()
+    assert states(look(second, serve, fleet)) == [("a", "ready"), ("b", "ready")]
+
+
+def test_a_model_that_is_no_longer_served_goes(make: Any, fleet: Fleet, serve: Serve, rest: Any) -> None:
+    first = make()
+    first.start(StartReplica("m", A), fleet)
+    first.flush()
+    second = make()
+    second._catalogue.applications["n"] = second._catalogue.applications.pop("m")
+    assert look(second, serve, fleet) != ()
+    second.flush()
+    assert [app["name"] for app in rest.configs[-1]["applications"]] == [ROUTER_APP]
+
+
 def test_stopping_one_of_two_keeps_the_other(make: Any, fleet: Fleet, serve: Serve) -> None:
     view = make()
     for _ in range(2):

@@ -52,6 +52,7 @@ class Serving:
         self._sent_at_s = 0.0
         self._failure = ""
         self._closed = False
+        self._is_known = False
         self._lock = threading.RLock()
 
     def start(self, action: StartReplica, fleet: Fleet) -> None:
@@ -67,11 +68,13 @@ class Serving:
         name = f"{action.model}@{action.slot.host}-{uuid.uuid4().hex[:8]}"
         new = Wanted(name, action.model, action.slot.host, action.slot.devices, self._clock.now_s())
         with self._lock:
+            self._know()
             self._change((*self._wanted, new), fleet)
 
     def stop(self, action: StopReplica, fleet: Fleet) -> None:
         """Take a replica away, after the requests it has."""
         with self._lock:
+            self._know()
             after = stopped(self._wanted, action.replica_id, time.time(), self._clock.now_s())
             if after != self._wanted:
                 self._change(after, fleet)
@@ -116,7 +119,13 @@ class Serving:
             self._closed = True
             self._call_off()
 
+    def _know(self) -> None:
+        """Take over what runs already, before anything is added to it."""
+        if not self._is_known:
+            self._adopt(self._rest.serve())
+
     def _adopt(self, details: Mapping[str, Any]) -> None:
+        self._is_known = True
         self._wanted = wanted_in(details) or ()
         self.front = front_in(details) or self.front
 
@@ -170,10 +179,12 @@ class Serving:
     def _tidy(self, replicas: tuple[Replica, ...], fleet: Fleet, *, is_missing: bool) -> None:
         """Give up what sits on lost hosts, drop what has stopped, and see that nothing stays unsent."""
         present = {replica.replica_id for replica in replicas}
-        kept = tuple(w for w in self._wanted if fleet.is_ready(w.host) and (w.is_live or w.replica_id in present))
+        possible = [w for w in self._wanted if fleet.is_ready(w.host) and w.model in self._catalogue.applications]
+        kept = tuple(w for w in possible if w.is_live or w.replica_id in present)
         changed, self._wanted = kept != self._wanted, kept
-        needed = changed or self._dirty or (is_missing and bool(self._catalogue.applications))
-        if needed and self._timer is None:
+        # Once in any case: the models' declarations may differ from those of the control plane before.
+        is_due = (is_missing or not self._sent_at_s) and bool(self._catalogue.applications)
+        if (changed or self._dirty or is_due) and self._timer is None:
             self._need_sending(0.0)
 
     def _faults(self, details: Mapping[str, Any], replicas: tuple[Replica, ...]) -> tuple[str, ...]:
