@@ -6,11 +6,11 @@ from datetime import datetime
 from itertools import groupby
 from typing import Final
 
-from scheduler.api.formatting import shortened
+from scheduler.api.formatting import asks_for, shortened, trimmed
 from scheduler.api.past import past_of
 from scheduler.api.presenting.capacity import capacity_view
 from scheduler.api.presenting.hosts import host_views
-from scheduler.api.presenting.jobs import event_view, job_view
+from scheduler.api.presenting.jobs import devices_by_host, event_view, job_view, queue_of
 from scheduler.api.presenting.models import model_views, tallies_at
 from scheduler.api.presenting.points import Window
 from scheduler.api.presenting.times import DAY_S, moment
@@ -87,6 +87,14 @@ class PageView:
         """Names of hosts without what all of them begin with."""
         return shortened(tuple(host.name for host in (*self.gpu_hosts, *self.cpu_hosts)))
 
+    def has(self, job: Job) -> str:
+        """Return what a running job holds: "4 MI300X", "4 CPU"."""
+        if not job.gpus:
+            return asks_for(job.workers, 0.0, (), job.cpus_per_worker)
+        models = {host.name: host.gpu_model for host in self.gpu_hosts}
+        found = sorted({models.get(host, "") for host in devices_by_host(job.where)} - {""})
+        return f"{trimmed(job.gpus, 2)} {'/'.join(found) or 'GPUs'}"
+
     @property
     def worst(self) -> ServedModel | None:
         """The model whose headroom is that of the whole; None without load."""
@@ -144,9 +152,9 @@ def age_s(parts: Parts) -> float:
 
 
 def _jobs(records: Sequence[JobRecord], now: datetime, report: Report | None, *, running: bool) -> tuple[Job, ...]:
-    plan = report.cycle.plan if report else None
+    queue = queue_of(report)
     chosen = [r for r in records if (r.state.holds_room if running else _waits(r.state))]
-    views = [job_view(record, now.timestamp(), plan) for record in chosen]
+    views = [job_view(record, now.timestamp(), queue) for record in chosen]
     return tuple(sorted(views, key=lambda job: (job.state == "Held", job.order or 0, job.submitted_at)))
 
 

@@ -1,11 +1,13 @@
 """Jobs and events on the wire."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from typing import Final, NamedTuple, TypeAlias
 
 from scheduler.api.presenting.times import MIB, moment, moment_or_none
+from scheduler.control.board import Report
 from scheduler.control.records import AttemptRecord, EventRecord, JobRecord, Outcome
-from scheduler.model.plan import Plan, Unplaced
+from scheduler.model.plan import Unplaced
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Slot
 from scheduler.model.workloads import JobState
 from scheduler.wire.base import Why
@@ -14,15 +16,34 @@ from scheduler.wire.jobs import Attempt, Condition, Event, Job
 CPU_MILLI = 1000
 
 
-def job_view(record: JobRecord, now_s: float, plan: Plan | None = None, events: Sequence[EventRecord] = ()) -> Job:
+class Waiting(NamedTuple):
+    """Why something waits, and its place in the order of trying, from 1."""
+
+    place: int
+    unplaced: Unplaced
+
+
+Queue: TypeAlias = Mapping[str, Waiting]
+"""All that waits after a plan, by job id or model name."""
+EMPTY: Final[Queue] = {}
+
+
+def queue_of(report: Report | None) -> Queue:
+    """Return what waits after the last plan; nothing is known before the first."""
+    waiting = report.cycle.plan.unplaced if report else ()
+    return {unplaced.subject: Waiting(place, unplaced) for place, unplaced in enumerate(waiting, 1)}
+
+
+def job_view(record: JobRecord, now_s: float, queue: Queue = EMPTY, events: Sequence[EventRecord] = ()) -> Job:
     """Return one job with all that is known of it.
 
     Args:
         record: as stored.
         now_s: until when ages are counted, epoch seconds.
-        plan: the last one, for the reason why it waits and its place in the order; None before the first.
+        queue: what waits after the last plan.
         events: about this job, oldest first.
     """
+    waiting = queue.get(record.job_id)
     spec, shape, attempt = record.spec, record.spec.gang.shape, record.attempt
     run_s = sum(_run_s(one, now_s) for one in record.attempts)
     age_s = max(0.0, (record.finished_at_s or now_s) - record.submitted_at_s)
@@ -56,8 +77,8 @@ def job_view(record: JobRecord, now_s: float, plan: Plan | None = None, events: 
         checkpointed_at=moment_or_none(_checkpointed_at_s(record.attempts)),
         lost_gpu_s=sum(one.lost_gpu_s for one in record.attempts),
         where=places(attempt.slots) if attempt and record.state.holds_room else (),
-        why=_why(record, plan),
-        order=orders(plan).get(record.job_id) if plan else None,
+        why=_why(record, waiting),
+        order=waiting.place if waiting else None,
         attempts=tuple(_attempt_view(one) for one in record.attempts),
         conditions=tuple(_conditions(record)),
         events=tuple(event_view(event) for event in events),
@@ -87,11 +108,6 @@ def why_view(unplaced: Unplaced) -> Why:
         until=moment_or_none(unplaced.until_s),
         blocked_by=unplaced.blocked_by,
     )
-
-
-def orders(plan: Plan) -> dict[str, int]:
-    """Return each waiting subject's place in the order of trying, from 1."""
-    return {unplaced.subject: place for place, unplaced in enumerate(plan.unplaced, 1)}
 
 
 def places(slots: Iterable[Slot]) -> tuple[str, ...]:
@@ -128,14 +144,15 @@ def _checkpointed_at_s(attempts: Sequence[AttemptRecord]) -> float | None:
     return next((one.checkpointed_at_s for one in reversed(attempts) if one.checkpointed_at_s is not None), None)
 
 
-def _why(record: JobRecord, plan: Plan | None) -> Why | None:
+def _why(record: JobRecord, waiting: Waiting | None) -> Why | None:
     if record.state is JobState.HELD:
         said = f": “{record.hold_reason}”" if record.hold_reason else ""
         return Why(code="HeldByOwner", message=f"held{said}")
     if not record.state.is_waiting:
         return None
-    reason = plan.reason_for(record.job_id) if plan else None
-    return why_view(reason) if reason else Why(code="NotYetPlanned", message="is looked at in the next cycle")
+    return (
+        why_view(waiting.unplaced) if waiting else Why(code="NotYetPlanned", message="is looked at in the next cycle")
+    )
 
 
 def _attempt_view(attempt: AttemptRecord) -> Attempt:

@@ -9,13 +9,12 @@ from starlette.concurrency import run_in_threadpool
 from scheduler.api.access import Submitter, Viewer, may_change
 from scheduler.api.answers import listing, single
 from scheduler.api.bodies import received
-from scheduler.api.presenting.jobs import job_view
+from scheduler.api.presenting.jobs import job_view, queue_of
 from scheduler.api.site import Parts, PartsDep
 from scheduler.config.job import parse_job
 from scheduler.control import packages
 from scheduler.control.records import JobRecord
 from scheduler.model.errors import ConfigError
-from scheduler.model.plan import Plan
 from scheduler.model.workloads import JobId
 from scheduler.wire.base import Listing, Single
 from scheduler.wire.jobs import HoldOrder, Job, JobOrder, PriorityOrder
@@ -55,7 +54,8 @@ def list_jobs(
 ) -> Listing[Job]:
     """Return jobs in the order of trying, then the others by submission; only open ones unless `all`."""
     records = parts.desk.jobs(open_only=not (all or state))
-    views = [job_view(record, parts.site.clock.now_s(), _plan(parts)) for record in records]
+    now_s, waiting = parts.site.clock.now_s(), queue_of(parts.board.report)
+    views = [job_view(record, now_s, waiting) for record in records]
     wanted = {"state": state.lower(), "queue": queue, "owner": owner}
     return listing(parts, "JobList", sorted((job for job in views if _matches(job, wanted)), key=_in_order))
 
@@ -113,14 +113,9 @@ def _order(body: Mapping[str, object]) -> JobOrder:
         raise ConfigError("the submission is not an object with job and working_dir") from error
 
 
-def _plan(parts: Parts) -> Plan | None:
-    report = parts.board.report
-    return report.cycle.plan if report else None
-
-
 def _answer(parts: Parts, record: JobRecord) -> Single[Job]:
     events = parts.desk.events(subject=record.job_id)
-    return single(parts, "Job", job_view(record, parts.site.clock.now_s(), _plan(parts), events))
+    return single(parts, "Job", job_view(record, parts.site.clock.now_s(), queue_of(parts.board.report), events))
 
 
 def _matches(job: Job, wanted: Mapping[str, str]) -> bool:
