@@ -39,6 +39,16 @@ class Pool:
     name: str
     hosts: tuple[Host, ...]
 
+    @property
+    def gpus(self) -> int:
+        """Devices there are."""
+        return sum(len(host.devices) for host in self.hosts)
+
+    @property
+    def used(self) -> int:
+        """Devices that anything holds a share of."""
+        return sum(bool(device.uses) for host in self.hosts for device in host.devices)
+
 
 @dataclass(frozen=True, slots=True)
 class PageView:

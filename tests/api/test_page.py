@@ -83,7 +83,8 @@ def test_more_than_forty_gpu_hosts_are_grouped_by_their_model(world: Any) -> Non
     world.publish(changed(world.board.report, snapshot=Snapshot.of(taken_at_s=snapshot.taken_at_s, hosts=many)))
     page = page_of(world)
     assert 'class="dense"' in page
-    assert re.findall(r'class="pool">(M\d)<small>(\d+) hosts', page) == [("M0", "30"), ("M1", "30")]
+    heads = re.findall(r'class="pool">(M\d)<small>(\d+) hosts · (\d+) GPUs · (\d+) in use', page)
+    assert heads == [("M0", "30", "240", "0"), ("M1", "30", "240", "0")]
 
 
 def test_nothing_on_the_page_comes_from_elsewhere_and_nothing_is_inline(http: httpx.Client) -> None:
