@@ -7,7 +7,10 @@ import pytest
 
 from policies.registry import policy_from_names
 from scheduler.model.plan import Cause, PreemptJob, Reason, StartJob, StartReplica
-from scheduler.model.workloads import JobState
+from scheduler.model.workloads import Gang, JobState
+from scheduler.planning.preemption import need_of, victims_for
+from scheduler.planning.room import Counted
+from scheduler.planning.roster import stoppable
 
 
 def victims(say: Any, made: Any) -> Any:
@@ -168,3 +171,54 @@ def test_the_order_in_which_jobs_are_listed_changes_nothing(say: Any, order: Any
     listed = [jobs[each] for each in order]
     made = say.plan(hosts=[say.host("h0", 2)], jobs=[*listed, say.waiting("3", say.gpus(), priority=75)])
     assert victims(say, made) == ["1"]
+
+
+def test_a_job_that_ends_anyway_is_stopped_once_and_its_room_counted_once(say: Any, draining: Any) -> None:
+    asked = say.running("1", "h0:0", "h1:0", stop_asked=True)
+    moved = say.running("2", "h0:1", "h1:1")
+    made = say.plan(
+        say.demand(chat=3), hosts=[draining("h0"), say.host("h1", 2)], jobs=[asked, moved], models=[say.model("chat")]
+    )
+    assert [(order.job_id, order.cause) for order in say.of(made, PreemptJob)] == [
+        ("1", Cause.STOP_ASKED),
+        ("2", Cause.DRAIN),
+    ]
+    assert len(made.reservations[0].slots) == 2
+
+
+def test_whoever_is_not_needed_once_more_is_freed_is_spared(say: Any) -> None:
+    hosts = [say.host("h0", 1), say.host("h1", 2)]
+    jobs = [saved(say, "1", "h0:0", 0), saved(say, "2", "h1:0,1", 0)]
+    snapshot = say.snapshot(hosts=hosts, jobs=jobs)
+    chosen = victims_for(
+        need_of(Gang(2, say.gpus())), Counted(snapshot.ledger), stoppable(snapshot, policy_from_names())
+    )
+    assert [victim.job.job_id for victim in chosen] == ["2"]
+
+
+def test_several_on_one_host_are_priced_without_those_not_needed(say: Any) -> None:
+    hosts = [say.host("h0", 5), say.host("h1", 4)]
+    few = [saved(say, "1", "h0:0", 0), saved(say, "2", "h0:1,2", 5), saved(say, "3", "h0:3,4", 10)]
+    made = say.plan(
+        hosts=hosts, jobs=[*few, saved(say, "4", "h1:0,1,2,3", 15), say.waiting("5", say.gpus(4), priority=75)]
+    )
+    assert sorted(victims(say, made)) == ["2", "3"]
+
+
+def test_one_that_is_enough_alone_is_preferred_to_several_that_cost_more_together(say: Any) -> None:
+    jobs = [saved(say, "1", "h0:0", 0), saved(say, "2", "h0:1", 5), saved(say, "3", "h0:2,3", 2)]
+    made = say.plan(hosts=[say.host("h0")], jobs=[*jobs, say.waiting("5", say.gpus(2), priority=75)])
+    assert victims(say, made) == ["3"]
+
+
+def test_nobody_is_spared_whose_room_was_promised_to_a_third(say: Any) -> None:
+    jobs = [saved(say, "1", "h0:0,1,2,3", 0), saved(say, "2", "h1:0,1,2,3,4,5,6,7", 500)]
+    waiting = [
+        say.waiting("3", say.gpus(3), priority=75),
+        say.waiting("4", say.gpus(1), priority=75),
+        say.waiting("5", say.gpus(2), priority=75),
+    ]
+    made = say.plan(hosts=[say.host("h0"), say.host("h1", 8)], jobs=[*jobs, *waiting])
+    assert sorted(victims(say, made)) == ["1", "2"]
+    held = {promise.holder: promise.slots[0].host for promise in made.reservations}
+    assert held == {"3": "h0", "4": "h0", "5": "h1"}

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from scheduler.model.hosts import HostState
-from scheduler.model.plan import Cause, PreemptJob, Reason, StartReplica, StopReplica
-from scheduler.model.workloads import ReplicaState
+from scheduler.model.plan import Cause, PreemptJob, Reason, Reservation, StartReplica, StopReplica
+from scheduler.model.workloads import JobState, ReplicaState
 
 STARTING = ReplicaState.STARTING
 
@@ -171,3 +171,62 @@ def test_training_gives_way_for_replicas_wanted_but_not_for_replicas_held(say: A
     assert not say.of(say.plan(say.demand(chat=(0, 0, 1)), **world), PreemptJob)
     (order,) = say.plan(say.demand(chat=(0, 1, 1)), **world).actions
     assert (order.job_id, order.cause, order.beneficiary) == ("1", Cause.SERVING, "chat")
+
+
+def test_a_starting_replica_leaves_a_draining_host_once_another_starts_elsewhere(say: Any, draining: Any) -> None:
+    old = say.replica("chat", 0, "h0:0", STARTING)
+    world = {"hosts": [draining("h0"), say.host("h1", 1)], "models": [say.model("chat")]}
+    alone = say.plan(say.demand(chat=1), jobs=[say.running("1", "h1:0", preemptible=False)], replicas=[old], **world)
+    assert alone.actions == ()
+    both = say.plan(say.demand(chat=1), replicas=[old, say.replica("chat", 1, "h1:0", STARTING)], **world)
+    assert [stop.replica_id for stop in both.actions] == ["chat-0"]
+
+
+def test_ready_replicas_stay_while_those_that_must_outlive_a_loss_only_start(say: Any) -> None:
+    there = [say.replica("chat", n, f"h{n // 2}:{n % 2}", ReplicaState.READY if n < 2 else STARTING) for n in range(4)]
+    model = say.model("chat", survive_host_losses=1)
+    made = say.plan(say.demand(chat=2), hosts=[say.host("h0", 2), say.host("h1", 2)], models=[model], replicas=there)
+    assert made.actions == ()
+
+
+def test_room_is_not_freed_on_a_host_that_has_as_many_as_its_owner_allows(say: Any) -> None:
+    made = say.plan(
+        say.demand(chat=2),
+        hosts=[say.host("h0", 2)],
+        jobs=[say.running("1", "h0:0")],
+        models=[say.model("chat", max_per_host=1)],
+    )
+    assert [type(action) for action in made.actions] == [StartReplica]
+    assert made.reservations == ()
+
+
+def test_a_less_important_model_leaves_what_is_promised_to_another(say: Any) -> None:
+    made = say.plan(
+        say.demand(chat=1, tone=1),
+        hosts=[say.host("h0", 1)],
+        jobs=[say.running("1", "h0:0", state=JobState.PREEMPTING)],
+        models=[say.model("chat"), say.model("tone")],
+    )
+    assert [promise.holder for promise in made.reservations] == ["chat"]
+
+
+def test_outliving_lost_hosts_takes_no_more_replicas_than_the_most(say: Any) -> None:
+    model = say.model("chat", most=3, survive_host_losses=1)
+    made = say.plan(say.demand(chat=3), hosts=[say.host("h0"), say.host("h1")], models=[model])
+    assert len(say.of(made, StartReplica)) == 3
+    assert made.reason_for("chat").reason is Reason.INSUFFICIENT_HOSTS
+
+
+def test_a_promise_that_serving_cannot_use_outlives_its_search(say: Any) -> None:
+    promise = Reservation("2", (say.slot("h1:0"),), 0.0, say.now_s + 100)
+    made = say.plan(
+        say.demand(chat=1),
+        hosts=[say.host("h0", 1), say.host("h1", 1, model="MI210")],
+        jobs=[
+            say.running("1", "h0:0", preemptible=False),
+            say.waiting("2", say.gpus(), not_before_s=say.now_s + 30),
+        ],
+        models=[say.model("chat", say.gpus(gpu_models=frozenset({"MI300X"})))],
+        reservations=[promise],
+    )
+    assert made.reservations == (promise,)

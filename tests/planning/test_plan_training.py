@@ -197,3 +197,14 @@ def test_a_job_that_waits_for_running_jobs_says_until_when_at_the_latest(say: An
     why = say.plan(hosts=[say.host("h0")], jobs=jobs).reason_for("2")
     assert (why.asked, why.free, why.until_s) == (4, 0, 12_000.0)
     assert why.message == "needs 4 GPUs on one host; no host has any free"
+
+
+def test_no_room_is_held_where_a_model_may_have_no_more(say: Any) -> None:
+    made = say.plan(
+        say.demand(chat=(1, 1, 2)),
+        hosts=[say.host("h0", 2)],
+        jobs=[say.waiting("1", say.gpus())],
+        models=[say.model("chat", max_per_host=1)],
+        replicas=[say.replica("chat", 0, "h0:0")],
+    )
+    assert list(started(say, made)) == ["1"]
