@@ -1,8 +1,9 @@
 """What came out of a simulation: one flat record of numbers, and its mean over several seeds."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from typing import Final
 
 import numpy as np
 from scipy import stats
@@ -10,7 +11,7 @@ from scipy import stats
 from scheduler.control.records import JobRecord
 from scheduler.control.records import Outcome as Ending
 from scheduler.model.workloads import JobState
-from simulations.serving import ServingOutcome
+from simulations.serving import ModelService, ServingOutcome
 from simulations.usage import Use
 from simulations.world import World
 
@@ -37,6 +38,7 @@ class Outcome:
         overhead_gpu_s: starting up and saving, of ended attempts.
         serving_gpu_s, starting_gpu_s, training_gpu_s, down_gpu_s, idle_gpu_s: where all device time went, lead-in
             included.
+        models: requests of each served model, most important first.
     """
 
     requests: float
@@ -63,6 +65,16 @@ class Outcome:
     training_gpu_s: float
     down_gpu_s: float
     idle_gpu_s: float
+    models: tuple[tuple[str, ModelService], ...] = ()
+
+    @property
+    def shortest(self) -> str:
+        """The model whose headroom was lowest; "" when nothing is served."""
+        return min(self.models, key=lambda entry: entry[1].min_headroom_ratio, default=("", None))[0]
+
+
+NUMBERS: Final = tuple(field.name for field in fields(Outcome) if field.name != "models")
+"""Names of all that is one number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,30 +90,36 @@ def outcome_of(world: World, serving: ServingOutcome, begun_s: float) -> Outcome
     now_s = world.engine.now_s()
     jobs = world.store.jobs(open_only=False)
     counts = {**_requests(serving), **_jobs(jobs, now_s), **_gpu_seconds(world, begun_s, now_s)}
-    return Outcome(**counts, actions_refused=world.cluster.refused)
+    return Outcome(**counts, actions_refused=world.cluster.refused, models=tuple(serving.models.items()))
 
 
 def estimates(outcomes: Sequence[Outcome]) -> dict[str, Estimate]:
     """Return the estimate of each number over runs of different seeds."""
-    return {f.name: _estimate([getattr(outcome, f.name) for outcome in outcomes]) for f in fields(Outcome)}
+    return {name: _estimate([getattr(outcome, name) for outcome in outcomes]) for name in NUMBERS}
 
 
-def as_json(outcome: Outcome) -> dict[str, float | None]:
-    """Return the numbers as JSON knows them: null for NaN and infinity."""
-    return {name: value if math.isfinite(value) else None for name, value in asdict(outcome).items()}
+def as_json(outcome: Outcome) -> dict[str, object]:
+    """Return one run as JSON knows it: null for NaN and infinity, and `models` by name."""
+    numbers = finite({name: getattr(outcome, name) for name in NUMBERS})
+    return {**numbers, "models": {name: finite(asdict(model)) for name, model in outcome.models}}
+
+
+def finite(numbers: Mapping[str, float]) -> dict[str, float | None]:
+    """Return numbers with None for NaN and infinity."""
+    return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
 
 
 def _requests(serving: ServingOutcome) -> dict[str, float]:
     models = serving.models.values()
     requests = sum(model.requests for model in models)
-    worst = serving.worst
+    lowest = min(models, key=lambda model: model.min_headroom_ratio, default=None)
     return {
         "requests": requests,
         "late_requests_share": _share(sum(model.late for model in models), requests),
         "failed_requests_share": _share(sum(model.failed for model in models), requests),
         "violation_s": serving.violation_s,
-        "min_headroom_ratio": worst[1].min_headroom_ratio if worst else math.nan,
-        "min_headroom_at_s": worst[1].min_headroom_at_s if worst else math.nan,
+        "min_headroom_ratio": lowest.min_headroom_ratio if lowest else math.nan,
+        "min_headroom_at_s": lowest.min_headroom_at_s if lowest else math.nan,
     }
 
 

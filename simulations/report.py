@@ -5,7 +5,7 @@ The document of `headroom simulate --json`:
     {"scenario": "evening-peak", "seeds": 5, "days": 3.0, "hosts": 15, "gpus": 38, "jobs": 243,
      "outcome":   {name: mean over seeds, …},         names and units as in `simulations.outcome.Outcome`
      "intervals": {name: half of the 95 % interval, …},
-     "runs":      [{"seed": 1, name: value, …}, …]}
+     "runs":      [{"seed": 1, name: value, …, "models": {name: {as in `simulations.serving.ModelService`}}}, …]}
 
 Numbers that do not exist (no request, endless headroom) are null.
 """
@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scheduler.config.units import format_duration
-from simulations.outcome import Estimate, Outcome, as_json, estimates
+from simulations.outcome import Estimate, Outcome, as_json, estimates, finite
 
 HOUR_S = 3600.0
 FEW = 10
@@ -57,8 +57,8 @@ def document(result: Result) -> dict[str, object]:
         "hosts": result.hosts,
         "gpus": result.gpus,
         "jobs": round(found["jobs"].mean),
-        "outcome": {name: _finite(estimate.mean) for name, estimate in found.items()},
-        "intervals": {name: _finite(estimate.half_width) for name, estimate in found.items()},
+        "outcome": finite({name: estimate.mean for name, estimate in found.items()}),
+        "intervals": finite({name: estimate.half_width for name, estimate in found.items()}),
         "runs": [{"seed": seed, **as_json(outcome)} for seed, outcome in result.runs],
     }
 
@@ -131,8 +131,4 @@ def _gpu_hours(found: Mapping[str, Estimate]) -> str:
 def _lowest(outcome: Outcome, moment: Callable[[float], str]) -> str:
     if not math.isfinite(outcome.min_headroom_ratio):
         return "-"
-    return f"{outcome.min_headroom_ratio:.2f} ({moment(outcome.min_headroom_at_s)})"
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return f"{outcome.min_headroom_ratio:.2f} ({outcome.shortest}, {moment(outcome.min_headroom_at_s)})"

@@ -71,11 +71,6 @@ class ServingOutcome:
     models: Mapping[str, ModelService]
     violation_s: float
 
-    @property
-    def worst(self) -> tuple[str, ModelService] | None:
-        """The model whose headroom was lowest, or None when nothing is served."""
-        return min(self.models.items(), key=lambda item: (item[1].min_headroom_ratio, item[0]), default=None)
-
 
 def account(services: Mapping[str, Service], start_s: float, end_s: float) -> ServingOutcome:
     """Count the requests between two moments, epoch seconds."""

@@ -43,8 +43,6 @@ def test_a_model_never_started_fails_all_and_one_without_load_has_endless_headro
     assert done.models["gone"].failed == pytest.approx(100.0)
     assert done.models["idle"].min_headroom_ratio == math.inf
     assert done.models["idle"].violation_s == 0.0
-    assert done.worst is not None
-    assert done.worst[0] == "gone"
 
 
 def test_changes_before_the_start_count_and_ones_after_the_end_do_not() -> None:
@@ -63,7 +61,7 @@ def test_a_load_that_moves_is_followed() -> None:
 
 def test_nothing_served_is_nothing_counted() -> None:
     done = account({}, 0.0, 100.0)
-    assert done.worst is None
+    assert done.models == {}
     assert done.violation_s == 0.0
 
 

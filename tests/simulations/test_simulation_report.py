@@ -2,16 +2,20 @@
 
 import json
 import math
+from dataclasses import replace
 
-from simulations.outcome import Outcome
+from simulations.outcome import NUMBERS, Outcome
 from simulations.report import Result, document, lines
+from simulations.serving import ModelService
 
 NOON_S = 12 * 3600.0
 
 
 def outcome(**values: float) -> Outcome:
     usual = {"jobs": 50, "jobs_succeeded": 48, "jobs_unfinished": 2, "min_headroom_ratio": 1.2, "requests": 1e6}
-    return Outcome(**{name: {**usual, **values}.get(name, 0.0) for name in Outcome.__dataclass_fields__})
+    numbers = {name: {**usual, **values}.get(name, 0.0) for name in NUMBERS}
+    model = ModelService(1e6, 10.0, 0.0, 60.0, numbers["min_headroom_ratio"], 0.0)
+    return Outcome(**numbers, models=(("wide", replace(model, min_headroom_ratio=9.0)), ("tight", model)))
 
 
 def result(*outcomes: Outcome) -> Result:
@@ -36,7 +40,7 @@ def test_the_document_has_the_layout_it_promises() -> None:
     assert written["intervals"]["late_requests_share"] > 0.0
     assert written["intervals"]["jobs"] == 0.0
     assert [run["seed"] for run in written["runs"]] == [1, 2]
-    assert set(written["outcome"]) == set(written["intervals"]) == set(Outcome.__dataclass_fields__)
+    assert set(written["outcome"]) == set(written["intervals"]) == set(NUMBERS)
 
 
 def test_the_document_is_json_even_where_numbers_do_not_exist() -> None:
@@ -44,6 +48,14 @@ def test_the_document_is_json_even_where_numbers_do_not_exist() -> None:
     again = json.loads(json.dumps(written, allow_nan=False))
     assert again["outcome"]["wait_mean_s"] is None
     assert again["runs"][0]["min_headroom_ratio"] is None
+    assert again["runs"][0]["models"]["tight"] == {
+        "requests": 1e6,
+        "late": 10.0,
+        "failed": 0.0,
+        "violation_s": 60.0,
+        "min_headroom_ratio": None,
+        "min_headroom_at_s": 0.0,
+    }
 
 
 def test_the_lines_say_what_came_out() -> None:
@@ -69,7 +81,7 @@ def test_the_lines_say_what_came_out() -> None:
     for part in (
         "late requests  0.0021 %",
         "violation    2m",
-        "headroom min 0.98 (at 43200)",
+        "headroom min 0.98 (tight, at 43200)",
         "wait mean/p95  1h12m / 6h40m",
         "preemptions  212",
         "31 GPU-hours lost of 38 900 trained",
@@ -89,7 +101,7 @@ def test_several_seeds_show_their_spread_and_the_worst_headroom() -> None:
         )
     )
     assert "2.0000 % ± " in text
-    assert "0.70 (at 5)" in text
+    assert "0.70 (tight, at 5)" in text
     assert "2 seeds" in text
 
 

@@ -12,7 +12,7 @@ from scheduler.control.settings import Settings
 from scheduler.model.workloads import JobState
 from simulations.arrivals import DAY_S
 from simulations.faults import Outage
-from simulations.outcome import Outcome, as_json, estimates
+from simulations.outcome import NUMBERS, Outcome, as_json, estimates
 from simulations.run import Setup, Simulation
 from simulations.usage import Use
 
@@ -51,6 +51,7 @@ def test_equal_seeds_give_equal_runs_and_others_do_not(make_setup: MakeSetup) ->
     morning = make_setup().start_s + DAY_S / 3
     first, again, other = (Simulation(make_setup(seed, end_s=morning)).run() for seed in (1, 1, 2))
     assert as_json(first) == as_json(again)
+    assert first.shortest == "m"
     assert first != other
 
 
@@ -119,8 +120,7 @@ def test_a_lost_host_s_jobs_go_on_from_their_checkpoint_elsewhere(make_setup: Ma
 
 
 def outcome_with(**values: float) -> Outcome:
-    names = Outcome.__dataclass_fields__
-    return Outcome(**{name: values.get(name, 0.0) for name in names})
+    return Outcome(**{name: values.get(name, 0.0) for name in NUMBERS})
 
 
 def test_estimates_are_means_with_student_s_interval() -> None:
