@@ -73,7 +73,8 @@ def _cell(host: Host, device: Device) -> Cell:
         return Cell(CLASSES[rest], "", spoken, "", "")
     first = device.uses[0]
     href = f"/jobs/{first.holder}" if first.kind in JOB_KINDS else ""
-    if len(device.uses) == 1 and first.gpu_milli == WHOLE_DEVICE_MILLI:
+    whole = sum(use.gpu_milli for use in device.uses) >= WHOLE_DEVICE_MILLI
+    if whole and len({(use.holder, use.kind) for use in device.uses}) == 1:
         return Cell(CLASSES[first.kind], _text(first), spoken, first.holder, href)
     return Cell("frac", "", spoken, first.holder, href, _shares(device.uses))
 

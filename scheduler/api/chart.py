@@ -12,8 +12,9 @@ from bokeh.models import ColumnDataSource, DatetimeTicker, DatetimeTickFormatter
 from bokeh.plotting import figure
 from bokeh.transform import factor_cmap
 
+from scheduler.api.captions import SHARES
 from scheduler.api.palette import PALETTES, Palette, ThemeName
-from scheduler.api.series import SHARES, SHARES_ROOM, Chart
+from scheduler.api.series import SHARES_ROOM, Chart
 
 FONT: Final = 'Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 LIBRARY_VERSION: Final = version("bokeh")
@@ -129,7 +130,7 @@ def _draw_capacity(plot: Any, sources: dict[str, ColumnDataSource], palette: Pal
 
 def _draw_marks(plot: Any, sources: dict[str, ColumnDataSource], palette: Palette) -> None:
     """Draw the present, the lead time beside it, and the lowest headroom."""
-    plot.quad("left", "right", "top", 0, source=sources["lead"], color=palette.training, alpha=0.35, line_color=None)
+    plot.quad("left", "right", "top", 0, source=sources["lead"], color=palette.training, alpha=0.28, line_color=None)
     plot.segment("t", 0, "t", "top", source=sources["now"], line_color=palette.ink, line_alpha=0.55)
     plot.scatter("t", "y", source=sources["lowest"], size=7, color=palette.ink)
 

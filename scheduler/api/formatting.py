@@ -40,7 +40,7 @@ def percent(share: float, digits: int = 0) -> str:
 
 def late_share(late: int, total: int) -> str:
     """Return the share of late and failed requests, "0 %" when none was."""
-    return f"0{THIN}%" if not late or not total else percent(late / total, 4)
+    return f"0{THIN}%" if not late or not total else percent(late / total, 2)
 
 
 def duration(seconds: float | None) -> str:

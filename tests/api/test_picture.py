@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from scheduler.api.access import Guard
+from scheduler.api.captions import LEAST_GAP, SHARES
 from scheduler.api.chart import chart_document, library_folder
 from scheduler.api.picture import Picture, picture_of
-from scheduler.api.series import LEAST_GAP, SHARES, Chart
+from scheduler.api.series import Chart
 from scheduler.api.site import Parts
 
 
@@ -41,7 +42,7 @@ def test_time_runs_forward_and_now_parts_it(chart: Chart) -> None:
     for name in ("past", "future", "ready", "planned", "shares"):
         times = chart.tables[name]["t"]
         assert times == sorted(times), name
-    assert max(chart.tables["past"]["t"]) <= now < min(chart.tables["future"]["t"])
+    assert max(chart.tables["past"]["t"]) <= now <= min(chart.tables["future"]["t"])
     assert chart.start < now < chart.end < chart.label_end
 
 
@@ -49,6 +50,12 @@ def test_quantiles_are_nested_and_below_the_top(chart: Chart) -> None:
     future = chart.tables["future"]
     for low, mid, high, top in zip(future["p10"], future["p50"], future["p90"], future["p99"], strict=True):
         assert low <= mid <= high <= top < chart.top
+
+
+def test_the_forecast_opens_from_the_demand_of_now(chart: Chart) -> None:
+    future, past = chart.tables["future"], chart.tables["past"]
+    assert {future[name][0] for name in ("p10", "p50", "p90", "p99")} == {past["actual"][-1]}
+    assert future["t"][0] == past["t"][-1]
 
 
 def test_the_planned_steps_begin_where_the_ready_ones_end(chart: Chart) -> None:

@@ -88,14 +88,21 @@
   document.addEventListener("visibilitychange", () => { if (document.hidden) { hush(); stopPolling(); } else listen(); });
 
   // --- chart -------------------------------------------------------------------------------------------------
-  const chart = { version: "", drawn: null, timer: null, at: 0 };
+  const chart = { version: "", drawn: null, timer: null, at: 0, turn: 0, line: Promise.resolve() };
   const query = () => {
     const asked = new URLSearchParams(location.search);
     return new URLSearchParams({ range: asked.get("range") || "48h", model: asked.get("model") || "" });
   };
   const theme = () => root.dataset.theme || (dark.matches ? "dark" : "light");
 
-  async function drawChart() {
+  // One thing at a time, and of several drawings that wait only the last: an older answer must not win.
+  const inTurn = (work) => { chart.line = chart.line.then(work).catch(() => {}); return chart.line; };
+  function drawChart() {
+    chart.turn += 1;
+    const { turn } = chart;
+    return inTurn(() => turn === chart.turn && draw());
+  }
+  async function draw() {
     if (!window.Bokeh || !cycle) return;
     const asked = query();
     asked.set("theme", theme());
@@ -106,33 +113,34 @@
     byId("chart").replaceChildren();
     byId("chart").setAttribute("aria-label", answer.text);
     byId("unit").textContent = answer.unit;
-    const views = await Bokeh.embed.embed_item(answer.item, "chart");
+    await Bokeh.embed.embed_item(answer.item, "chart");
     chart.drawn = Bokeh.documents.at(-1);
     while (Bokeh.documents.length > 1) Bokeh.documents.shift();
     root.dataset.chart = answer.version;
     fillTable();
-    return views;
   }
   function refreshChart() {
     if (chart.timer) return;
-    chart.timer = setTimeout(async () => {
+    chart.timer = setTimeout(() => {
       chart.timer = null;
-      if (!chart.drawn) { await drawChart().catch(() => {}); return; }
-      const answer = await ask(`/page/chart/data?${query()}`).catch(() => null);
-      if (!answer) return;
-      Object.assign(chart, { version: answer.version, at: Date.now() });
-      byId("chart").setAttribute("aria-label", answer.text);
-      Object.entries(answer.axes).forEach(([name, ends]) => {
-        if (name === "x" && narrow.matches) ends.end = answer.end;
-        chart.drawn.get_model_by_name(name)?.setv(ends);
-      });
-      Object.entries(answer.tables).forEach(([name, table]) => {
-        const source = chart.drawn.get_model_by_name(name);
-        if (source) source.data = table;
-      });
-      root.dataset.chart = answer.version;
-      fillTable();
+      if (chart.drawn) inTurn(renew);
+      else drawChart();
     }, Math.max(0, 5000 - (Date.now() - chart.at)));
+  }
+  async function renew() {
+    const answer = await ask(`/page/chart/data?${query()}`);
+    Object.assign(chart, { version: answer.version, at: Date.now() });
+    byId("chart").setAttribute("aria-label", answer.text);
+    Object.entries(answer.axes).forEach(([name, ends]) => {
+      if (name === "x" && narrow.matches) ends.end = answer.end;
+      chart.drawn.get_model_by_name(name)?.setv(ends);
+    });
+    Object.entries(answer.tables).forEach(([name, table]) => {
+      const source = chart.drawn.get_model_by_name(name);
+      if (source) source.data = table;
+    });
+    root.dataset.chart = answer.version;
+    fillTable();
   }
   async function fillTable() {
     if (!byId("chart-table").open) return;
@@ -150,21 +158,21 @@
       if (link.dataset.range === query().get("range")) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     });
-    drawChart().catch(() => {});
+    drawChart();
   }
   document.querySelectorAll("[data-range]").forEach((link) => link.addEventListener("click", (event) => {
     event.preventDefault();
     choose("range", link.dataset.range);
   }));
   document.querySelector("select[name=model]").addEventListener("change", (event) => choose("model", event.target.value));
-  narrow.addEventListener("change", () => drawChart().catch(() => {}));
-  dark.addEventListener("change", () => drawChart().catch(() => {}));
+  narrow.addEventListener("change", () => drawChart());
+  dark.addEventListener("change", () => drawChart());
 
   byId("theme").hidden = false;
   byId("theme").addEventListener("click", () => {
     root.dataset.theme = theme() === "dark" ? "light" : "dark";
     try { localStorage.setItem("theme", root.dataset.theme); } catch { /* for this visit only */ }
-    drawChart().catch(() => {});
+    drawChart();
   });
 
   // --- devices -----------------------------------------------------------------------------------------------
@@ -211,5 +219,5 @@
   box.addEventListener("input", filter);
 
   listen();
-  drawChart().catch(() => {});
+  drawChart();
 })();

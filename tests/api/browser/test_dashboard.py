@@ -171,6 +171,26 @@ def test_range_and_model_go_to_the_address_and_the_chart_follows(url: str, open_
     assert tab.complaints == []
 
 
+def test_of_many_choices_the_last_one_is_drawn_once(url: str, open_tab: Any) -> None:
+    tab = open_tab(url).until_drawn()
+    tab.page.evaluate(
+        """() => {
+          document.querySelectorAll("[data-range]").forEach((link) => link.click());
+          const model = document.querySelector("select[name=model]");
+          for (const name of ["", "articletopic", "edit-check"]) {
+            model.value = name;
+            model.dispatchEvent(new Event("change"));
+          }
+        }"""
+    )
+    tab.page.wait_for_selector("#chart[aria-label^='Serving demand, forecast and capacity in requests/s']")
+    tab.page.wait_for_timeout(500)
+    assert tab.page.locator("#chart > *").count() == 1
+    assert tab.page.inner_text("#unit") == "requests/s"
+    assert len([address for address in tab.asked if "/page/chart?" in address]) <= 3
+    assert tab.complaints == []
+
+
 def test_jobs_can_be_filtered_and_opened(url: str, open_tab: Any) -> None:
     page = open_tab(url).until_drawn().page
     page.fill("#filter", "wikitext")
