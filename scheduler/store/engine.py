@@ -25,7 +25,7 @@ def open_engine(url: str) -> Engine:
         ConfigError: not such a URL, or the database has a newer schema than this Headroom knows.
         Unreachable: the database does not answer.
     """
-    engine = _engine(_parsed(url))
+    engine = _engine(parsed(url))
     with answering(engine.url):
         _prepare(engine)
     return engine
@@ -55,7 +55,12 @@ def answering(url: URL) -> Iterator[None]:
         raise Unreachable(f"store {shown} does not answer: {error.orig}", help="is it up, is the disk full?") from error
 
 
-def _parsed(url: str) -> URL:
+def parsed(url: str) -> URL:
+    """Return a URL of a store we know.
+
+    Raises:
+        ConfigError: it is none, or its data would not survive.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
