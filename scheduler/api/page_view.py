@@ -1,5 +1,6 @@
 """What the page shows, made of the same resources that the API answers with."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -165,7 +166,12 @@ def _jobs(records: Sequence[JobRecord], now: datetime, report: Report | None, *,
     queue = queue_of(report)
     chosen = [r for r in records if (r.state.holds_room if running else _waits(r.state))]
     views = [job_view(record, now.timestamp(), queue) for record in chosen]
-    return tuple(sorted(views, key=lambda job: (job.state == "Held", job.order or 0, job.submitted_at)))
+    return tuple(sorted(views, key=_in_order))
+
+
+def _in_order(job: Job) -> tuple[bool, float, datetime]:
+    """Sort by the order of trying; those not looked at yet come after it, held ones last."""
+    return (job.state == JobState.HELD, math.inf if job.order is None else job.order, job.submitted_at)
 
 
 def _waits(state: JobState) -> bool:

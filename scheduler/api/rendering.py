@@ -11,6 +11,8 @@ from scheduler.api import formatting
 from scheduler.api.cells import cells_of, used_share
 from scheduler.api.presenting.jobs import devices_by_host
 
+ROWS_SHOWN: Final = 50
+"""Of each table of jobs; nobody reads more on a page."""
 STATIC_FOLDER: Final = Path(__file__).parent / "static"
 
 
@@ -53,6 +55,7 @@ def _environment() -> Environment:
         "asset": asset,
         "devices_by_host": devices_by_host,
         "ranges": formatting.ranges,
+        "rows_shown": ROWS_SHOWN,
         "used_share": used_share,
     }
     return environment

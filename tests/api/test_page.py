@@ -13,7 +13,7 @@ from scheduler.control.board import Report
 from scheduler.model.demand import Basis
 from scheduler.model.hosts import Device, Host
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import JobState
+from scheduler.model.workloads import JobId, JobState
 
 KIB = 1024
 
@@ -157,6 +157,17 @@ def test_when_nothing_waits_the_page_says_what_is_free(world: Any) -> None:
             world.store.save(replace(job, state=JobState.STOPPED, finished_at_s=1.0))
     world.publish(changed(world.board.report))
     assert "Nothing waits. 1.5 of 38 GPUs are free." in text_of(page_of(world))
+
+
+def test_of_very_many_jobs_the_first_are_shown_and_old_ones_are_not_forgotten(world: Any) -> None:
+    for number in range(1200):
+        job = replace(world.store.job("420"), job_id=JobId(str(5000 + number)))
+        world.store.save(replace(job, state=JobState.STOPPED, finished_at_s=1.0) if number > 60 else job)
+    world.publish(changed(world.board.report))
+    page = page_of(world)
+    assert "417</a> talkpage-tone" in page
+    assert "18 more: headroom list" in text_of(page)
+    assert page.count("</a> addlink-pt") < 60
 
 
 def test_after_three_missed_cycles_the_page_says_that_it_is_old(world: Any) -> None:

@@ -1,5 +1,6 @@
 """Training jobs: submit, look at, change, and the packages they bring along."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -20,8 +21,6 @@ from scheduler.wire.base import Listing, Single
 from scheduler.wire.jobs import HoldOrder, Job, JobOrder, PriorityOrder
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
-LAST = 10_000_000
-"""Place in the order of those that do not wait."""
 
 
 @router.post("/jobs", status_code=201)
@@ -123,5 +122,5 @@ def _matches(job: Job, wanted: Mapping[str, str]) -> bool:
     return all(not value or found[name] == value for name, value in wanted.items())
 
 
-def _in_order(job: Job) -> tuple[int, object, int]:
-    return (job.order or LAST, job.submitted_at, int(job.id))
+def _in_order(job: Job) -> tuple[float, object, int]:
+    return (math.inf if job.order is None else job.order, job.submitted_at, int(job.id))
