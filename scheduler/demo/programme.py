@@ -8,11 +8,11 @@ from typing import Final
 
 CONFIG: Final = Path(__file__).parent / "demo.yaml"
 TRAINING: Final = Path(__file__).parent / "training"
-STARTS_AT: Final = datetime(2012, 10, 20, 16, 0, tzinfo=UTC)
+STARTS_AT: Final = datetime(2012, 9, 30, 16, 0, tzinfo=UTC)
 SPEED: Final = 540.0
 """World seconds per wall second; start and speed are those of `demo.yaml`."""
-ENDS_AT: Final = datetime(2012, 10, 22, 6, 0, tzinfo=UTC)
-EVENING_FROM: Final = datetime(2012, 10, 21, 12, 0, tzinfo=UTC)
+ENDS_AT: Final = datetime(2012, 10, 2, 6, 0, tzinfo=UTC)
+EVENING_FROM: Final = datetime(2012, 10, 1, 12, 0, tzinfo=UTC)
 """The evening whose peak the report is about begins here."""
 
 
@@ -35,13 +35,13 @@ def _submission(at: datetime, name: str, train: str, priority: str, **more: obje
     return Submission(at, {"name": name, "entrypoint": entrypoint, "priority": priority, **common, **more})
 
 
-_SATURDAY: Final = datetime(2012, 10, 20, 18, 0, tzinfo=UTC)
+_SUNDAY: Final = datetime(2012, 9, 30, 18, 0, tzinfo=UTC)
 SUBMISSIONS: Final = (
     _submission(
-        _SATURDAY, "addlink-de", "--steps 300 --pause 0.1", "high", resources={"gpus": 1, "cpus": 2, "memory": "4Gi"}
+        _SUNDAY, "addlink-de", "--steps 300 --pause 0.1", "high", resources={"gpus": 1, "cpus": 2, "memory": "4Gi"}
     ),
     _submission(
-        _SATURDAY.replace(minute=10),
+        _SUNDAY.replace(minute=10),
         "wikitext-lm",
         "--steps 280 --pause 0.1",
         "low",
@@ -49,23 +49,23 @@ SUBMISSIONS: Final = (
         resources={"gpus": 1, "cpus": 2, "memory": "4Gi"},
     ),
     _submission(
-        _SATURDAY.replace(minute=20),
+        _SUNDAY.replace(minute=20),
         "big-embed",
-        "--steps 400 --pause 0.1",
+        "--steps 330 --pause 0.1",
         "normal",
         workers=4,
         resources={"gpus": 1, "cpus": 2, "memory": "4Gi"},
     ),
     _submission(
-        _SATURDAY.replace(minute=30),
+        _SUNDAY.replace(minute=30),
         "article-topics",
-        "--steps 500 --pause 0.1",
+        "--steps 450 --pause 0.1",
         "normal",
         workers=2,
         resources={"gpus": 0.5, "cpus": 1, "memory": "2Gi"},
     ),
     _submission(
-        _SATURDAY.replace(hour=20),
+        _SUNDAY.replace(hour=20),
         "ores-retrain",
         "--steps 250 --pause 0.1",
         "low",
