@@ -1,0 +1,224 @@
+"""The losses of the default policy for every shape on every host, kept in one table while hosts change.
+
+A column belongs to a host, a row to a shape; entries are whole steps of loss, or `NO_ROOM` and more where the shape
+does not fit. Everything that a column needs is a row over shapes that was worked out before: the best device that is
+shared already, by the rests of a host's devices; whole devices, by how many of them are free; the CPU, by how much of
+it and of the devices is free; and what does not fit, by CPU and memory. A changed host costs a few additions of rows.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.packing import STEP_MILLI, Scarcity, device_values, stranding
+from policies.packing_cpu import CpuPerDevice
+from policies.packing_mix import SizeMix
+from scheduler.model.resources import WHOLE_DEVICE_MILLI
+from simulations.packing.room import Room, ShapeTable
+
+NO_ROOM: Final = 7000
+"""Steps that no real loss reaches."""
+_NEVER: Final = np.float32(8000)
+"""What makes a sum reach `NO_ROOM`; three of them still fit the table's int16."""
+_LEAST: Final = np.float32(256)
+"""Added to every loss, so that rounding down is cutting off."""
+_CPU_GRAIN: Final = 250
+_GPU_GRAIN: Final = 10
+"""Grains of the table of stranded devices, in thousandths of a core and of a device."""
+
+Rows = NDArray[np.float32]
+
+
+class Losses:
+    """Losses by one mix and one scarcity; `reprice` changes the scarcity.
+
+    Attributes:
+        table: int16 (K, H).
+    """
+
+    def __init__(self, room: Room, shapes: ShapeTable, mix: SizeMix) -> None:
+        """Work out the rows that depend on the mix only."""
+        self._room, self._shapes = room, shapes
+        self._models = room.fleet.models
+        self._values = np.array([device_values(mix, model) for model in self._models])
+        self._drops = _drops(self._values, shapes)
+        self._cpu = _CpuTable(room, shapes, CpuPerDevice.of(mix))
+        self._scarcity = Scarcity()
+        self._partial_of: dict[tuple[int, ...], int] = {}
+        self._model_of_partial: list[int] = []
+        self._partial_plain: list[Rows] = []
+        self._priced: Rows = np.zeros((0, len(shapes.shapes)), dtype=np.float32)
+        hosts, many = len(room.cpu_milli), len(shapes.shapes)
+        self.table = np.full((many, hosts), NO_ROOM, dtype=np.int16)
+        self._partial, self._whole = np.zeros(hosts, dtype=np.int64), room.whole()
+        self._version, self._fresh = 0, np.full(many, -1, dtype=np.int64)
+        self._reprice_rows()
+        for row in range(hosts):
+            self._settle(row)
+
+    def reprice(self, scarcity: Scarcity) -> None:
+        """Use another scarcity; the rows of the table are brought up to date when they are next asked for."""
+        if scarcity != self._scarcity:
+            self._scarcity = scarcity
+            self._reprice_rows()
+
+    def best(self, shape: int) -> int | None:
+        """Return the host row of least loss, the first among equals, or None when there is no room."""
+        losses = self.losses(shape)
+        row = int(losses.argmin())
+        return row if losses[row] < NO_ROOM else None
+
+    def losses(self, shape: int) -> NDArray[np.int16]:
+        """Return the up-to-date losses of one shape, int16 (H,)."""
+        if self._fresh[shape] != self._version:
+            self._refresh(shape)
+        row: NDArray[np.int16] = self.table[shape]
+        return row
+
+    def changed(self, row: int) -> None:
+        """Put a host's column together anew."""
+        model = self._settle(row)
+        column = np.minimum(self._priced[self._partial[row]], self._wholes[model, self._whole[row]])
+        column += self._cpu.row(row)
+        np.add(column, _LEAST, out=self.table[:, row], casting="unsafe")
+
+    def devices(self, shape: int, row: int) -> tuple[int, ...]:
+        """Return the devices that lose least: the best shared one, whole ones where none is or they lose less."""
+        count = int(self._shapes.gpu_count[shape])
+        if not count:
+            return ()
+        free = self._room.gpu_milli[row].tolist()
+        shared = [d for d, milli in enumerate(free) if self._shapes.gpu_milli[shape] <= milli < WHOLE_DEVICE_MILLI]
+        model = int(self._room.fleet.model[row])
+        if shared and self._priced[self._partial[row], shape] <= self._wholes[model, self._whole[row], shape]:
+            drop = self._drops[model, self._cpu.size_of[shape]]
+            return (min(shared, key=lambda d: float(drop[free[d]])),)
+        return tuple(d for d, milli in enumerate(free) if milli == WHOLE_DEVICE_MILLI)[:count]
+
+    def _settle(self, row: int) -> int:
+        """Look up the state of a host and return its model."""
+        free, model = self._room.gpu_milli[row].tolist(), int(self._room.fleet.model[row])
+        self._whole[row] = free.count(WHOLE_DEVICE_MILLI)
+        rests = tuple(sorted({milli for milli in free if 0 < milli < WHOLE_DEVICE_MILLI}))
+        self._partial[row] = self._partial_index(model, rests)
+        self._cpu.settle(row, sum(milli for milli in free if milli > 0))
+        return model
+
+    def _partial_index(self, model: int, rests: tuple[int, ...]) -> int:
+        key = (model, *rests)
+        index = self._partial_of.get(key)
+        if index is None:
+            index = self._partial_of[key] = len(self._partial_plain)
+            self._add_partial(model, rests)
+        return index
+
+    def _add_partial(self, model: int, rests: tuple[int, ...]) -> None:
+        """Work out the loss of every shape on the best of a host's shared devices."""
+        per_size = self._drops[model][:, list(rests)].min(axis=1, initial=_NEVER)
+        plain = np.where(self._cpu.shares, per_size[self._cpu.size_of], _NEVER).astype(np.float32)
+        plain[self._shapes.gpu_count == 0] = 0
+        index = len(self._partial_plain)
+        self._partial_plain.append(plain)
+        self._model_of_partial.append(model)
+        if index >= len(self._priced):
+            grown = np.zeros((2 * len(self._priced) + 64, len(plain)), dtype=np.float32)
+            grown[: len(self._priced)] = self._priced
+            self._priced = grown
+        self._priced[index] = np.minimum(plain + self._premiums[model], _NEVER)
+
+    def _reprice_rows(self) -> None:
+        shapes, total = self._shapes, self._shapes.total_milli
+        self._version += 1
+        premium = np.array([self._scarcity.premium(model) for model in self._models])
+        barred = np.where(shapes.allowed.T, 0, _NEVER)
+        self._premiums = (premium[:, None] * total / STEP_MILLI + barred).astype(np.float32)
+        self._wholes = self._whole_rows()
+        many = len(self._partial_plain)
+        self._priced = np.zeros((many + 64, len(total)), dtype=np.float32)
+        if many:
+            priced = np.array(self._partial_plain) + self._premiums[self._model_of_partial]
+            self._priced[:many] = np.minimum(priced, _NEVER)
+
+    def _whole_rows(self) -> Rows:
+        """Return the loss of every shape on whole devices, float32 (M, D + 1, K), by how many of them are free."""
+        shapes, devices = self._shapes, self._room.gpu_milli.shape[1]
+        count, milli = shapes.gpu_count, shapes.gpu_milli
+        free = np.arange(devices + 1)
+        slots = self._scarcity.slot_value(free)
+        opened = self._values[:, WHOLE_DEVICE_MILLI, None] - self._values[:, WHOLE_DEVICE_MILLI - milli]
+        broken = slots[:, None] - slots[np.maximum(free[:, None] - count, 0)]
+        loss = (opened[:, None, :] * count + broken[None]) / STEP_MILLI + self._premiums[:, None, :]
+        fits = (free[:, None] >= count) & (count > 0)
+        return np.minimum(np.where(fits, loss, _NEVER), _NEVER).astype(np.float32)
+
+    def _refresh(self, shape: int) -> None:
+        model = self._room.fleet.model
+        losses = np.minimum(self._priced[self._partial, shape], self._wholes[model, self._whole, shape])
+        losses += self._cpu.column(shape)
+        np.add(losses, _LEAST, out=self.table[shape], casting="unsafe")
+        self._fresh[shape] = self._version
+
+
+def _drops(values: NDArray[np.float64], shapes: ShapeTable) -> Rows:
+    """Return the loss of a piece of each size on a rest of each length, float32 (M, J, 1001), in steps."""
+    sizes = np.unique(shapes.gpu_milli)
+    rest = np.arange(WHOLE_DEVICE_MILLI + 1)
+    left = np.maximum(rest - sizes[:, None], 0)
+    lost = (values[:, None, :] - values[:, left]) / STEP_MILLI
+    return np.where(rest >= sizes[:, None], lost, _NEVER).astype(np.float32)
+
+
+class _CpuTable:
+    """What a shape loses by the CPU it takes, and where CPU or memory does not suffice.
+
+    Attributes:
+        size_of: int64 (K,), index of each shape's share among the different ones.
+        shares: bool (K,), whether a shape asks for one device or a share of one.
+    """
+
+    def __init__(self, room: Room, shapes: ShapeTable, cpu: CpuPerDevice) -> None:
+        """Tabulate what is stranded by free CPU and free devices."""
+        self._room = room
+        self.size_of = np.searchsorted(np.unique(shapes.gpu_milli), shapes.gpu_milli)
+        self.shares = shapes.gpu_count == 1
+        cores = np.arange(int(room.fleet.cpu_milli.max()) // _CPU_GRAIN + 1) * _CPU_GRAIN
+        gpus = np.arange(room.gpu_milli.shape[1] * WHOLE_DEVICE_MILLI // _GPU_GRAIN + 1) * _GPU_GRAIN
+        self._width = len(cores)
+        self._stranded = (stranding(cpu, cores, gpus[:, None]) / STEP_MILLI).astype(np.float32).ravel()
+        self._taken = shapes.total_milli // _GPU_GRAIN * self._width + shapes.cpu_milli // _CPU_GRAIN
+        self._levels = [np.unique(asked) for asked in (shapes.cpu_milli, shapes.memory_mib)]
+        self._misfits = [_misfits(asked) for asked in (shapes.cpu_milli, shapes.memory_mib)]
+        self._state, self._ranks = (np.zeros((n, len(room.cpu_milli)), dtype=np.int64) for n in (1, 2))
+
+    def settle(self, row: int, free_milli: int) -> None:
+        """Look up the state of a host."""
+        cpu = int(self._room.cpu_milli[row])
+        self._state[0, row] = free_milli // _GPU_GRAIN * self._width + cpu // _CPU_GRAIN
+        self._ranks[0, row] = self._levels[0].searchsorted(cpu, side="right")
+        self._ranks[1, row] = self._levels[1].searchsorted(self._room.memory_mib[row], side="right")
+
+    def row(self, row: int) -> Rows:
+        """Return the loss of every shape on one host, float32 (K,)."""
+        state = self._state[0, row]
+        lost: Rows = self._stranded.take(state - self._taken, mode="clip")
+        lost -= self._stranded[state]
+        lost += self._misfits[0][self._ranks[0, row]]
+        lost += self._misfits[1][self._ranks[1, row]]
+        return lost
+
+    def column(self, shape: int) -> Rows:
+        """Return the loss of one shape on every host, float32 (H,)."""
+        state = self._state[0]
+        lost: Rows = self._stranded.take(state - self._taken[shape], mode="clip")
+        lost -= self._stranded[state]
+        lost += self._misfits[0][self._ranks[0], shape]
+        lost += self._misfits[1][self._ranks[1], shape]
+        return lost
+
+
+def _misfits(asked: NDArray[np.int64]) -> Rows:
+    """Return `_NEVER` where a shape asks for more than the host has, float32 (levels + 1, K), by the host's rank."""
+    levels = np.unique(asked)
+    most = np.concatenate([[-1], levels])
+    return np.where(asked <= most[:, None], 0, _NEVER).astype(np.float32)

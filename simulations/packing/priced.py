@@ -1,0 +1,56 @@
+"""The default policy as a packer: it learns the mix of work from the arrivals it is shown, and from nothing else."""
+
+from typing import Final
+
+import numpy as np
+
+from policies.packing import Scarcity
+from policies.packing_mix import SizeMix
+from simulations.packing.losses import Losses
+from simulations.packing.room import Room, Seat, ShapeTable
+
+FIRST_LESSON: Final = 16
+"""Arrivals before the first prices; later lessons come whenever their number has doubled."""
+LOOKS_PER_FILL: Final = 64
+"""How often scarcity is looked at while arrivals ask for the whole capacity once."""
+
+
+class PricedPacker:
+    """Takes the host of least loss, the first among equals."""
+
+    def __init__(self, room: Room, table: ShapeTable) -> None:
+        """Begin with no knowledge of the work."""
+        self._room, self._table = room, table
+        self._seen = np.zeros(len(table.shapes), dtype=np.int64)
+        self._asked = table.total_milli.tolist()
+        self._arrived, self._next_lesson = 0, FIRST_LESSON
+        self._until_look, self._look_milli = 0, room.fleet.capacity_milli // LOOKS_PER_FILL
+        self._mix = SizeMix()
+        self._losses = Losses(room, table, self._mix)
+
+    def choose(self, shape: int) -> Seat | None:
+        """Learn from the arrival and return the best seat for it."""
+        self._seen[shape] += 1
+        self._arrived += 1
+        self._until_look -= self._asked[shape]
+        if self._arrived >= self._next_lesson:
+            self._learn()
+        if self._until_look < 0:
+            self._look()
+        row = self._losses.best(shape)
+        return None if row is None else Seat(row, self._losses.devices(shape, row))
+
+    def changed(self, seat: Seat, shape: int, sign: int) -> None:  # noqa: ARG002  # the protocol's signature
+        """Put the host's losses together anew."""
+        self._losses.changed(seat.row)
+
+    def _learn(self) -> None:
+        self._next_lesson = 2 * self._arrived
+        self._mix = SizeMix.of(dict(zip(self._table.shapes, self._seen.tolist(), strict=True)))
+        self._losses = Losses(self._room, self._table, self._mix)
+        self._until_look = -1
+
+    def _look(self) -> None:
+        self._until_look = self._look_milli
+        fleet = self._room.fleet
+        self._losses.reprice(Scarcity.now(self._mix, fleet.models, fleet.model, self._room.gpu_milli))
