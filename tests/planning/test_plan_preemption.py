@@ -186,6 +186,13 @@ def test_a_job_that_ends_anyway_is_stopped_once_and_its_room_counted_once(say: A
     assert len(made.reservations[0].slots) == 2
 
 
+def test_a_job_its_owner_ends_is_nobodys_victim(say: Any) -> None:
+    jobs = [say.running("1", "h0:0", stop_asked=True), say.running("2", "h0:1", preemptible=False)]
+    made = say.plan(say.demand(chat=2), hosts=[say.host("h0", 2)], jobs=jobs, models=[say.model("chat")])
+    assert [(order.job_id, order.cause) for order in made.actions] == [("1", Cause.STOP_ASKED)]
+    assert made.reservations[0].slots == (say.slot("h0:0"),)
+
+
 def test_whoever_is_not_needed_once_more_is_freed_is_spared(say: Any) -> None:
     hosts = [say.host("h0", 1), say.host("h1", 2)]
     jobs = [saved(say, "1", "h0:0", 0), saved(say, "2", "h1:0,1", 0)]
