@@ -219,6 +219,15 @@ def test_changes_wait_while_an_application_is_built_but_not_for_ever(
     assert len(rest.configs) == 2
 
 
+def test_nothing_is_sent_once_it_is_closed(make: Any, fleet: Fleet, rest: Any) -> None:
+    view = make()
+    view.start(StartReplica("m", A), fleet)
+    view.close()
+    view._send_later()
+    assert rest.configs == []
+    assert view._timer is None
+
+
 def test_ready_counts_from_when_it_was_first_seen(make: Any, fleet: Fleet, serve: Serve, clock: Any) -> None:
     view = make()
     view.start(StartReplica("m", A), fleet)

@@ -153,14 +153,20 @@ class Serving:
         self._timer = None
 
     def _send_later(self) -> None:
-        self._timer = None
-        try:
-            if time.monotonic() < self._dirty_since_s + BUILD_S and is_building(self._rest.serve()):
-                self._schedule(LOOK_S)
-            else:
-                self.flush()
-        except HeadroomError as error:
-            log.warning("Serve did not take the new configuration: %s", error)
+        with self._lock:  # as `close` does: what is being sent is sent before the connection goes
+            self._timer = None
+            if self._closed:
+                return
+            try:
+                self._flush_unless_building()
+            except HeadroomError as error:
+                log.warning("Serve did not take the new configuration: %s", error)
+
+    def _flush_unless_building(self) -> None:
+        if time.monotonic() < self._dirty_since_s + BUILD_S and is_building(self._rest.serve()):
+            self._schedule(LOOK_S)
+        else:
+            self.flush()
 
     def _send(self) -> None:
         wall_s = time.time()
