@@ -89,7 +89,7 @@ def compose(config: Config, ray: RemoteRay) -> ControlPlane:
     """
     config.state_dir.mkdir(parents=True, exist_ok=True)
     clock = clock_of(config.replay, config.state_dir)
-    store = SqlStore(config.store or f"sqlite:///{config.state_dir.resolve() / 'headroom.db'}")
+    store = SqlStore(store_url(config))
     board, stop, poke = Board(), threading.Event(), threading.Event()
     served = served_of(config.models)
     cluster = _cluster(config, ray, clock, store, served)
@@ -116,6 +116,11 @@ def compose(config: Config, ray: RemoteRay) -> ControlPlane:
         poke=poke,
     )
     return ControlPlane(config, clock, store, cluster, cycle, desk, board, stop, poke)
+
+
+def store_url(config: Config) -> str:
+    """Return the store's URL: what the configuration says, or SQLite inside the state directory."""
+    return config.store or f"sqlite:///{config.state_dir.resolve() / 'headroom.db'}"
 
 
 def web_app(plane: ControlPlane) -> FastAPI:

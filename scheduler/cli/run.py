@@ -44,7 +44,9 @@ def run(  # noqa: PLR0913  # one argument a flag
     ] = False,
 ) -> None:
     """Start the control plane and keep it running until Ctrl-C. Flags win over the file."""
-    from scheduler.config.loading import load_config  # noqa: PLC0415  # other commands need not load it
+    from scheduler.cli.compose import store_url  # noqa: PLC0415  # other commands need not load it
+    from scheduler.config.loading import load_config  # noqa: PLC0415  # likewise
+    from scheduler.store.ownership import sole_user  # noqa: PLC0415  # likewise
 
     signal.signal(signal.SIGTERM, _leave)
     screen = Session.of(context).screen
@@ -57,7 +59,12 @@ def run(  # noqa: PLR0913  # one argument a flag
             "state_dir": state_dir or loaded.state_dir,
         }
     )
-    with listening(loaded.api.host, loaded.api.port) as listener, ray_for(loaded, screen) as ray:
+    address = loaded.api
+    with (
+        listening(address.host, address.port) as listener,
+        sole_user(store_url(loaded)),
+        ray_for(loaded, screen) as ray,
+    ):
         serve(loaded, ray, listener, screen)
 
 
