@@ -1,5 +1,6 @@
 """MSTL (Bandara, Hyndman & Bergmeir 2021) with an AutoETS trend, from statsforecast, on the logarithm."""
 
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -17,22 +18,47 @@ _DAY_S: Final = 86400
 _WEEKS: Final = 12
 _LEVEL: Final = 80
 _PATHS: Final = 500
+_ENOUGH_ERRORS: Final = 20
 _LEAST_SHARE: Final = 1e-3
 """Of the mean; keeps the logarithm of zero traffic finite."""
 
 
+@dataclass(slots=True)
 class Mstl:
-    """Daily and weekly season; paths whose spread at each lead is that of the trend model's own intervals."""
+    """Daily and weekly season; around its forecast the whole paths by which its earlier answers missed.
+
+    Until there are enough of those, the spread at each lead is that of the trend model's own intervals, which are
+    much too wide beyond a day.
+    """
+
+    _said: list[tuple[int, Floats]] = field(default_factory=list)
 
     def answer(self, history: Series, ask: Ask) -> Answer:
         """Forecast what follows; see `asked.Model`."""
         day = _DAY_S // history.step_s
         values = bridged(history.values[-_WEEKS * 7 * day :])
-        scaled = np.log(np.maximum(values, max(values.mean() * _LEAST_SHARE, 1e-12)))
+        scaled = _scaled(values, values.mean())
         model = MSTL([day, 7 * day], trend_forecaster=AutoETS(model="ZZN"))
         said = model.forecast(scaled, h=ask.horizon, level=[_LEVEL])
-        sigma = (said[f"hi-{_LEVEL}"] - said["mean"]) / norm.ppf(0.5 + _LEVEL / 200)
-        return from_paths(np.exp(said["mean"] + _wander(np.asarray(sigma))), ask)
+        centre = np.asarray(said["mean"])
+        errors = self._errors(history, ask.horizon)
+        if len(errors) < _ENOUGH_ERRORS:
+            errors = _wander((said[f"hi-{_LEVEL}"] - centre) / norm.ppf(0.5 + _LEVEL / 200))
+        self._said.append((history.end_s, centre))
+        return from_paths(np.exp(centre + errors), ask)
+
+    def _errors(self, history: Series, horizon: int) -> Floats:
+        """Return (m, horizon), what the answers missed by whose whole horizon has passed."""
+        missed = [np.empty((0, horizon))]
+        for end_s, centre in self._said:
+            came = history.between(end_s, end_s + horizon * history.step_s).values
+            if len(came) == horizon and not np.isnan(came).any():
+                missed.append((_scaled(came, came.mean()) - centre)[None])
+        return np.concatenate(missed)
+
+
+def _scaled(values: Floats, mean: float) -> Floats:
+    return np.log(np.maximum(values, max(mean * _LEAST_SHARE, 1e-12)))
 
 
 def _wander(sigma: Floats) -> Floats:
@@ -43,5 +69,5 @@ def _wander(sigma: Floats) -> Floats:
 
 
 def build() -> Mstl:
-    """Return it."""
+    """Return it, without any answers yet."""
     return Mstl()
