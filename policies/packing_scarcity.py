@@ -59,11 +59,14 @@ def slot_prices(mix: SizeMix, whole_free: NDArray[np.int64], free_milli: int) ->
         mix: what is asked for.
         whole_free: int64 (H,), whole free devices per host.
         free_milli: all that is free, in thousandths of a device; the demand to come is what fills it.
+
+    Returns:
+        Those that cost something; chances are rounded to hundredths, so that prices stay when little has changed.
     """
     return tuple(
         SlotPrice(devices, devices * WHOLE_DEVICE_MILLI * chance)
         for devices, awaited in _awaited(mix, free_milli)
-        if (chance := _chance_of_more(awaited, int((whole_free // devices).sum()))) > 0
+        if (chance := round(_chance_of_more(awaited, int((whole_free // devices).sum())), 2)) > 0
     )
 
 

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from policies import may_preempt as rules
-from policies import placement_scores, queue_order, victim_order
+from policies import packing, packing_fgd, placement_scores, queue_order, victim_order
 from scheduler.model.errors import ConfigError, Fault
 from scheduler.model.policy import MayPreempt, PlacementScore, Policy, QueueOrder, VictimCost
 
@@ -17,6 +17,8 @@ PLACEMENT_SCORES: Final[Mapping[str, PlacementScore]] = MappingProxyType(
         "best-fit": placement_scores.best_fit,
         "first-fit": placement_scores.first_fit,
         "worst-fit": placement_scores.worst_fit,
+        "headroom": packing.headroom,
+        "fgd": packing_fgd.fgd,
     }
 )
 VICTIM_COSTS: Final[Mapping[str, VictimCost]] = MappingProxyType(

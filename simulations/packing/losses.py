@@ -6,7 +6,8 @@ shared already, by the rests of a host's devices; whole devices, by how many of 
 it and of the devices is free; and what does not fit, by CPU and memory. A changed host costs a few additions of rows.
 """
 
-from typing import Final
+from bisect import bisect_right
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,7 @@ class Losses:
         self._cpu = _CpuTable(room, shapes, CpuPerDevice.of(mix))
         self._scarcity = Scarcity()
         self._partial_of: dict[tuple[int, ...], int] = {}
+        self._devices_of: dict[tuple[int, ...], _Devices] = {}
         self._model_of_partial: list[int] = []
         self._partial_plain: list[Rows] = []
         self._priced: Rows = np.zeros((0, len(shapes.shapes)), dtype=np.float32)
@@ -98,12 +100,19 @@ class Losses:
 
     def _settle(self, row: int) -> int:
         """Look up the state of a host and return its model."""
-        free, model = self._room.gpu_milli[row].tolist(), int(self._room.fleet.model[row])
-        self._whole[row] = free.count(WHOLE_DEVICE_MILLI)
-        rests = tuple(sorted({milli for milli in free if 0 < milli < WHOLE_DEVICE_MILLI}))
-        self._partial[row] = self._partial_index(model, rests)
-        self._cpu.settle(row, sum(milli for milli in free if milli > 0))
+        model = int(self._room.fleet.model[row])
+        key = (model, *self._room.gpu_milli[row].tolist())
+        devices = self._devices_of.get(key)
+        if devices is None:
+            devices = self._devices_of[key] = self._devices(model, key[1:])
+        self._whole[row], self._partial[row] = devices.whole, devices.partial
+        self._cpu.settle(row, devices.free_milli)
         return model
+
+    def _devices(self, model: int, free: tuple[int, ...]) -> "_Devices":
+        rests = tuple(sorted({milli for milli in free if 0 < milli < WHOLE_DEVICE_MILLI}))
+        total = sum(milli for milli in free if milli > 0)
+        return _Devices(free.count(WHOLE_DEVICE_MILLI), self._partial_index(model, rests), total)
 
     def _partial_index(self, model: int, rests: tuple[int, ...]) -> int:
         key = (model, *rests)
@@ -169,6 +178,20 @@ def _drops(values: NDArray[np.float64], shapes: ShapeTable) -> Rows:
     return np.where(rest >= sizes[:, None], lost, _NEVER).astype(np.float32)
 
 
+class _Devices(NamedTuple):
+    """What matters of the free devices of a host.
+
+    Attributes:
+        whole: how many are whole.
+        partial: index of the row for those that are shared.
+        free_milli: thousandths of a device in all.
+    """
+
+    whole: int
+    partial: int
+    free_milli: int
+
+
 class _CpuTable:
     """What a shape loses by the CPU it takes, and where CPU or memory does not suffice.
 
@@ -187,7 +210,8 @@ class _CpuTable:
         self._width = len(cores)
         self._stranded = (stranding(cpu, cores, gpus[:, None]) / STEP_MILLI).astype(np.float32).ravel()
         self._taken = shapes.total_milli // _GPU_GRAIN * self._width + shapes.cpu_milli // _CPU_GRAIN
-        self._levels = [np.unique(asked) for asked in (shapes.cpu_milli, shapes.memory_mib)]
+        self._levels = [np.unique(asked).tolist() for asked in (shapes.cpu_milli, shapes.memory_mib)]
+        self._misfits_of: dict[tuple[int, int], Rows] = {}
         self._misfits = [_misfits(asked) for asked in (shapes.cpu_milli, shapes.memory_mib)]
         self._state, self._ranks = (np.zeros((n, len(room.cpu_milli)), dtype=np.int64) for n in (1, 2))
 
@@ -195,17 +219,22 @@ class _CpuTable:
         """Look up the state of a host."""
         cpu = int(self._room.cpu_milli[row])
         self._state[0, row] = free_milli // _GPU_GRAIN * self._width + cpu // _CPU_GRAIN
-        self._ranks[0, row] = self._levels[0].searchsorted(cpu, side="right")
-        self._ranks[1, row] = self._levels[1].searchsorted(self._room.memory_mib[row], side="right")
+        self._ranks[0, row] = bisect_right(self._levels[0], cpu)
+        self._ranks[1, row] = bisect_right(self._levels[1], int(self._room.memory_mib[row]))
 
     def row(self, row: int) -> Rows:
         """Return the loss of every shape on one host, float32 (K,)."""
         state = self._state[0, row]
         lost: Rows = self._stranded.take(state - self._taken, mode="clip")
         lost -= self._stranded[state]
-        lost += self._misfits[0][self._ranks[0, row]]
-        lost += self._misfits[1][self._ranks[1, row]]
+        lost += self._misfits_at(int(self._ranks[0, row]), int(self._ranks[1, row]))
         return lost
+
+    def _misfits_at(self, cpu: int, memory: int) -> Rows:
+        misfits = self._misfits_of.get((cpu, memory))
+        if misfits is None:
+            misfits = self._misfits_of[cpu, memory] = self._misfits[0][cpu] + self._misfits[1][memory]
+        return misfits
 
     def column(self, shape: int) -> Rows:
         """Return the loss of one shape on every host, float32 (H,)."""

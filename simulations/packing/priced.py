@@ -1,5 +1,6 @@
 """The default policy as a packer: it learns the mix of work from the arrivals it is shown, and from nothing else."""
 
+import time
 from typing import Final
 
 import numpy as np
@@ -10,8 +11,8 @@ from simulations.packing.losses import Losses
 from simulations.packing.room import Room, Seat, ShapeTable
 
 FIRST_LESSON: Final = 16
-"""Arrivals before the first prices; later lessons come whenever their number has doubled."""
-LOOKS_PER_FILL: Final = 64
+"""Arrivals before the first prices; later lessons come whenever their number has grown threefold."""
+LOOKS_PER_FILL: Final = 256
 """How often scarcity is looked at while arrivals ask for the whole capacity once."""
 
 
@@ -21,6 +22,7 @@ class PricedPacker:
     def __init__(self, room: Room, table: ShapeTable) -> None:
         """Begin with no knowledge of the work."""
         self._room, self._table = room, table
+        self.learning_s = 0.0
         self._seen = np.zeros(len(table.shapes), dtype=np.int64)
         self._asked = table.total_milli.tolist()
         self._arrived, self._next_lesson = 0, FIRST_LESSON
@@ -45,10 +47,12 @@ class PricedPacker:
         self._losses.changed(seat.row)
 
     def _learn(self) -> None:
-        self._next_lesson = 2 * self._arrived
+        began = time.perf_counter()
+        self._next_lesson = 3 * self._arrived
         self._mix = SizeMix.of(dict(zip(self._table.shapes, self._seen.tolist(), strict=True)))
         self._losses = Losses(self._room, self._table, self._mix)
         self._until_look = -1
+        self.learning_s += time.perf_counter() - began
 
     def _look(self) -> None:
         self._until_look = self._look_milli

@@ -34,7 +34,7 @@ class Outcome:
         failed_pods: pods that no host had room for.
         lost_demand_pct: share of the demand for devices that was lost; None without departures.
         placed: pods that got a seat.
-        seconds: wall time of the decisions.
+        seconds: wall time of the decisions, without the learning.
     """
 
     allocated_pct: tuple[float, ...]
@@ -81,13 +81,18 @@ def arrivals(pods: Pods, capacity_milli: int, seed: int) -> NDArray[np.int64]:
 
 
 class _Play:
-    """A room, the packer that decides in it, and the wall time of its decisions."""
+    """A room and the packer that decides in it."""
 
     def __init__(self, fleet: Fleet, pods: Pods, packer_of: PackerOf, seed: int) -> None:
         """Begin with empty hosts."""
         self.room = Room(listed(fleet, seed))
         self.table = ShapeTable.of(pods.shapes, fleet.models)
         self._packer = packer_of(self.room, self.table, np.random.default_rng(seed))
+
+    @property
+    def learning_s(self) -> float:
+        """Wall time of what is not deciding."""
+        return self._packer.learning_s
 
     def arrive(self, shape: int) -> Seat | None:
         """Seat a pod where the packer wants it, if anywhere."""
@@ -110,7 +115,7 @@ def fill(fleet: Fleet, pods: Pods, packer_of: PackerOf, seed: int) -> Outcome:
     play, order = _Play(fleet, pods, packer_of, seed), arrivals(pods, fleet.capacity_milli, seed)
     began = time.perf_counter()
     seated = np.array([play.arrive(shape) is not None for shape in order.tolist()])
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - began - play.learning_s
     asked = play.table.total_milli[order]
     at = np.searchsorted(asked.cumsum(), np.array(MARKS) / 100 * fleet.capacity_milli, side="right") - 1
     allocated = (asked * seated).cumsum()[np.minimum(at, len(order) - 1)] / fleet.capacity_milli * 100
@@ -138,7 +143,7 @@ def churn(fleet: Fleet, pods: Pods, packer_of: PackerOf, load: float, seed: int)
     began = time.perf_counter()
     seated = np.zeros(len(course.shape), dtype=bool)
     seated[list(_seated(play, course))] = True
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - began - play.learning_s
     asked, counted = play.table.total_milli[course.shape], slice(course.first_counted, None)
     lost = float((asked * ~seated)[counted].sum() / max(asked[counted].sum(), 1) * 100)
     return Outcome((), int((~seated[counted]).sum()), lost, int(seated.sum()), seconds)
