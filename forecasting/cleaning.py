@@ -32,11 +32,13 @@ class Cleaned:
 
     Attributes:
         values: (n,), gaps and dropouts filled, spikes cut, all on the level of today.
+        usual: (n,), what is usual at each bin, the level of its day included.
         gaps, dropouts, spikes: (n,), where.
         shifts: (index of the first bin on the new level, difference), oldest first.
     """
 
     values: Floats
+    usual: Floats
     gaps: Flags
     dropouts: Flags
     spikes: Flags
@@ -54,7 +56,8 @@ def clean(scaled: Floats, day: int, week: int) -> Cleaned:
     gaps = np.isnan(scaled)
     season = week if len(scaled) >= 2 * week + day else day
     if len(scaled) < 2 * day:
-        return Cleaned(_filled(scaled, np.zeros_like(scaled)), gaps, np.zeros_like(gaps), np.zeros_like(gaps))
+        filled, none = _filled(scaled, np.zeros_like(scaled)), np.zeros_like(gaps)
+        return Cleaned(filled, filled, gaps, none, none)
     rebased, shifts = _rebased(scaled, season, day)
     usual = _usual(rebased, season)
     level = rolling_median(rebased - usual, day // 2, day // 2)
@@ -64,7 +67,7 @@ def clean(scaled: Floats, day: int, week: int) -> Cleaned:
     most = max(_OUTLIER_SIGMAS * sigma, _LEAST_SPIKE)
     spikes = deviation > most
     kept = np.where(dropouts, np.nan, np.where(spikes, usual + level + most, rebased))
-    return Cleaned(_filled(kept, usual), gaps, dropouts, spikes, shifts)
+    return Cleaned(_filled(kept, usual), usual + level, gaps, dropouts, spikes, shifts)
 
 
 def _usual(scaled: Floats, season: int) -> Floats:

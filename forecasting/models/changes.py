@@ -78,7 +78,7 @@ def _summed(seen: _Seen, followed: Floats, weights: Floats) -> Floats:
     rows, size = seen.common.shape
     own = (*seen.own, followed)
     sums = np.empty((followed.shape[1], size + len(own), size + len(own)))
-    squares = (seen.common[:, :, None] * seen.common[:, None, :]).reshape(rows, -1)
+    squares = (seen.common[:, :, None] * seen.common[:, None, :]).reshape(rows, size * size)
     sums[:, :size, :size] = (weights.T @ squares).reshape(-1, size, size)
     for i, feature in enumerate(own, start=size):
         weighted = weights * feature

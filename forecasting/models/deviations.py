@@ -53,7 +53,7 @@ def _features(centred: Floats, level: Floats, day: int, week: int) -> Floats:
     days = [_lagged(daily, k * day) - level for k in range(7)]
     changes = [level - _lagged(level, k) for k in (day, week)]
     seen = np.column_stack(deviations + days + changes)
-    size = float(np.sqrt(np.mean(seen[2 * week + day :] ** 2))) or 1.0
+    size = float(np.sqrt(np.mean(seen[3 * week + day :] ** 2))) or 1.0
     return np.column_stack((seen / size, np.ones(len(seen))))
 
 
