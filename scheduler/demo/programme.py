@@ -51,7 +51,7 @@ SUBMISSIONS: Final = (
     _submission(
         _SUNDAY.replace(minute=20),
         "big-embed",
-        "--steps 330 --pause 0.1",
+        "--steps 240 --pause 0.1",
         "normal",
         workers=4,
         resources={"gpus": 1, "cpus": 2, "memory": "4Gi"},
@@ -59,7 +59,7 @@ SUBMISSIONS: Final = (
     _submission(
         _SUNDAY.replace(minute=30),
         "article-topics",
-        "--steps 450 --pause 0.1",
+        "--steps 420 --pause 0.1",
         "normal",
         workers=2,
         resources={"gpus": 0.5, "cpus": 1, "memory": "2Gi"},

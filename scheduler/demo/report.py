@@ -124,19 +124,19 @@ def report_of(  # noqa: PLR0913  # one argument per source of facts, all by name
 
 
 def _job(job: Job) -> JobOutcome:
-    last = job.attempts[-1] if job.attempts else None
+    ran = [attempt for attempt in job.attempts if attempt.outcome != "NeverStarted"]
     return JobOutcome(
         name=job.name,
         priority=job.priority_class,
         state=job.state,
         gpus=job.gpus,
-        attempts=len(job.attempts),
-        resumed_from_step=last.resumed_from_step if last and len(job.attempts) > 1 else None,
+        attempts=len(ran),
+        resumed_from_step=ran[-1].resumed_from_step if len(ran) > 1 else None,
         step=job.step,
         total_steps=job.total_steps,
         preempted_at=tuple(
             attempt.ended_at.isoformat()
-            for attempt in job.attempts
+            for attempt in ran
             if attempt.outcome == "Preempted" and attempt.ended_at is not None
         ),
         wait_s=round(job.wait_s, 1),

@@ -7,6 +7,7 @@ replica does.
 
 import asyncio
 import json
+import time
 import zlib
 from collections.abc import Mapping
 from typing import Any, Final
@@ -24,9 +25,11 @@ class Model:
     Args:
         service_time_s: seconds the absent accelerator would take.
         concurrency: requests worked on at once.
+        load_s: seconds that loading weights onto it would take.
     """
 
-    def __init__(self, service_time_s: float, concurrency: int) -> None:
+    def __init__(self, service_time_s: float, concurrency: int, load_s: float) -> None:
+        time.sleep(load_s)
         self._service_time_s = service_time_s
         self._places = asyncio.Semaphore(concurrency)
         self._weights = np.random.default_rng(0).normal(size=FEATURES)
@@ -46,5 +49,7 @@ class Model:
 def build(args: Mapping[str, Any]) -> serve.Application:
     """Return the application; the demo's configuration names this function."""
     return Model.options(max_ongoing_requests=1000).bind(  # type: ignore[attr-defined]  # made by the decorator
-        service_time_s=float(args["service_time_s"]), concurrency=int(args["concurrency"])
+        service_time_s=float(args["service_time_s"]),
+        concurrency=int(args["concurrency"]),
+        load_s=float(args["load_s"]),
     )
