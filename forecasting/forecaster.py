@@ -10,7 +10,7 @@ from forecasting.basis import Basis, Footing
 from forecasting.cleaning import Cleaned, clean
 from forecasting.clock import wall_positions
 from forecasting.fitted import Fitted
-from forecasting.models import cold, ensemble
+from forecasting.models import cold, ensemble, fine
 from forecasting.models.cloud import Cloud
 from forecasting.models.transform import Transform
 from forecasting.series import Series
@@ -38,11 +38,16 @@ class Forecaster:
         """Learn from a series and return the distribution over what follows it.
 
         Args:
-            series: any amount of history, with gaps as NaN. Steps below an hour are read as hours.
+            series: any amount of history, with gaps as NaN. Steps that do not divide a day (or an hour, below that)
+                are read in the next longer one that does; of steps below an hour the forecast is made in hours and
+                drawn finer.
             now_s: the present, epoch seconds, if it may be later than the series' end: the forecast then starts at
                 the bin that is open now, and is the less certain the longer the source has been silent.
         """
-        recent = _usable(series).between(series.end_s - self.history_s, series.end_s)
+        usable = _usable(series)
+        if usable.step_s < _HOUR_S:
+            return _finer(usable, self.fit(usable.resample(_HOUR_S), now_s))
+        recent = usable.between(series.end_s - self.history_s, series.end_s)
         known = np.flatnonzero(recent.known)
         start_s = _present(recent, now_s)
         if not len(known):
@@ -58,9 +63,10 @@ class Forecaster:
 
 
 def _usable(series: Series) -> Series:
-    """Return the series in steps of an hour or more that divide a day."""
-    step = max(series.step_s, _HOUR_S)
-    while _DAY_S % step:
+    """Return the series in steps that divide a day, or an hour."""
+    whole = _HOUR_S if series.step_s <= _HOUR_S else _DAY_S
+    step = series.step_s
+    while whole % step:
         step += 1
     return series.resample(step)
 
@@ -74,6 +80,23 @@ def _present(series: Series, now_s: float | None) -> int:
 def _ignorant(series: Series, start_s: int, bins: int) -> Fitted:
     cloud = Cloud(np.full(bins, -np.inf), np.zeros((1, bins)), np.ones(1))
     return Fitted(start_s, series.step_s, Basis(Footing.NOTHING), cloud, Transform(1e-9))
+
+
+def _finer(series: Series, hourly: Fitted) -> Fitted:
+    """Return the forecast of a series in fine bins from that of its hours.
+
+    As long as there is no whole hour, or the source is silent, there are no fine bins to go by, and it stays hourly.
+    """
+    from_s = hourly.start_s - (len(series) * series.step_s // _HOUR_S) * _HOUR_S
+    past = series.between(max(from_s, series.start_s + -series.start_s % _HOUR_S), series.end_s)
+    lead = (series.end_s - hourly.start_s) // series.step_s
+    if hourly.basis.footing is Footing.NOTHING or lead < 0 or len(past) - lead < _HOUR_S // series.step_s:
+        return hourly
+    per_hour = _HOUR_S // series.step_s
+    ahead = hourly.bins * per_hour - lead
+    cloud = fine.refined(hourly.cloud, hourly.transform.forward(past.values), lead, ahead, per_hour)
+    known = float(past.values[-1])
+    return Fitted(series.end_s, series.step_s, hourly.basis, cloud, hourly.transform, known)
 
 
 def _fit(lived: Series, start_s: int, age: int, bins: int) -> Fitted:

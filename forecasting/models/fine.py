@@ -1,0 +1,80 @@
+"""Steps below an hour: hourly paths drawn finer, moved to where the last minutes are, with the noise of fine bins."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecasting.models.cloud import Cloud
+
+Floats = NDArray[np.float64]
+
+HOUR_S: Final = 3600
+_NOISE_DAYS: Final = 14
+_MEMORY_H: Final = 3.0
+"""Hours in which a deviation of the last minutes fades by a factor e."""
+_SEED: Final = 20130723
+
+
+def refined(hourly: Cloud, past: Floats, lead: int, bins: int, per_hour: int) -> Cloud:
+    """Return paths in fine bins.
+
+    Args:
+        hourly: the paths in hours, from the first hour that is not known as a whole.
+        past: (n,) known fine values on the even scale that end with a whole hour and `lead` bins more; NaN in gaps.
+        lead: fine bins already known of the first hour to forecast.
+        bins: fine bins to return, from the first that is not known.
+        per_hour: fine bins in an hour.
+    """
+    centres = np.asarray(np.arange(-1, len(hourly.centre)) + 0.5)
+    at = np.asarray((np.arange(lead + bins) + 0.5) / per_hour)
+    whole = past[: len(past) - lead].reshape(-1, per_hour)
+    last = _mean(whole[-1:])[0]
+    anchor = last if np.isfinite(last) else hourly.centre[0]
+    centre = np.interp(at, centres, np.append(anchor, hourly.centre))
+    noise = _noise(past[: len(past) - lead], per_hour)
+    off = _deviation(past, centre, noise, lead, per_hour)
+    centre = centre[lead:] + off * np.exp(-np.arange(1, bins + 1) / (per_hour * _MEMORY_H))
+    errors = _drawn_finer(hourly.errors, centres, at[lead:], lead / per_hour)
+    random = np.random.default_rng(_SEED)
+    begins = random.integers(0, max(1, len(noise) - bins + 1), len(errors))
+    stretch = noise[(begins[:, None] + np.arange(bins)) % len(noise)]
+    return Cloud(centre, errors + stretch, hourly.weights)
+
+
+def _drawn_finer(errors: Floats, centres: Floats, at: Floats, known: float) -> Floats:
+    """Return hourly error paths (m, hours) at fine moments, growing from the moment now (`known` of the first hour)."""
+    padded = np.hstack((np.zeros((len(errors), 1)), errors))
+    places = np.clip(np.searchsorted(centres, at, side="right") - 1, 0, len(centres) - 2)
+    share = at - centres[places]
+    drawn = padded[:, places] * (1 - share) + padded[:, places + 1] * share
+    return np.asarray(drawn * np.sqrt(np.clip((at - known + 0.25) / (at + 0.25), 0.0, 1.0)))
+
+
+def _noise(past: Floats, per_hour: int) -> Floats:
+    """Return (n,) what fine bins were off the line between the means of their hours, with the gaps left out."""
+    recent = past[-_NOISE_DAYS * 24 * per_hour :]
+    hours = _mean(recent.reshape(-1, per_hour))
+    known = np.flatnonzero(np.isfinite(hours))
+    if not len(known):
+        return np.zeros(1)
+    line = np.interp((np.arange(len(recent)) + 0.5) / per_hour, known + 0.5, hours[known])
+    apart = (recent - line)[np.isfinite(recent)]
+    return np.asarray(apart - apart.mean())
+
+
+def _deviation(past: Floats, centre: Floats, noise: Floats, lead: int, per_hour: int) -> float:
+    """Return how far the bins known of the open hour are off the forecast, less what noise explains."""
+    off = (past[len(past) - lead :] - centre[:lead])[-per_hour:] if lead else np.empty(0)
+    off = off[np.isfinite(off)]
+    if not len(off):
+        return 0.0
+    chance = float(noise.var()) / len(off)
+    return float(off.mean() * max(0.0, 1 - chance / max(float(off.mean()) ** 2, 1e-12)))
+
+
+def _mean(rows: Floats) -> Floats:
+    """Return (r,) the means of what is known in each row; NaN where nothing is."""
+    known = np.isfinite(rows)
+    with np.errstate(invalid="ignore"):
+        return np.where(known.any(axis=1), np.where(known, rows, 0.0).sum(axis=1) / known.sum(axis=1), np.nan)
