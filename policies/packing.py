@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from policies.packing_cpu import Amounts, CpuPerDevice
 from policies.packing_cutting import remainder_values
 from policies.packing_mix import PRIOR, SizeMix
-from policies.packing_scarcity import SlotPrice, model_premiums, slot_prices
+from policies.packing_scarcity import Expected, SlotPrice, model_premiums, slot_prices
 from scheduler.model.ledger import Ledger
 from scheduler.model.policy import PlacementScore
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
@@ -51,12 +51,12 @@ class Scarcity:
 
     @classmethod
     def now(
-        cls, mix: SizeMix, models: Iterable[str], of_host: NDArray[np.int64], gpu_milli: NDArray[np.int64]
+        cls, expected: Expected, models: Iterable[str], of_host: NDArray[np.int64], gpu_milli: NDArray[np.int64]
     ) -> "Scarcity":
         """Price what is free.
 
         Args:
-            mix: what is asked for.
+            expected: what is asked for.
             models: names of the M GPU models, each once.
             of_host: int64 (H,), the index of each host's model.
             gpu_milli: int64 (H, D), free thousandths of each device; below 0 where there is none.
@@ -64,9 +64,9 @@ class Scarcity:
         names = tuple(models)
         per_host = np.maximum(gpu_milli, 0).sum(axis=1)
         free = np.bincount(of_host, weights=per_host, minlength=len(names)).astype(np.int64)
-        premiums = model_premiums(mix, {name: int(free[m]) for m, name in enumerate(names) if name})
+        premiums = model_premiums(expected, {name: int(free[m]) for m, name in enumerate(names) if name})
         whole = (gpu_milli == WHOLE_DEVICE_MILLI).sum(axis=1)
-        return cls(tuple(premiums.items()), slot_prices(mix, whole, int(per_host.sum())))
+        return cls(tuple(premiums.items()), slot_prices(expected, whole, int(per_host.sum())))
 
     def premium(self, gpu_model: str) -> float:
         """Return the premium of one model; 0 for hosts without devices."""
@@ -91,10 +91,11 @@ def device_values(mix: SizeMix, gpu_model: str) -> NDArray[np.float64]:
 
 def headroom_score(mix: SizeMix) -> PlacementScore:
     """Return the default placement score for work of this mix."""
+    expected = Expected.of(mix)
 
     def score(ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.float64]:
         models, of_host = _models(ledger)
-        scarcity = Scarcity.now(mix, models, of_host, ledger.gpu_milli)
+        scarcity = Scarcity.now(expected, models, of_host, ledger.gpu_milli)
         loss = np.zeros(len(rows))
         for index in np.unique(of_host[rows]):
             here = of_host[rows] == index

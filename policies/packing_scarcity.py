@@ -4,6 +4,7 @@ Both prices are chances of a shortage times what one unit of it would cost, in t
 from what is free now and from the mix of what is asked for; the demand to come is taken to be what would fill the room.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -30,18 +31,44 @@ class SlotPrice:
     price: float
 
 
-def model_premiums(mix: SizeMix, free_milli: dict[str, int]) -> dict[str, float]:
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What matters here of the work to come; worked out once a mix, because prices are looked at all the time.
+
+    Attributes:
+        by_models: (accepted GPU models, thousandths of a device asked for) pairs; an empty set accepts any.
+        gangs: (whole devices on one host, times seen) pairs, for more than one device.
+        gpu_milli: thousandths of a device asked for in all.
+    """
+
+    by_models: tuple[tuple[frozenset[str], int], ...]
+    gangs: tuple[tuple[int, int], ...]
+    gpu_milli: int
+
+    @classmethod
+    def of(cls, mix: SizeMix) -> "Expected":
+        """Sum up a mix."""
+        groups: Counter[frozenset[str]] = Counter()
+        gangs: Counter[int] = Counter()
+        for shape, count in mix.gpu:
+            groups[shape.gpu_models] += shape.total_gpu_milli * count
+            if shape.gpu_count > 1:
+                gangs[shape.gpu_count] += count
+        return cls(tuple(groups.items()), tuple(sorted(gangs.items())), mix.gpu_milli)
+
+
+def model_premiums(expected: Expected, free_milli: dict[str, int]) -> dict[str, float]:
     """Return the chance, per GPU model, that demand which can go nowhere else uses all of it.
 
     Args:
-        mix: what is asked for.
+        expected: what is asked for.
         free_milli: free thousandths of a device per GPU model.
 
     Returns:
         0.0 to 1.0 for each model: over the horizons, how often it is on the short side of a minimum cut between the
         demand and the models that may serve it.
     """
-    groups = _demand_by_models(mix)
+    groups = dict(expected.by_models)
     total, asked = sum(free_milli.values()), sum(groups.values())
     if not total or not asked or set(groups) == {frozenset()}:
         return dict.fromkeys(free_milli, 0.0)
@@ -52,11 +79,11 @@ def model_premiums(mix: SizeMix, free_milli: dict[str, int]) -> dict[str, float]
     return {model: sum(model in models for models in short) / len(short) for model in free_milli}
 
 
-def slot_prices(mix: SizeMix, whole_free: NDArray[np.int64], free_milli: int) -> tuple[SlotPrice, ...]:
+def slot_prices(expected: Expected, whole_free: NDArray[np.int64], free_milli: int) -> tuple[SlotPrice, ...]:
     """Return the price of room for each number of whole devices above one that the mix asks for.
 
     Args:
-        mix: what is asked for.
+        expected: what is asked for.
         whole_free: int64 (H,), whole free devices per host.
         free_milli: all that is free, in thousandths of a device; the demand to come is what fills it.
 
@@ -65,27 +92,20 @@ def slot_prices(mix: SizeMix, whole_free: NDArray[np.int64], free_milli: int) ->
     """
     return tuple(
         SlotPrice(devices, devices * WHOLE_DEVICE_MILLI * chance)
-        for devices, awaited in _awaited(mix, free_milli)
+        for devices, awaited in _awaited(expected, free_milli)
         if (chance := round(_chance_of_more(awaited, int((whole_free // devices).sum())), 2)) > 0
     )
 
 
-def _awaited(mix: SizeMix, free_milli: int) -> Iterator[tuple[int, float]]:
-    arrivals = free_milli / max(mix.gpu_milli, 1)
-    for devices in sorted({shape.gpu_count for shape, _ in mix.gpu if shape.gpu_count > 1}):
-        yield devices, _CAUTION * arrivals * sum(count for shape, count in mix.gpu if shape.gpu_count == devices)
+def _awaited(expected: Expected, free_milli: int) -> Iterator[tuple[int, float]]:
+    arrivals = free_milli / max(expected.gpu_milli, 1)
+    for devices, count in expected.gangs:
+        yield devices, _CAUTION * arrivals * count
 
 
 def _chance_of_more(awaited: float, room: int) -> float:
     """Return P(X >= room) of a Poisson variable: whether the room there is would all be used."""
     return 1.0 if room <= 0 else float(pdtrc(room - 1, awaited))
-
-
-def _demand_by_models(mix: SizeMix) -> dict[frozenset[str], int]:
-    groups: dict[frozenset[str], int] = {}
-    for shape, count in mix.gpu:
-        groups[shape.gpu_models] = groups.get(shape.gpu_models, 0) + shape.total_gpu_milli * count
-    return groups
 
 
 def _short_models(demand: dict[frozenset[str], float], free_milli: dict[str, int]) -> set[str]:

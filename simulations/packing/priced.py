@@ -7,6 +7,7 @@ import numpy as np
 
 from policies.packing import Scarcity
 from policies.packing_mix import SizeMix
+from policies.packing_scarcity import Expected
 from simulations.packing.losses import Losses
 from simulations.packing.room import Room, Seat, ShapeTable
 
@@ -27,8 +28,8 @@ class PricedPacker:
         self._asked = table.total_milli.tolist()
         self._arrived, self._next_lesson = 0, FIRST_LESSON
         self._until_look, self._look_milli = 0, room.fleet.capacity_milli // LOOKS_PER_FILL
-        self._mix = SizeMix()
-        self._losses = Losses(room, table, self._mix)
+        self._expected = Expected.of(SizeMix())
+        self._losses = Losses(room, table, SizeMix())
 
     def choose(self, shape: int) -> Seat | None:
         """Learn from the arrival and return the best seat for it."""
@@ -49,12 +50,13 @@ class PricedPacker:
     def _learn(self) -> None:
         began = time.perf_counter()
         self._next_lesson = 3 * self._arrived
-        self._mix = SizeMix.of(dict(zip(self._table.shapes, self._seen.tolist(), strict=True)))
-        self._losses = Losses(self._room, self._table, self._mix)
+        mix = SizeMix.of(dict(zip(self._table.shapes, self._seen.tolist(), strict=True)))
+        self._losses = Losses(self._room, self._table, mix)
+        self._expected = Expected.of(mix)
         self._until_look = -1
         self.learning_s += time.perf_counter() - began
 
     def _look(self) -> None:
         self._until_look = self._look_milli
         fleet = self._room.fleet
-        self._losses.reprice(Scarcity.now(self._mix, fleet.models, fleet.model, self._room.gpu_milli))
+        self._losses.reprice(Scarcity.now(self._expected, fleet.models, fleet.model, self._room.gpu_milli))

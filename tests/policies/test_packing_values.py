@@ -11,7 +11,7 @@ from policies.packing import Scarcity, device_values, headroom, headroom_score
 from policies.packing_cpu import CpuPerDevice
 from policies.packing_cutting import best_filling, remainder_values, solve
 from policies.packing_mix import PRIOR, SizeMix
-from policies.packing_scarcity import model_premiums, slot_prices
+from policies.packing_scarcity import Expected, model_premiums, slot_prices
 from policies.registry import policy_from_names
 from scheduler.model.hosts import Device, Host
 from scheduler.model.ledger import Ledger
@@ -92,17 +92,17 @@ def test_cpu_per_device_counts_by_devices_not_by_jobs() -> None:
 
 def test_a_model_is_dear_when_those_who_need_it_use_it_up() -> None:
     mix = SizeMix.of({Shape(gpu_count=1, gpu_models=frozenset({"T4"})): 1, WHOLE: 1})
-    scarce = model_premiums(mix, {"T4": 1000, "G2": 9000})
+    scarce = model_premiums(Expected.of(mix), {"T4": 1000, "G2": 9000})
     assert scarce == {"T4": 1.0, "G2": 0.0}
-    plenty = model_premiums(mix, {"T4": 9000, "G2": 1000})
+    plenty = model_premiums(Expected.of(mix), {"T4": 9000, "G2": 1000})
     assert plenty["T4"] == plenty["G2"]
-    assert set(model_premiums(SizeMix.of({WHOLE: 1}), {"T4": 1000, "G2": 0}).values()) == {0.0}
+    assert set(model_premiums(Expected.of(SizeMix.of({WHOLE: 1})), {"T4": 1000, "G2": 0}).values()) == {0.0}
 
 
 def test_room_for_whole_hosts_is_dear_when_it_gets_rare() -> None:
     mix = SizeMix.of({EIGHT: 1, HALF: 84})
-    plenty = slot_prices(mix, np.full(100, 8), 800_000)
-    rare = slot_prices(mix, np.array([8, 7, 7]), 400_000)
+    plenty = slot_prices(Expected.of(mix), np.full(100, 8), 800_000)
+    rare = slot_prices(Expected.of(mix), np.array([8, 7, 7]), 400_000)
     assert plenty == ()
     assert [(slot.devices, slot.price > 4000) for slot in rare] == [(8, True)]
     assert Scarcity((), rare).slot_value(np.array([7, 8, 16])).tolist() == [0, rare[0].price, 2 * rare[0].price]
