@@ -2,6 +2,7 @@
 
 import json
 import select
+import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from typing import Any, Final
 from scheduler.model.errors import ActionFailed, Unreachable
 
 START_S: Final = 30.0
+KNOCK_S: Final = 3.0
 ANSWER_S: Final = 5.0
 
 
@@ -83,6 +85,7 @@ class DriverLink:
         if self._process is not None and self._process.poll() is None:
             return self._process
         self._end()
+        self._knock()
         self._process = subprocess.Popen(  # noqa: S603  # our own module
             [sys.executable, "-m", "scheduler.backends.ray.driver", self._address],
             stdin=subprocess.PIPE,
@@ -92,6 +95,19 @@ class DriverLink:
             start_new_session=True,  # Ctrl-C in a terminal is for the control plane to handle
         )
         return self._process
+
+    def _knock(self) -> None:
+        """See that something listens: a driver would try for half a minute before it gives up.
+
+        Raises:
+            Unreachable: nothing does.
+        """
+        host, _, port = self._address.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
+        except (OSError, ValueError) as error:
+            help_ = "is Ray up there? backend.address in the configuration points elsewhere"
+            raise Unreachable(f"Ray at {self._address} does not answer: {error}", help=help_) from error
 
     @staticmethod
     def _exchange(process: "subprocess.Popen[str]", order: str, answer_s: float) -> str:
