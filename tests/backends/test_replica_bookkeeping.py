@@ -98,3 +98,10 @@ def test_a_deployment_s_own_words_come_first() -> None:
     deployment = {"status": "DEPLOY_FAILED", "message": "It failed 3 times.\nKeyError: 'weights'"}
     shown["applications"]["m@h"]["deployments"]["Model"] |= deployment
     assert complaints(shown) == ("m@h is deploy failed: KeyError: 'weights'",)
+
+
+def test_replicas_of_an_application_that_is_being_deleted_hold_their_room_until_it_is_gone() -> None:
+    leaving = {"applications": {"m@h": {"status": "DELETING", "deployments": {}}}}
+    asked = [wanted(1, stopped_wall_s=5.0), wanted(2, stopped_wall_s=5.0)]
+    assert states(seen(asked, states_by_app(leaving))) == ["stopping", "stopping"]
+    assert seen(asked, states_by_app({"applications": {}})) == ()

@@ -1,5 +1,6 @@
 """Bookkeeping of replicas: which should run where, and which of them do, by what Serve shows. Pure."""
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -8,6 +9,8 @@ from typing import Any, Final, Self
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import Replica, ReplicaId, ReplicaState
 
+DELETING: Final = "DELETING"
+"""Serve's word for an application on its way out; it no longer lists the replicas that are still ending."""
 GONE_STATES: Final = frozenset({"STOPPED"})
 ILL_STATES: Final = frozenset({"DEPLOY_FAILED", "UNHEALTHY"})
 
@@ -60,18 +63,24 @@ def app_name(model: str, host: str) -> str:
 def states_by_app(details: Mapping[str, Any]) -> dict[str, Counter[str]]:
     """Return how many replicas of each application are in which of Serve's states.
 
+    An application that is being deleted counts as one with as many replicas as were ever asked for: until it is gone
+    nobody knows how many of them still hold their room.
+
     Args:
         details: what `/api/serve/applications/` answers.
     """
-    return {
-        app: Counter(
-            replica["state"]
-            for deployment in content["deployments"].values()
-            for replica in deployment["replicas"]
-            if replica["state"] not in GONE_STATES
-        )
-        for app, content in details["applications"].items()
-    }
+    return {app: _states(content) for app, content in details["applications"].items()}
+
+
+def _states(app: Mapping[str, Any]) -> Counter[str]:
+    if app.get("status") == DELETING:
+        return Counter({DELETING: sys.maxsize})
+    return Counter(
+        replica["state"]
+        for deployment in app["deployments"].values()
+        for replica in deployment["replicas"]
+        if replica["state"] not in GONE_STATES
+    )
 
 
 def seen(wanted: Sequence[Wanted], running: Mapping[str, Counter[str]]) -> tuple[Replica, ...]:
