@@ -36,12 +36,10 @@ def forecast(scaled: Floats, day: int, week: int, leads: int) -> Cloud:
     one = deviations.learn(scaled, moments, day, week, leads)
     other = changes.learn(scaled, moments, day, week, leads)
     share = _share(one.errors, other.errors, moments.weights(_ERROR_HALF_LIFE_DAYS), day)
-    nearness = np.maximum(1 - moments.hours_apart / (_ERROR_HOURS + 1), 0.0)
-    return Cloud(
-        share * one.centre + (1 - share) * other.centre,
-        share * one.errors + (1 - share) * other.errors,
-        moments.weights(_ERROR_HALF_LIFE_DAYS) * nearness,
-    )
+    weights = moments.weights(_ERROR_HALF_LIFE_DAYS) * np.maximum(1 - moments.hours_apart / (_ERROR_HOURS + 1), 0.0)
+    near = weights > 0
+    errors = share * one.errors[near] + (1 - share) * other.errors[near]
+    return Cloud(share * one.centre + (1 - share) * other.centre, errors, weights[near])
 
 
 def _share(one: Floats, other: Floats, weights: Floats, day: int) -> Floats:
