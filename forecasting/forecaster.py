@@ -1,6 +1,7 @@
 """From a series to a distribution over its future paths."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,7 @@ from forecasting.basis import Basis, Footing
 from forecasting.cleaning import Cleaned, clean
 from forecasting.clock import wall_positions
 from forecasting.fitted import Fitted
-from forecasting.models import cold, ensemble, fine
+from forecasting.models import cold, ensemble, fine, holidays
 from forecasting.models.cloud import Cloud
 from forecasting.models.transform import Transform
 from forecasting.series import Series
@@ -29,10 +30,12 @@ class Forecaster:
     Attributes:
         horizon_s: how far ahead.
         history_s: how much of the newest history is used.
+        holidays: local dates, past and to come, that go like a Sunday; empty for none.
     """
 
     horizon_s: int = 7 * _DAY_S
     history_s: int = 16 * 7 * _DAY_S
+    holidays: frozenset[date] = frozenset()
 
     def fit(self, series: Series, now_s: float | None = None) -> Fitted:
         """Learn from a series and return the distribution over what follows it.
@@ -56,7 +59,7 @@ class Forecaster:
             recent.start_s + known[0] * recent.step_s, recent.start_s + (known[-1] + 1) * recent.step_s
         )
         age = min(start_s - lived.end_s, _LONGEST_SILENCE_S) // recent.step_s
-        return _fit(lived, start_s, age, self._bins(recent))
+        return _fit(lived, start_s, age, self._bins(recent), holidays.day_numbers(self.holidays))
 
     def _bins(self, series: Series) -> int:
         return -(-self.horizon_s // series.step_s)
@@ -99,18 +102,22 @@ def _finer(series: Series, hourly: Fitted) -> Fitted:
     return Fitted(series.end_s, series.step_s, hourly.basis, cloud, hourly.transform, known)
 
 
-def _fit(lived: Series, start_s: int, age: int, bins: int) -> Fitted:
+def _fit(lived: Series, start_s: int, age: int, bins: int, special: NDArray[np.int64]) -> Fitted:
     """Fit a series whose first and last value are known."""
     day = _DAY_S // lived.step_s
     transform = Transform.fitted(lived.values)
     places = wall_positions(lived.zone, lived.start_s, lived.step_s, len(lived) + age + bins)
     scaled, ahead = _on_wall_clock(transform.forward(lived.values), places, age)
-    cleaned = clean(scaled, day, 7 * day)
+    own = places[0] + np.arange(len(scaled))
+    cleaned = clean(holidays.without(scaled, own, special, day), day, 7 * day)
     leads = int(ahead[-1]) + 1
     model = ensemble if ensemble.enough(len(scaled), 7 * day, leads) else cold
-    cloud = model.forecast(cleaned.values, day, 7 * day, leads).taken(ahead)
+    cloud = model.forecast(cleaned.values, day, 7 * day, leads)
+    if len(special) and len(scaled) >= 7 * day:
+        coming = own[-1] + 1 + np.arange(leads)
+        cloud = cloud.moved(holidays.like_sundays(cleaned.values, coming, special, day))
     last = float(lived.values[-1]) if age == 0 else np.nan
-    return Fitted(start_s, lived.step_s, _basis(lived, cleaned, start_s, day), cloud, transform, last)
+    return Fitted(start_s, lived.step_s, _basis(lived, cleaned, start_s, day), cloud.taken(ahead), transform, last)
 
 
 def _on_wall_clock(scaled: Floats, places: NDArray[np.int64], age: int) -> tuple[Floats, NDArray[np.int64]]:
