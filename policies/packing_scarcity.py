@@ -22,6 +22,9 @@ from scheduler.model.resources import WHOLE_DEVICE_MILLI
 _CAUTION: Final = 2.0
 """Gangs of whole devices are awaited in twice the number of the mix: a host once broken up is slow to come back."""
 
+_GRAIN: Final = 0.05
+"""Chances closer than this are one."""
+
 
 @dataclass(frozen=True, slots=True)
 class SlotPrice:
@@ -88,12 +91,12 @@ def slot_prices(expected: Expected, whole_free: NDArray[np.int64], free_milli: i
         free_milli: all that is free, in thousandths of a device; the demand to come is what fills it.
 
     Returns:
-        Those that cost something; chances are rounded to hundredths, so that prices stay when little has changed.
+        Those that cost something; chances are rounded, so that prices stay when little has changed.
     """
     return tuple(
         SlotPrice(devices, devices * WHOLE_DEVICE_MILLI * chance)
         for devices, awaited in _awaited(expected, free_milli)
-        if (chance := round(_chance_of_more(awaited, int((whole_free // devices).sum())), 2)) > 0
+        if (chance := _chance_of_more(awaited, int((whole_free // devices).sum()))) > 0
     )
 
 
@@ -105,7 +108,8 @@ def _awaited(expected: Expected, free_milli: int) -> Iterator[tuple[int, float]]
 
 def _chance_of_more(awaited: float, room: int) -> float:
     """Return P(X >= room) of a Poisson variable: whether the room there is would all be used."""
-    return 1.0 if room <= 0 else float(pdtrc(room - 1, awaited))
+    chance = 1.0 if room <= 0 else float(pdtrc(room - 1, awaited))
+    return round(chance / _GRAIN) * _GRAIN
 
 
 def _short_models(demand: dict[frozenset[str], float], free_milli: dict[str, int]) -> set[str]:

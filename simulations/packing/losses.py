@@ -42,6 +42,8 @@ class Losses:
         """Work out the rows that depend on the mix only."""
         self._room, self._shapes = room, shapes
         self._models = room.fleet.models
+        self._model_of: list[int] = room.fleet.model.tolist()
+        self._asked = list(zip(shapes.gpu_count.tolist(), shapes.gpu_milli.tolist(), strict=True))
         self._values = np.array([device_values(mix, model) for model in self._models])
         self._drops = _drops(self._values, shapes)
         self._cpu = _CpuTable(room, shapes, CpuPerDevice.of(mix))
@@ -87,12 +89,12 @@ class Losses:
 
     def devices(self, shape: int, row: int) -> tuple[int, ...]:
         """Return the devices that lose least: the best shared one, whole ones where none is or they lose less."""
-        count = int(self._shapes.gpu_count[shape])
+        count, asked = self._asked[shape]
         if not count:
             return ()
         free = self._room.gpu_milli[row].tolist()
-        shared = [d for d, milli in enumerate(free) if self._shapes.gpu_milli[shape] <= milli < WHOLE_DEVICE_MILLI]
-        model = int(self._room.fleet.model[row])
+        shared = [d for d, milli in enumerate(free) if asked <= milli < WHOLE_DEVICE_MILLI]
+        model = self._model_of[row]
         if shared and self._priced[self._partial[row], shape] <= self._wholes[model, self._whole[row], shape]:
             drop = self._drops[model, self._cpu.size_of[shape]]
             return (min(shared, key=lambda d: float(drop[free[d]])),)
@@ -100,7 +102,7 @@ class Losses:
 
     def _settle(self, row: int) -> int:
         """Look up the state of a host and return its model."""
-        model = int(self._room.fleet.model[row])
+        model = self._model_of[row]
         key = (model, *self._room.gpu_milli[row].tolist())
         devices = self._devices_of.get(key)
         if devices is None:

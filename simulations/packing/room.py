@@ -1,6 +1,7 @@
 """The state of a packing run: what is free on every host, as arrays that one run owns and edits."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +10,7 @@ from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 from simulations.packing.workload import Fleet
 
 
-@dataclass(frozen=True, slots=True)
-class Seat:
+class Seat(NamedTuple):
     """Where a pod went: a host row and the indices of its devices."""
 
     row: int
