@@ -43,7 +43,7 @@ SUBMISSIONS: Final = (
     _submission(
         _SUNDAY.replace(minute=10),
         "wikitext-lm",
-        "--steps 280 --pause 0.1",
+        "--steps 340 --pause 0.1",
         "low",
         workers=2,
         resources={"gpus": 1, "cpus": 2, "memory": "4Gi"},
@@ -51,7 +51,7 @@ SUBMISSIONS: Final = (
     _submission(
         _SUNDAY.replace(minute=20),
         "big-embed",
-        "--steps 240 --pause 0.1",
+        "--steps 300 --pause 0.1",
         "normal",
         workers=4,
         resources={"gpus": 1, "cpus": 2, "memory": "4Gi"},

@@ -29,11 +29,11 @@ def test_the_list_of_modules_is_up_to_date() -> None:
     assert checked.returncode == 0, "run scripts/list-modules"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page: Path) -> None:
-    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
     local = [target for target in targets if not target.startswith(("http:", "https:"))]
-    missing = [target for target in local if not (page.parent / target).exists()]
+    missing = [target for target in local if not (document.parent / target).exists()]
     assert not missing
 
 
