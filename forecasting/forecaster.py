@@ -1,6 +1,6 @@
 """From a series to a distribution over its future paths."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -49,7 +49,8 @@ class Forecaster:
         """
         usable = _usable(series)
         if usable.step_s < _HOUR_S:
-            return _finer(usable, self.fit(usable.resample(_HOUR_S), now_s))
+            longer = replace(self, horizon_s=self.horizon_s + _HOUR_S)  # the open hour is partly known
+            return _finer(usable, longer.fit(usable.resample(_HOUR_S), now_s), self._bins(usable))
         recent = usable.between(series.end_s - self.history_s, series.end_s)
         known = np.flatnonzero(recent.known)
         start_s = _present(recent, now_s)
@@ -85,7 +86,7 @@ def _ignorant(series: Series, start_s: int, bins: int) -> Fitted:
     return Fitted(start_s, series.step_s, Basis(Footing.NOTHING), cloud, Transform(1e-9))
 
 
-def _finer(series: Series, hourly: Fitted) -> Fitted:
+def _finer(series: Series, hourly: Fitted, bins: int) -> Fitted:
     """Return the forecast of a series in fine bins from that of its hours.
 
     As long as there is no whole hour, or the source is silent, there are no fine bins to go by, and it stays hourly.
@@ -96,8 +97,7 @@ def _finer(series: Series, hourly: Fitted) -> Fitted:
     if hourly.basis.footing is Footing.NOTHING or lead < 0 or len(past) - lead < _HOUR_S // series.step_s:
         return hourly
     per_hour = _HOUR_S // series.step_s
-    ahead = hourly.bins * per_hour - lead
-    cloud = fine.refined(hourly.cloud, hourly.transform.forward(past.values), lead, ahead, per_hour)
+    cloud = fine.refined(hourly.cloud, hourly.transform.forward(past.values), lead, bins, per_hour)
     known = float(past.values[-1])
     return Fitted(series.end_s, series.step_s, hourly.basis, cloud, hourly.transform, known)
 

@@ -24,6 +24,7 @@ def test_answers_in_its_own_step_from_its_own_end(hourly: Series, step_s: int) -
     series = finer(hourly, step_s, 0.05).until(hourly.end_s - 20 * 60)
     fitted = Forecaster().fit(series)
     assert (fitted.step_s, fitted.start_s) == (step_s, series.end_s)
+    assert fitted.end_s == series.end_s + 7 * 86400
     quantiles = fitted.quantiles(2 * HOUR_S // step_s, (0.1, 0.5, 0.9))
     assert (np.diff(quantiles, axis=0) > 0).all()
 
