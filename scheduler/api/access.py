@@ -5,12 +5,12 @@ import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from ipaddress import ip_address
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
+from scheduler.config.checks import is_loopback
 from scheduler.config.schema import Token
 from scheduler.model.errors import Fault, NotPermitted
 
@@ -84,16 +84,6 @@ class Guard:
         digest = hashlib.sha256(token.encode()).hexdigest()
         matches = [known for known in self._tokens if hmac.compare_digest(known.sha256, digest)]
         return matches[0] if matches else None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or address means this machine only."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def refuse_foreign_pages(request: Request) -> None:

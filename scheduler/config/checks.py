@@ -24,11 +24,11 @@ def cross_faults(config: Config, document: Document) -> Iterator[Fault]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only programs on the same machine reach an address."""
-    if host == "localhost":
+    """Whether only programs on the same machine reach a name or address; IPv6 with or without brackets."""
+    if host.lower() == "localhost":
         return True
     try:
-        return ip_address(host).is_loopback
+        return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
 
