@@ -68,7 +68,10 @@ def span(seconds: float) -> str:
 
 
 def warm_up(seconds: float) -> str:
-    """Return "20m 50s": a warm-up is compared to the second."""
+    """Return "20m 50s", or "1h 48m": a warm-up is compared to the second while it is short."""
+    if seconds >= HOUR_S:
+        hours, minutes = divmod(round(seconds / MINUTE_S), 60)
+        return f"{hours}h{THIN}{minutes:02d}m"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m{THIN}{rest:02d}s" if minutes else f"{rest}s"
 

@@ -84,4 +84,4 @@ def test_a_long_time_has_one_unit(days: float, words: str) -> None:
 
 
 def test_warm_ups_are_told_to_the_second() -> None:
-    assert [formatting.warm_up(s) for s in (1250, 45)] == ["20m\u202f50s", "45s"]
+    assert [formatting.warm_up(s) for s in (1250, 45, 6480)] == ["20m\u202f50s", "45s", "1h\u202f48m"]
