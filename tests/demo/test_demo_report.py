@@ -201,7 +201,7 @@ def test_a_taken_port_is_named_with_what_to_do() -> None:
 
 def test_too_little_memory_is_said_with_numbers_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "available_mib", lambda: 700)
-    with pytest.raises(ConfigError, match="needs 5000 MiB of memory, 700 MiB are free"):
+    with pytest.raises(ConfigError, match="needs 4000 MiB of memory, 700 MiB are free"):
         preflight.check(Ports(0, 0))
 
 
