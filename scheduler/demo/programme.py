@@ -51,7 +51,7 @@ SUBMISSIONS: Final = (
     _submission(
         _SUNDAY.replace(minute=20),
         "big-embed",
-        "--steps 300 --pause 0.1",
+        "--steps 220 --pause 0.1",
         "normal",
         workers=4,
         resources={"gpus": 1, "cpus": 2, "memory": "4Gi"},
