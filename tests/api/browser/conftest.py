@@ -43,9 +43,9 @@ class Tab:
         return self
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Start one browser for all tests."""
+    """Start one browser for all tests of a module; while it lives no other event loop can run in this thread."""
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is not installed (apt-get install chromium)")
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
