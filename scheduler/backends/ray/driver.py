@@ -27,9 +27,20 @@ def main(address: str) -> None:
     """
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # Ray prints; the answers must stay readable
-    ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
+    refused = _connect(address)
     for line in sys.stdin:
-        print(json.dumps(_answer(json.loads(line))), file=answers, flush=True)
+        answer = {"refused": refused} if refused else _answer(json.loads(line))
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def _connect(address: str) -> str:
+    """Connect to Ray; return why not, or "" when connected."""
+    try:
+        ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        causes = [str(each).partition("\n")[0] for each in (error, error.__cause__) if each]
+        return ": ".join(causes)
+    return ""
 
 
 def _answer(order: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,10 +76,12 @@ class DriverLink:
             fresh = self._process is None
             process = self._running()
             line = self._exchange(process, json.dumps(order), answer_s + (START_S if fresh else 0.0))
-            if not line:
+            answer = dict(json.loads(line)) if line else {}
+            if not answer or "refused" in answer:
                 self._end()
-                raise Unreachable(f"Ray at {self._address} does not answer")
-        return dict(json.loads(line))
+                why = answer.get("refused", "")
+                raise Unreachable(f"Ray at {self._address} does not answer" + (f": {why}" if why else ""))
+        return answer
 
     def _running(self) -> "subprocess.Popen[str]":
         if self._process is not None and self._process.poll() is None:

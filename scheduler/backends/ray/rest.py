@@ -1,11 +1,14 @@
 """Ray's REST API, with deadlines: jobs, packages and Serve. What it answers stays as it is; others read it."""
 
+import os
 from collections.abc import Mapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
 
+from scheduler.backends.ray.auth import auth_headers
 from scheduler.model.errors import ActionFailed, Unreachable
 
 TIMEOUT_S: Final = 10.0
@@ -22,7 +25,12 @@ class RayRest:
 
     def __init__(self, dashboard_url: str) -> None:
         self._url = dashboard_url
-        self._http = httpx.Client(base_url=dashboard_url, timeout=TIMEOUT_S, trust_env=False)
+        self._http = httpx.Client(
+            base_url=dashboard_url,
+            headers=auth_headers(os.environ, Path.home()),
+            timeout=TIMEOUT_S,
+            trust_env=False,
+        )
 
     def close(self) -> None:
         """Let the connections go."""
