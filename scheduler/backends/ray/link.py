@@ -77,7 +77,7 @@ class DriverLink:
             process = self._running()
             line = self._exchange(process, json.dumps(order), answer_s + (START_S if fresh else 0.0))
             answer = dict(json.loads(line)) if line else {}
-            if not answer or "refused" in answer:
+            if not line or "refused" in answer:  # an order without a result is answered by {}
                 self._end()
                 why = answer.get("refused", "")
                 raise Unreachable(f"Ray at {self._address} does not answer" + (f": {why}" if why else ""))
