@@ -211,6 +211,7 @@ def test_a_store_we_cannot_keep_a_promise_on_is_refused(bad: str, message: str) 
         SqlStore(bad)
 
 
+@pytest.mark.filterwarnings("ignore:.*BaseConnection.__del__:pytest.PytestUnraisableExceptionWarning")  # psycopg's own
 def test_a_database_that_does_not_answer_is_unreachable_and_keeps_its_password_to_itself() -> None:
     with pytest.raises(Unreachable, match="does not answer") as caught:
         SqlStore("postgresql://headroom:secret@127.0.0.1:1/headroom")
