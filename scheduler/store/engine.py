@@ -26,8 +26,12 @@ def open_engine(url: str) -> Engine:
         Unreachable: the database does not answer.
     """
     engine = _engine(parsed(url))
-    with answering(engine.url):
-        _prepare(engine)
+    try:
+        with answering(engine.url):
+            _prepare(engine)
+    except BaseException:
+        engine.dispose()  # a refused store leaves no connection behind
+        raise
     return engine
 
 
