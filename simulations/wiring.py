@@ -10,7 +10,7 @@ from scheduler.config.schema import LocalHost
 from scheduler.config.schema import ReplayTraffic as TrafficSection
 from scheduler.config.wiring import policy_of, served_of, settings_of
 from scheduler.model.errors import ConfigError, Fault
-from scheduler.model.hosts import Device, Host
+from scheduler.model.hosts import Host, devices_offered
 from scheduler.planning.feasibility import empty, never_fits_on
 from scheduler.telemetry.replay import ReplayTraffic
 from simulations.arrivals import DAY_S, Arrival, from_stream
@@ -60,7 +60,7 @@ def _host(host: LocalHost) -> Host:
         name=host.name,
         cpu_milli=host.cpus * 1000,
         memory_mib=host.memory,
-        devices=tuple(Device(index, host.gpu_memory) for index in range(host.gpus)),
+        devices=devices_offered(host.gpus, host.gpu_memory, host.gpu_partitions),
         gpu_model=host.gpu_model,
         labels=tuple(sorted(host.labels.items())),
     )

@@ -85,8 +85,8 @@ class PageView:
     @property
     def pools(self) -> tuple[Pool, ...]:
         """GPU hosts by GPU model, for a cluster too large for a row each."""
-        in_order = sorted(self.gpu_hosts, key=lambda host: (host.gpu_model, host.name))
-        return tuple(Pool(name, tuple(hosts)) for name, hosts in groupby(in_order, key=lambda host: host.gpu_model))
+        in_order = sorted(self.gpu_hosts, key=lambda host: (host.gpu_kind, host.name))
+        return tuple(Pool(name, tuple(hosts)) for name, hosts in groupby(in_order, key=lambda host: host.gpu_kind))
 
     @property
     def dense(self) -> bool:
@@ -102,7 +102,7 @@ class PageView:
         """Return what a running job holds: "4 MI300X", "4 CPU"."""
         if not job.gpus:
             return asks_for(job.workers, 0.0, (), job.cpus_per_worker)
-        models = {host.name: host.gpu_model for host in self.gpu_hosts}
+        models = {host.name: host.gpu_kind for host in self.gpu_hosts}
         found = sorted({models.get(host, "") for host in devices_by_host(job.where)} - {""})
         return f"{trimmed(job.gpus, 2)} {'/'.join(found) or 'GPUs'}"
 

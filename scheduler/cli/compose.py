@@ -69,6 +69,7 @@ def local_ray(section: schema.LocalRay, state_dir: Path) -> LocalRay:
             gpus=host.gpus,
             gpu_model=host.gpu_model,
             gpu_memory_mib=host.gpu_memory,
+            gpu_partitions=host.gpu_partitions,
             labels=dict(host.labels),
         )
         for host in section.hosts

@@ -1,7 +1,7 @@
 """Hosts as rows: a sign per device for who holds it, the same counted in words, and the sums."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -48,6 +48,8 @@ _WORDS: Final = {
 }
 LEGEND: Final = "█ serving  c community  ░ starting  ▓ training  ▒ held  ∙ free  / drained"
 """What the signs of the column USE mean."""
+MOST_SIGNS: Final = 16
+"""Devices of a host that are shown one by one."""
 _WHOLE: Final = 1000
 _READY: Final = "ready"
 _LOST: Final = "lost"
@@ -102,8 +104,8 @@ def _row(host: Host, now: datetime, screen: Screen) -> tuple[Cell | str, ...]:
     return (
         cell(host.name, "bold"),
         cell(host.state, STATE_STYLES.get(host.state, "")),
-        f"{len(host.devices)}×{host.gpu_model}" if host.devices else NOTHING,
-        Cell(tuple(_sign(device, host) for device in host.devices)) if host.devices and not lost else NOTHING,
+        f"{len(host.devices)}×{host.gpu_kind}" if host.devices else NOTHING,
+        Cell(tuple(_signs(host))) if host.devices and not lost else NOTHING,
         _words(host) or NOTHING,
         plain(_devices_by_holder(host).get("free", 0.0)) if usable and host.devices else NOTHING,
         NOTHING if lost else percent(host.cpus_used, host.cpus),
@@ -122,6 +124,16 @@ def _since(host: Host, now: datetime, screen: Screen) -> str:
     if host.state == _READY:
         return seconds((now - host.since).total_seconds())
     return f"{moment(host.since, now, screen)} {host.reason}".strip()
+
+
+def _signs(host: Host) -> Iterator[tuple[str, str]]:
+    """Yield a sign a device, or where these are too many (partitions) each sign once with how many there are."""
+    signs = [_sign(device, host) for device in host.devices]
+    if len(signs) <= MOST_SIGNS:
+        yield from signs
+        return
+    for number, ((sign, style), count) in enumerate(Counter(signs).items()):
+        yield f"{' ' * (number > 0)}{sign}{count}", style
 
 
 def _sign(device: Device, host: Host) -> tuple[str, str]:
@@ -152,8 +164,8 @@ def _device(device: Device, host: Host) -> str:
     uses = ", ".join(
         f"{use.name} ({use.kind})" + f" {use.gpu_milli / 10:.0f} %" * (use.gpu_milli < _WHOLE) for use in device.uses
     )
-    memory = f"{host.gpu_model} {_size(device.memory_bytes)}" if device.memory_bytes else host.gpu_model
-    return f"{memory}  {uses or 'free'}"
+    memory = f" {_size(device.memory_bytes)}" if device.memory_bytes else ""
+    return f"{host.gpu_kind}{memory}  {uses or 'free'}"
 
 
 def _size(size_bytes: float) -> str:

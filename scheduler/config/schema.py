@@ -33,7 +33,7 @@ class Resources(Section):
     gpu_model: Names = ()
     """GPU models that will do; one name or a list; empty for any."""
     gpu_memory: SizeMib = 0
-    """Least memory of a device."""
+    """Least memory of a device. Only who says it is given a partition of a device."""
     host_labels: dict[str, str] = Field(default_factory=dict)
     """Labels the host must carry."""
 
@@ -53,6 +53,8 @@ class LocalHost(Section):
     """Model of its devices, for instance MI300X."""
     gpu_memory: SizeMib = 0
     """Memory of each device."""
+    gpu_partitions: Annotated[int, Field(ge=1, examples=[8])] = 1
+    """Into how many equal parts each device is cut; 1 leaves them whole. An MI300X has modes with 1, 2, 4 and 8."""
     labels: dict[str, str] = Field(default_factory=dict)
     """Labels that jobs and models may ask for."""
 

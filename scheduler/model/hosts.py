@@ -23,11 +23,24 @@ class Device:
 
     Attributes:
         index: position on the host, from 0.
-        memory_mib: device memory in MiB; 0 when unknown.
+        memory_mib: memory of this device, or of this partition, in MiB; 0 when unknown.
+        partitions: into how many equal parts the accelerator is cut that this is one of; 1 when it is whole.
     """
 
     index: int
     memory_mib: int = 0
+    partitions: int = 1
+
+
+def devices_offered(accelerators: int, memory_mib: int, partitions: int = 1) -> tuple[Device, ...]:
+    """Return what a host offers whose accelerators are whole, or all cut into as many equal parts.
+
+    Args:
+        accelerators: physical ones on the host.
+        memory_mib: memory of each accelerator; its parts share it equally. 0 when unknown.
+        partitions: parts of each accelerator, at least 1 (an MI300X has modes with 1, 2, 4 and 8).
+    """
+    return tuple(Device(index, memory_mib // partitions, partitions) for index in range(accelerators * partitions))
 
 
 @dataclass(frozen=True, slots=True)

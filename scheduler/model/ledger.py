@@ -14,6 +14,8 @@ from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape, Slot
 
 ABSENT: Final = -1
 """Free thousandths of a device that does not exist (hosts have different numbers of devices)."""
+ANY_DEVICE: Final = -1
+"""Device memory asked for by work that uses no device."""
 
 
 def count_units(
@@ -52,6 +54,7 @@ class HostTable:
         usable: bool (H,), whether the host takes new work.
         device_memory_mib: int64 (H, D), 0 where unknown or absent.
         device_exists: bool (H, D).
+        device_is_part: bool (H, D), whether it is a partition of an accelerator.
     """
 
     def __init__(self, hosts: Sequence[Host]) -> None:
@@ -62,18 +65,23 @@ class HostTable:
         self.usable = np.array([host.takes_new_work for host in self.hosts], dtype=bool)
         self.device_exists = np.zeros((len(self.hosts), width), dtype=bool)
         self.device_memory_mib = np.zeros((len(self.hosts), width), dtype=np.int64)
+        self.device_is_part = np.zeros((len(self.hosts), width), dtype=bool)
         for row, host in enumerate(self.hosts):
             for device in host.devices:
                 self.device_exists[row, device.index] = True
+                self.device_is_part[row, device.index] = device.partitions > 1
                 self.device_memory_mib[row, device.index] = device.memory_mib
         self._matches: dict[tuple[frozenset[str], int, tuple[tuple[str, str], ...]], NDArray[np.bool_]] = {}
 
     def matching(self, shape: Shape) -> NDArray[np.bool_]:
         """Return bool (H, max(D, 1)): where the shape's constraints hold, whatever is free.
 
+        A part of an accelerator is only for those who say how much device memory they need; whoever does not say so
+        may need all of it.
+
         A pure function of the table; the answer is kept because the same few constraints are asked for all the time.
         """
-        key = (shape.gpu_models, shape.device_memory_mib if shape.gpu_count else 0, shape.host_labels)
+        key = (shape.gpu_models, shape.device_memory_mib if shape.gpu_count else ANY_DEVICE, shape.host_labels)
         if key not in self._matches:
             self._matches[key] = self._match(*key)
         return self._matches[key]
@@ -88,7 +96,10 @@ class HostTable:
         )
         if self.device_memory_mib.shape[1] == 0:
             return by_host[:, None]
-        return by_host[:, None] & (self.device_memory_mib >= device_memory_mib)
+        suits = self.device_memory_mib >= device_memory_mib
+        if device_memory_mib == 0:
+            suits &= ~self.device_is_part
+        return by_host[:, None] & suits
 
 
 class Ledger:

@@ -51,8 +51,21 @@ def _no_match(whole: Counted, shape: Shape) -> str:
     wanted = [f"{key}={value}" for key, value in shape.host_labels]
     wanted += [f"GPU model {models_of(shape)}"] if shape.gpu_models else []
     wanted += [f"{shape.device_memory_mib} MiB of device memory"] if shape.device_memory_mib else []
-    there = sorted({host.gpu_model for host in whole.hosts if host.gpu_model})
-    return f"no host has {' and '.join(wanted)}; GPU models here: {', '.join(there) or 'none'}"
+    there = sorted({_offer(host) for host in whole.hosts if host.devices})
+    hint = (
+        "" if shape.device_memory_mib or not _fits_parts(whole, shape) else "; partitions are for who states gpu_memory"
+    )
+    return f"no host has {' and '.join(wanted) or 'a whole GPU'}; GPU models here: {', '.join(there) or 'none'}{hint}"
+
+
+def _offer(host: Host) -> str:
+    """Say what a host's devices are: their model, and for parts of one which part and how much memory."""
+    device, model = host.devices[0], host.gpu_model or "unnamed"
+    return model if device.partitions == 1 else f"{model}/{device.partitions} ({device.memory_mib} MiB each)"
+
+
+def _fits_parts(whole: Counted, shape: Shape) -> bool:
+    return bool(whole.table.matching(replace(shape, device_memory_mib=1)).any())
 
 
 def _has(whole: Counted, shape: Shape) -> str:

@@ -25,6 +25,8 @@ class Device(Resource):
 
     index: int
     memory_bytes: int = 0
+    partitions: int = 1
+    """Into how many equal parts the accelerator is cut that this is one of; 1 when it is whole."""
     uses: tuple[DeviceUse, ...] = ()
 
 
@@ -43,6 +45,12 @@ class Host(Resource):
     memory_bytes: int
     memory_bytes_used: int
     labels: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def gpu_kind(self) -> str:
+        """Model of its devices, and which part of one each is when they are partitioned: "MI300X/8" is an eighth."""
+        parts = self.devices[0].partitions if self.devices else 1
+        return self.gpu_model if parts == 1 else f"{self.gpu_model}/{parts}"
 
 
 class ServedModel(Resource):

@@ -11,7 +11,7 @@ import pytest
 from scheduler.api.rendering import STATIC_FOLDER
 from scheduler.control.board import Report
 from scheduler.model.demand import Basis
-from scheduler.model.hosts import Device, Host
+from scheduler.model.hosts import Device, Host, devices_offered
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobId, JobState
 
@@ -53,6 +53,16 @@ def test_the_page_names_its_cells_for_those_who_do_not_see_colours(http: httpx.C
         "ml-serve1014 GPU 7: drained",
     ):
         assert f'aria-label="{label}"' in page
+
+
+def test_a_host_of_many_partitions_says_so_and_has_small_cells(world: Any) -> None:
+    snapshot = world.board.report.cycle.snapshot
+    parts = Host("parts", 64_000, 1024, devices_offered(8, 192 * 1024, 8), "MI300X")
+    world.publish(changed(world.board.report, snapshot=replace(snapshot, hosts=(*snapshot.hosts, parts))))
+    row = page_of(world).split('id="host-parts"')[1].split("</ol>")[0]
+    assert "MI300X/8" in row
+    assert 'class="cells parts"' in row
+    assert row.count("<li") == 64
 
 
 def test_the_page_stays_within_its_budget_at_forty_hosts(world: Any) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from scheduler.backends.ray.hosts import Fleet, fleet_of
-from scheduler.model.hosts import Device, HostState
+from scheduler.model.hosts import Device, HostState, devices_offered
 
 
 def node(name: str = "gpu1", *, alive: bool = True, node_id: str = "ab12", **changes: Any) -> dict[str, Any]:
@@ -24,6 +24,13 @@ def test_sizes_devices_and_labels_are_read() -> None:
     assert host.devices == (Device(0, 65536), Device(1, 65536))
     assert host.labels == (("rack", "7"),), "Ray's own labels and those that became fields are not the site's"
     assert (host.state, host.since_s) == (HostState.READY, 10.0)
+
+
+def test_a_node_with_partitioned_accelerators_offers_the_parts_that_ray_counts() -> None:
+    labels = node()["Labels"] | {"gpu-model": "MI300X", "gpu-memory-mib": "24576", "gpu-partitions": "8"}
+    (host,) = fleet_of([node(Labels=labels, Resources={"CPU": 16.0, "GPU": 16.0})], Fleet(), 0.0).hosts
+    assert host.devices == devices_offered(2, 192 * 1024, 8)
+    assert host.labels == ()
 
 
 def test_a_node_without_a_host_label_goes_by_its_address_and_is_selected_by_its_id() -> None:

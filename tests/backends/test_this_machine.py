@@ -78,6 +78,8 @@ def test_a_host_s_labels_carry_its_name_and_devices() -> None:
         "rack": "7",
     }
     assert LocalHostSpec("h").ray_labels() == {"host": "h"}
+    parts = LocalHostSpec("h", gpus=2, gpu_memory_mib=196608, gpu_partitions=8).ray_labels()
+    assert parts == {"host": "h", "gpu-memory-mib": "24576", "gpu-partitions": "8"}
 
 
 def test_an_address_is_believed_only_while_its_process_lives(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:

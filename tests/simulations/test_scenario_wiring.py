@@ -7,6 +7,7 @@ import pytest
 
 from scheduler.config.scenario import Scenario
 from scheduler.model.errors import ConfigError
+from scheduler.model.hosts import devices_offered
 from simulations.wiring import setup_of
 
 
@@ -30,6 +31,12 @@ def test_times_hosts_and_numbers_arrive() -> None:
         ("g2", 8000, 4, "MI210"),
     ]
     assert all(setup.start_s < arrival.at_s < setup.end_s for arrival in setup.arrivals)
+
+
+def test_partitioned_accelerators_arrive_as_their_parts() -> None:
+    host = {"name": "p", "gpus": 2, "gpu_model": "MI300X", "gpu_memory": "192Gi", "gpu_partitions": 8}
+    (made,) = setup_of(scenario(hosts=[host], jobs={"streams": []}), seed=1).hosts
+    assert made.devices == devices_offered(2, 192 * 1024, 8)
 
 
 def test_reactive_is_said_by_the_file_or_by_the_caller() -> None:

@@ -131,6 +131,7 @@ def _host_view(
             Device(
                 index=device.index,
                 memory_bytes=device.memory_mib * MIB,
+                partitions=device.partitions,
                 uses=tuple(uses.get((host.name, device.index), ())),
             )
             for device in host.devices

@@ -95,7 +95,7 @@ def _head(dashboard_port: int, agent_port: int) -> dict[str, Any]:
 def _node(host: LocalHostSpec, number: int, agent_port: int) -> dict[str, Any]:
     return {
         "num_cpus": host.cpus,
-        "num_gpus": host.gpus,
+        "num_gpus": host.gpus * host.gpu_partitions,
         "memory": host.memory_mib * machine.MIB,
         "node_ip_address": f"127.0.0.{number}",
         "dashboard_agent_listen_port": agent_port,  # one each, else Ray cannot read the logs of jobs

@@ -8,7 +8,7 @@ from scheduler.model.hosts import Device, Host, HostState
 
 MIB: Final = 2**20
 HOST_LABEL: Final = "host"
-KNOWN_LABELS: Final = frozenset({HOST_LABEL, "gpu-model", "gpu-memory-mib"})
+KNOWN_LABELS: Final = frozenset({HOST_LABEL, "gpu-model", "gpu-memory-mib", "gpu-partitions"})
 RAY_PREFIX: Final = "ray.io/"
 
 
@@ -77,7 +77,7 @@ def _ready(name: str, node: Mapping[str, Any], known: Host | None, now_s: float)
         name,
         cpu_milli=round(resources.get("CPU", 0) * 1000),
         memory_mib=int(resources.get("memory", 0)) // MIB,
-        devices=_devices(int(resources.get("GPU", 0)), int(labels.get("gpu-memory-mib", 0))),
+        devices=_devices(int(resources.get("GPU", 0)), labels),
         gpu_model=labels.get("gpu-model") or labels.get("ray.io/accelerator-type", ""),
         labels=_own_labels(labels),
         since_s=since_s,
@@ -93,8 +93,10 @@ def _lost(name: str, node: Mapping[str, Any] | None, known: Host | None, now_s: 
     return replace(host, state=HostState.LOST, reason=words, since_s=now_s)
 
 
-def _devices(count: int, memory_mib: int) -> tuple[Device, ...]:
-    return tuple(Device(index, memory_mib) for index in range(count))
+def _devices(count: int, labels: Mapping[str, str]) -> tuple[Device, ...]:
+    """Return what Ray counts as GPUs; of partitioned accelerators it counts, and the labels describe, the parts."""
+    memory_mib, partitions = int(labels.get("gpu-memory-mib", 0)), int(labels.get("gpu-partitions", 1))
+    return tuple(Device(index, memory_mib, partitions) for index in range(count))
 
 
 def _own_labels(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -38,9 +38,10 @@ class LocalHostSpec:
         name: becomes the Ray label `host`.
         cpus: cores it claims to have.
         memory_mib: memory it claims to have.
-        gpus: devices it claims to have.
+        gpus: whole devices it claims to have.
         gpu_model: becomes the Ray label `gpu-model`; "" for none.
-        gpu_memory_mib: becomes the Ray label `gpu-memory-mib`; 0 for unknown.
+        gpu_memory_mib: memory of a whole device; a part's becomes the Ray label `gpu-memory-mib`; 0 for unknown.
+        gpu_partitions: parts of each device; becomes the Ray label `gpu-partitions` when it is more than one.
         labels: further labels.
     """
 
@@ -50,13 +51,19 @@ class LocalHostSpec:
     gpus: int = 0
     gpu_model: str = ""
     gpu_memory_mib: int = 0
+    gpu_partitions: int = 1
     labels: dict[str, str] = field(default_factory=dict)
 
     def ray_labels(self) -> dict[str, str]:
         """Return the labels the Ray node carries."""
-        named = {"host": self.name, "gpu-model": self.gpu_model}
-        memory = {"gpu-memory-mib": str(self.gpu_memory_mib)} if self.gpu_memory_mib else {}
-        return self.labels | {key: value for key, value in named.items() if value} | memory
+        memory_mib = self.gpu_memory_mib // self.gpu_partitions
+        named = {
+            "host": self.name,
+            "gpu-model": self.gpu_model,
+            "gpu-memory-mib": str(memory_mib or ""),
+            "gpu-partitions": str(self.gpu_partitions) if self.gpu_partitions > 1 else "",
+        }
+        return self.labels | {key: value for key, value in named.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
