@@ -15,7 +15,7 @@ other, which keeps the rest of them whole.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Final
 
 import numpy as np
@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 
 from policies.packing_cpu import Amounts, CpuPerDevice
 from policies.packing_cutting import remainder_values
+from policies.packing_devices import devices_after
 from policies.packing_mix import PRIOR, SizeMix
 from policies.packing_scarcity import Expected, SlotPrice, model_premiums, slot_prices
 from scheduler.model.ledger import Ledger
-from scheduler.model.policy import PlacementScore
+from scheduler.model.policy import PlacementScore, Scorer
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 
 STEP_MILLI: Final = 20.0
@@ -92,22 +93,12 @@ def device_values(mix: SizeMix, gpu_model: str) -> NDArray[np.float64]:
 def headroom_score(mix: SizeMix) -> PlacementScore:
     """Return the default placement score for work of this mix."""
     expected = Expected.of(mix)
-
-    def score(ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.float64]:
-        models, of_host = _models(ledger)
-        scarcity = Scarcity.now(expected, models, of_host, ledger.gpu_milli)
-        loss = np.zeros(len(rows))
-        for index in np.unique(of_host[rows]):
-            here = of_host[rows] == index
-            loss[here] = _loss(mix, (models[index], scarcity), ledger, rows[here], shape)
-        return np.floor(loss / STEP_MILLI)
-
-    return score
+    return lambda start: _Priced(mix, expected, start)
 
 
-def headroom(ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.float64]:
+def headroom(start: Ledger) -> Scorer:
     """Score as `headroom_score` does for work that is not known yet."""
-    return headroom_score(PRIOR)(ledger, rows, shape)
+    return headroom_score(PRIOR)(start)
 
 
 def stranding(cpu: CpuPerDevice, cpu_milli: Amounts, gpu_milli: Amounts) -> NDArray[np.float64]:
@@ -115,39 +106,38 @@ def stranding(cpu: CpuPerDevice, cpu_milli: Amounts, gpu_milli: Amounts) -> NDAr
     return CPU_WEIGHT * cpu.stranded_milli(cpu_milli, gpu_milli)
 
 
-def _models(ledger: Ledger) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    names = [host.gpu_model for host in ledger.hosts]
-    models = tuple(dict.fromkeys(names))
-    index = {model: m for m, model in enumerate(models)}
-    return models, np.array([index[name] for name in names], dtype=np.int64)
+class _Priced:
+    """A scorer by the prices of one mix and of what is scarce in one ledger."""
 
+    def __init__(self, mix: SizeMix, expected: Expected, start: Ledger) -> None:
+        self._mix, self._cpu, self._expected, self._start = mix, CpuPerDevice.of(mix), expected, start
 
-def _loss(
-    mix: SizeMix, priced: tuple[str, Scarcity], ledger: Ledger, rows: NDArray[np.int64], shape: Shape
-) -> NDArray[np.float64]:
-    """Return float64 (N,) for hosts of one model: what they lose by one unit on their fullest devices that fit."""
-    gpu_model, scarcity = priced
-    before = ledger.gpu_milli[rows]
-    after = _with_unit(before, shape)
-    values = device_values(mix, gpu_model)
-    cpu, free = CpuPerDevice.of(mix), np.maximum(before, 0).sum(axis=1)
-    cores = ledger.cpu_milli[rows]
-    whole_before, whole_after = ((g == WHOLE_DEVICE_MILLI).sum(axis=1) for g in (before, after))
-    loss: NDArray[np.float64] = (
-        (values[np.maximum(before, 0)] - values[np.maximum(after, 0)]).sum(axis=1)
-        + stranding(cpu, cores - shape.cpu_milli, free - shape.total_gpu_milli)
-        - stranding(cpu, cores, free)
-        + scarcity.premium(gpu_model) * shape.total_gpu_milli
-        + scarcity.slot_value(whole_before)
-        - scarcity.slot_value(whole_after)
-    )
-    return loss
+    @cached_property
+    def _scarcity(self) -> Scarcity:
+        table = self._start.table
+        return Scarcity.now(self._expected, table.gpu_models, table.gpu_model, self._start.gpu_milli)
 
+    def __call__(self, ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.float64]:
+        """Score rows, one GPU model after the other."""
+        of_row = ledger.table.gpu_model[rows]
+        loss = np.zeros(len(rows))
+        for index in np.unique(of_row):
+            here = of_row == index
+            loss[here] = self._loss(ledger.table.gpu_models[index], ledger, rows[here], shape)
+        return np.floor(loss / STEP_MILLI)
 
-def _with_unit(gpu_milli: NDArray[np.int64], shape: Shape) -> NDArray[np.int64]:
-    """Return int64 (N, D): devices after one unit went to the fullest that fit, lowest index first."""
-    room = np.where(gpu_milli >= shape.gpu_milli, gpu_milli, np.iinfo(np.int64).max)
-    order = np.argsort(room, axis=1, kind="stable")[:, : shape.gpu_count]
-    after = gpu_milli.copy()
-    np.put_along_axis(after, order, np.take_along_axis(after, order, axis=1) - shape.gpu_milli, axis=1)
-    return after
+    def _loss(self, gpu_model: str, ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.float64]:
+        """Return float64 (N,) for hosts of one model: what they lose by one unit on their fullest devices that fit."""
+        before, after = ledger.gpu_milli[rows], devices_after(ledger, rows, shape)
+        values, scarcity = device_values(self._mix, gpu_model), self._scarcity
+        free, cores = np.maximum(before, 0).sum(axis=1), ledger.cpu_milli[rows]
+        whole_before, whole_after = ((g == WHOLE_DEVICE_MILLI).sum(axis=1) for g in (before, after))
+        loss: NDArray[np.float64] = (
+            (values[np.maximum(before, 0)] - values[np.maximum(after, 0)]).sum(axis=1)
+            + stranding(self._cpu, cores - shape.cpu_milli, free - shape.total_gpu_milli)
+            - stranding(self._cpu, cores, free)
+            + scarcity.premium(gpu_model) * shape.total_gpu_milli
+            + scarcity.slot_value(whole_before)
+            - scarcity.slot_value(whole_after)
+        )
+        return loss

@@ -6,15 +6,15 @@ placement is chosen.
 """
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from policies.packing_devices import devices_after
 from policies.packing_mix import PRIOR, SizeMix
 from scheduler.model.ledger import Ledger
-from scheduler.model.policy import PlacementScore
+from scheduler.model.policy import PlacementScore, Scorer
 from scheduler.model.resources import Shape
 
 POPULAR: Final = 0.95
@@ -85,29 +85,18 @@ def score_of(growth: NDArray[np.float64]) -> NDArray[np.int64]:
 
 def fgd_score(mix: SizeMix) -> PlacementScore:
     """Return FGD for work of this mix, as a placement score: the lowest wins."""
-    typical = _typical(mix)
+    typical = Typical.of(mix)
 
     def score(ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.float64]:
-        accepts = np.array([typical.accepts(ledger.hosts[row].gpu_model) for row in rows]).reshape(len(rows), -1)
-        cpu, gpu = ledger.cpu_milli[rows], ledger.gpu_milli[rows]
-        after = np.array([_taken(ledger, int(row), shape) for row in rows]).reshape(gpu.shape)
+        models = [typical.accepts(model) for model in ledger.table.gpu_models]
+        accepts = np.array(models, dtype=bool).reshape(-1, len(typical.share))[ledger.table.gpu_model[rows]]
+        cpu, gpu, after = ledger.cpu_milli[rows], ledger.gpu_milli[rows], devices_after(ledger, rows, shape)
         growth = fragment(typical, accepts, cpu - shape.cpu_milli, after) - fragment(typical, accepts, cpu, gpu)
         return -score_of(growth).astype(np.float64)
 
-    return score
+    return lambda _start: score
 
 
-def fgd(ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.float64]:
+def fgd(start: Ledger) -> Scorer:
     """Score as `fgd_score` does for work that is not known yet."""
-    return fgd_score(PRIOR)(ledger, rows, shape)
-
-
-@cache
-def _typical(mix: SizeMix) -> Typical:
-    return Typical.of(mix)
-
-
-def _taken(ledger: Ledger, row: int, shape: Shape) -> NDArray[np.int64]:
-    devices: NDArray[np.int64] = ledger.gpu_milli[row].copy()
-    devices[list(ledger.devices_for(row, shape) or ())] -= shape.gpu_milli
-    return devices
+    return fgd_score(PRIOR)(start)

@@ -1,4 +1,7 @@
-"""Which host is best for one unit of a shape: scores per host row, the lowest wins."""
+"""Which host is best for one unit of a shape: scores per host row, the lowest wins.
+
+These look at nothing but the host itself.
+"""
 
 from typing import Final
 
@@ -6,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.ledger import Ledger
+from scheduler.model.policy import Scorer
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 
 _CPU_WEIGHT: Final = 1e-9
@@ -14,26 +18,38 @@ _BREAKS_A_DEVICE: Final = 0.5
 """Less than a thousandth of a device is worth, so it decides only between hosts that are equal in GPUs."""
 
 
-def best_fit(ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.float64]:
+def best_fit(_start: Ledger) -> Scorer:
     """Prefer the host with least GPU left, so that large holes stay; work without GPUs goes to hosts without.
 
     Among equals a share of a device goes where a device is shared already, and then where least CPU is left.
     """
+    return _tightest
+
+
+def worst_fit(_start: Ledger) -> Scorer:
+    """Prefer the host with most GPU left, so that load is even; work without GPUs goes where most CPU is left."""
+    return _emptiest
+
+
+def first_fit(_start: Ledger) -> Scorer:
+    """Prefer nothing: the first host by name wins."""
+    return _any
+
+
+def _tightest(ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.float64]:
     left = _free_gpu_milli(ledger, rows) - shape.total_gpu_milli
     breaking = np.where(_breaks_a_device(ledger, rows, shape), _BREAKS_A_DEVICE, 0.0)
     tight = (ledger.cpu_milli[rows] - shape.cpu_milli) * _CPU_WEIGHT
     return left + breaking + tight
 
 
-def worst_fit(ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.float64]:
-    """Prefer the host with most GPU left, so that load is even; work without GPUs goes where most CPU is left."""
+def _emptiest(ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.float64]:
     if shape.gpu_count:
         return -_free_gpu_milli(ledger, rows)
     return -ledger.cpu_milli[rows].astype(np.float64)
 
 
-def first_fit(_ledger: Ledger, rows: NDArray[np.int64], _shape: Shape) -> NDArray[np.float64]:
-    """Prefer nothing: the first host by name wins."""
+def _any(_ledger: Ledger, rows: NDArray[np.int64], _shape: Shape) -> NDArray[np.float64]:
     return np.zeros(len(rows))
 
 

@@ -55,6 +55,8 @@ class HostTable:
         device_memory_mib: int64 (H, D), 0 where unknown or absent.
         device_exists: bool (H, D).
         device_is_part: bool (H, D), whether it is a partition of an accelerator.
+        gpu_models: names of the M GPU models in the order in which hosts have them; "" where there are no devices.
+        gpu_model: int64 (H,), index of each host's model.
     """
 
     def __init__(self, hosts: Sequence[Host]) -> None:
@@ -71,6 +73,9 @@ class HostTable:
                 self.device_exists[row, device.index] = True
                 self.device_is_part[row, device.index] = device.partitions > 1
                 self.device_memory_mib[row, device.index] = device.memory_mib
+        index = {name: m for m, name in enumerate(dict.fromkeys(host.gpu_model for host in self.hosts))}
+        self.gpu_models = tuple(index)
+        self.gpu_model = np.array([index[host.gpu_model] for host in self.hosts], dtype=np.int64)
         self._matches: dict[tuple[frozenset[str], int, tuple[tuple[str, str], ...]], NDArray[np.bool_]] = {}
 
     def matching(self, shape: Shape) -> NDArray[np.bool_]:

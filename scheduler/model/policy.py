@@ -14,9 +14,16 @@ from scheduler.model.workloads import TrainingJob
 
 QueueOrder: TypeAlias = Callable[[Snapshot], tuple[TrainingJob, ...]]
 """All jobs with `state.is_waiting`, in the order in which they are tried."""
-PlacementScore: TypeAlias = Callable[[Ledger, NDArray[np.int64], Shape], NDArray[np.float64]]
+Scorer: TypeAlias = Callable[[Ledger, NDArray[np.int64], Shape], NDArray[np.float64]]
 """Scores, float64 (N,), of putting one unit of a shape on each of N host rows (it fits on all of them); the lowest
-wins, ties go to the first row."""
+wins, ties go to the first row.
+
+A row's score depends on that row's host, on what is free there and on the shape only, so that it may be remembered
+until the row changes.
+"""
+PlacementScore: TypeAlias = Callable[[Ledger], Scorer]
+"""Called once a plan, with the ledger that the plan starts from: what depends on the whole site, such as what is
+scarce, is worked out here. Ledgers of the scores asked for have the same hosts."""
 VictimCost: TypeAlias = Callable[[TrainingJob, float], float]
 """GPU-seconds lost by stopping a running job at the given epoch second."""
 MayPreempt: TypeAlias = Callable[[TrainingJob, TrainingJob], bool]

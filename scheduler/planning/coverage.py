@@ -137,8 +137,8 @@ class _Outlook:
     """The room that serving could have, and who is in it already."""
 
     def __init__(self, snapshot: Snapshot, models: Sequence[ServingModel], policy: Policy) -> None:
-        self.models, self.policy = models, policy
-        self.room = _room_for_serving(snapshot, models)
+        self.models, self.room = models, _room_for_serving(snapshot, models)
+        self.scorer = policy.placement_score(self.room)
         usable = {host.name for host in snapshot.hosts if host.state in {HostState.READY, HostState.CORDONED}}
         living = [r for r in snapshot.replicas if r.state is not ReplicaState.STOPPING and r.slot.host in usable]
         self.replicas = {model.name: [r for r in living if r.model == model.name] for model in models}
@@ -159,7 +159,7 @@ class _Outlook:
         units = capped(room.units(model.shape), limit, count)
         count = min(count, int(units.sum()))
         if count > 0:
-            rows = fewest_hosts(units, count, scores(room, units, model.shape, self.policy))
+            rows = fewest_hosts(units, count, scores(room, units, model.shape, self.scorer))
             room.put(rows, model.shape)
         return count
 

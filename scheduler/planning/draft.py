@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from scheduler.model.plan import Cause, PreemptJob, Reservation
-from scheduler.model.policy import Policy
+from scheduler.model.policy import Policy, Scorer
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobState, ReplicaState
@@ -101,6 +101,7 @@ class Draft:
     Attributes:
         snapshot: what it was given.
         policy: likewise.
+        scorer: its placement score, prepared for what is free in the snapshot.
         room: what is free, coming and usable.
         promises: who has been promised what.
         roster: who may still be stopped.
@@ -110,6 +111,7 @@ class Draft:
 
     snapshot: Snapshot
     policy: Policy
+    scorer: Scorer
     room: Room
     promises: Promises
     roster: Roster
@@ -122,7 +124,8 @@ class Draft:
         room = Room(snapshot.ledger)
         _expect_what_is_leaving(snapshot, room, {action.job_id for action in ended})
         promises = Promises(snapshot, policy.reservation_s, room)
-        return cls(snapshot, policy, room, promises, stoppable(snapshot, policy))
+        scorer = policy.placement_score(snapshot.ledger)
+        return cls(snapshot, policy, scorer, room, promises, stoppable(snapshot, policy))
 
     def stop(self, victims: Sequence[Victim], cause: Cause, beneficiary: str) -> None:
         """Stop victims for somebody: their room is coming, and they cannot be stopped twice."""
@@ -147,7 +150,7 @@ class Draft:
         room.promise_at(victim.job.slots, victim.job.gang.shape)
         units = grant.need.fitting(room.coming.units(grant.need.shape))
         if not room.coming.overdrawn(victim.job.slots) and units.sum() >= grant.need.count:
-            score = scores(room.coming, units, grant.need.shape, self.policy)
+            score = scores(room.coming, units, grant.need.shape, self.scorer)
             self.promises.promise(grant.holder, fewest_hosts(units, grant.need.count, score))
             return True
         room.expect(victim.job.slots, victim.job.gang.shape)

@@ -43,5 +43,5 @@ def _hold(draft: Draft, fleet: Fleet) -> Held:
     count = min(wanted_later, int(units.sum()))
     if count <= 0:
         return Held(model, (), 0.0)
-    rows = fewest_hosts(units, count, scores(coming, units, model.shape, draft.policy))
+    rows = fewest_hosts(units, count, scores(coming, units, model.shape, draft.scorer))
     return Held(model, draft.room.promise(rows, model.shape), fleet.demand.peak_at_s)

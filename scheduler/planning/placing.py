@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.model.policy import Policy
+from scheduler.model.policy import Scorer
 from scheduler.model.resources import Shape
 from scheduler.model.workloads import Gang
 from scheduler.planning.room import Counted
@@ -24,19 +24,19 @@ def limit_of(gang: Gang) -> int:
     return gang.max_per_host or NO_LIMIT
 
 
-def hosts_for_gang(ledger: Counted, gang: Gang, policy: Policy) -> Sequence[int] | None:
+def hosts_for_gang(ledger: Counted, gang: Gang, scorer: Scorer) -> Sequence[int] | None:
     """Return one host row per worker for the whole gang, or None when not all of it fits."""
     units = capped(ledger.units(gang.shape), limit_of(gang), gang.workers)
     if units.sum() < gang.workers:
         return None
-    return fewest_hosts(units, gang.workers, scores(ledger, units, gang.shape, policy))
+    return fewest_hosts(units, gang.workers, scores(ledger, units, gang.shape, scorer))
 
 
-def scores(ledger: Counted, units: NDArray[np.int64], shape: Shape, policy: Policy) -> NDArray[np.float64]:
-    """Return the policy's score of every host with room for a unit, infinity elsewhere."""
+def scores(ledger: Counted, units: NDArray[np.int64], shape: Shape, scorer: Scorer) -> NDArray[np.float64]:
+    """Return the score of every host with room for a unit, infinity elsewhere."""
     rows = np.flatnonzero(units > 0)
     all_scores = np.full(len(units), np.inf)
-    all_scores[rows] = policy.placement_score(ledger, rows, shape)
+    all_scores[rows] = scorer(ledger, rows, shape)
     return all_scores
 
 

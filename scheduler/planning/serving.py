@@ -120,7 +120,7 @@ class _Supply:
         count = min(need.count, int(units.sum()))
         if not count:
             return ()
-        score = scores(ledger, units, self.shape, self.draft.policy)
+        score = scores(ledger, units, self.shape, self.draft.scorer)
         if self.fleet.model.survive_host_losses:
             return most_even(units, count, score, self.counts)
         return fewest_hosts(units, count, score)

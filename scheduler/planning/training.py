@@ -57,17 +57,17 @@ def _promised_and_free(job: TrainingJob, promised: tuple[Slot, ...], draft: Draf
 
 
 def _best(job: TrainingJob, draft: Draft) -> tuple[Slot, ...]:
-    rows = hosts_for_gang(draft.room.now, job.gang, draft.policy)
+    rows = hosts_for_gang(draft.room.now, job.gang, draft.scorer)
     return draft.room.start(rows, job.gang.shape) if rows else ()
 
 
 def _promise_or_preempt(job: TrainingJob, draft: Draft, rights: "_Rights") -> None:
     """Promise a blocked job the room that is being freed; where that is too little, have others stopped for it."""
-    rows = hosts_for_gang(draft.room.coming, job.gang, draft.policy)
+    rows = hosts_for_gang(draft.room.coming, job.gang, draft.scorer)
     if rows is None and (victims := rights.victims_for(job)):
         draft.stop(victims, Cause.PRIORITY, job.job_id)
         draft.grants.append(Grant(job.job_id, need_of(job.gang), victims))
-        rows = hosts_for_gang(draft.room.coming, job.gang, draft.policy)
+        rows = hosts_for_gang(draft.room.coming, job.gang, draft.scorer)
     if rows:
         draft.promises.promise(job.job_id, rows)
 

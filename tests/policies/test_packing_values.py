@@ -70,7 +70,8 @@ def test_a_rest_that_no_work_fits_is_worth_nothing() -> None:
 def test_nothing_seen_means_nothing_preferred() -> None:
     assert not remainder_values(SizeMix()).any()
     hosts = [Host(f"h{i}", 8000, 8192, (Device(0),), "T4") for i in range(3)]
-    assert headroom_score(SizeMix())(Ledger.of(hosts), np.arange(3), Shape(cpu_milli=1)).tolist() == [0.0] * 3
+    ledger = Ledger.of(hosts)
+    assert headroom_score(SizeMix())(ledger)(ledger, np.arange(3), Shape(cpu_milli=1)).tolist() == [0.0] * 3
 
 
 @given(st.integers(0, 128_000), st.integers(0, 8000), st.floats(100, 20_000), st.floats(1, 10_000))
@@ -112,20 +113,22 @@ def test_a_share_goes_where_its_rest_can_still_be_used() -> None:
     mix = SizeMix.of({share(600): 10, share(400): 10})
     hosts = [Host(f"h{i}", 64_000, 8192, (Device(0),), "T4") for i in range(3)]
     ledger = Ledger.of(hosts, [(Slot("h1", (0,)), share(300)), (Slot("h2", (0,)), share(600))])
-    assert headroom_score(mix)(ledger, np.arange(3), share(400)).argmin() == 2
+    assert headroom_score(mix)(ledger)(ledger, np.arange(3), share(400)).argmin() == 2
 
 
 def test_a_scarce_model_is_left_to_those_who_need_it() -> None:
     only = Shape(cpu_milli=1000, gpu_count=1, gpu_models=frozenset({"T4"}))
     hosts = [Host("a", 64_000, 8192, (Device(0),), "T4"), Host("b", 64_000, 8192, (Device(0), Device(1)), "G2")]
-    score = headroom_score(SizeMix.of({only: 1, WHOLE: 1}))(Ledger.of(hosts), np.arange(2), WHOLE)
+    ledger = Ledger.of(hosts)
+    score = headroom_score(SizeMix.of({only: 1, WHOLE: 1}))(ledger)(ledger, np.arange(2), WHOLE)
     assert score.argmin() == 1
 
 
 def test_work_with_much_cpu_goes_where_devices_can_spare_it() -> None:
     wide, narrow = (Host(name, cpu, 8192, (Device(0), Device(1)), "T4") for name, cpu in (("w", 96_000), ("n", 16_000)))
     mix = SizeMix.of({Shape(cpu_milli=8000, gpu_count=1): 1})
-    score = headroom_score(mix)(Ledger.of([narrow, wide]), np.arange(2), Shape(cpu_milli=14_000, gpu_count=1))
+    ledger = Ledger.of([narrow, wide])
+    score = headroom_score(mix)(ledger)(ledger, np.arange(2), Shape(cpu_milli=14_000, gpu_count=1))
     assert score.argmin() == 1
 
 

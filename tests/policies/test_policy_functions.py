@@ -40,31 +40,31 @@ def best(score: np.ndarray) -> int:
 
 
 def test_best_fit_leaves_large_holes_whole(ledger: Ledger) -> None:
-    assert best(best_fit(ledger, ALL[:3], WHOLE)) == 2
-    assert best(best_fit(ledger, ALL[:2], WHOLE)) == 1
+    assert best(best_fit(ledger)(ledger, ALL[:3], WHOLE)) == 2
+    assert best(best_fit(ledger)(ledger, ALL[:2], WHOLE)) == 1
 
 
 def test_best_fit_sends_work_without_gpus_to_hosts_without(ledger: Ledger) -> None:
-    assert best(best_fit(ledger, ALL, CPU)) == 3
+    assert best(best_fit(ledger)(ledger, ALL, CPU)) == 3
 
 
 def test_best_fit_prefers_a_device_that_is_shared_already() -> None:
     hosts = [Host(f"h{i}", 4000, 1, (Device(0), Device(1))) for i in range(2)]
     taken = [(Slot("h0", (0,)), WHOLE), (Slot("h1", (0,)), HALF), (Slot("h1", (1,)), HALF)]
     ledger = Ledger.of(hosts, taken)
-    assert best(best_fit(ledger, ALL[:2], HALF)) == 1
-    assert best(best_fit(ledger, ALL[:2], replace(HALF, gpu_milli=400))) == 1
+    assert best(best_fit(ledger)(ledger, ALL[:2], HALF)) == 1
+    assert best(best_fit(ledger)(ledger, ALL[:2], replace(HALF, gpu_milli=400))) == 1
 
 
 def test_best_fit_breaks_ties_by_least_cpu() -> None:
     hosts = [Host("h0", 16_000, 1, (Device(0),)), Host("h1", 8_000, 1, (Device(0),))]
-    assert best(best_fit(Ledger.of(hosts), ALL[:2], WHOLE)) == 1
+    assert best(best_fit(Ledger.of(hosts))(Ledger.of(hosts), ALL[:2], WHOLE)) == 1
 
 
 def test_worst_fit_evens_out_and_first_fit_prefers_nobody(ledger: Ledger) -> None:
-    assert best(worst_fit(ledger, ALL[:3], WHOLE)) == 0
-    assert best(worst_fit(ledger, ALL, CPU)) == 0
-    assert first_fit(ledger, ALL, WHOLE).tolist() == [0.0] * 4
+    assert best(worst_fit(ledger)(ledger, ALL[:3], WHOLE)) == 0
+    assert best(worst_fit(ledger)(ledger, ALL, CPU)) == 0
+    assert first_fit(ledger)(ledger, ALL, WHOLE).tolist() == [0.0] * 4
 
 
 def test_lost_work_is_what_the_last_checkpoint_does_not_hold() -> None:
