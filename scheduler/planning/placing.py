@@ -1,6 +1,7 @@
 """Which hosts take the units of a gang or of a model: arithmetic on counts of what fits, no search host by host."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from scheduler.planning.room import Counted
 
 NO_LIMIT = np.iinfo(np.int64).max
 """As `max_per_host`: as many as fit."""
+MIB_OUTWEIGHS: Final = 1e6
+"""What a MiB of a device counts: more than any two scores differ, so that scores decide only among hosts whose devices
+are of one size. Device memory stays below 2**24 MiB, so that sums are exact to 1/256."""
 
 
 def capped(units: NDArray[np.int64], limit: NDArray[np.int64] | int, count: int) -> NDArray[np.int64]:
@@ -33,10 +37,16 @@ def hosts_for_gang(ledger: Counted, gang: Gang, scorer: Scorer) -> Sequence[int]
 
 
 def scores(ledger: Counted, units: NDArray[np.int64], shape: Shape, scorer: Scorer) -> NDArray[np.float64]:
-    """Return the score of every host with room for a unit, infinity elsewhere."""
+    """Return the score of every host with room for a unit, infinity elsewhere.
+
+    Work that says how much device memory it needs goes where the devices are smallest, a partition before a whole
+    device: a large device is not spent on what a smaller one serves. Whoever says nothing may need all there is.
+    """
     rows = np.flatnonzero(units > 0)
     all_scores = np.full(len(units), np.inf)
     all_scores[rows] = scorer(ledger, rows, shape)
+    if shape.gpu_count and shape.device_memory_mib:
+        all_scores[rows] += MIB_OUTWEIGHS * ledger.table.device_memory_mib[rows].max(axis=1, initial=0)
     return all_scores
 
 

@@ -3,9 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.registry import PLACEMENT_SCORES, policy_from_names
 from scheduler.model.demand import Demand, ModelDemand
 from scheduler.model.hosts import Host, devices_offered
 from scheduler.model.plan import Reason, StartJob, StartReplica
@@ -55,6 +57,19 @@ def test_work_without_devices_runs_beside_parts(say: Any) -> None:
     made = say.plan(hosts=(mi300x("parts", 8),), jobs=(say.waiting("1", Shape(cpu_milli=1000)),))
 
     assert [start.slots for start in say.of(made, StartJob)] == [(Slot("parts"),)]
+
+
+@pytest.mark.parametrize("score", sorted(PLACEMENT_SCORES))
+@pytest.mark.parametrize(("gib", "gpus"), [(24, 1), (20, 4)])
+def test_parts_are_spent_before_whole_devices(say: Any, gib: int, gpus: int, score: str) -> None:
+    """A small model on a whole accelerator would keep a large one from it."""
+    hosts = (mi300x("a-whole"), mi300x("b-parts", 8), mi300x("c-halves", 2))
+
+    made = say.plan(
+        hosts=hosts, jobs=(say.waiting("1", asking(gib, gpus)),), policy=policy_from_names(placement_score=score)
+    )
+
+    assert [slot.host for start in say.of(made, StartJob) for slot in start.slots] == ["b-parts"]
 
 
 def test_a_refusal_says_what_the_parts_are_and_how_to_get_one() -> None:
