@@ -7,6 +7,7 @@ from typing import Final
 from policies import may_preempt as rules
 from policies import packing, packing_fgd, placement_scores, queue_order, victim_order
 from scheduler.model.errors import ConfigError, Fault
+from scheduler.model.plan import Consolidation
 from scheduler.model.policy import MayPreempt, PlacementScore, Policy, QueueOrder, VictimCost
 
 QUEUE_ORDERS: Final[Mapping[str, QueueOrder]] = MappingProxyType(
@@ -37,6 +38,9 @@ def policy_from_names(  # noqa: PLR0913  # one argument per choice, all by name
     may_preempt: str = "higher-priority",
     min_runtime_s: float = 300.0,
     reservation_s: float = 900.0,
+    consolidation: Consolidation = Consolidation.OFF,
+    moves_per_hour: int = 6,
+    move_again_after_s: float = 14_400.0,
 ) -> Policy:
     """Return the policy made of the functions of these names.
 
@@ -59,6 +63,9 @@ def policy_from_names(  # noqa: PLR0913  # one argument per choice, all by name
         may_preempt=PREEMPTION_RULES[may_preempt],
         min_runtime_s=min_runtime_s,
         reservation_s=reservation_s,
+        consolidation=consolidation,
+        moves_per_hour=moves_per_hour,
+        move_again_after_s=move_again_after_s,
     )
 
 

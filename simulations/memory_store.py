@@ -4,14 +4,15 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
-from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRecord, Wish
+from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRecord, Wish, moves_of
 from scheduler.model.errors import NotFound
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import Reservation
-from scheduler.model.workloads import JobId, JobState
+from scheduler.model.workloads import JobId, JobState, Moved
 
 EVENTS_KEPT = 100_000
 CYCLES_KEPT = 100
+MOVES_KEPT = 10_000
 
 
 class MemoryStore:
@@ -26,6 +27,7 @@ class MemoryStore:
         self._marks: dict[str, HostMark] = {}
         self._cycles: deque[CycleRecord] = deque(maxlen=CYCLES_KEPT)
         self._reservations: tuple[Reservation, ...] = ()
+        self._moves: deque[Moved] = deque(maxlen=MOVES_KEPT)
 
     def accept(self, spec: JobSpec, at_s: float) -> JobRecord:
         """Store a new job and return it with its id."""
@@ -98,10 +100,15 @@ class MemoryStore:
         """Return the promises of the last plan."""
         return self._reservations
 
+    def moves(self, since_s: float) -> tuple[Moved, ...]:
+        """Return the moves of jobs that plans decided on since an epoch second, oldest first."""
+        return tuple(moved for moved in self._moves if moved.at_s >= since_s)
+
     def journal(self, cycle: CycleRecord) -> None:
         """Append a cycle and replace the promises by those of its plan; only the newest `CYCLES_KEPT` stay."""
         self._cycles.append(cycle)
         self._reservations = cycle.plan.reservations
+        self._moves.extend(moves_of(cycle))
 
     def cycles(self, *, limit: int = 100) -> tuple[CycleRecord, ...]:
         """Return the newest `limit` journalled cycles, oldest first."""

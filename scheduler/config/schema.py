@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from scheduler.config.units import Cores, Devices, DurationSeconds, Names, SizeMib
+from scheduler.model.plan import Consolidation
 
 JOB_NAME: Final = r"^[0-9]*[A-Za-z][A-Za-z0-9._-]*$"
 """Names of jobs have a letter, so that none looks like a job's number."""
@@ -213,6 +214,12 @@ class PolicyNames(Section):
     """A younger attempt is not preempted for another job (for serving it is)."""
     reservation: DurationSeconds = 900.0
     """How long freed room is kept for whom it was freed."""
+    consolidation: Consolidation = Consolidation.OFF
+    """When a waiting gang would fit if a few running jobs went on elsewhere: off, propose (say it) or do."""
+    moves_per_hour: Annotated[int, Field(ge=0)] = 6
+    """Most jobs that consolidation moves in any hour."""
+    move_again_after: Annotated[DurationSeconds, Field(le=7 * 86_400)] = 14_400.0
+    """A job that consolidation moved stays for so long, at most 7d."""
 
 
 class Token(Section):

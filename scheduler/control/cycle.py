@@ -12,7 +12,7 @@ from scheduler.control.board import Board, ModelOutlook, ModelTally, Report
 from scheduler.control.clocks import stopwatch_s
 from scheduler.control.demand import DemandMemory, demand_of
 from scheduler.control.intents import intents_of, not_started
-from scheduler.control.noticing import Noticed, noticed
+from scheduler.control.noticing import Noticed, new_proposals, noticed
 from scheduler.control.ports import Clock, Cluster, Store, TrafficSource
 from scheduler.control.reconcile import Reconciled, reconcile
 from scheduler.control.records import CycleRecord, EventKind, EventRecord
@@ -22,9 +22,10 @@ from scheduler.control.shares import Foresight, gpu_shares
 from scheduler.control.snapshotting import snapshot_of
 from scheduler.model.errors import ActionFailed, Unreachable
 from scheduler.model.observation import Observation
-from scheduler.model.plan import Action, StartJob
+from scheduler.model.plan import Action, Consolidation, StartJob
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
+from scheduler.model.workloads import Moved
 from scheduler.planning.planner import plan
 
 Tallies = Callable[[], Mapping[str, ModelTally]]
@@ -86,7 +87,7 @@ class Cycle:
         started_s = self.timer()
         made = plan(snapshot, demand, self.policy)
         record = CycleRecord(number, seen.taken_at_s, snapshot, demand, made, self.timer() - started_s)
-        actions = self._write_down(record, (*news, *said))
+        actions = self._write_down(record, (*news, *said, *new_proposals(self.board.report, record)))
         self._number = number
         degraded = self._apply((*reconciled.orders, *actions), number, seen.taken_at_s)
         return self._publish(record, seen, outlooks, degraded)
@@ -114,9 +115,15 @@ class Cycle:
             strays=reconciled.strays,
             marks=self.store.host_marks(),
             reservations=self.store.reservations(),
+            moves=self._moves(seen.taken_at_s),
             models=[served.model for served in self.served],
             restart_cost_s=self.settings.restart_cost_s,
         )
+
+    def _moves(self, now_s: float) -> tuple[Moved, ...]:
+        if self.policy.consolidation is Consolidation.OFF:
+            return ()
+        return self.store.moves(now_s - self.policy.moves_remembered_s)
 
     def _write_down(self, record: CycleRecord, said: Sequence[EventRecord]) -> tuple[Action, ...]:
         """Save the turn and what it is about to do; return the actions that still hold."""

@@ -62,6 +62,7 @@ def _draining(snapshot: Snapshot, mark: HostMark) -> Snapshot:
         models=snapshot.models,
         replicas=snapshot.replicas,
         reservations=snapshot.reservations,
+        moves=snapshot.moves,
     )
 
 

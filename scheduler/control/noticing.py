@@ -1,16 +1,19 @@
 """Changes worth an event that no action makes: hosts come and go, sources fall silent, the cluster complains."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from scheduler.control.records import EventKind, EventRecord
+from scheduler.control.board import Report
+from scheduler.control.records import CycleRecord, EventKind, EventRecord
 from scheduler.control.sentences import span
 from scheduler.control.settings import Served
 from scheduler.control.traffic import Known
 from scheduler.model.demand import Basis
 from scheduler.model.hosts import HostState
 from scheduler.model.observation import Observation
+from scheduler.model.plan import Proposal
 from scheduler.model.snapshot import Snapshot
+from scheduler.planning.consolidation import in_words
 from scheduler.planning.wording import plural
 
 
@@ -36,6 +39,19 @@ def noticed(before: Noticed, seen: Observation, cycle: int) -> tuple[tuple[Event
         if fault not in before.faults
     ]
     return (*_hosts(before.hosts, seen, cycle), *news), after
+
+
+def new_proposals(last: Report | None, now: CycleRecord) -> Iterator[EventRecord]:
+    """Yield one event per proposal that the turn before did not make."""
+    known = {_moved(proposal) for proposal in last.cycle.plan.proposals} if last else set()
+    for proposal in now.plan.proposals:
+        if _moved(proposal) not in known:
+            subject, title = proposal.beneficiary, f"room for {proposal.beneficiary} could be made"
+            yield EventRecord(now.at_s, now.number, EventKind.TRAINING, subject, title, in_words(proposal))
+
+
+def _moved(proposal: Proposal) -> tuple[str, frozenset[str]]:
+    return proposal.beneficiary, frozenset(move.job_id for move in proposal.moves)
 
 
 def basis_changes(

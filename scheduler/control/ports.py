@@ -9,7 +9,7 @@ from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRec
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.observation import Observation
 from scheduler.model.plan import Action, Reservation
-from scheduler.model.workloads import JobId
+from scheduler.model.workloads import JobId, Moved
 
 
 class Clock(Protocol):
@@ -134,8 +134,11 @@ class Store(JobSpecs, Protocol):
     def reservations(self) -> tuple[Reservation, ...]:
         """Return the promises of the last plan."""
 
+    def moves(self, since_s: float) -> tuple[Moved, ...]:
+        """Return the moves of jobs that plans decided on since an epoch second, oldest first."""
+
     def journal(self, cycle: CycleRecord) -> None:
-        """Append a cycle and replace the promises by those of its plan."""
+        """Append a cycle and its moves, and replace the promises by those of its plan."""
 
     def cycles(self, *, limit: int = 100) -> tuple[CycleRecord, ...]:
         """Return the newest `limit` journalled cycles, oldest first."""

@@ -6,10 +6,10 @@ from enum import StrEnum
 from scheduler.model.demand import Demand
 from scheduler.model.hosts import HostState
 from scheduler.model.jobspec import JobSpec
-from scheduler.model.plan import Cause, Plan
+from scheduler.model.plan import Cause, Plan, PreemptJob
 from scheduler.model.resources import Slot
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import JobId, JobState
+from scheduler.model.workloads import JobId, JobState, Moved
 
 
 class Wish(StrEnum):
@@ -189,3 +189,9 @@ class CycleRecord:
     demand: Demand
     plan: Plan
     plan_duration_s: float
+
+
+def moves_of(cycle: CycleRecord) -> tuple[Moved, ...]:
+    """Return the jobs that a turn told to go on elsewhere."""
+    stops = (action for action in cycle.plan.actions if isinstance(action, PreemptJob))
+    return tuple(Moved(stop.job_id, cycle.at_s) for stop in stops if stop.cause is Cause.CONSOLIDATION)

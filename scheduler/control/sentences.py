@@ -69,6 +69,8 @@ def cause_of(action: PreemptJob, gang: Gang, demand: Demand, now_s: float) -> st
             return "its host is being drained"
         case Cause.STOP_ASKED:
             return "asked for by its owner"
+        case Cause.CONSOLIDATION:
+            return f"it goes on elsewhere so that {action.beneficiary} fits"
         case Cause.SERVING:
             return f"{room(gang)} for {action.beneficiary}{_before_peak(demand.of(action.beneficiary), now_s)}"
         case _:

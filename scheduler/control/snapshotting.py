@@ -9,7 +9,7 @@ from scheduler.model.observation import Observation, Run
 from scheduler.model.plan import Reservation
 from scheduler.model.resources import Shape
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import Gang, JobId, JobState, ServingModel, TrainingJob
+from scheduler.model.workloads import Gang, JobId, JobState, Moved, ServingModel, TrainingJob
 
 
 def snapshot_of(  # noqa: PLR0913  # the world has that many parts, all by name
@@ -22,6 +22,7 @@ def snapshot_of(  # noqa: PLR0913  # the world has that many parts, all by name
     reservations: Iterable[Reservation],
     models: Iterable[ServingModel],
     restart_cost_s: float,
+    moves: Iterable[Moved] = (),
 ) -> Snapshot:
     """Put together what the planner sees.
 
@@ -34,6 +35,7 @@ def snapshot_of(  # noqa: PLR0913  # the world has that many parts, all by name
         reservations: promises of the last plan.
         models: served models, most important first.
         restart_cost_s: time an attempt needs before it makes progress again.
+        moves: recent moves of jobs.
     """
     known = {job.job_id: job for job in jobs}
     gangs = {job_id: job.spec.gang for job_id, job in known.items()}
@@ -47,6 +49,7 @@ def snapshot_of(  # noqa: PLR0913  # the world has that many parts, all by name
         models=models,
         replicas=seen.replicas,
         reservations=reservations,
+        moves=moves,
     )
 
 

@@ -24,6 +24,8 @@ class Cause(StrEnum):
     """Room for replicas."""
     PRIORITY = "priority"
     """Room for a job of higher priority."""
+    CONSOLIDATION = "consolidation"
+    """It goes on elsewhere, so that a waiting gang fits."""
     STOP_ASKED = "stop asked"
     """Its owner or an operator ended it or put it on hold."""
     ORPHAN = "orphan"
@@ -147,6 +149,40 @@ class Unplaced:
     blocked_by: tuple[str, ...] = ()
 
 
+class Consolidation(StrEnum):
+    """What is done when a waiting gang would fit if a few running jobs went on elsewhere."""
+
+    OFF = "off"
+    PROPOSE = "propose"
+    """It is said, and nobody is moved."""
+    DO = "do"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A running job and where it would go on: one slot per worker, free now."""
+
+    job_id: JobId
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Moves that would make room for a waiting gang, and what they are worth.
+
+    Attributes:
+        beneficiary: job id of the gang.
+        moves: whom to move, and where to.
+        lost_gpu_s: GPU-seconds of work that the moves lose, restarts included.
+        waits_s: how long the gang is expected to wait otherwise.
+    """
+
+    beneficiary: JobId
+    moves: tuple[Move, ...]
+    lost_gpu_s: float
+    waits_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The decision of one cycle.
@@ -156,12 +192,14 @@ class Plan:
         actions: in the order to apply; every prefix is safe.
         reservations: all promises in force after this plan; replaces the snapshot's.
         unplaced: every waiting or held job, in queue order, then every model that lacks replicas.
+        proposals: moves that would make room, where the site wants to be asked.
     """
 
     snapshot_version: int
     actions: tuple[Action, ...] = ()
     reservations: tuple[Reservation, ...] = ()
     unplaced: tuple[Unplaced, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
 
     def reason_for(self, subject: str) -> Unplaced | None:
         """Return why a job or model is not placed, or None when it is."""

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.ledger import Ledger
+from scheduler.model.plan import Consolidation
 from scheduler.model.resources import Shape
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import TrainingJob
+
+HOUR_S: Final = 3600.0
 
 QueueOrder: TypeAlias = Callable[[Snapshot], tuple[TrainingJob, ...]]
 """All jobs with `state.is_waiting`, in the order in which they are tried."""
@@ -46,6 +49,9 @@ class Policy:
         min_runtime_s: an attempt younger than this is not preempted for another job (for serving it is).
         reservation_s: how long freed room is kept for its holder.
         max_backfill: how many jobs behind the first blocked one are tried in its shadow.
+        consolidation: see `Consolidation`.
+        moves_per_hour: most jobs moved by it in any hour.
+        move_again_after_s: a job that was moved stays for so long.
     """
 
     queue_order: QueueOrder
@@ -55,3 +61,11 @@ class Policy:
     min_runtime_s: float = 300.0
     reservation_s: float = 900.0
     max_backfill: int = 10_000
+    consolidation: Consolidation = Consolidation.OFF
+    moves_per_hour: int = 6
+    move_again_after_s: float = 14_400.0
+
+    @property
+    def moves_remembered_s(self) -> float:
+        """How far back moves matter."""
+        return max(HOUR_S, self.move_again_after_s)

@@ -7,7 +7,7 @@ from scheduler.model.hosts import Host
 from scheduler.model.ledger import Ledger
 from scheduler.model.plan import Reservation
 from scheduler.model.resources import Shape, Slot
-from scheduler.model.workloads import Replica, ServingModel, TrainingJob
+from scheduler.model.workloads import Moved, Replica, ServingModel, TrainingJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Snapshot:
         models: every served model, most important first.
         replicas: every replica that holds room, sorted by id.
         reservations: promises of earlier plans.
+        moves: recent moves of running jobs, of those that are over by now too.
         ledger: free capacity with all of `jobs` and `replicas` in place (reservations are not taken from it).
     """
 
@@ -33,6 +34,7 @@ class Snapshot:
     replicas: tuple[Replica, ...]
     reservations: tuple[Reservation, ...]
     ledger: Ledger = field(compare=False, repr=False)
+    moves: tuple[Moved, ...] = ()
 
     @classmethod
     def of(  # noqa: PLR0913  # one argument per attribute, all by name
@@ -45,13 +47,15 @@ class Snapshot:
         models: Iterable[ServingModel] = (),
         replicas: Iterable[Replica] = (),
         reservations: Iterable[Reservation] = (),
+        moves: Iterable[Moved] = (),
     ) -> "Snapshot":
         """Put the parts in their order and count the ledger from scratch."""
         in_order = tuple(sorted(hosts, key=lambda host: host.name))
         jobs, models = tuple(sorted(jobs, key=lambda j: (j.submitted_at_s, len(j.job_id), j.job_id))), tuple(models)
         replicas = tuple(sorted(replicas, key=lambda replica: replica.replica_id))
         ledger = Ledger.of(in_order, _taken(jobs, models, replicas))
-        return cls(version, taken_at_s, in_order, jobs, models, replicas, tuple(reservations), ledger)
+        promises, moved = tuple(reservations), tuple(moves)
+        return cls(version, taken_at_s, in_order, jobs, models, replicas, promises, ledger, moved)
 
     def model(self, name: str) -> ServingModel | None:
         """Return a served model by name, or None when there is none."""

@@ -122,6 +122,14 @@ class TrainingJob:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """A job was told to go on elsewhere so that another fits; `at_s` is when, epoch seconds."""
+
+    job_id: JobId
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class ServingModel:
     """A served model, as declared by its owner.
 

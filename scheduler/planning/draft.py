@@ -7,7 +7,7 @@ from scheduler.model.plan import Cause, PreemptJob, Reservation
 from scheduler.model.policy import Policy, Scorer
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import JobState, ReplicaState
+from scheduler.model.workloads import JobState, ReplicaState, TrainingJob
 from scheduler.planning.placing import fewest_hosts, scores
 from scheduler.planning.preemption import Need, stop_order
 from scheduler.planning.room import Room, fits_in
@@ -24,13 +24,19 @@ class Promises:
     def __init__(self, snapshot: Snapshot, reservation_s: float, room: Room) -> None:
         """Take over the promises that still mean something; `room` must already expect all that is being freed."""
         self._now_s, self._reservation_s, self._room = snapshot.taken_at_s, reservation_s, room
-        self._shapes: dict[str, Shape] = {job.job_id: job.gang.shape for job in snapshot.jobs if job.state.is_waiting}
+        self._shapes: dict[str, Shape] = {job.job_id: job.gang.shape for job in snapshot.jobs if _may_hold(job)}
         self._shapes |= {model.name: model.shape for model in snapshot.models}
         wanted = [promise for promise in snapshot.reservations if promise.holder in self._shapes]
         self.lapsed = frozenset(promise.holder for promise in wanted if promise.expires_s <= self._now_s)
         self._terms = {p.holder: (p.since_s, p.expires_s) for p in wanted if p.holder not in self.lapsed}
         self._slots: dict[str, tuple[Slot, ...]] = {}
         self.restore({promise.holder: promise.slots for promise in wanted if promise.holder not in self.lapsed})
+
+    def promise_at(self, job: TrainingJob, slots: Sequence[Slot]) -> None:
+        """Promise a job that runs, and is told to stop now, these slots, which must fit into what is coming."""
+        self._shapes[job.job_id] = job.gang.shape
+        self._room.promise_at(slots, job.gang.shape)
+        self._slots[job.job_id] = tuple(slots)
 
     def lift(self, holder: str) -> tuple[Slot, ...]:
         """Withdraw the promise to a holder and return its slots, () when there is none."""
@@ -156,6 +162,11 @@ class Draft:
         room.expect(victim.job.slots, victim.job.gang.shape)
         self.promises.renew(grant.holder, promised)
         return False
+
+
+def _may_hold(job: TrainingJob) -> bool:
+    """Whether a promise to a job means something: it waits, or it is being moved and will."""
+    return job.state.is_waiting or (job.state is JobState.PREEMPTING and not job.stop_asked)
 
 
 def _expect_what_is_leaving(snapshot: Snapshot, room: Room, ended: set[str]) -> None:

@@ -4,6 +4,7 @@ from scheduler.model.demand import Demand
 from scheduler.model.plan import Action, Plan
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
+from scheduler.planning.consolidation import consolidate, with_proposals
 from scheduler.planning.draft import Draft
 from scheduler.planning.ending import end_jobs, stop_orphans
 from scheduler.planning.headroom import hold_headroom
@@ -33,6 +34,7 @@ def plan(snapshot: Snapshot, demand: Demand, policy: Policy) -> Plan:
     held = hold_headroom(draft, served.fleets)
     starts = place_training(draft)
     draft.spare_unnecessary()
-    reasons = explain(Explainer(draft, held, served, starts))
+    proposals = consolidate(draft, starts)
+    reasons = with_proposals(explain(Explainer(draft, held, served, starts)), proposals)
     stops: tuple[Action, ...] = (*stop_orphans(snapshot), *ended, *served.stops, *draft.preemptions.values())
-    return Plan(snapshot.version, (*stops, *served.starts, *starts), draft.promises.in_force(), reasons)
+    return Plan(snapshot.version, (*stops, *served.starts, *starts), draft.promises.in_force(), reasons, proposals)

@@ -15,9 +15,9 @@ from scheduler.control.records import CycleRecord
 from scheduler.model.demand import Demand
 from scheduler.model.errors import ConfigError, Fault
 from scheduler.model.hosts import Host
-from scheduler.model.plan import Plan, PreemptJob, Reservation, StartJob, StartReplica, StopReplica, Unplaced
+from scheduler.model.plan import Plan, PreemptJob, Proposal, Reservation, StartJob, StartReplica, StopReplica, Unplaced
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import Replica, ServingModel, TrainingJob
+from scheduler.model.workloads import Moved, Replica, ServingModel, TrainingJob
 
 
 def encode_cycle(cycle: CycleRecord) -> bytes:
@@ -73,6 +73,7 @@ class _SnapshotBody:
     models: tuple[ServingModel, ...]
     replicas: tuple[Replica, ...]
     reservations: tuple[Reservation, ...]
+    moves: tuple[Moved, ...] = ()
 
 
 def _action_kind(value: object) -> str:
@@ -98,6 +99,7 @@ class _PlanBody:
     actions: tuple[_Action, ...]
     reservations: tuple[Reservation, ...]
     unplaced: tuple[Unplaced, ...]
+    proposals: tuple[Proposal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +123,17 @@ def _body(cycle: CycleRecord) -> _CycleBody:
         cycle.number,
         cycle.at_s,
         _SnapshotBody(
-            world.version, world.taken_at_s, world.hosts, world.jobs, world.models, world.replicas, world.reservations
+            world.version,
+            world.taken_at_s,
+            world.hosts,
+            world.jobs,
+            world.models,
+            world.replicas,
+            world.reservations,
+            world.moves,
         ),
         cycle.demand,
-        _PlanBody(made.snapshot_version, made.actions, made.reservations, made.unplaced),
+        _PlanBody(made.snapshot_version, made.actions, made.reservations, made.unplaced, made.proposals),
         cycle.plan_duration_s,
     )
 
@@ -139,8 +148,9 @@ def _record(body: _CycleBody) -> CycleRecord:
         models=world.models,
         replicas=world.replicas,
         reservations=world.reservations,
+        moves=world.moves,
     )
-    plan = Plan(made.snapshot_version, made.actions, made.reservations, made.unplaced)
+    plan = Plan(made.snapshot_version, made.actions, made.reservations, made.unplaced, made.proposals)
     return CycleRecord(body.number, body.at_s, snapshot, body.demand, plan, body.plan_duration_s)
 
 

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Final
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
@@ -18,19 +18,22 @@ from scheduler.control.records import (
     JobRecord,
     Outcome,
     Wish,
+    moves_of,
 )
 from scheduler.model.errors import NotFound
 from scheduler.model.hosts import HostState
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import Cause, Reservation
-from scheduler.model.workloads import JobId, JobState
+from scheduler.model.workloads import JobId, JobState, Moved
 from scheduler.store.codec import decode_cycle, encode_cycle
 from scheduler.store.engine import open_engine, reading, writing
-from scheduler.store.tables import attempts, cycles, events, host_marks, jobs, reservations
+from scheduler.store.tables import attempts, cycles, events, host_marks, jobs, moves, reservations
 
 _SPEC = TypeAdapter(JobSpec)
 _ATTEMPT = TypeAdapter(AttemptRecord)
 _RESERVATION = TypeAdapter(Reservation)
+MOVES_KEPT_S: Final = 8 * 86_400.0
+"""Longer than any site may ask that a moved job stays where it is."""
 _FINAL = [state.value for state in JobState if state.is_final]
 
 
@@ -132,8 +135,14 @@ class SqlStore:
             bodies = connection.scalars(select(reservations.c.body).order_by(reservations.c.position)).all()
         return tuple(map(_RESERVATION.validate_json, bodies))
 
+    def moves(self, since_s: float) -> tuple[Moved, ...]:
+        """Return the moves of jobs that plans decided on since an epoch second, oldest first."""
+        query = select(moves).where(moves.c.at_s >= since_s).order_by(moves.c.cycle, moves.c.job_id)
+        with reading(self._engine) as connection:
+            return tuple(Moved(JobId(str(row.job_id)), row.at_s) for row in connection.execute(query))
+
     def journal(self, cycle: CycleRecord) -> None:
-        """Append a cycle and replace the promises by those of its plan; a cycle of the same number is replaced."""
+        """Append a cycle and its moves, and replace the promises; a cycle of the same number is replaced."""
         body = zlib.compress(encode_cycle(cycle))
         promises = [
             {"position": position, "body": _RESERVATION.dump_json(promise).decode()}
@@ -146,6 +155,12 @@ class SqlStore:
             connection.execute(delete(reservations))
             if promises:
                 connection.execute(insert(reservations), promises)
+            forgotten_s = cycle.at_s - MOVES_KEPT_S
+            connection.execute(delete(moves).where((moves.c.cycle == cycle.number) | (moves.c.at_s < forgotten_s)))
+            if moved := [
+                {"cycle": cycle.number, "job_id": int(move.job_id), "at_s": move.at_s} for move in moves_of(cycle)
+            ]:
+                connection.execute(insert(moves), moved)
 
     def cycles(self, *, limit: int = 100) -> tuple[CycleRecord, ...]:
         """Return the newest `limit` journalled cycles, oldest first."""

@@ -69,6 +69,14 @@ reservations = Table(
     Column("body", Text, nullable=False, doc="JSON of Reservation"),
 )
 
+moves = Table(
+    "moves",
+    metadata,
+    Column("cycle", Integer, primary_key=True, autoincrement=False),
+    Column("job_id", Integer, primary_key=True, autoincrement=False),
+    Column("at_s", Float, nullable=False, doc="when a plan moved the job, epoch seconds"),
+)
+
 cycles = Table(
     "cycles",
     metadata,

@@ -5,6 +5,7 @@ import pytest
 from scheduler.config.schema import Config, Model, PolicyNames
 from scheduler.config.wiring import policy_of, served_of, settings_of
 from scheduler.model.errors import ConfigError
+from scheduler.model.plan import Consolidation
 
 
 def config(**sections: object) -> Config:
@@ -22,6 +23,8 @@ def test_the_numbers_of_the_loop_arrive() -> None:
 def test_policies_are_found_by_name_and_an_unknown_one_is_an_error() -> None:
     policy = policy_of(PolicyNames(queue_order="fifo", min_runtime="7m", reservation="8m"))
     assert (policy.min_runtime_s, policy.reservation_s) == (420.0, 480.0)
+    moving = policy_of(PolicyNames(consolidation="do", moves_per_hour=2, move_again_after="2h"))
+    assert (moving.consolidation, moving.moves_per_hour, moving.move_again_after_s) == (Consolidation.DO, 2, 7200.0)
     assert policy.queue_order is not policy_of(PolicyNames()).queue_order
     with pytest.raises(ConfigError, match="nobody"):
         policy_of(PolicyNames(victim_cost="nobody"))

@@ -1,10 +1,16 @@
 """What happens by itself is told once: hosts, faults, sources."""
 
-from scheduler.control.noticing import Noticed, noticed
-from scheduler.control.records import EventKind
+from dataclasses import replace
+
+from scheduler.control.board import Report
+from scheduler.control.noticing import Noticed, new_proposals, noticed
+from scheduler.control.records import CycleRecord, EventKind
+from scheduler.model.demand import Demand
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.observation import Observation, Run, RunState
+from scheduler.model.plan import Move, Plan, Proposal
 from scheduler.model.resources import Slot
+from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobId
 
 READY, LOST = HostState.READY, HostState.LOST
@@ -60,3 +66,18 @@ def test_kinds_colour_the_page() -> None:
         (EventKind.FAILURE, "cluster", 3),
     ]
     assert told[0].detail == "no heartbeat"
+
+
+def turn(number: int, *proposals: Proposal) -> CycleRecord:
+    return CycleRecord(number, 5.0, Snapshot.of(), Demand(), Plan(0, proposals=proposals), 0.0)
+
+
+def test_a_proposal_is_told_once_until_it_changes() -> None:
+    one = Proposal(JobId("9"), (Move(JobId("1"), (Slot("b", (0,)),)),), 340.0, 900.0)
+    (event,) = new_proposals(None, turn(1, one))
+    assert (event.title, event.subject) == ("room for 9 could be made", "9")
+    assert event.detail == "moving 1 to b would make room (loses 340 GPU-seconds)"
+    last = Report(turn(1, one), Observation(5.0, (), (), ()), ())
+    assert not list(new_proposals(last, turn(2, replace(one, lost_gpu_s=400.0, waits_s=930.0))))
+    other = replace(one, moves=(Move(JobId("2"), (Slot("b", (0,)),)),))
+    assert [event.subject for event in new_proposals(last, turn(2, one, other))] == ["9"]

@@ -10,10 +10,10 @@ from scheduler.model.demand import Demand
 from scheduler.model.errors import NotFound
 from scheduler.model.hosts import HostState
 from scheduler.model.jobspec import JobSpec
-from scheduler.model.plan import Plan, Reservation
+from scheduler.model.plan import Cause, Plan, PreemptJob, Reservation
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import Gang, JobId, JobState
+from scheduler.model.workloads import Gang, JobId, JobState, Moved
 from simulations.memory_store import CYCLES_KEPT, MemoryStore
 
 
@@ -80,3 +80,14 @@ def test_the_last_plan_leaves_its_reservations_and_old_cycles_go(store: Store) -
     assert [cycle.number for cycle in store.cycles(limit=2)] == [CYCLES_KEPT + 9, CYCLES_KEPT + 10]
     assert len(store.cycles(limit=10 * CYCLES_KEPT)) == CYCLES_KEPT
     assert store.reservations() == (promise,)
+
+
+def test_moves_of_jobs_are_remembered(store: Store) -> None:
+    stops = (
+        PreemptJob(JobId("5"), 1, 30.0, Cause.CONSOLIDATION, "9"),
+        PreemptJob(JobId("6"), 1, 30.0, Cause.SERVING, "m"),
+    )
+    store.journal(CycleRecord(1, 100.0, Snapshot.of(), Demand(), Plan(0, stops), 0.0))
+    store.journal(CycleRecord(2, 200.0, Snapshot.of(), Demand(), Plan(0), 0.0))
+    assert store.moves(100.0) == (Moved(JobId("5"), 100.0),)
+    assert store.moves(101.0) == ()

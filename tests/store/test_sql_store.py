@@ -26,10 +26,10 @@ from scheduler.model.demand import Demand, ModelDemand
 from scheduler.model.errors import ConfigError, NotFound, Unreachable
 from scheduler.model.hosts import HostState
 from scheduler.model.jobspec import JobSpec
-from scheduler.model.plan import Cause, Plan, Reservation
+from scheduler.model.plan import Cause, Plan, PreemptJob, Reservation
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import Gang, JobId, JobState
+from scheduler.model.workloads import Gang, JobId, JobState, Moved
 from scheduler.store.sql import SqlStore
 
 SPEC = JobSpec(
@@ -160,6 +160,25 @@ def test_a_journalled_cycle_replaces_the_promises_and_its_own_number(store: SqlS
     store.journal(cycle(1))
     assert store.reservations() == ()
     assert store.cycles() == (cycle(1),)
+
+
+def test_moves_outlive_their_cycles_and_are_forgotten_in_time(store: SqlStore) -> None:
+    def moving(number: int, at_s: float, *job_ids: str) -> CycleRecord:
+        stops = tuple(PreemptJob(JobId(job_id), 1, 30.0, Cause.CONSOLIDATION, "9") for job_id in job_ids)
+        other = PreemptJob(JobId("8"), 1, 30.0, Cause.PRIORITY, "9")
+        return replace(cycle(number), at_s=at_s, plan=Plan(number, (*stops, other)))
+
+    store.journal(moving(1, 100.0, "5"))
+    store.journal(moving(2, 200.0, "3", "4"))
+    for number in range(3, 30):
+        store.journal(replace(cycle(number), at_s=200.0 + number))
+    assert store.moves(0.0) == (Moved(JobId("5"), 100.0), Moved(JobId("3"), 200.0), Moved(JobId("4"), 200.0))
+    assert store.moves(150.0) == (Moved(JobId("3"), 200.0), Moved(JobId("4"), 200.0))
+    store.journal(moving(29, 300.0, "5"))
+    store.journal(moving(29, 300.0))
+    assert store.moves(250.0) == (), "a cycle of the same number is replaced with its moves"
+    store.journal(moving(30, 9 * 86_400.0, "6"))
+    assert store.moves(0.0) == (Moved(JobId("6"), 9 * 86_400.0),)
 
 
 def test_marks_of_hosts_replace_each_other_and_go(store: SqlStore) -> None:

@@ -1,0 +1,187 @@
+"""Moving a few running jobs elsewhere so that a waiting gang fits, when that costs less than its wait.
+
+A move is a stop with a promise: the job is told to save and stop, room that is free now is promised to it, and what it
+leaves is promised to the gang. Nothing is counted on before it is free, so the order of actions stays safe.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from scheduler.model.plan import Cause, Consolidation, Move, Proposal, StartJob, Unplaced
+from scheduler.model.policy import HOUR_S
+from scheduler.model.resources import WHOLE_DEVICE_MILLI, Slot
+from scheduler.model.workloads import Gang, JobId, TrainingJob
+from scheduler.planning.draft import Draft
+from scheduler.planning.placing import hosts_for_gang
+from scheduler.planning.preemption import need_of, victims_for
+from scheduler.planning.roster import Roster, Victim
+from scheduler.planning.wording import listed
+
+MOST_GANGS: Final = 3
+"""Waiting gangs for which moves are looked for in one plan, the first in queue order."""
+MOST_TRIES: Final = 12
+"""Sets of jobs looked at for one gang."""
+FRESH_SHARE: Final = 0.25
+"""Jobs are moved while their unsaved work is at most this share of what their checkpoints leave unsaved at worst."""
+
+
+def consolidate(draft: Draft, starts: Sequence[StartJob]) -> tuple[Proposal, ...]:
+    """Find moves for gangs that wait; carry them out where the site wants that, and return them where it does not.
+
+    Args:
+        draft: what was decided so far; stops and promises are added to it when moves are carried out.
+        starts: jobs that start now.
+    """
+    policy = draft.policy
+    if policy.consolidation is Consolidation.OFF:
+        return ()
+    found = []
+    for gang_of in _blocked(draft, starts):
+        moves = _Search(draft, gang_of).run(policy.moves_per_hour - _moved_in(HOUR_S, draft) - _moving(draft))
+        if moves is None:
+            continue
+        if policy.consolidation is Consolidation.DO:
+            _carry_out(moves, draft)
+        else:
+            found.append(moves.proposal)
+    return tuple(found)
+
+
+def with_proposals(reasons: Sequence[Unplaced], proposals: Sequence[Proposal]) -> tuple[Unplaced, ...]:
+    """Return the reasons, with the proposal added to that of each gang for which there is one."""
+    words = {proposal.beneficiary: in_words(proposal) for proposal in proposals}
+    return (
+        tuple(
+            replace(why, message=f"{why.message}; {words[JobId(why.subject)]}") if why.subject in words else why
+            for why in reasons
+        )
+        if words
+        else tuple(reasons)
+    )
+
+
+def in_words(proposal: Proposal) -> str:
+    """Return for instance "moving 401 to gpu2 would make room (loses 340 GPU-seconds)"."""
+    moves = [f"{move.job_id} to {listed(sorted({slot.host for slot in move.slots}))}" for move in proposal.moves]
+    return f"moving {listed(moves)} would make room (loses {proposal.lost_gpu_s:.0f} GPU-seconds)"
+
+
+def _blocked(draft: Draft, starts: Sequence[StartJob]) -> list[TrainingJob]:
+    """Return the first gangs in queue order that neither start nor have been promised anything."""
+    started, now_s = {start.job_id for start in starts}, draft.snapshot.taken_at_s
+    waiting = (
+        job
+        for job in draft.policy.queue_order(draft.snapshot)
+        if job.job_id not in started
+        and job.job_id not in draft.promises.lapsed
+        and job.not_before_s <= now_s
+        and not draft.promises.of(job.job_id)
+    )
+    return [job for job, _ in zip(waiting, range(MOST_GANGS), strict=False)]
+
+
+def _moved_in(span_s: float, draft: Draft) -> int:
+    return sum(moved.at_s > draft.snapshot.taken_at_s - span_s for moved in draft.snapshot.moves)
+
+
+def _moving(draft: Draft) -> int:
+    return sum(stop.cause is Cause.CONSOLIDATION for stop in draft.preemptions.values())
+
+
+@dataclass(frozen=True, eq=False)
+class _Moves:
+    """A set of moves that was found, and where the gang would run."""
+
+    proposal: Proposal
+    gang_of: TrainingJob
+    rows: Sequence[int]
+    victims: tuple[Victim, ...]
+
+
+class _Search:
+    """The search for the cheapest jobs whose move makes room for one gang."""
+
+    def __init__(self, draft: Draft, gang_of: TrainingJob) -> None:
+        self._draft, self._gang_of, self._now_s = draft, gang_of, draft.snapshot.taken_at_s
+        long_ago_s = self._now_s - draft.policy.move_again_after_s
+        self._settled = {moved.job_id for moved in draft.snapshot.moves if moved.at_s > long_ago_s}
+
+    def run(self, most: int) -> _Moves | None:
+        """Return the cheapest moves found that are worth it, of at most so many jobs."""
+        roster = self._draft.roster
+        for _ in range(MOST_TRIES if most > 0 else 0):
+            victims = victims_for(need_of(self._gang_of.gang), self._draft.room.coming, roster)
+            if victims is None or len(victims) > most or not self._is_worth(victims):
+                return None
+            unfit = [victim for victim in victims if not self._may_move(victim.job)]
+            found = self._placed(victims) if not unfit else unfit[0]
+            if isinstance(found, _Moves):
+                return found if _are_fresh(victims, self._now_s) else None
+            roster = _without(roster, unfit or [found])
+        return None
+
+    def _is_worth(self, victims: Iterable[Victim]) -> bool:
+        """Whether the moves lose less than the wait: a gang that waited so long is expected to wait as long again."""
+        return sum(victim.lost_gpu_s for victim in victims) < _gpus(self._gang_of.gang) * self._waits_s
+
+    @property
+    def _waits_s(self) -> float:
+        return max(0.0, self._now_s - self._gang_of.submitted_at_s)
+
+    def _may_move(self, job: TrainingJob) -> bool:
+        """Whether a job saves its work, has run for a while, and was not moved lately."""
+        ran_s = self._now_s - (job.started_at_s if job.started_at_s is not None else self._now_s)
+        saves = job.checkpoint_interval_s is not None and job.checkpointed_at_s is not None
+        return saves and ran_s >= self._draft.policy.min_runtime_s and job.job_id not in self._settled
+
+    def _placed(self, victims: tuple[Victim, ...]) -> "_Moves | Victim":
+        """Find room that is free now for each of them once the gang has its own; or return who finds none."""
+        room, gang = self._draft.room.copy(), self._gang_of.gang
+        for victim in victims:
+            room.expect(victim.job.slots, victim.job.gang.shape)
+        rows = hosts_for_gang(room.coming, gang, self._draft.scorer)
+        if rows is None:
+            return victims[0]
+        room.promise(rows, gang.shape)
+        moves = []
+        for victim in sorted(victims, key=lambda victim: (-_gpus(victim.job.gang), victim.job.job_id)):
+            places = hosts_for_gang(room.now, victim.job.gang, self._draft.scorer)
+            if places is None:
+                return victim
+            moves.append(Move(victim.job.job_id, room.start(places, victim.job.gang.shape)))
+        lost_gpu_s = sum(victim.lost_gpu_s for victim in victims)
+        proposal = Proposal(self._gang_of.job_id, tuple(moves), lost_gpu_s, self._waits_s)
+        return _Moves(proposal, self._gang_of, rows, victims)
+
+
+def _without(roster: Roster, victims: Iterable[Victim]) -> Roster:
+    return roster.without([roster.victims.index(victim) for victim in victims])
+
+
+def _are_fresh(victims: Iterable[Victim], now_s: float) -> bool:
+    """Whether the jobs have just saved: together, as they do not save at the same moment."""
+    unsaved = at_worst = 0.0
+    for victim in victims:
+        job, gpus = victim.job, _gpus(victim.job.gang)
+        unsaved += gpus * (now_s - (job.checkpointed_at_s or 0.0))
+        at_worst += gpus * (job.checkpoint_interval_s or 0.0)
+    return unsaved <= FRESH_SHARE * at_worst
+
+
+def _carry_out(moves: _Moves, draft: Draft) -> None:
+    """Stop the jobs, promise each its new room and the gang what they leave."""
+    places = dict(_places(moves.proposal))
+    draft.stop(moves.victims, Cause.CONSOLIDATION, moves.gang_of.job_id)
+    draft.promises.promise(moves.gang_of.job_id, moves.rows)
+    for victim in moves.victims:
+        draft.promises.promise_at(victim.job, places[victim.job.job_id])
+
+
+def _places(proposal: Proposal) -> Iterator[tuple[str, tuple[Slot, ...]]]:
+    for move in proposal.moves:
+        yield move.job_id, move.slots
+
+
+def _gpus(gang: Gang) -> float:
+    return gang.workers * gang.shape.total_gpu_milli / WHOLE_DEVICE_MILLI
