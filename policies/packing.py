@@ -7,13 +7,12 @@ free now, none from the future:
   fits it at all (the fragmentation measure of FGD, Weng et al., USENIX ATC 2023, device by device);
 - devices that will find no CPU (`packing_cpu`);
 - models that some work cannot do without (`packing_scarcity`);
-- hosts that could still take several whole devices at once (`packing_scarcity`).
+- room for gangs of several whole devices, with the CPU and memory beside them (`packing_scarcity`).
 
 Losses are rounded down to steps and ties go to the first host: hosts that are nearly as good fill up one after the
 other, which keeps the rest of them whole.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Final
@@ -25,7 +24,7 @@ from policies.packing_cpu import Amounts, CpuPerDevice
 from policies.packing_cutting import remainder_values
 from policies.packing_devices import devices_after
 from policies.packing_mix import PRIOR, SizeMix
-from policies.packing_scarcity import Expected, SlotPrice, model_premiums, slot_prices
+from policies.packing_scarcity import Expected, SlotPrice, Vacancy, model_premiums, slot_prices
 from scheduler.model.ledger import Ledger
 from scheduler.model.policy import PlacementScore, Scorer
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
@@ -36,6 +35,8 @@ FRAGMENT_WEIGHT: Final = 0.3
 """What a thousandth too small for all work counts, against one that the cutting-stock prices call worthless."""
 CPU_WEIGHT: Final = 0.3
 """What a device expected to be stranded counts: other hosts will take part of the work that strands it."""
+_NOTHING: Final = Shape()
+_LENGTHS: Final = WHOLE_DEVICE_MILLI + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,41 +45,43 @@ class Scarcity:
 
     Attributes:
         premiums: 0 to 1 per GPU model, the price of a thousandth of a device on top of its own value.
-        slots: prices of room for several whole devices.
+        slots: prices of room for gangs of several whole devices.
     """
 
     premiums: tuple[tuple[str, float], ...] = ()
     slots: tuple[SlotPrice, ...] = ()
 
     @classmethod
-    def now(
-        cls, expected: Expected, models: Iterable[str], of_host: NDArray[np.int64], gpu_milli: NDArray[np.int64]
-    ) -> "Scarcity":
+    def now(cls, expected: Expected, vacancy: Vacancy, free_milli: NDArray[np.int64]) -> "Scarcity":
         """Price what is free.
 
         Args:
             expected: what is asked for.
-            models: names of the M GPU models, each once.
-            of_host: int64 (H,), the index of each host's model.
-            gpu_milli: int64 (H, D), free thousandths of each device; below 0 where there is none.
+            vacancy: what is free on each of H hosts.
+            free_milli: int64 (H,), free thousandths of a device on each of them.
         """
-        names = tuple(models)
-        per_host = np.maximum(gpu_milli, 0).sum(axis=1)
-        free = np.bincount(of_host, weights=per_host, minlength=len(names)).astype(np.int64)
+        names = vacancy.gpu_models
+        free = np.bincount(vacancy.gpu_model, weights=free_milli, minlength=len(names)).astype(np.int64)
         premiums = model_premiums(expected, {name: int(free[m]) for m, name in enumerate(names) if name})
-        whole = (gpu_milli == WHOLE_DEVICE_MILLI).sum(axis=1)
-        return cls(tuple(premiums.items()), slot_prices(expected, whole, int(per_host.sum())))
+        return cls(tuple(premiums.items()), slot_prices(expected, vacancy, int(free_milli.sum())))
 
     def premium(self, gpu_model: str) -> float:
         """Return the premium of one model; 0 for hosts without devices."""
         return dict(self.premiums).get(gpu_model, 0.0)
 
-    def slot_value(self, whole_free: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the price of all the room that hosts with so many whole free devices offer, elementwise."""
-        value = np.zeros(whole_free.shape)
+    def slot_value(self, vacancy: Vacancy) -> NDArray[np.float64]:
+        """Return the price of all the room for gangs that hosts offer, float64 (N,).
+
+        Shapes of as many devices have the same devices in view: the dearest of them counts.
+        """
+        by_count: dict[int, NDArray[np.float64]] = {}
         for slot in self.slots:
-            value += slot.price * (whole_free // slot.devices)
-        return value
+            value = slot.price * vacancy.room_for(slot.shape)
+            by_count[slot.shape.gpu_count] = np.maximum(by_count.get(slot.shape.gpu_count, 0.0), value)
+        total = np.zeros(len(vacancy.whole))
+        for value in by_count.values():
+            total += value
+        return total
 
 
 @cache
@@ -114,30 +117,35 @@ class _Priced:
 
     @cached_property
     def _scarcity(self) -> Scarcity:
-        table = self._start.table
-        return Scarcity.now(self._expected, table.gpu_models, table.gpu_model, self._start.gpu_milli)
+        start, rows = self._start, np.arange(len(self._start.hosts))
+        vacancy = _vacancy(start, rows, start.gpu_milli)
+        return Scarcity.now(self._expected, vacancy, np.maximum(start.gpu_milli, 0).sum(axis=1))
 
     def __call__(self, ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.float64]:
-        """Score rows, one GPU model after the other."""
-        of_row = ledger.table.gpu_model[rows]
-        loss = np.zeros(len(rows))
-        for index in np.unique(of_row):
-            here = of_row == index
-            loss[here] = self._loss(ledger.table.gpu_models[index], ledger, rows[here], shape)
-        return np.floor(loss / STEP_MILLI)
-
-    def _loss(self, gpu_model: str, ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.float64]:
-        """Return float64 (N,) for hosts of one model: what they lose by one unit on their fullest devices that fit."""
-        before, after = ledger.gpu_milli[rows], devices_after(ledger, rows, shape)
-        values, scarcity = device_values(self._mix, gpu_model), self._scarcity
+        """Return float64 (N,): the steps that rows lose by one unit on their fullest devices that fit."""
+        table, before, after = ledger.table, ledger.gpu_milli[rows], devices_after(ledger, rows, shape)
+        values = np.array([device_values(self._mix, model) for model in table.gpu_models]).reshape(-1, _LENGTHS)
+        premiums, of_row = np.array([self._scarcity.premium(m) for m in table.gpu_models]), table.gpu_model[rows]
         free, cores = np.maximum(before, 0).sum(axis=1), ledger.cpu_milli[rows]
-        whole_before, whole_after = ((g == WHOLE_DEVICE_MILLI).sum(axis=1) for g in (before, after))
-        loss: NDArray[np.float64] = (
-            (values[np.maximum(before, 0)] - values[np.maximum(after, 0)]).sum(axis=1)
+        held, left = _vacancy(ledger, rows, before), _vacancy(ledger, rows, after, shape)
+        loss = (
+            (values[of_row[:, None], np.maximum(before, 0)] - values[of_row[:, None], np.maximum(after, 0)]).sum(axis=1)
             + stranding(self._cpu, cores - shape.cpu_milli, free - shape.total_gpu_milli)
             - stranding(self._cpu, cores, free)
-            + scarcity.premium(gpu_model) * shape.total_gpu_milli
-            + scarcity.slot_value(whole_before)
-            - scarcity.slot_value(whole_after)
+            + premiums[of_row] * shape.total_gpu_milli
+            + self._scarcity.slot_value(held)
+            - self._scarcity.slot_value(left)
         )
-        return loss
+        steps: NDArray[np.float64] = np.floor(loss / STEP_MILLI)
+        return steps
+
+
+def _vacancy(ledger: Ledger, rows: NDArray[np.int64], gpu_milli: NDArray[np.int64], less: Shape = _NOTHING) -> Vacancy:
+    """Return what is free on rows whose devices have so much left, less the CPU and memory of a shape."""
+    return Vacancy(
+        whole=((gpu_milli == WHOLE_DEVICE_MILLI) & ~ledger.table.device_is_part[rows]).sum(axis=1),
+        cpu_milli=ledger.cpu_milli[rows] - less.cpu_milli,
+        memory_mib=ledger.memory_mib[rows] - less.memory_mib,
+        gpu_models=ledger.table.gpu_models,
+        gpu_model=ledger.table.gpu_model[rows],
+    )

@@ -4,8 +4,7 @@ Both prices are chances of a shortage times what one unit of it would cost, in t
 from what is free now and from the mix of what is asked for; the demand to come is taken to be what would fill the room.
 """
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,51 +12,107 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
-from scipy.special import pdtrc
+from scipy.special import betainc
 
 from policies.packing_cutting import HORIZONS
 from policies.packing_mix import SizeMix
-from scheduler.model.resources import WHOLE_DEVICE_MILLI
-
-_CAUTION: Final = 2.0
-"""Gangs of whole devices are awaited in twice the number of the mix: a host once broken up is slow to come back."""
+from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 
 _GRAIN: Final = 0.05
 """Chances closer than this are one."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Vacancy:
+    """What is free on hosts, as far as gangs look at it.
+
+    Attributes:
+        whole: int64 (N,), whole free devices.
+        cpu_milli: int64 (N,), free thousandths of a core.
+        memory_mib: int64 (N,), free MiB.
+        gpu_models: names of the GPU models there are.
+        gpu_model: int64 (N,), the index of each host's model.
+    """
+
+    whole: NDArray[np.int64]
+    cpu_milli: NDArray[np.int64]
+    memory_mib: NDArray[np.int64]
+    gpu_models: tuple[str, ...]
+    gpu_model: NDArray[np.int64]
+
+    def at(self, rows: NDArray[np.int64]) -> "Vacancy":
+        """Return what is free on some of the hosts."""
+        return Vacancy(
+            self.whole[rows], self.cpu_milli[rows], self.memory_mib[rows], self.gpu_models, self.gpu_model[rows]
+        )
+
+    def room_for(self, gang: Shape) -> NDArray[np.int64]:
+        """Return int64 (N,): how many units of a shape of whole devices each host could take."""
+        room = self.whole // gang.gpu_count
+        if gang.gpu_models:
+            suits = np.array([model in gang.gpu_models for model in self.gpu_models], dtype=bool)
+            room = np.where(suits[self.gpu_model], room, 0)
+        if not room.any():
+            return room
+        for free, asked in ((self.cpu_milli, gang.cpu_milli), (self.memory_mib, gang.memory_mib)):
+            if asked:
+                room = np.minimum(room, np.maximum(free, 0) // asked)
+        return room
+
+
 @dataclass(frozen=True, slots=True)
 class SlotPrice:
-    """What a host loses with room for one more shape of `devices` whole devices, in thousandths of a device."""
+    """What a host loses with room for one more unit of a shape of several devices, in thousandths of a device."""
 
-    devices: int
+    shape: Shape
     price: float
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What matters here of the work to come; worked out once a mix, because prices are looked at all the time.
+    """What matters here of the work to come.
 
     Attributes:
         by_models: (accepted GPU models, thousandths of a device asked for) pairs; an empty set accepts any.
-        gangs: (whole devices on one host, times seen) pairs, for more than one device.
+        gangs: (shape, times seen) pairs, for more than one device on a host; seen are those that need as much or more,
+            because they compete for the same room.
         gpu_milli: thousandths of a device asked for in all.
     """
 
     by_models: tuple[tuple[frozenset[str], int], ...]
-    gangs: tuple[tuple[int, int], ...]
+    gangs: tuple[tuple[Shape, int], ...]
     gpu_milli: int
 
     @classmethod
     def of(cls, mix: SizeMix) -> "Expected":
         """Sum up a mix."""
-        groups: Counter[frozenset[str]] = Counter()
-        gangs: Counter[int] = Counter()
-        for shape, count in mix.gpu:
-            groups[shape.gpu_models] += shape.total_gpu_milli * count
-            if shape.gpu_count > 1:
-                gangs[shape.gpu_count] += count
-        return cls(tuple(groups.items()), tuple(sorted(gangs.items())), mix.gpu_milli)
+        counts = np.array([count for _, count in mix.counts], dtype=np.int64)
+        return Census([shape for shape, _ in mix.counts]).expected(counts)
+
+
+class Census:
+    """Sums up counts of the same shapes again and again, because they grow all the time."""
+
+    def __init__(self, shapes: Sequence[Shape]) -> None:
+        """Sort K shapes, each of which is there once."""
+        self._asked = np.array([shape.total_gpu_milli for shape in shapes], dtype=np.int64)
+        self._models = tuple(dict.fromkeys(shape.gpu_models for shape in shapes))
+        index = {models: g for g, models in enumerate(self._models)}
+        self._group = np.array([index[shape.gpu_models] for shape in shapes], dtype=np.int64)
+        self._gangs = tuple(shape for shape in shapes if shape.gpu_count > 1)
+        rivals = [[_needs_as_much(one, least) for one in shapes] for least in self._gangs]
+        self._rivals = np.array(rivals, dtype=np.int64).reshape(len(self._gangs), len(shapes))
+
+    def expected(self, counts: NDArray[np.int64]) -> Expected:
+        """Sum up counts, int64 (K,)."""
+        asked = counts * self._asked
+        per_group = np.bincount(self._group, weights=asked, minlength=len(self._models)).astype(np.int64).tolist()
+        seen = (self._rivals @ counts).tolist()
+        return Expected(
+            tuple((models, milli) for models, milli in zip(self._models, per_group, strict=True) if milli),
+            tuple((gang, count) for gang, count in zip(self._gangs, seen, strict=True) if count),
+            int(asked.sum()),
+        )
 
 
 def model_premiums(expected: Expected, free_milli: dict[str, int]) -> dict[str, float]:
@@ -82,33 +137,54 @@ def model_premiums(expected: Expected, free_milli: dict[str, int]) -> dict[str, 
     return {model: sum(model in models for models in short) / len(short) for model in free_milli}
 
 
-def slot_prices(expected: Expected, whole_free: NDArray[np.int64], free_milli: int) -> tuple[SlotPrice, ...]:
-    """Return the price of room for each number of whole devices above one that the mix asks for.
+def slot_prices(expected: Expected, vacancy: Vacancy, free_milli: int) -> tuple[SlotPrice, ...]:
+    """Return the price of room for each shape of several devices that the mix asks for.
 
     Args:
         expected: what is asked for.
-        whole_free: int64 (H,), whole free devices per host.
+        vacancy: what is free on every host.
         free_milli: all that is free, in thousandths of a device; the demand to come is what fills it.
 
     Returns:
-        Those that cost something; chances are rounded, so that prices stay when little has changed.
+        Those that cost something; chances are rounded, so that prices stay when little has changed. A shape that needs
+        as much as another and whose room is no dearer is left out: it has no room that the other has not.
     """
-    return tuple(
-        SlotPrice(devices, devices * WHOLE_DEVICE_MILLI * chance)
-        for devices, awaited in _awaited(expected, free_milli)
-        if (chance := _chance_of_more(awaited, int((whole_free // devices).sum()))) > 0
+    ahead = free_milli / max(expected.gpu_milli, 1)
+    open_hosts = vacancy.at(np.flatnonzero(vacancy.whole > 1))
+    prices = [
+        SlotPrice(gang, gang.gpu_count * WHOLE_DEVICE_MILLI * chance)
+        for gang, count in expected.gangs
+        if (chance := _chance_of_more(count, ahead, int(open_hosts.room_for(gang).sum()))) > 0
+    ]
+    kept: list[SlotPrice] = []
+    for price in sorted(prices, key=lambda p: (-p.price, p.shape.cpu_milli, p.shape.memory_mib)):
+        if not any(_needs_as_much(price.shape, dearer.shape) for dearer in kept):
+            kept.append(price)
+    return tuple(kept)
+
+
+def _needs_as_much(shape: Shape, least: Shape) -> bool:
+    """Whether all room for the first is room for the second, with as many devices."""
+    return (
+        shape.gpu_count == least.gpu_count
+        and shape.cpu_milli >= least.cpu_milli
+        and shape.memory_mib >= least.memory_mib
+        and (not least.gpu_models or (bool(shape.gpu_models) and shape.gpu_models <= least.gpu_models))
     )
 
 
-def _awaited(expected: Expected, free_milli: int) -> Iterator[tuple[int, float]]:
-    arrivals = free_milli / max(expected.gpu_milli, 1)
-    for devices, count in expected.gangs:
-        yield devices, _CAUTION * arrivals * count
+def _chance_of_more(seen: int, ahead: float, room: int) -> float:
+    """Return the chance that more will come of what was seen some times than there is room for.
 
+    Times seen are Poisson at an unknown rate, any rate being as likely as another beforehand; then the number to come
+    is negative binomial, the wider the less was seen.
 
-def _chance_of_more(awaited: float, room: int) -> float:
-    """Return P(X >= room) of a Poisson variable: whether the room there is would all be used."""
-    chance = 1.0 if room <= 0 else float(pdtrc(room - 1, awaited))
+    Args:
+        seen: times seen.
+        ahead: the demand to come over the demand seen.
+        room: how many there is room for.
+    """
+    chance = 1.0 if room <= 0 else float(betainc(room, seen + 1, ahead / (1.0 + ahead)))
     return round(chance / _GRAIN) * _GRAIN
 
 

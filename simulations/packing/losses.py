@@ -7,7 +7,8 @@ it and of the devices is free; and what does not fit, by CPU and memory. A chang
 """
 
 from bisect import bisect_right
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from policies.packing import STEP_MILLI, Scarcity, device_values, stranding
 from policies.packing_cpu import CpuPerDevice
 from policies.packing_mix import SizeMix
+from policies.packing_scarcity import Vacancy
 from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from simulations.packing.room import Room, ShapeTable
 
@@ -28,7 +30,10 @@ _CPU_GRAIN: Final = 250
 _GPU_GRAIN: Final = 10
 """Grains of the table of stranded devices, in thousandths of a core and of a device."""
 
+_NO_ROWS: Final = np.zeros(0, dtype=np.int64)
+
 Rows = NDArray[np.float32]
+_Columns = tuple[NDArray[np.int64], ...]
 
 
 class Losses:
@@ -83,7 +88,10 @@ class Losses:
     def changed(self, row: int) -> None:
         """Put a host's column together anew."""
         model = self._settle(row)
-        column = np.minimum(self._priced[self._partial[row]], self._wholes[model, self._whole[row]])
+        shared, whole = self._priced[self._partial[row]], self._wholes[model, self._whole[row]]
+        if (slots := self._slots.row(row, int(self._whole[row]))) is not None:
+            shared, whole = shared + slots[0], whole + slots[1]
+        column = np.minimum(shared, whole)
         column += self._cpu.row(row)
         np.add(column, _LEAST, out=self.table[:, row], casting="unsafe")
 
@@ -95,10 +103,16 @@ class Losses:
         free = self._room.gpu_milli[row].tolist()
         shared = [d for d, milli in enumerate(free) if asked <= milli < WHOLE_DEVICE_MILLI]
         model = self._model_of[row]
-        if shared and self._priced[self._partial[row], shape] <= self._wholes[model, self._whole[row], shape]:
+        if shared and self._sharing_is_best(model, row, shape):
             drop = self._drops[model, self._cpu.size_of[shape]]
             return (min(shared, key=lambda d: float(drop[free[d]])),)
         return tuple(d for d, milli in enumerate(free) if milli == WHOLE_DEVICE_MILLI)[:count]
+
+    def _sharing_is_best(self, model: int, row: int, shape: int) -> bool:
+        shared, whole = self._priced[self._partial[row], shape], self._wholes[model, self._whole[row], shape]
+        if (slots := self._slots.row(row, int(self._whole[row]))) is not None:
+            shared, whole = shared + slots[0][shape], whole + slots[1][shape]
+        return bool(shared <= whole)
 
     def _settle(self, row: int) -> int:
         """Look up the state of a host and return its model."""
@@ -145,6 +159,7 @@ class Losses:
         barred = np.where(shapes.allowed.T, 0, _NEVER)
         self._premiums = (premium[:, None] * total / STEP_MILLI + barred).astype(np.float32)
         self._wholes = self._whole_rows()
+        self._slots = _SlotTable(self._room, shapes, self._scarcity)
         many = len(self._partial_plain)
         self._priced = np.zeros((many + 64, len(total)), dtype=np.float32)
         if many:
@@ -156,16 +171,18 @@ class Losses:
         shapes, devices = self._shapes, self._room.gpu_milli.shape[1]
         count, milli = shapes.gpu_count, shapes.gpu_milli
         free = np.arange(devices + 1)
-        slots = self._scarcity.slot_value(free)
         opened = self._values[:, WHOLE_DEVICE_MILLI, None] - self._values[:, WHOLE_DEVICE_MILLI - milli]
-        broken = slots[:, None] - slots[np.maximum(free[:, None] - count, 0)]
-        loss = (opened[:, None, :] * count + broken[None]) / STEP_MILLI + self._premiums[:, None, :]
+        loss = (opened * count / STEP_MILLI + self._premiums)[:, None, :]
         fits = (free[:, None] >= count) & (count > 0)
         return np.minimum(np.where(fits, loss, _NEVER), _NEVER).astype(np.float32)
 
     def _refresh(self, shape: int) -> None:
         model = self._room.fleet.model
-        losses = np.minimum(self._priced[self._partial, shape], self._wholes[model, self._whole, shape])
+        shared, whole = self._priced[self._partial, shape], self._wholes[model, self._whole, shape]
+        rows, slots = self._slots.column(shape, self._whole)
+        shared[rows] += slots[0]
+        whole[rows] += slots[1]
+        losses = np.minimum(shared, whole)
         losses += self._cpu.column(shape)
         np.add(losses, _LEAST, out=self.table[shape], casting="unsafe")
         self._fresh[shape] = self._version
@@ -192,6 +209,67 @@ class _Devices(NamedTuple):
     whole: int
     partial: int
     free_milli: int
+
+
+class _SlotTable:
+    """What a shape takes away from the room for gangs."""
+
+    def __init__(self, room: Room, shapes: ShapeTable, scarcity: Scarcity) -> None:
+        """Use one scarcity, by what is free now and later."""
+        self._room, self._shapes, self._scarcity = room, shapes, scarcity
+        self._gang = min((slot.shape.gpu_count for slot in scarcity.slots), default=0)
+        self._rows: dict[tuple[int, int, int, int], tuple[Rows, Rows] | None] = {}
+        self._few = np.zeros(len(shapes.shapes), dtype=np.int64)
+
+    def row(self, row: int, whole: int) -> tuple[Rows, Rows] | None:
+        """Return the loss of every shape on one host, on a shared device and on whole ones; None where there is none.
+
+        Args:
+            row: the host.
+            whole: its whole free devices.
+        """
+        if not self._gang or whole < self._gang:
+            return None
+        room = self._room
+        key = (int(room.fleet.model[row]), whole, int(room.cpu_milli[row]), int(room.memory_mib[row]))
+        if key not in self._rows:
+            self._rows[key] = self._losses_at(*key)
+        return self._rows[key]
+
+    def column(self, shape: int, whole: NDArray[np.int64]) -> tuple[NDArray[np.int64], tuple[Rows, Rows]]:
+        """Return hosts with room for gangs, and the loss of one shape on them, on a shared device and on whole ones.
+
+        Args:
+            shape: which.
+            whole: int64 (H,), whole free devices.
+        """
+        rows = np.flatnonzero(whole >= self._gang) if self._gang else _NO_ROWS
+        room, shapes = self._room, self._shapes
+        amounts = (whole[rows], room.cpu_milli[rows], room.memory_mib[rows], room.fleet.model[rows])
+        asked = (shapes.gpu_count[shape], shapes.cpu_milli[shape], shapes.memory_mib[shape])
+        return rows, self._lost(amounts, asked)
+
+    def _losses_at(self, model: int, whole: int, cpu_milli: int, memory_mib: int) -> tuple[Rows, Rows] | None:
+        state = np.array([whole]), np.array([cpu_milli]), np.array([memory_mib]), np.array([model])
+        if not self._value(*state).any():
+            return None
+        shapes = self._shapes
+        asked = (shapes.gpu_count, shapes.cpu_milli, shapes.memory_mib)
+        return self._lost(tuple(part + self._few for part in state), asked)
+
+    def _lost(self, free: _Columns, asked: Sequence[Any]) -> tuple[Rows, Rows]:
+        whole, cpu_milli, memory_mib, model = free
+        count, cpu, memory = asked
+        before = self._value(whole, cpu_milli, memory_mib, model)
+        shared, broken = (
+            ((before - self._value(left, cpu_milli - cpu, memory_mib - memory, model)) / STEP_MILLI).astype(np.float32)
+            for left in (whole, np.maximum(whole - count, 0))
+        )
+        return shared, broken
+
+    def _value(self, *free: NDArray[np.int64]) -> NDArray[np.float64]:
+        whole, cpu_milli, memory_mib, model = free
+        return self._scarcity.slot_value(Vacancy(whole, cpu_milli, memory_mib, self._room.fleet.models, model))
 
 
 class _CpuTable:

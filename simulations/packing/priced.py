@@ -7,7 +7,7 @@ import numpy as np
 
 from policies.packing import Scarcity
 from policies.packing_mix import SizeMix
-from policies.packing_scarcity import Expected
+from policies.packing_scarcity import Census
 from simulations.packing.losses import Losses
 from simulations.packing.room import Room, Seat, ShapeTable
 
@@ -28,7 +28,7 @@ class PricedPacker:
         self._asked = table.total_milli.tolist()
         self._arrived, self._next_lesson = 0, FIRST_LESSON
         self._until_look, self._look_milli = 0, room.fleet.capacity_milli // LOOKS_PER_FILL
-        self._expected = Expected.of(SizeMix())
+        self._census = Census(table.shapes)
         self._losses = Losses(room, table, SizeMix())
 
     def choose(self, shape: int) -> Seat | None:
@@ -52,11 +52,11 @@ class PricedPacker:
         self._next_lesson = 3 * self._arrived
         mix = SizeMix.of(dict(zip(self._table.shapes, self._seen.tolist(), strict=True)))
         self._losses = Losses(self._room, self._table, mix)
-        self._expected = Expected.of(mix)
         self._until_look = -1
         self.learning_s += time.perf_counter() - began
 
     def _look(self) -> None:
         self._until_look = self._look_milli
-        fleet = self._room.fleet
-        self._losses.reprice(Scarcity.now(self._expected, fleet.models, fleet.model, self._room.gpu_milli))
+        expected = self._census.expected(self._seen)
+        free = np.maximum(self._room.gpu_milli, 0).sum(axis=1)
+        self._losses.reprice(Scarcity.now(expected, self._room.vacancy(), free))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from policies.packing_scarcity import Vacancy
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 from simulations.packing.workload import Fleet
 
@@ -97,6 +98,10 @@ class Room:
         fitting = np.flatnonzero(free >= shape.gpu_milli)
         order = np.argsort(free[fitting], kind="stable")[: shape.gpu_count]
         return tuple(int(d) for d in fitting[order])
+
+    def vacancy(self) -> Vacancy:
+        """Return what is free as gangs look at it."""
+        return Vacancy(self.whole(), self.cpu_milli, self.memory_mib, self.fleet.models, self.fleet.model)
 
     def whole(self) -> NDArray[np.int64]:
         """Return int64 (H,): whole free devices per host."""

@@ -1,6 +1,7 @@
 """What the default score promises of its prices: remainders, CPU, scarce models and whole hosts."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from policies.packing import Scarcity, device_values, headroom, headroom_score
 from policies.packing_cpu import CpuPerDevice
 from policies.packing_cutting import best_filling, remainder_values, solve
 from policies.packing_mix import PRIOR, SizeMix
-from policies.packing_scarcity import Expected, model_premiums, slot_prices
+from policies.packing_scarcity import Expected, Vacancy, model_premiums, slot_prices
 from policies.registry import policy_from_names
 from scheduler.model.hosts import Device, Host
 from scheduler.model.ledger import Ledger
@@ -26,6 +27,13 @@ size_lists = st.lists(st.integers(1, 100).map(lambda t: t * 10), min_size=1, max
 
 def share(milli: int) -> Shape:
     return Shape(cpu_milli=1000, gpu_count=1, gpu_milli=milli)
+
+
+def vacant(whole: list[int], cores: list[int] | None = None) -> Vacancy:
+    """Hosts of one model with so many free devices and cores."""
+    cpu_milli = np.array(cores or [128] * len(whole), dtype=np.int64) * 1000
+    few = np.zeros(len(whole), dtype=np.int64)
+    return Vacancy(np.array(whole, dtype=np.int64), cpu_milli, few + 8192, ("G2",), few)
 
 
 def test_a_mix_counts_and_grows_without_changing() -> None:
@@ -102,11 +110,42 @@ def test_a_model_is_dear_when_those_who_need_it_use_it_up() -> None:
 
 def test_room_for_whole_hosts_is_dear_when_it_gets_rare() -> None:
     mix = SizeMix.of({EIGHT: 1, HALF: 84})
-    plenty = slot_prices(Expected.of(mix), np.full(100, 8), 800_000)
-    rare = slot_prices(Expected.of(mix), np.array([8, 7, 7]), 400_000)
+    plenty = slot_prices(Expected.of(mix), vacant([8] * 100), 800_000)
+    rare = slot_prices(Expected.of(mix), vacant([8, 7, 7]), 2_000_000)
     assert plenty == ()
-    assert [(slot.devices, slot.price > 4000) for slot in rare] == [(8, True)]
-    assert Scarcity((), rare).slot_value(np.array([7, 8, 16])).tolist() == [0, rare[0].price, 2 * rare[0].price]
+    assert [(slot.shape, slot.price > 4000) for slot in rare] == [(EIGHT, True)]
+    assert Scarcity((), rare).slot_value(vacant([7, 8, 16])).tolist() == [0, rare[0].price, 2 * rare[0].price]
+
+
+def test_room_is_only_room_with_the_cpu_and_memory_beside_the_devices() -> None:
+    """Hosts with 128 cores are rare here, and only they take the wide gang; the narrow one has room everywhere."""
+    narrow, wide = (replace(EIGHT, cpu_milli=cores * 1000) for cores in (64, 120))
+    expected = Expected.of(SizeMix.of({narrow: 5, wide: 5, HALF: 84}))
+    vacancy = vacant([8] * 60, [96] * 58 + [128] * 2)
+    prices = slot_prices(expected, vacancy, 200_000)
+    assert [slot.shape for slot in prices] == [wide]
+    assert Scarcity((), prices).slot_value(vacancy).astype(bool).tolist() == [False] * 58 + [True] * 2
+    assert vacant([8]).room_for(replace(EIGHT, memory_mib=9000)).tolist() == [0]
+    assert vacant([8]).room_for(replace(EIGHT, gpu_models=frozenset({"T4"}))).tolist() == [0]
+
+
+def test_gangs_of_as_many_devices_compete_for_the_same_room_and_are_priced_once() -> None:
+    narrow, wide = (replace(EIGHT, cpu_milli=cores * 1000) for cores in (64, 90))
+    expected = Expected.of(SizeMix.of({narrow: 3, wide: 2, HALF: 10}))
+    assert dict(expected.gangs) == {narrow: 5, wide: 2}
+    assert [slot.shape for slot in slot_prices(expected, vacant([8], [96]), 400_000)] == [narrow]
+
+
+@given(st.integers(0, 50), st.floats(0.01, 20), st.integers(0, 60))
+def test_room_is_dearer_the_more_was_seen_and_the_less_there_is(seen: int, ahead: float, hosts: int) -> None:
+    mix = SizeMix.of({EIGHT: seen, HALF: 200})
+
+    def price(room: int) -> float:
+        prices = slot_prices(Expected.of(mix), vacant([8] * room), int(ahead * mix.gpu_milli))
+        return prices[0].price if prices else 0.0
+
+    assert 0 <= price(hosts + 1) <= price(hosts) <= EIGHT.total_gpu_milli
+    assert price(0) == (EIGHT.total_gpu_milli if seen else 0)
 
 
 def test_a_share_goes_where_its_rest_can_still_be_used() -> None:

@@ -25,6 +25,7 @@ SHAPES = (
     Shape(cpu_milli=8000, memory_mib=100, gpu_count=2),
     Shape(cpu_milli=8000, memory_mib=100, gpu_count=4, gpu_models=frozenset({"G2"})),
 )
+WIDE_PAIR = Shape(cpu_milli=20_000, memory_mib=500, gpu_count=2)
 MIX = SizeMix.of({shape: 1 + k for k, shape in enumerate(SHAPES)})
 courses = st.lists(st.tuples(st.integers(0, len(SHAPES) - 1), st.booleans()), min_size=1, max_size=60)
 
@@ -47,7 +48,9 @@ def test_losses_kept_through_changes_are_those_made_from_nothing(
 ) -> None:
     room = Room(small_fleet())
     table = table_of(room.fleet)
-    scarcity = Scarcity((("T4", premium),), (SlotPrice(4, slot),))
+    scarcity = Scarcity(
+        (("T4", premium),), (SlotPrice(SHAPES[6], slot), SlotPrice(SHAPES[5], slot / 3), SlotPrice(WIDE_PAIR, slot / 2))
+    )
     kept = Losses(room, table, MIX)
     seats: list[tuple[Seat, int]] = []
     for step, (shape, leaves) in enumerate(course):
