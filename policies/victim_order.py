@@ -1,28 +1,16 @@
 """What stopping a running job costs, in GPU-seconds; the cheapest is stopped first."""
 
-from scheduler.model.resources import WHOLE_DEVICE_MILLI
-from scheduler.model.workloads import TrainingJob
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.model.running import Running
 
 
-def lost_work(job: TrainingJob, now_s: float) -> float:
-    """Return the work since the last checkpoint and the restart, over all its devices."""
-    return (_unsaved_s(job, now_s) + job.restart_cost_s) * gpus(job)
+def lost_work(running: Running, now_s: float) -> NDArray[np.float64]:
+    """Return the work since the last checkpoint and the restart, over all devices of each job, float64 (J,)."""
+    return (np.maximum(now_s - running.saved_s, 0.0) + running.restart_cost_s) * running.gpus
 
 
-def newest_first(job: TrainingJob, now_s: float) -> float:
-    """Return the time this attempt has run, over all its devices: the newest is stopped first, saved or not."""
-    return max(0.0, now_s - _started_s(job, now_s)) * gpus(job)
-
-
-def gpus(job: TrainingJob) -> float:
-    """Return the devices of all workers; shares count in part."""
-    return job.gang.workers * job.gang.shape.total_gpu_milli / WHOLE_DEVICE_MILLI
-
-
-def _unsaved_s(job: TrainingJob, now_s: float) -> float:
-    saved_s = job.checkpointed_at_s if job.checkpointed_at_s is not None else _started_s(job, now_s)
-    return max(0.0, now_s - saved_s)
-
-
-def _started_s(job: TrainingJob, now_s: float) -> float:
-    return job.started_at_s if job.started_at_s is not None else now_s
+def newest_first(running: Running, now_s: float) -> NDArray[np.float64]:
+    """Return the time each attempt has run, over all its devices, float64 (J,): the newest first, saved or not."""
+    return np.maximum(now_s - running.started_s, 0.0) * running.gpus

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from scheduler.control.records import AttemptRecord, JobRecord, Outcome
 from scheduler.model.observation import Run, RunState
 from scheduler.model.plan import Cause, PreemptJob, StartJob
-from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from scheduler.model.workloads import Gang
 
 
@@ -83,11 +82,6 @@ def last_step(job: JobRecord) -> int:
     return next((a.checkpoint_step for a in reversed(job.attempts) if a.checkpoint_step is not None), 0)
 
 
-def gpus_of(gang: Gang) -> float:
-    """Return the devices of a whole gang."""
-    return gang.workers * gang.shape.total_gpu_milli / WHOLE_DEVICE_MILLI
-
-
 def _progressed(attempt: AttemptRecord, run: Run) -> AttemptRecord:
     moved = replace(attempt, started_at_s=run.started_at_s)
     if run.progress is None:
@@ -115,7 +109,7 @@ def _as_told(cause: Cause) -> Outcome:
 
 
 def _closed(attempt: AttemptRecord, outcome: Outcome, gang: Gang, ended_at_s: float, message: str) -> AttemptRecord:
-    lost = 0.0 if outcome is Outcome.SUCCEEDED else _unsaved_s(attempt, ended_at_s) * gpus_of(gang)
+    lost = 0.0 if outcome is Outcome.SUCCEEDED else _unsaved_s(attempt, ended_at_s) * gang.gpus
     return replace(attempt, outcome=outcome, ended_at_s=ended_at_s, lost_gpu_s=lost, message=message)
 
 

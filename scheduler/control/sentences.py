@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from scheduler.control.attempts import gpus_of, last_step
+from scheduler.control.attempts import last_step
 from scheduler.control.records import AttemptRecord, EventKind, EventRecord, JobRecord, Outcome
 from scheduler.model.demand import Demand, ModelDemand
 from scheduler.model.observation import Run
@@ -57,7 +57,7 @@ def preempting(job: JobRecord, action: PreemptJob, cause: str, cycle: int, now_s
     """Tell of a job that is told to save and stop."""
     by_wish = action.cause is Cause.STOP_ASKED
     kind, verb = (EventKind.TRAINING, "stopping") if by_wish else (EventKind.PREEMPTION, "preempting")
-    cost = f"; costs {span(action.lost_gpu_s / max(gpus_of(job.spec.gang), 1.0))} of {room(job.spec.gang)}"
+    cost = f"; costs {span(action.lost_gpu_s / max(job.spec.gang.gpus, 1.0))} of {room(job.spec.gang)}"
     detail = f"{cause}, {span(action.grace_period_s)} to save{cost if action.lost_gpu_s and not by_wish else ''}"
     return EventRecord(now_s, cycle, kind, job.job_id, f"{job.job_id} {job.spec.name} {verb}", detail)
 
@@ -103,7 +103,7 @@ def places(slots: Sequence[Slot]) -> str:
 
 def room(gang: Gang) -> str:
     """Return the room of a gang as "4 GPUs", or in cores when it has none."""
-    gpus = gpus_of(gang)
+    gpus = gang.gpus
     if gpus:
         return f"{gpus:g} GPU{'s' if gpus > 1 else ''}"
     return f"{gang.workers * gang.shape.cpu_milli / 1000:g} CPUs"

@@ -9,7 +9,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.model.hosts import Host
+from scheduler.model.hosts import Host, HostState
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape, Slot
 
 ABSENT: Final = -1
@@ -52,6 +52,8 @@ class HostTable:
         hosts: H hosts, in the order given.
         rows: row of each host name.
         usable: bool (H,), whether the host takes new work.
+        draining: bool (H,), whether its work is moved away.
+        leaving: bool (H,), whether it is draining or lost.
         device_memory_mib: int64 (H, D), 0 where unknown or absent.
         device_exists: bool (H, D).
         device_is_part: bool (H, D), whether it is a partition of an accelerator.
@@ -65,6 +67,8 @@ class HostTable:
         self.rows = {host.name: row for row, host in enumerate(self.hosts)}
         width = max((len(host.devices) for host in self.hosts), default=0)
         self.usable = np.array([host.takes_new_work for host in self.hosts], dtype=bool)
+        self.draining = np.array([host.state is HostState.DRAINING for host in self.hosts], dtype=bool)
+        self.leaving = self.draining | np.array([host.state is HostState.LOST for host in self.hosts], dtype=bool)
         self.device_exists = np.zeros((len(self.hosts), width), dtype=bool)
         self.device_memory_mib = np.zeros((len(self.hosts), width), dtype=np.int64)
         self.device_is_part = np.zeros((len(self.hosts), width), dtype=bool)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scheduler.model.ledger import Ledger
 from scheduler.model.plan import Consolidation
 from scheduler.model.resources import Shape
+from scheduler.model.running import Running
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import TrainingJob
 
@@ -27,8 +28,8 @@ until the row changes.
 PlacementScore: TypeAlias = Callable[[Ledger], Scorer]
 """Called once a plan, with the ledger that the plan starts from: what depends on the whole site, such as what is
 scarce, is worked out here. Ledgers of the scores asked for have the same hosts."""
-VictimCost: TypeAlias = Callable[[TrainingJob, float], float]
-"""GPU-seconds lost by stopping a running job at the given epoch second."""
+VictimCost: TypeAlias = Callable[[Running, float], NDArray[np.float64]]
+"""GPU-seconds lost by stopping each of J running jobs at the given epoch second, float64 (J,)."""
 MayPreempt: TypeAlias = Callable[[TrainingJob, TrainingJob], bool]
 """Whether the first job may have the second one stopped for it.
 

@@ -7,6 +7,7 @@ from scheduler.model.hosts import Host
 from scheduler.model.ledger import Ledger
 from scheduler.model.plan import Reservation
 from scheduler.model.resources import Shape, Slot
+from scheduler.model.running import Running
 from scheduler.model.workloads import Moved, Replica, ServingModel, TrainingJob
 
 
@@ -23,6 +24,7 @@ class Snapshot:
         replicas: every replica that holds room, sorted by id.
         reservations: promises of earlier plans.
         moves: recent moves of running jobs, of those that are over by now too.
+        running: those of `jobs` that hold room, as columns.
         ledger: free capacity with all of `jobs` and `replicas` in place (reservations are not taken from it).
     """
 
@@ -34,6 +36,7 @@ class Snapshot:
     replicas: tuple[Replica, ...]
     reservations: tuple[Reservation, ...]
     ledger: Ledger = field(compare=False, repr=False)
+    running: Running = field(compare=False, repr=False)
     moves: tuple[Moved, ...] = ()
 
     @classmethod
@@ -55,7 +58,8 @@ class Snapshot:
         replicas = tuple(sorted(replicas, key=lambda replica: replica.replica_id))
         ledger = Ledger.of(in_order, _taken(jobs, models, replicas))
         promises, moved = tuple(reservations), tuple(moves)
-        return cls(version, taken_at_s, in_order, jobs, models, replicas, promises, ledger, moved)
+        running = Running.of(jobs, ledger.table)
+        return cls(version, taken_at_s, in_order, jobs, models, replicas, promises, ledger, running, moved)
 
     def model(self, name: str) -> ServingModel | None:
         """Return a served model by name, or None when there is none."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
-from scheduler.model.resources import Shape, Slot
+from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape, Slot
 
 JobId = NewType("JobId", str)
 """Identity of a training job; decimal digits, made by the store when it accepts the job."""
@@ -70,6 +70,11 @@ class Gang:
         if self.workers < 1 or self.max_per_host < 0:
             msg = f"a gang needs at least one worker and no negative limit: {self}"
             raise ValueError(msg)
+
+    @property
+    def gpus(self) -> float:
+        """Devices of all workers; shares count in part."""
+        return self.workers * self.shape.total_gpu_milli / WHOLE_DEVICE_MILLI
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Final
 
 from scheduler.model.plan import Cause, Consolidation, Move, Proposal, StartJob, Unplaced
 from scheduler.model.policy import HOUR_S
-from scheduler.model.resources import WHOLE_DEVICE_MILLI, Slot
-from scheduler.model.workloads import Gang, JobId, TrainingJob
+from scheduler.model.resources import Slot
+from scheduler.model.workloads import JobId, TrainingJob
 from scheduler.planning.draft import Draft
 from scheduler.planning.placing import hosts_for_gang
 from scheduler.planning.preemption import need_of, victims_for
@@ -123,7 +123,7 @@ class _Search:
 
     def _is_worth(self, victims: Iterable[Victim]) -> bool:
         """Whether the moves lose less than the wait: a gang that waited so long is expected to wait as long again."""
-        return sum(victim.lost_gpu_s for victim in victims) < _gpus(self._gang_of.gang) * self._waits_s
+        return sum(victim.lost_gpu_s for victim in victims) < self._gang_of.gang.gpus * self._waits_s
 
     @property
     def _waits_s(self) -> float:
@@ -145,7 +145,7 @@ class _Search:
             return victims[0]
         room.promise(rows, gang.shape)
         moves = []
-        for victim in sorted(victims, key=lambda victim: (-_gpus(victim.job.gang), victim.job.job_id)):
+        for victim in sorted(victims, key=lambda victim: (-victim.job.gang.gpus, victim.job.job_id)):
             places = hosts_for_gang(room.now, victim.job.gang, self._draft.scorer)
             if places is None:
                 return victim
@@ -156,14 +156,14 @@ class _Search:
 
 
 def _without(roster: Roster, victims: Iterable[Victim]) -> Roster:
-    return roster.without([roster.victims.index(victim) for victim in victims])
+    return roster.without([victim.index for victim in victims])
 
 
 def _are_fresh(victims: Iterable[Victim], now_s: float) -> bool:
     """Whether the jobs have just saved: together, as they do not save at the same moment."""
     unsaved = at_worst = 0.0
     for victim in victims:
-        job, gpus = victim.job, _gpus(victim.job.gang)
+        job, gpus = victim.job, victim.job.gang.gpus
         unsaved += gpus * (now_s - (job.checkpointed_at_s or 0.0))
         at_worst += gpus * (job.checkpoint_interval_s or 0.0)
     return unsaved <= FRESH_SHARE * at_worst
@@ -181,7 +181,3 @@ def _carry_out(moves: _Moves, draft: Draft) -> None:
 def _places(proposal: Proposal) -> Iterator[tuple[str, tuple[Slot, ...]]]:
     for move in proposal.moves:
         yield move.job_id, move.slots
-
-
-def _gpus(gang: Gang) -> float:
-    return gang.workers * gang.shape.total_gpu_milli / WHOLE_DEVICE_MILLI

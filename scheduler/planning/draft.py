@@ -135,7 +135,7 @@ class Draft:
 
     def stop(self, victims: Sequence[Victim], cause: Cause, beneficiary: str) -> None:
         """Stop victims for somebody: their room is coming, and they cannot be stopped twice."""
-        self.roster = self.roster.without([self.roster.victims.index(victim) for victim in victims])
+        self.roster = self.roster.without([victim.index for victim in victims])
         for victim in victims:
             self.room.expect(victim.job.slots, victim.job.gang.shape)
             self.preemptions[victim.job.job_id] = stop_order(victim.job, cause, victim.lost_gpu_s, beneficiary)
@@ -146,7 +146,7 @@ class Draft:
         One by one they were all needed; but room that was freed later for somebody else may do for both.
         """
         pairs = [(victim, grant) for grant in self.grants for victim in grant.victims]
-        for victim, grant in sorted(pairs, key=lambda pair: pair[0].rank, reverse=True):
+        for victim, grant in sorted(pairs, key=lambda pair: pair[0].index, reverse=True):
             if self._can_spare(victim, grant):
                 del self.preemptions[victim.job.job_id]
 

@@ -1,24 +1,28 @@
 """What ends whatever the room: work its owner wants ended, and training on hosts that are being emptied."""
 
-from scheduler.model.hosts import HostState
+import numpy as np
+
 from scheduler.model.plan import Cause, PreemptJob, StopReplica
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import JobState, ReplicaState
+from scheduler.model.workloads import ReplicaState
 from scheduler.planning.preemption import stop_order
 
 
 def end_jobs(snapshot: Snapshot, policy: Policy) -> tuple[PreemptJob, ...]:
     """Stop jobs whose owner asked for it, and then jobs on draining hosts; those already stopping are left alone."""
-    running = [job for job in snapshot.jobs if job.state in {JobState.ADMITTED, JobState.RUNNING}]
-    draining = {host.name for host in snapshot.hosts if host.state is HostState.DRAINING}
-    asked = [job for job in running if job.stop_asked]
-    moving = [job for job in running if not job.stop_asked and not job.ends_in_time]
-    drained = [job for job in moving if any(slot.host in draining for slot in job.slots)]
+    running, table = snapshot.running, snapshot.ledger.table
+    asked = np.flatnonzero(running.stop_asked)
+    here = np.unique(running.who[table.draining[running.row]])
+    drained = here[~running.leaving[here] & ~running.stop_asked[here]]
+    if not len(asked) and not len(drained):
+        return ()
+    lost_gpu_s = policy.victim_cost(running, snapshot.taken_at_s)
     return tuple(
-        stop_order(job, cause, policy.victim_cost(job, snapshot.taken_at_s))
-        for jobs, cause in ((asked, Cause.STOP_ASKED), (drained, Cause.DRAIN))
-        for job in jobs
+        stop_order(running.jobs[index], cause, float(lost_gpu_s[index]))
+        for indices, cause in ((asked, Cause.STOP_ASKED), (drained, Cause.DRAIN))
+        for index in indices
+        if cause is Cause.STOP_ASKED or not running.jobs[index].ends_in_time
     )
 
 

@@ -84,11 +84,11 @@ def victims_for(need: Need, coming: Counted, roster: Roster) -> tuple[Victim, ..
     while not need.is_met_by(trial.units(need.shape)):
         cheapest = _cheapest(need, trial, left)
         for index in cheapest:
-            job = roster.victims[index].job
+            job = roster.victim(index).job
             trial.give_all(job.slots, job.gang.shape)
         chosen += cheapest
         left = left.without(cheapest)
-    return tuple(_spared(need, trial, [roster.victims[index] for index in sorted(chosen)]))
+    return tuple(_spared(need, trial, [roster.victim(index) for index in sorted(chosen)]))
 
 
 def _spared(need: Need, trial: Counted, chosen: list[Victim]) -> list[Victim]:

@@ -1,37 +1,33 @@
 """Who may be stopped, and what each of them holds on each host: tables, so that a search looks at all hosts at once."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.model.hosts import HostState
-from scheduler.model.ledger import HostTable, count_units
+from scheduler.model.ledger import count_units
 from scheduler.model.policy import Policy
-from scheduler.model.resources import Shape, Slot
+from scheduler.model.resources import Shape
+from scheduler.model.running import AMOUNTS, Running
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import JobState, TrainingJob
+from scheduler.model.workloads import TrainingJob
 from scheduler.planning.room import Counted
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Victim:
     """A running job that may be stopped.
 
     Attributes:
+        index: its place in the order of stopping: least lost work, then lowest priority, then youngest.
         job: the job.
         lost_gpu_s: GPU-seconds of work that stopping it loses.
     """
 
-    job: TrainingJob
-    lost_gpu_s: float
-
-    @cached_property
-    def rank(self) -> tuple[float, int, float, str]:
-        """Order of stopping: least lost work, then lowest priority, then youngest."""
-        return (self.lost_gpu_s, self.job.priority, -(self.job.started_at_s or 0.0), self.job.job_id)
+    index: int
+    job: TrainingJob = field(compare=False)
+    lost_gpu_s: float = field(compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,38 +35,50 @@ class Roster:
     """Victims and what they hold. One entry stands for one victim on one host; entries are sorted by host, then rank.
 
     Attributes:
-        victims: V victims in the order of stopping; those without an entry are not to be stopped (any more).
+        running: all jobs that hold room.
+        order: int64 (V,), rows of V victims in `running`, in the order of stopping; those without an entry are not to
+            be stopped (any more).
         lost_gpu_s: float64 (V,), lost work of each.
         row: int64 (N,), host row of each entry.
         who: int64 (N,), index of its victim.
         freed: int64 (N, 2 + D): CPU, memory, then each device, that it would free there.
     """
 
-    victims: tuple[Victim, ...]
+    running: Running
+    order: NDArray[np.int64]
     lost_gpu_s: NDArray[np.float64]
     row: NDArray[np.int64]
     who: NDArray[np.int64]
     freed: NDArray[np.int64]
 
     @classmethod
-    def of(cls, victims: Iterable[Victim], table: HostTable) -> "Roster":
-        """Tabulate victims; slots on hosts that are not in the table are passed over."""
-        in_order = tuple(sorted(victims, key=lambda victim: victim.rank))
-        width = 2 + table.device_exists.shape[1]
-        held: dict[tuple[int, int], NDArray[np.int64]] = {}
-        for who, victim in enumerate(in_order):
-            for slot in victim.job.slots:
-                if slot.host in table.rows:
-                    entry = held.setdefault((table.rows[slot.host], who), np.zeros(width, dtype=np.int64))
-                    _add(entry, slot, victim.job.gang.shape)
-        keys = np.array(sorted(held), dtype=np.int64).reshape(-1, 2)
-        freed = np.array([held[row, who] for row, who in keys.tolist()], dtype=np.int64).reshape(len(keys), width)
-        lost_gpu_s = np.array([victim.lost_gpu_s for victim in in_order], dtype=np.float64)
-        return cls(in_order, lost_gpu_s, keys[:, 0], keys[:, 1], freed)
+    def of(cls, running: Running, stoppable: NDArray[np.bool_], lost_gpu_s: NDArray[np.float64]) -> "Roster":
+        """Tabulate some of the running jobs.
+
+        Args:
+            running: all of them, J.
+            stoppable: bool (J,), which of them.
+            lost_gpu_s: float64 (J,).
+        """
+        chosen = np.flatnonzero(stoppable)
+        rank = (chosen, -running.started_s[chosen], running.priority[chosen], lost_gpu_s[chosen])
+        order = chosen[np.lexsort(rank)]
+        place = np.full(len(running.jobs), -1)
+        place[order] = np.arange(len(order))
+        who = place[running.who]
+        entries = np.flatnonzero(who >= 0)
+        entries = entries[np.lexsort((who[entries], running.row[entries]))]
+        return cls(running, order, lost_gpu_s[order], running.row[entries], who[entries], running.freed[entries])
+
+    def victim(self, index: int) -> Victim:
+        """Return a victim by its place in the order of stopping."""
+        return Victim(index, self.running.jobs[self.order[index]], float(self.lost_gpu_s[index]))
 
     def only(self, entries: NDArray[np.bool_]) -> "Roster":
         """Return the roster with only some of its entries, bool (N,); its victims keep their indices."""
-        return Roster(self.victims, self.lost_gpu_s, self.row[entries], self.who[entries], self.freed[entries])
+        return Roster(
+            self.running, self.order, self.lost_gpu_s, self.row[entries], self.who[entries], self.freed[entries]
+        )
 
     def without(self, indices: Sequence[int]) -> "Roster":
         """Return the roster without the entries of some victims."""
@@ -86,12 +94,6 @@ class Roster:
         return units
 
 
-def _add(entry: NDArray[np.int64], slot: Slot, shape: Shape) -> None:
-    entry[:2] += (shape.cpu_milli, shape.memory_mib)
-    for device in slot.devices:
-        entry[2 + device] += shape.gpu_milli
-
-
 def units_with(coming: Counted, shape: Shape, rows: NDArray[np.int64], freed: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return how many units would fit, int64 (N,), on each of N host rows if (N, 2 + D) were freed there."""
     return count_units(
@@ -99,30 +101,25 @@ def units_with(coming: Counted, shape: Shape, rows: NDArray[np.int64], freed: ND
         coming.table.matching(shape)[rows] & coming.table.usable[rows][:, None],
         coming.cpu_milli[rows] + freed[:, 0],
         coming.memory_mib[rows] + freed[:, 1],
-        coming.gpu_milli[rows] + freed[:, 2:],
+        coming.gpu_milli[rows] + freed[:, AMOUNTS:],
     )
 
 
 def stoppable(snapshot: Snapshot, policy: Policy) -> Roster:
-    """Return all jobs that may be stopped for somebody."""
-    leaving = {host.name for host in snapshot.hosts if host.state in {HostState.DRAINING, HostState.LOST}}
-    jobs = (job for job in snapshot.jobs if _is_stoppable(job, leaving))
-    victims = (Victim(job, policy.victim_cost(job, snapshot.taken_at_s)) for job in jobs)
-    return Roster.of(victims, snapshot.ledger.table)
-
-
-def _is_stoppable(job: TrainingJob, leaving: set[str]) -> bool:
-    runs = job.state in {JobState.ADMITTED, JobState.RUNNING} and job.preemptible and not job.stop_asked
-    return runs and not any(slot.host in leaving for slot in job.slots)
+    """Return all jobs that may be stopped for somebody: those on draining or lost hosts are not worth it."""
+    running = snapshot.running
+    may_stop = running.stoppable.copy()
+    may_stop[running.who[snapshot.ledger.table.leaving[running.row]]] = False
+    return Roster.of(running, may_stop, policy.victim_cost(running, snapshot.taken_at_s))
 
 
 def allowed_for(job: TrainingJob, roster: Roster, policy: Policy, now_s: float) -> NDArray[np.bool_]:
     """Return whom the policy lets be stopped for a waiting job and who has had its minimum run, bool (V,)."""
-    answers: dict[tuple[int, str, str], bool] = {}
-    allowed = np.zeros(len(roster.victims), dtype=bool)
-    for index, victim in enumerate(roster.victims):
-        key = (victim.job.priority, victim.job.queue, victim.job.owner)
-        if key not in answers:
-            answers[key] = policy.may_preempt(job, victim.job)
-        allowed[index] = answers[key] and now_s - (victim.job.started_at_s or 0.0) >= policy.min_runtime_s
+    running = roster.running
+    answers = np.zeros(len(running.groups), dtype=bool)
+    for group in np.unique(running.group[roster.order]):
+        example = roster.running.jobs[int(np.argmax(running.group == group))]
+        answers[group] = policy.may_preempt(job, example)
+    old_enough = now_s - running.started_s[roster.order] >= policy.min_runtime_s
+    allowed: NDArray[np.bool_] = answers[running.group[roster.order]] & old_enough
     return allowed

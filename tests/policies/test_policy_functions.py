@@ -10,11 +10,13 @@ from policies.may_preempt import higher_priority, never
 from policies.placement_scores import best_fit, first_fit, worst_fit
 from policies.queue_order import by_priority, fifo
 from policies.registry import policy_from_names
-from policies.victim_order import gpus, lost_work, newest_first
+from policies.victim_order import lost_work, newest_first
 from scheduler.model.errors import ConfigError
 from scheduler.model.hosts import Device, Host
-from scheduler.model.ledger import Ledger
+from scheduler.model.ledger import HostTable, Ledger
+from scheduler.model.policy import VictimCost
 from scheduler.model.resources import Shape, Slot
+from scheduler.model.running import Running
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
 
@@ -67,21 +69,26 @@ def test_worst_fit_evens_out_and_first_fit_prefers_nobody(ledger: Ledger) -> Non
     assert first_fit(ledger)(ledger, ALL, WHOLE).tolist() == [0.0] * 4
 
 
+def cost(policy: VictimCost, *jobs: TrainingJob, now_s: float = 400.0) -> list[float]:
+    running = [replace(one, state=JobState.RUNNING, slots=(Slot("h0", (0,)),) * 2) for one in jobs]
+    return policy(Running.of(running, HostTable([Host("h0", 16_000, 1, (Device(0),))])), now_s).tolist()
+
+
 def test_lost_work_is_what_the_last_checkpoint_does_not_hold() -> None:
     running = job("1", started_at_s=100.0, restart_cost_s=60.0)
-    assert lost_work(running, 400.0) == (300 + 60) * 2
-    assert lost_work(replace(running, checkpointed_at_s=390.0), 400.0) == (10 + 60) * 2
-    assert lost_work(replace(running, checkpointed_at_s=500.0), 400.0) == 60 * 2
+    assert cost(lost_work, running) == [(300 + 60) * 2]
+    assert cost(lost_work, replace(running, checkpointed_at_s=390.0)) == [(10 + 60) * 2]
+    assert cost(lost_work, replace(running, checkpointed_at_s=500.0)) == [60 * 2]
+    assert cost(lost_work, job("1")) == [60 * 2], "nobody knows when it began"
 
 
 def test_newest_first_looks_at_the_run_only() -> None:
-    assert newest_first(job("1", started_at_s=100.0, checkpointed_at_s=399.0), 400.0) == 600.0
-    assert newest_first(job("1"), 400.0) == 0.0
+    assert cost(newest_first, job("1", started_at_s=100.0, checkpointed_at_s=399.0)) == [600.0]
 
 
 def test_shares_of_devices_count_in_part() -> None:
-    assert gpus(job("1")) == 2.0
-    assert gpus(replace(job("1"), gang=Gang(3, HALF))) == 1.5
+    assert job("1").gang.gpus == 2.0
+    assert replace(job("1"), gang=Gang(3, HALF)).gang.gpus == 1.5
 
 
 def test_the_queue_goes_by_priority_then_age_or_by_age_alone() -> None:

@@ -1,0 +1,170 @@
+"""Columns of the jobs that hold room: tables kept beside the jobs, so that looking at all of them costs microseconds.
+
+Row j of every job column is job j of `Running.jobs`; an entry says what one job holds on one host.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from itertools import chain
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.model.ledger import HostTable
+from scheduler.model.workloads import JobState, TrainingJob
+
+Who = tuple[int, str, str]
+"""Priority, queue and owner: all that `MayPreempt` looks at."""
+AMOUNTS: Final = 2
+"""Columns of `Running.freed` before those of the devices: CPU and memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class Running:
+    """J jobs that hold room, in the order of the snapshot's jobs, and N entries of what they hold, by job then host.
+
+    Attributes:
+        jobs: the jobs.
+        groups: the different priorities, queues and owners among them.
+        group: int64 (J,), which of `groups` each is.
+        priority: int64 (J,).
+        started_s: float64 (J,), when the attempt got its room, epoch seconds; 0 when unknown.
+        saved_s: float64 (J,), its last checkpoint, or else its start; infinity when neither is known.
+        ends_s: float64 (J,), when it is over at the latest by its own word; infinity when it does not say.
+        restart_cost_s: float64 (J,).
+        gpus: float64 (J,), devices of all its workers; shares count in part.
+        stoppable: bool (J,), whether it runs, is preemptible, and is not being stopped by its owner anyhow.
+        stop_asked: bool (J,), whether it runs and its owner wants it ended.
+        leaving: bool (J,), whether it was told to stop and its room is not free yet.
+        row: int64 (N,), host row of each entry; slots on unknown hosts have none.
+        who: int64 (N,), its job.
+        freed: int64 (N, 2 + D): CPU, memory, then each device, that it holds there.
+    """
+
+    jobs: tuple[TrainingJob, ...]
+    groups: tuple[Who, ...]
+    group: NDArray[np.int64]
+    priority: NDArray[np.int64]
+    started_s: NDArray[np.float64]
+    saved_s: NDArray[np.float64]
+    ends_s: NDArray[np.float64]
+    restart_cost_s: NDArray[np.float64]
+    gpus: NDArray[np.float64]
+    stoppable: NDArray[np.bool_]
+    stop_asked: NDArray[np.bool_]
+    leaving: NDArray[np.bool_]
+    row: NDArray[np.int64]
+    who: NDArray[np.int64]
+    freed: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, jobs: Iterable[TrainingJob], table: HostTable) -> "Running":
+        """Tabulate those of the jobs that hold room."""
+        return cls._tabulated(tuple(job for job in jobs if job.state.holds_room), table, ())
+
+    @classmethod
+    def _tabulated(cls, jobs: tuple[TrainingJob, ...], table: HostTable, groups: tuple[Who, ...]) -> "Running":
+        numbers = {who: number for number, who in enumerate(groups)}
+        group = [numbers.setdefault((job.priority, job.queue, job.owner), len(numbers)) for job in jobs]
+        row, who, freed = _entries(jobs, table)
+        runs = [job.state is not JobState.PREEMPTING for job in jobs]
+        return cls(
+            jobs,
+            tuple(numbers),
+            np.array(group, dtype=np.int64),
+            np.array([job.priority for job in jobs], dtype=np.int64),
+            np.array([job.started_at_s or 0.0 for job in jobs], dtype=np.float64),
+            np.array([_saved_s(job) for job in jobs], dtype=np.float64),
+            np.array([_ends_s(job) for job in jobs], dtype=np.float64),
+            np.array([job.restart_cost_s for job in jobs], dtype=np.float64),
+            np.array([job.gang.gpus for job in jobs], dtype=np.float64),
+            np.array([r and j.preemptible and not j.stop_asked for j, r in zip(jobs, runs, strict=True)], dtype=bool),
+            np.array([r and j.stop_asked for j, r in zip(jobs, runs, strict=True)], dtype=bool),
+            ~np.array(runs, dtype=bool),
+            row,
+            who,
+            freed,
+        )
+
+    def without(self, gone: Sequence[int]) -> "Running":
+        """Return the table without some of its jobs, by their row."""
+        if not len(gone):
+            return self
+        kept = np.ones(len(self.jobs), dtype=bool)
+        kept[list(gone)] = False
+        entries = kept[self.who]
+        jobs = list(self.jobs)
+        for index in sorted(gone, reverse=True):
+            del jobs[index]
+        columns = {name: getattr(self, name)[kept] for name in _JOB_COLUMNS}
+        new_index = np.cumsum(kept) - 1
+        return Running(
+            jobs=tuple(jobs),
+            groups=self.groups,
+            row=self.row[entries],
+            who=new_index[self.who[entries]],
+            freed=self.freed[entries],
+            **columns,
+        )
+
+    def with_jobs(self, come: Sequence[tuple[int, TrainingJob]], table: HostTable) -> "Running":
+        """Return the table with jobs added, each before the row that it is given with, in their order."""
+        if not come:
+            return self
+        at = np.array([index for index, _ in come], dtype=np.int64)
+        new = self._tabulated(tuple(job for _, job in come), table, self.groups)
+        columns = {name: np.insert(getattr(self, name), at, getattr(new, name)) for name in _JOB_COLUMNS}
+        moved = np.arange(len(self.jobs)) + np.searchsorted(at, np.arange(len(self.jobs)), side="right")
+        place = at + np.arange(len(at))
+        who = np.concatenate([moved[self.who], place[new.who]])
+        order = np.argsort(who, kind="stable")
+        jobs = list(self.jobs)
+        for number, (index, job) in enumerate(come):
+            jobs.insert(index + number, job)
+        return Running(
+            jobs=tuple(jobs),
+            groups=new.groups,
+            row=np.concatenate([self.row, new.row])[order],
+            who=who[order],
+            freed=np.concatenate([self.freed, new.freed])[order],
+            **columns,
+        )
+
+
+_JOB_COLUMNS: Final = tuple(
+    field.name for field in fields(Running) if field.name not in {"jobs", "groups", "row", "who", "freed"}
+)
+
+
+def _entries(
+    jobs: Sequence[TrainingJob], table: HostTable
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the row, job and amounts of each entry; slots of one job on one host are one entry."""
+    held: dict[tuple[int, int], list[int]] = {}
+    blank = [0] * (AMOUNTS + table.device_exists.shape[1])
+    for who, job in enumerate(jobs):
+        shape = job.gang.shape
+        for slot in sorted(job.slots):
+            row = table.rows.get(slot.host)
+            if row is None:
+                continue
+            entry = held.setdefault((who, row), blank.copy())
+            entry[0] += shape.cpu_milli
+            entry[1] += shape.memory_mib
+            for device in slot.devices:
+                entry[AMOUNTS + device] += shape.gpu_milli
+    keys = np.fromiter(chain.from_iterable(held), dtype=np.int64, count=2 * len(held)).reshape(-1, 2)
+    freed = np.array(list(held.values()), dtype=np.int64).reshape(len(held), len(blank))
+    return keys[:, 1], keys[:, 0], freed
+
+
+def _saved_s(job: TrainingJob) -> float:
+    saved_s = job.checkpointed_at_s if job.checkpointed_at_s is not None else job.started_at_s
+    return float("inf") if saved_s is None else saved_s
+
+
+def _ends_s(job: TrainingJob) -> float:
+    if job.started_at_s is None or job.max_runtime_s is None:
+        return float("inf")
+    return job.started_at_s + job.max_runtime_s
