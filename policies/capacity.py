@@ -2,11 +2,30 @@
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
+from typing import Protocol
+
+from policies.erlang import Impatient, erlang_b, waits
 
 _TOLERANCE = 1e-9
 """A load this little above what n replicas serve is rounding, not load."""
-_BISECTIONS = 60
+_BISECTIONS = 50
+_KEPT = 8192
+"""Answers of rules that take long to work out; a site asks for the same loads again and again."""
+
+
+class CapacityRule(Protocol):
+    """What turns a load into replicas."""
+
+    @property
+    def rps_per_replica(self) -> float:
+        """Requests per second that one replica alone serves at its objective."""
+
+    def replicas(self, rps: float) -> int:
+        """Return the fewest replicas that serve `rps` requests per second at the objective."""
+
+    def highest_rps(self, replicas: int) -> float:
+        """Return the highest load, requests per second, for which no more than `replicas` are needed."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +41,10 @@ class TargetRate:
     def replicas(self, rps: float) -> int:
         """Return the fewest replicas that serve `rps` requests per second."""
         return max(0, math.ceil(rps / self.rps_per_replica - _TOLERANCE))
+
+    def highest_rps(self, replicas: int) -> float:
+        """Return what so many replicas serve."""
+        return max(replicas, 0) * self.rps_per_replica
 
 
 @dataclass(frozen=True)
@@ -50,9 +73,7 @@ class ErlangC:
         Raises:
             ValueError: the objective is shorter than the service itself.
         """
-        if self.latency_objective_s < self.service_time_s:
-            asked, least = self.latency_objective_s, self.service_time_s
-            raise ValueError(f"latency objective {asked:g} s is shorter than the service time {least:g} s")
+        _check(self.latency_objective_s, self.service_time_s)
 
     def replicas(self, rps: float) -> int:
         """Return the fewest replicas with which at least `within` of `rps` requests per second are on time."""
@@ -64,50 +85,85 @@ class ErlangC:
             for _ in range(self.concurrency):
                 servers += 1
                 blocked = load * blocked / (servers + load * blocked)
-            if self._late(servers, load, blocked) <= 1 - self.within + _TOLERANCE:
+            if 1.0 - self._late(servers, load, blocked) >= self.within - _TOLERANCE:
                 return servers // self.concurrency
 
-    @cached_property
+    @property
     def rps_per_replica(self) -> float:
         """The highest rate that one replica alone serves within the objective."""
-        low, high = 0.0, self.concurrency / self.service_time_s
-        for _ in range(_BISECTIONS):
-            middle = (low + high) / 2
-            low, high = (middle, high) if self.replicas(middle) <= 1 else (low, middle)
-        return low
+        return _highest_rps(self, 1)
+
+    def highest_rps(self, replicas: int) -> float:
+        """Return the highest rate that so many replicas together serve within the objective."""
+        return _highest_rps(self, replicas)
+
+    def on_time(self, replicas: int, rps: float) -> float:
+        """Return the share of requests that are on time."""
+        servers, load = replicas * self.concurrency, rps * self.service_time_s
+        return 1.0 - self._late(servers, load, erlang_b(servers, load))
 
     def _late(self, servers: int, load: float, blocked: float) -> float:
         """Return the share of requests that wait too long; 1.0 when the queue grows for ever."""
         if load >= servers:
             return 1.0
         waiting = waits(servers, load, blocked)
-        patience = (self.latency_objective_s - self.service_time_s) / self.service_time_s
-        return waiting * math.exp(-(servers - load) * patience)
+        slack = (self.latency_objective_s - self.service_time_s) / self.service_time_s
+        return waiting * math.exp(-(servers - load) * slack)
 
 
-def erlang_b(servers: int, load: float) -> float:
-    """Return the share of requests blocked when none may wait, Erlang's first formula.
+@dataclass(frozen=True)
+class ErlangA:
+    """As `ErlangC`, but requests that wait give up (clients time out): M/M/c+M.
 
-    By the recursion B(0) = 1, B(n) = a B(n-1) / (n + a B(n-1)), which neither overflows nor cancels.
+    A request is on time when it is taken up in time; one that gave up is not. Where queues are short this asks for
+    as many replicas as Erlang C. It matters for objectives that let requests wait about as long as they care to:
+    there Erlang C counts on a queue of requests whose senders are gone.
+
+    Attributes:
+        service_time_s, latency_objective_s, concurrency, within: see `ErlangC`.
+        patience_s: mean time that a request waits before it gives up.
     """
-    blocked = 1.0
-    for number in range(1, servers + 1):
-        blocked = load * blocked / (number + load * blocked)
-    return blocked
+
+    service_time_s: float
+    latency_objective_s: float
+    patience_s: float
+    concurrency: int = 1
+    within: float = 0.99
+
+    def __post_init__(self) -> None:
+        """Refuse an objective that no number of replicas can meet.
+
+        Raises:
+            ValueError: the objective is shorter than the service itself, or nobody waits at all.
+        """
+        _check(self.latency_objective_s, self.service_time_s)
+        if self.patience_s <= 0:
+            raise ValueError(f"a patience of {self.patience_s:g} s lets nobody wait")
+
+    def replicas(self, rps: float) -> int:
+        """Return the fewest replicas with which at least `within` of `rps` requests per second are on time."""
+        return _fewest_replicas(self, rps) if rps > 0 else 0
+
+    @property
+    def rps_per_replica(self) -> float:
+        """The highest rate that one replica alone serves within the objective."""
+        return _highest_rps(self, 1)
+
+    def highest_rps(self, replicas: int) -> float:
+        """Return the highest rate that so many replicas together serve within the objective."""
+        return _highest_rps(self, replicas)
+
+    def on_time(self, replicas: int, rps: float) -> float:
+        """Return the share of requests that are taken up in time."""
+        if rps <= 0 or replicas <= 0:
+            return float(replicas > 0)
+        queue = Impatient(replicas * self.concurrency, rps, self.service_time_s, self.patience_s)
+        return queue.served_within(self.latency_objective_s - self.service_time_s)
 
 
-def erlang_c(servers: int, load: float) -> float:
-    """Return the share of requests that must wait, Erlang's second formula; 1.0 when the load is too high."""
-    return 1.0 if load >= servers else waits(servers, load, erlang_b(servers, load))
-
-
-def waits(servers: int, load: float, blocked: float) -> float:
-    """Return Erlang C from Erlang B: C = B / (1 - rho (1 - B)) with rho = load / servers below 1."""
-    return blocked / (1 - load / servers * (1 - blocked))
-
-
-CapacityRule = TargetRate | ErlangC
-"""What turns a load into replicas."""
+def ladder(rule: CapacityRule, most: int) -> tuple[float, ...]:
+    """Return the highest loads, requests per second, that 1, 2, … `most` replicas serve, ascending."""
+    return tuple(rule.highest_rps(replicas) for replicas in range(1, most + 1))
 
 
 def clamp(replicas: int, least: int, most: int) -> int:
@@ -132,3 +188,37 @@ def surviving(replicas: int, hosts: int, losses: int) -> int:
     while total - losses * math.ceil(total / max(hosts, 1)) < replicas:
         total += 1
     return total
+
+
+def _check(objective_s: float, service_s: float) -> None:
+    if objective_s < service_s:
+        raise ValueError(f"latency objective {objective_s:g} s is shorter than the service time {service_s:g} s")
+
+
+@lru_cache(_KEPT)
+def _fewest_replicas(rule: ErlangA, rps: float) -> int:
+    """Return the fewest that are enough: doubled until they are, then halved in between."""
+    low, high = 0, 1
+    while not _enough(rule, high, rps):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _enough(rule, middle, rps) else (middle, high)
+    return high
+
+
+@lru_cache(_KEPT)
+def _highest_rps(rule: ErlangC | ErlangA, replicas: int) -> float:
+    """Return the highest load for which so many replicas are enough."""
+    if replicas <= 0:
+        return 0.0
+    # No more than the servers can work through, of which the requests that give up are a share of 1 - within.
+    low, high = 0.0, replicas * rule.concurrency / rule.service_time_s / rule.within
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _enough(rule, replicas, middle) else (low, middle)
+    return low
+
+
+def _enough(rule: ErlangC | ErlangA, replicas: int, rps: float) -> bool:
+    return rule.on_time(replicas, rps) >= rule.within - _TOLERANCE

@@ -11,7 +11,6 @@ from scheduler.control.settings import Served, Settings
 from scheduler.model.hosts import Host
 from scheduler.model.policy import Policy
 from simulations.arrivals import Arrival
-from simulations.capacity import highest_rps
 from simulations.engine import Order
 from simulations.faults import Outage, schedule
 from simulations.outcome import Outcome, outcome_of
@@ -117,7 +116,7 @@ class Simulation:
         load, share = self.setup.loads[served.source], served.share
         return Service(
             load=lambda at_s: load(at_s) * share,
-            capacity=lambda ready: highest_rps(served.rule, ready),
+            capacity=served.rule.highest_rps,
             ready=self.world.cluster.replicas.ready[served.model.name],
         )
 

@@ -7,7 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from scheduler.config.faults import did_you_mean, dotted, fault_at
-from scheduler.config.schema import Config, ErlangC, LocalRay, PrometheusTraffic, RemoteRay, ReplayTraffic
+from scheduler.config.schema import Config, ErlangA, ErlangC, LocalRay, PrometheusTraffic, RemoteRay, ReplayTraffic
 from scheduler.config.wiring import policy_of
 from scheduler.config.yaml_file import Document, Where
 from scheduler.model.errors import ConfigError, Fault
@@ -63,7 +63,7 @@ def _limits_agree(config: Config) -> Iterator[tuple[Where, str, str]]:
             message = f"{model.name}: min_replicas {model.min_replicas} is above max_replicas {model.max_replicas}"
             yield ("models", index, "min_replicas"), message, "raise max_replicas, or lower min_replicas"
         rule = model.capacity
-        if isinstance(rule, ErlangC) and rule.latency_objective < rule.service_time:
+        if isinstance(rule, ErlangC | ErlangA) and rule.latency_objective < rule.service_time:
             message = f"{model.name}: no number of replicas answers within less than the service time"
             yield ("models", index, "capacity", "latency_objective"), message, "raise latency_objective"
 

@@ -149,6 +149,23 @@ class ErlangC(Section):
     """Share of requests that must meet the objective."""
 
 
+class ErlangA(Section):
+    """Replicas by the probability of being taken up in time in an M/M/c+M queue: who waits too long gives up."""
+
+    kind: Literal["erlang-a"]
+    """Replicas by the probability of being taken up in time, when requests give up (Erlang A)."""
+    service_time: Annotated[DurationSeconds, Field(gt=0, examples=["80ms"])]
+    """Mean time one request takes."""
+    concurrency: Annotated[int, Field(ge=1)] = 1
+    """Requests a replica works on at once."""
+    latency_objective: Annotated[DurationSeconds, Field(gt=0, examples=["500ms"])]
+    """Time within which a request must be answered."""
+    patience: Annotated[DurationSeconds, Field(gt=0, examples=["5s"])]
+    """Mean time a request waits before its sender gives up."""
+    within: Annotated[float, Field(gt=0, lt=1)] = 0.99
+    """Share of all requests that must meet the objective; those that gave up do not."""
+
+
 class Model(Section):
     """A served model."""
 
@@ -160,7 +177,7 @@ class Model(Section):
     """Whether the community trained it; shown apart, planned alike."""
     resources: Resources = Resources()
     """What one replica needs."""
-    capacity: Annotated[TargetRate | ErlangC, Field(discriminator="kind")]
+    capacity: Annotated[TargetRate | ErlangC | ErlangA, Field(discriminator="kind")]
     """How load becomes replicas."""
     min_replicas: Annotated[int, Field(ge=0)] = 1
     """Never fewer."""

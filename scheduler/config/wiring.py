@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from policies.capacity import ErlangC, TargetRate
+from policies.capacity import CapacityRule, ErlangA, ErlangC, TargetRate
 from policies.registry import policy_from_names
 from scheduler.config import schema
 from scheduler.config.nouns import serving_model_of
-from scheduler.control.settings import CapacityRule, Served, Settings
+from scheduler.control.settings import Served, Settings
 from scheduler.model.policy import Policy
 
 
@@ -57,7 +57,7 @@ def served_of(models: Iterable[schema.Model]) -> tuple[Served, ...]:
     )
 
 
-def _rule(capacity: schema.TargetRate | schema.ErlangC) -> CapacityRule:
+def _rule(capacity: schema.TargetRate | schema.ErlangC | schema.ErlangA) -> CapacityRule:
     match capacity:
         case schema.TargetRate():
             return TargetRate(capacity.rps_per_replica)
@@ -66,5 +66,13 @@ def _rule(capacity: schema.TargetRate | schema.ErlangC) -> CapacityRule:
                 service_time_s=capacity.service_time,
                 concurrency=capacity.concurrency,
                 latency_objective_s=capacity.latency_objective,
+                within=capacity.within,
+            )
+        case schema.ErlangA():
+            return ErlangA(
+                service_time_s=capacity.service_time,
+                concurrency=capacity.concurrency,
+                latency_objective_s=capacity.latency_objective,
+                patience_s=capacity.patience,
                 within=capacity.within,
             )

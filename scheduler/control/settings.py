@@ -1,8 +1,8 @@
 """Numbers of the control loop and what it serves."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
+from policies.capacity import CapacityRule
 from scheduler.control.attempts import Patience
 from scheduler.model.workloads import ServingModel
 
@@ -37,17 +37,6 @@ class Settings:
     silent_after_s: float = 300.0
     outlooks: bool = True
     patience: Patience = field(default_factory=Patience)
-
-
-class CapacityRule(Protocol):
-    """How many replicas a load takes; `policies.capacity` has them."""
-
-    @property
-    def rps_per_replica(self) -> float:
-        """Requests per second that one replica serves at its objective."""
-
-    def replicas(self, rps: float) -> int:
-        """Return the fewest replicas that serve `rps` requests per second at the objective."""
 
 
 @dataclass(frozen=True, slots=True)

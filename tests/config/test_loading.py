@@ -64,7 +64,7 @@ def test_a_replayed_file_is_found_beside_the_configuration(cluster: Cluster, tmp
         (
             "kind: rate",
             "kind: rat",
-            '10: models.0.capacity.kind: "rat" is not one of rate, erlang-c',
+            '10: models.0.capacity.kind: "rat" is not one of rate, erlang-c, erlang-a',
             'did you mean "rate"?',
         ),
         (

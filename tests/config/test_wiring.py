@@ -48,13 +48,15 @@ def test_a_served_model_keeps_its_source_share_and_objective() -> None:
     assert served.rule.replicas(9.0) == 3
 
 
-def test_both_kinds_of_capacity_become_their_rule() -> None:
+def test_all_kinds_of_capacity_become_their_rule() -> None:
     queue = {"kind": "erlang-c", "service_time": "1s", "concurrency": 2, "latency_objective": "3s", "within": 0.9}
-    kinds = [queue, {**queue, "within": 0.999}, {"kind": "rate", "rps_per_replica": 3.0}]
+    gone = {**queue, "kind": "erlang-a", "patience": "1s"}
+    kinds = [queue, {**queue, "within": 0.999}, {"kind": "rate", "rps_per_replica": 3.0}, gone]
     models = [
         Model.model_validate({"name": f"m{index}", "capacity": kind, "traffic": "t"})
         for index, kind in enumerate(kinds)
     ]
-    loose, strict, rate = (served.rule.rps_per_replica for served in served_of(models))
+    loose, strict, rate, impatient = (served.rule.rps_per_replica for served in served_of(models))
     assert 0.0 < strict < loose < 2.0
     assert rate == 3.0
+    assert impatient > strict

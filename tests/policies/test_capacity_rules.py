@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.capacity import ErlangC, TargetRate, clamp, erlang_b, erlang_c, surviving
+from policies.capacity import ErlangA, ErlangC, TargetRate, clamp, ladder, surviving
+from policies.erlang import Impatient, erlang_b, erlang_c
 
 
 @pytest.mark.parametrize(
@@ -140,3 +141,112 @@ def test_survival_is_what_an_even_spread_leaves(replicas: int, hosts: int, losse
     total = surviving(replicas, hosts, losses)
     spread = sorted((total // hosts + (i < total % hosts) for i in range(hosts)), reverse=True)
     assert sum(spread[losses:]) >= replicas
+
+
+def test_erlang_a_agrees_with_the_published_example() -> None:
+    """50 servers, 48 requests a minute, 1 minute each, patience 2 minutes.
+
+    Garnett, Mandelbaum & Reiman, "Designing a Call Center with Impatient Customers", MSOM 4 (2002), table 1: 3.1 %
+    give up, the mean wait is 3.7 s, 3 wait on average, the servers are busy for 93 % of the time.
+    """
+    queue = Impatient(servers=50, rps=48 / 60, service_time_s=60.0, patience_s=120.0)
+    assert queue.gone() == pytest.approx(0.031, abs=5e-4)
+    assert queue.gone() * 120.0 == pytest.approx(3.7, abs=0.05)
+    assert queue.gone() * 120.0 * 48 / 60 == pytest.approx(3.0, abs=0.05)
+    assert 48 / 50 * (1 - queue.gone()) == pytest.approx(0.93, abs=0.005)
+
+
+def birth_and_death(servers: int, rps: float, service_s: float, patience_s: float) -> np.ndarray:
+    """Return the shares of time with 0, 1, … requests, from the balance of births and deaths alone."""
+    states = np.arange(1, servers + 400 + int(4 * rps * patience_s))
+    deaths = np.minimum(states, servers) / service_s + np.maximum(states - servers, 0) / patience_s
+    logs = np.concatenate(([0.0], np.cumsum(np.log(rps) - np.log(deaths))))
+    shares = np.exp(logs - logs.max())
+    return shares / shares.sum()
+
+
+@given(
+    servers=st.integers(1, 60),
+    load=st.floats(0.05, 1.5),
+    service_s=st.floats(0.05, 2.0),
+    patience_s=st.floats(0.05, 20.0),
+)
+def test_erlang_a_agrees_with_births_and_deaths(servers: int, load: float, service_s: float, patience_s: float) -> None:
+    rps = load * servers / service_s
+    shares = birth_and_death(servers, rps, service_s, patience_s)
+    queue = Impatient(servers, rps, service_s, patience_s)
+    waiting = np.maximum(np.arange(len(shares)) - servers, 0)
+    assert queue.waiting() == pytest.approx(shares[servers:].sum(), abs=1e-9)
+    assert queue.gone() == pytest.approx((shares * waiting).sum() / patience_s / rps, abs=1e-9)
+    assert queue.served_within(0.0) == pytest.approx(1 - queue.waiting(), abs=1e-9)
+    assert queue.served_within(1e3 * (service_s + patience_s)) == pytest.approx(1 - queue.gone(), abs=1e-9)
+
+
+def test_without_losing_patience_erlang_a_is_erlang_c() -> None:
+    queue = Impatient(servers=10, rps=8.0, service_time_s=1.0, patience_s=1e5)
+    assert queue.waiting() == pytest.approx(erlang_c(10, 8.0), rel=1e-3)
+    late = erlang_c(10, 8.0) * math.exp(-2.0 * 0.7)
+    assert queue.served_within(0.7) == pytest.approx(1 - late, rel=1e-3)
+
+
+def test_a_queue_that_is_really_played_loses_and_keeps_as_many_as_erlang_a_says() -> None:
+    """First come, first served, who waits longer than its patience leaves: 200,000 requests at 1.1 of capacity."""
+    rng, number, servers, service_s, rps, patience_s = np.random.default_rng(3), 200_000, 6, 0.2, 33.0, 0.5
+    arrivals = np.cumsum(rng.exponential(1 / rps, number)).tolist()
+    patience, service = rng.exponential(patience_s, number).tolist(), rng.exponential(service_s, number).tolist()
+    free_at, offered = [0.0] * servers, np.empty(number)
+    for index in range(number):
+        begin = max(arrivals[index], free_at[0])
+        offered[index] = begin - arrivals[index]
+        if offered[index] <= patience[index]:
+            heapreplace(free_at, begin + service[index])
+    served = offered <= np.array(patience)
+    queue = Impatient(servers, rps, service_s, patience_s)
+    assert (~served).mean() == pytest.approx(queue.gone(), rel=0.05)
+    assert (served & (offered <= 0.1)).mean() == pytest.approx(queue.served_within(0.1), rel=0.02)
+    rule = ErlangA(service_s, 0.3, patience_s, concurrency=servers)
+    assert rule.on_time(1, rps) == pytest.approx(queue.served_within(0.1))
+
+
+IMPATIENT = st.builds(
+    ErlangA,
+    service_time_s=st.floats(0.02, 0.5),
+    latency_objective_s=st.floats(0.5, 2.0),
+    patience_s=st.floats(0.1, 10.0),
+    concurrency=st.integers(1, 4),
+    within=st.sampled_from([0.8, 0.99, 0.999]),
+)
+
+
+@given(rule=IMPATIENT, rps=st.floats(0.1, 300.0))
+def test_the_fewest_replicas_that_meet_the_objective_are_chosen_when_requests_give_up(
+    rule: ErlangA, rps: float
+) -> None:
+    replicas = rule.replicas(rps)
+    assert rule.on_time(replicas, rps) >= rule.within - 1e-6
+    assert replicas == 1 or rule.on_time(replicas - 1, rps) < rule.within
+
+
+@given(rule=st.one_of(RULES, IMPATIENT), replicas=st.integers(1, 12))
+def test_the_highest_load_is_the_inverse_of_the_rule(rule: ErlangC | ErlangA, replicas: int) -> None:
+    highest = rule.highest_rps(replicas)
+    assert rule.replicas(highest * (1 - 1e-6)) <= replicas
+    assert rule.replicas(highest * (1 + 1e-6) + 1e-9) > replicas
+    assert list(ladder(rule, 4)) == sorted(ladder(rule, 4))
+
+
+def test_a_ladder_of_a_rate_has_equal_steps_and_nobody_serves_nothing() -> None:
+    assert ladder(TargetRate(3.0), 3) == (3.0, 6.0, 9.0)
+    assert TargetRate(3.0).highest_rps(0) == ErlangC(0.1, 0.2).highest_rps(0) == ErlangA(0.1, 0.2, 1.0).highest_rps(0)
+
+
+def test_impatience_saves_replicas_where_the_objective_lets_requests_wait_long() -> None:
+    patient, impatient = ErlangC(1.0, 6.0, within=0.8), ErlangA(1.0, 6.0, patience_s=10.0, within=0.8)
+    assert impatient.replicas(40.0) < patient.replicas(40.0)
+
+
+def test_patience_of_nobody_is_refused() -> None:
+    with pytest.raises(ValueError, match="lets nobody wait"):
+        ErlangA(0.1, 0.2, patience_s=0.0)
+    with pytest.raises(ValueError, match="shorter than the service time"):
+        ErlangA(0.3, 0.2, patience_s=1.0)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from policies.capacity import erlang_c
+from policies.erlang import erlang_c
 from policies.registry import policy_from_names
 from scheduler.config.scenario import JobStream
 from scheduler.config.schema import Resources
