@@ -79,6 +79,13 @@ class AttemptRecord:
         """Whether it may still hold room."""
         return self.outcome is Outcome.OPEN
 
+    @property
+    def held_s(self) -> float:
+        """How long it held its room; 0 while it lasts and when it never started."""
+        if self.started_at_s is None or self.ended_at_s is None:
+            return 0.0
+        return max(0.0, self.ended_at_s - self.started_at_s)
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptTotal:

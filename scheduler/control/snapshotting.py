@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from scheduler.control.records import HostMark, JobRecord, Wish
+from scheduler.control.records import HostMark, JobRecord, Outcome, Wish
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.observation import Observation, Run
 from scheduler.model.plan import Reservation
@@ -56,6 +56,7 @@ def snapshot_of(  # noqa: PLR0913  # the world has that many parts, all by name
 def training_job(job: JobRecord, restart_cost_s: float) -> TrainingJob:
     """Return what the planner needs to know of a job."""
     attempt = job.attempt if job.state.holds_room else None
+    earlier = job.attempts[:-1] if attempt else job.attempts
     return TrainingJob(
         job_id=job.job_id,
         name=job.spec.name,
@@ -76,6 +77,8 @@ def training_job(job: JobRecord, restart_cost_s: float) -> TrainingJob:
         restart_cost_s=restart_cost_s,
         not_before_s=job.not_before_s,
         stop_asked=attempt is not None and job.wish is not Wish.RUN,
+        stops=sum(past.outcome is Outcome.PREEMPTED for past in earlier),
+        ran_before_s=sum(past.held_s for past in earlier),
     )
 
 

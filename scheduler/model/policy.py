@@ -29,7 +29,7 @@ PlacementScore: TypeAlias = Callable[[Ledger], Scorer]
 """Called once a plan, with the ledger that the plan starts from: what depends on the whole site, such as what is
 scarce, is worked out here. Ledgers of the scores asked for have the same hosts."""
 VictimCost: TypeAlias = Callable[[Running, float], NDArray[np.float64]]
-"""GPU-seconds lost by stopping each of J running jobs at the given epoch second, float64 (J,)."""
+"""What stopping each of J running jobs at the given epoch second costs, in GPU-seconds, float64 (J,), none below 0."""
 MayPreempt: TypeAlias = Callable[[TrainingJob, TrainingJob], bool]
 """Whether the first job may have the second one stopped for it.
 

@@ -33,6 +33,9 @@ class Running:
         saved_s: float64 (J,), its last checkpoint, or else its start; infinity when neither is known.
         ends_s: float64 (J,), when it is over at the latest by its own word; infinity when it does not say.
         restart_cost_s: float64 (J,).
+        submitted_s: float64 (J,), when it was accepted, epoch seconds.
+        ran_before_s: float64 (J,), how long its earlier attempts held room.
+        stops: int64 (J,), how many of them were stopped for others.
         gpus: float64 (J,), devices of all its workers; shares count in part.
         stoppable: bool (J,), whether it runs, is preemptible, and is not being stopped by its owner anyhow.
         stop_asked: bool (J,), whether it runs and its owner wants it ended.
@@ -50,6 +53,9 @@ class Running:
     saved_s: NDArray[np.float64]
     ends_s: NDArray[np.float64]
     restart_cost_s: NDArray[np.float64]
+    submitted_s: NDArray[np.float64]
+    ran_before_s: NDArray[np.float64]
+    stops: NDArray[np.int64]
     gpus: NDArray[np.float64]
     stoppable: NDArray[np.bool_]
     stop_asked: NDArray[np.bool_]
@@ -78,6 +84,9 @@ class Running:
             np.array([_saved_s(job) for job in jobs], dtype=np.float64),
             np.array([_ends_s(job) for job in jobs], dtype=np.float64),
             np.array([job.restart_cost_s for job in jobs], dtype=np.float64),
+            np.array([job.submitted_at_s for job in jobs], dtype=np.float64),
+            np.array([job.ran_before_s for job in jobs], dtype=np.float64),
+            np.array([job.stops for job in jobs], dtype=np.int64),
             np.array([job.gang.gpus for job in jobs], dtype=np.float64),
             np.array([r and j.preemptible and not j.stop_asked for j, r in zip(jobs, runs, strict=True)], dtype=bool),
             np.array([r and j.stop_asked for j, r in zip(jobs, runs, strict=True)], dtype=bool),

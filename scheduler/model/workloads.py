@@ -102,6 +102,8 @@ class TrainingJob:
         not_before_s: back-off after a failed start: not to be tried earlier.
         stop_asked: its owner or an operator wants the running attempt ended (stopped, or put on hold).
         ends_in_time: it says that it is over before its draining host must be empty: no reason to move it.
+        stops: how many earlier attempts were stopped for others.
+        ran_before_s: how long earlier attempts held room, all together.
     """
 
     job_id: JobId
@@ -124,6 +126,14 @@ class TrainingJob:
     not_before_s: float = 0.0
     stop_asked: bool = False
     ends_in_time: bool = False
+    stops: int = 0
+    ran_before_s: float = 0.0
+
+    def lost_gpu_s(self, now_s: float) -> float:
+        """Return the work that stopping the present attempt would lose: unsaved and restart, over all its devices."""
+        started_s = now_s if self.started_at_s is None else self.started_at_s
+        saved_s = started_s if self.checkpointed_at_s is None else self.checkpointed_at_s
+        return (max(0.0, now_s - saved_s) + self.restart_cost_s) * self.gang.gpus
 
 
 @dataclass(frozen=True, slots=True)

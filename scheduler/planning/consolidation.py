@@ -123,7 +123,7 @@ class _Search:
 
     def _is_worth(self, victims: Iterable[Victim]) -> bool:
         """Whether the moves lose less than the wait: a gang that waited so long is expected to wait as long again."""
-        return sum(victim.lost_gpu_s for victim in victims) < self._gang_of.gang.gpus * self._waits_s
+        return sum(victim.job.lost_gpu_s(self._now_s) for victim in victims) < self._gang_of.gang.gpus * self._waits_s
 
     @property
     def _waits_s(self) -> float:
@@ -150,7 +150,7 @@ class _Search:
             if places is None:
                 return victim
             moves.append(Move(victim.job.job_id, room.start(places, victim.job.gang.shape)))
-        lost_gpu_s = sum(victim.lost_gpu_s for victim in victims)
+        lost_gpu_s = sum(victim.job.lost_gpu_s(self._now_s) for victim in victims)
         proposal = Proposal(self._gang_of.job_id, tuple(moves), lost_gpu_s, self._waits_s)
         return _Moves(proposal, self._gang_of, rows, victims)
 

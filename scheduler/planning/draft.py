@@ -138,7 +138,7 @@ class Draft:
         self.roster = self.roster.without([victim.index for victim in victims])
         for victim in victims:
             self.room.expect(victim.job.slots, victim.job.gang.shape)
-            self.preemptions[victim.job.job_id] = stop_order(victim.job, cause, victim.lost_gpu_s, beneficiary)
+            self.preemptions[victim.job.job_id] = stop_order(victim.job, cause, self.snapshot.taken_at_s, beneficiary)
 
     def spare_unnecessary(self) -> None:
         """Spare every victim without whom the promise it was stopped for still fits, the most costly first.

@@ -3,13 +3,12 @@
 import numpy as np
 
 from scheduler.model.plan import Cause, PreemptJob, StopReplica
-from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import ReplicaState
 from scheduler.planning.preemption import stop_order
 
 
-def end_jobs(snapshot: Snapshot, policy: Policy) -> tuple[PreemptJob, ...]:
+def end_jobs(snapshot: Snapshot) -> tuple[PreemptJob, ...]:
     """Stop jobs whose owner asked for it, and then jobs on draining hosts; those already stopping are left alone."""
     running, table = snapshot.running, snapshot.ledger.table
     asked = np.flatnonzero(running.stop_asked)
@@ -17,9 +16,8 @@ def end_jobs(snapshot: Snapshot, policy: Policy) -> tuple[PreemptJob, ...]:
     drained = here[~running.leaving[here] & ~running.stop_asked[here]]
     if not len(asked) and not len(drained):
         return ()
-    lost_gpu_s = policy.victim_cost(running, snapshot.taken_at_s)
     return tuple(
-        stop_order(running.jobs[index], cause, float(lost_gpu_s[index]))
+        stop_order(running.jobs[index], cause, snapshot.taken_at_s)
         for indices, cause in ((asked, Cause.STOP_ASKED), (drained, Cause.DRAIN))
         for index in indices
         if cause is Cause.STOP_ASKED or not running.jobs[index].ends_in_time

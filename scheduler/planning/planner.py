@@ -28,7 +28,7 @@ def plan(snapshot: Snapshot, demand: Demand, policy: Policy) -> Plan:
     Returns:
         Stops and preemptions first, then starts; the promises now in force; and why everything else waits.
     """
-    ended = end_jobs(snapshot, policy)
+    ended = end_jobs(snapshot)
     draft = Draft.of(snapshot, policy, ended)
     served = keep_serving(draft, demand)
     held = hold_headroom(draft, served.fleets)

@@ -1,4 +1,4 @@
-"""Whom to stop when something more important finds no room: the least lost work, and nobody in vain.
+"""Whom to stop when something more important finds no room: those who cost least, and nobody in vain.
 
 A victim's room is not free at once. It is only counted as coming, and promised to whom it is freed for.
 """
@@ -59,15 +59,15 @@ def need_of(gang: Gang) -> Need:
     return Need(gang.shape, gang.workers, limit_of(gang))
 
 
-def stop_order(job: TrainingJob, cause: Cause, lost_gpu_s: float, beneficiary: str = "") -> PreemptJob:
+def stop_order(job: TrainingJob, cause: Cause, now_s: float, beneficiary: str = "") -> PreemptJob:
     """Return the action that stops a job's present attempt."""
-    return PreemptJob(job.job_id, job.attempt, job.grace_period_s, cause, beneficiary, lost_gpu_s)
+    return PreemptJob(job.job_id, job.attempt, job.grace_period_s, cause, beneficiary, job.lost_gpu_s(now_s))
 
 
 def victims_for(need: Need, coming: Counted, roster: Roster) -> tuple[Victim, ...] | None:
     """Choose whom to stop so that `need` is met by what is coming; None when stopping everybody is not enough.
 
-    Units are won one by one, each on the host where it costs the least lost work; then everyone whose room is not
+    Units are won one by one, each on the host where it costs least; then everyone whose room is not
     needed after all is spared, the most costly first. The result is minimal: without any one of them it falls short.
 
     Args:
@@ -104,11 +104,11 @@ def _spared(need: Need, trial: Counted, chosen: list[Victim]) -> list[Victim]:
 
 
 def _cheapest(need: Need, trial: Counted, roster: Roster) -> list[int]:
-    """Return the victims, all on one host, that win one more unit for the least lost work."""
+    """Return the victims, all on one host, that win one more unit at the least cost."""
     sets = [_trimmed(need, trial, roster, entries) for entries in _candidates(need, trial, roster)]
     if not sets:
         raise InvariantBroken(f"stopping everybody makes room for {need}, but stopping some does not")
-    return min(sets, key=lambda indices: (roster.lost_gpu_s[indices].sum(), len(indices), indices))
+    return min(sets, key=lambda indices: (roster.cost[indices].sum(), len(indices), indices))
 
 
 def _candidates(need: Need, trial: Counted, roster: Roster) -> list[NDArray[np.int64]]:
@@ -116,7 +116,7 @@ def _candidates(need: Need, trial: Counted, roster: Roster) -> list[NDArray[np.i
 
     All hosts are looked at in one go; the sets that seem cheapest are returned.
     """
-    row, freed, cost = roster.row, roster.freed, roster.lost_gpu_s[roster.who]
+    row, freed, cost = roster.row, roster.freed, roster.cost[roster.who]
     first = np.flatnonzero(np.diff(row, prepend=-1))
     begins = np.repeat(first, np.diff(first, append=len(row)))
     before = need.fitting(trial.units(need.shape))[row]

@@ -20,14 +20,14 @@ class Victim:
     """A running job that may be stopped.
 
     Attributes:
-        index: its place in the order of stopping: least lost work, then lowest priority, then youngest.
+        index: its place in the order of stopping: least cost, then lowest priority, then youngest.
         job: the job.
-        lost_gpu_s: GPU-seconds of work that stopping it loses.
+        cost: what stopping it costs by the site's policy, in GPU-seconds.
     """
 
     index: int
     job: TrainingJob = field(compare=False)
-    lost_gpu_s: float = field(compare=False)
+    cost: float = field(compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Roster:
         running: all jobs that hold room.
         order: int64 (V,), rows of V victims in `running`, in the order of stopping; those without an entry are not to
             be stopped (any more).
-        lost_gpu_s: float64 (V,), lost work of each.
+        cost: float64 (V,), what stopping each costs.
         row: int64 (N,), host row of each entry.
         who: int64 (N,), index of its victim.
         freed: int64 (N, 2 + D): CPU, memory, then each device, that it would free there.
@@ -46,39 +46,37 @@ class Roster:
 
     running: Running
     order: NDArray[np.int64]
-    lost_gpu_s: NDArray[np.float64]
+    cost: NDArray[np.float64]
     row: NDArray[np.int64]
     who: NDArray[np.int64]
     freed: NDArray[np.int64]
 
     @classmethod
-    def of(cls, running: Running, stoppable: NDArray[np.bool_], lost_gpu_s: NDArray[np.float64]) -> "Roster":
+    def of(cls, running: Running, stoppable: NDArray[np.bool_], cost: NDArray[np.float64]) -> "Roster":
         """Tabulate some of the running jobs.
 
         Args:
             running: all of them, J.
             stoppable: bool (J,), which of them.
-            lost_gpu_s: float64 (J,).
+            cost: float64 (J,), what stopping each costs.
         """
         chosen = np.flatnonzero(stoppable)
-        rank = (chosen, -running.started_s[chosen], running.priority[chosen], lost_gpu_s[chosen])
+        rank = (chosen, -running.started_s[chosen], running.priority[chosen], cost[chosen])
         order = chosen[np.lexsort(rank)]
         place = np.full(len(running.jobs), -1)
         place[order] = np.arange(len(order))
         who = place[running.who]
         entries = np.flatnonzero(who >= 0)
         entries = entries[np.lexsort((who[entries], running.row[entries]))]
-        return cls(running, order, lost_gpu_s[order], running.row[entries], who[entries], running.freed[entries])
+        return cls(running, order, cost[order], running.row[entries], who[entries], running.freed[entries])
 
     def victim(self, index: int) -> Victim:
         """Return a victim by its place in the order of stopping."""
-        return Victim(index, self.running.jobs[self.order[index]], float(self.lost_gpu_s[index]))
+        return Victim(index, self.running.jobs[self.order[index]], float(self.cost[index]))
 
     def only(self, entries: NDArray[np.bool_]) -> "Roster":
         """Return the roster with only some of its entries, bool (N,); its victims keep their indices."""
-        return Roster(
-            self.running, self.order, self.lost_gpu_s, self.row[entries], self.who[entries], self.freed[entries]
-        )
+        return Roster(self.running, self.order, self.cost, self.row[entries], self.who[entries], self.freed[entries])
 
     def without(self, indices: Sequence[int]) -> "Roster":
         """Return the roster without the entries of some victims."""

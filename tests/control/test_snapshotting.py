@@ -54,6 +54,18 @@ def test_an_attempt_not_seen_yet_holds_its_room_since_it_was_decided() -> None:
     assert world(decided).ledger.gpu_milli.tolist() == [[500, 1000], [1000, 500]]
 
 
+def test_earlier_attempts_are_counted_and_the_present_one_is_not() -> None:
+    stopped = replace(ATTEMPT, ended_at_s=125.0, outcome=Outcome.PREEMPTED)
+    lost = replace(ATTEMPT, number=2, started_at_s=130.0, ended_at_s=140.0, outcome=Outcome.LOST)
+    never = replace(ATTEMPT, number=3, started_at_s=None, ended_at_s=150.0, outcome=Outcome.NEVER_STARTED)
+    now = replace(ATTEMPT, number=4, started_at_s=160.0)
+    snapshot = world(replace(RUNNING, attempts=(stopped, lost, never, now)))
+    assert (snapshot.jobs[0].stops, snapshot.jobs[0].ran_before_s) == (1, 40.0)
+    assert (snapshot.running.stops.tolist(), snapshot.running.ran_before_s.tolist()) == ([1], [40.0])
+    waiting = world(replace(RUNNING, state=JobState.PREEMPTED, attempts=(stopped,)))
+    assert (waiting.jobs[0].stops, waiting.jobs[0].ran_before_s) == (1, 30.0)
+
+
 def test_a_waiting_job_holds_nothing_and_keeps_the_number_of_its_attempts() -> None:
     ended = replace(ATTEMPT, outcome=Outcome.PREEMPTED)
     waiting = replace(RUNNING, state=JobState.PREEMPTED, attempts=(ended,), not_before_s=300.0)
