@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scheduler.cli.bench_planner import planner
 from scheduler.cli.session import Session
 from scheduler.cli.table import Column, Table, render
 from scheduler.model.errors import ConfigError
@@ -39,6 +40,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.callback()
 def bench() -> None:
     """Measure this program, beside its peers."""
+
+
+app.command()(planner)
 
 
 @app.command()

@@ -1,0 +1,79 @@
+"""`headroom bench planner`: how long deciding takes, on a made-up site as large as one likes."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scheduler.cli.session import Session
+from scheduler.cli.table import Column, Table, render
+
+if TYPE_CHECKING:
+    from simulations.speed.measure import CycleTimes, Measured
+
+HostsOption = Annotated[int, typer.Option("--hosts", min=1, help="Hosts of 8 GPUs each.")]
+RunningOption = Annotated[int, typer.Option("--running", min=1, help="Jobs that run.")]
+PendingOption = Annotated[int, typer.Option("--pending", min=0, help="Jobs that wait for room.")]
+ModelsOption = Annotated[int, typer.Option("--models", min=1, help="Served models.")]
+CyclesOption = Annotated[int, typer.Option("--cycles", min=1, help="Cycles to measure, one change each.")]
+ScoreOption = Annotated[str, typer.Option("--placement-score", metavar="NAME", help="As in policy.placement_score.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of the site and of what happens there.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def planner(  # noqa: PLR0913  # one argument a flag
+    context: typer.Context,
+    *,
+    hosts: HostsOption = 10_000,
+    running: RunningOption = 20_000,
+    pending: PendingOption = 5_000,
+    models: ModelsOption = 100,
+    cycles: CyclesOption = 200,
+    placement_score: ScoreOption = "headroom",
+    seed: SeedOption = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Time the planner: everything at once on empty hosts, then cycles in each of which one thing has changed."""
+    from policies.registry import policy_from_names  # noqa: PLC0415  # other commands need not load it
+    from simulations.speed.measure import measure  # noqa: PLC0415  # likewise
+    from simulations.speed.report import document  # noqa: PLC0415  # likewise
+    from simulations.speed.site import Size  # noqa: PLC0415  # likewise
+
+    screen = Session.of(context).screen
+    policy = policy_from_names(placement_score=placement_score)
+    found = measure(Size(hosts, running, pending, models, seed), policy, cycles, screen.note)
+    if as_json:
+        screen.say(json.dumps(document(found), indent=2))
+        return
+    screen.say(render(_table(found), screen))
+    screen.note(_sums(found))
+
+
+def _table(found: "Measured") -> Table:
+    from simulations.speed.report import PARTS, kinds, of_kind  # noqa: PLC0415  # other commands need not load it
+
+    numbers = tuple(Column(title, right=True) for title in ("P50 MS", "P99 MS", "WORST MS", "P99 CPU MS"))
+    rows = [_row(f"all: {name}", found.cycles, name) for name in PARTS]
+    rows += [_row(kind, of_kind(found, kind), "together") for kind in kinds(found)]
+    return Table((Column("CYCLE"), *numbers), tuple(rows), tuple(row[0] for row in rows))
+
+
+def _row(title: str, cycles: "list[CycleTimes]", name: str) -> tuple[Any, ...]:
+    from simulations.speed.report import PARTS, percentiles_ms  # noqa: PLC0415  # other commands need not load it
+
+    part = PARTS[name]
+    wall, cpu = (
+        percentiles_ms(values) for values in zip(*((part(c).wall_s, part(c).cpu_s) for c in cycles), strict=True)
+    )
+    return (title, *(f"{value:.1f}" for value in wall), f"{cpu[1]:.1f}")
+
+
+def _sums(found: "Measured") -> str:
+    empty, cold = found.empty[0] + found.empty[1], found.cold[0] + found.cold[1]
+    return (
+        f"{found.size.hosts} hosts, {found.size.gpus} GPUs, {found.running} jobs running, {found.pending} waiting: "
+        f"{len(found.cycles)} cycles\n"
+        f"from nothing, at work: {cold.wall_s:.2f} s ({cold.cpu_s:.2f} s CPU)\n"
+        f"from nothing, {found.started} of {found.size.running + found.size.pending} jobs onto empty hosts: "
+        f"{empty.wall_s:.2f} s ({empty.cpu_s:.2f} s CPU)"
+    )

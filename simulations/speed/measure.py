@@ -1,0 +1,146 @@
+"""Measures the planner on a site at work: cold plans, then cycles with one change each."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from scheduler.control.snapshotting import snapshot_of
+from scheduler.model.plan import Plan, StartJob, StartReplica
+from scheduler.model.policy import Policy
+from scheduler.planning.planner import plan
+from simulations.speed.site import Size
+from simulations.speed.world import CHANGES, World
+
+SETTLING: Final = 40
+"""Most cycles until nothing starts any more."""
+RESTART_COST_S: Final = 60.0
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How long something took, in seconds: by the wall, and of this process's time on a processor."""
+
+    wall_s: float
+    cpu_s: float
+
+    def __add__(self, other: "Taken") -> "Taken":
+        """Add two."""
+        return Taken(self.wall_s + other.wall_s, self.cpu_s + other.cpu_s)
+
+
+@dataclass(frozen=True, slots=True)
+class CycleTimes:
+    """One cycle.
+
+    Attributes:
+        kind: what had changed, a key of `CHANGES`.
+        snapshot: from records and the observation to the snapshot.
+        plan: from the snapshot to the plan.
+        actions: how many the plan asked for.
+    """
+
+    kind: str
+    snapshot: Taken
+    plan: Taken
+    actions: int
+
+
+@dataclass(slots=True)
+class Measured:
+    """Everything measured on one site.
+
+    Attributes:
+        size: as asked for.
+        running, pending: as they were before the cycles.
+        empty: snapshot and plan with every job waiting and every host empty.
+        started: jobs that this plan started.
+        placed: workers and replicas that it placed.
+        cold: snapshot and plan of the site at work, nothing remembered.
+        cycles: the steady cycles.
+    """
+
+    size: Size
+    running: int = 0
+    pending: int = 0
+    empty: tuple[Taken, Taken] = (Taken(0.0, 0.0), Taken(0.0, 0.0))
+    started: int = 0
+    placed: int = 0
+    cold: tuple[Taken, Taken] = (Taken(0.0, 0.0), Taken(0.0, 0.0))
+    cycles: list[CycleTimes] = field(default_factory=list)
+
+
+def measure(size: Size, policy: Policy, cycles: int, progress: Progress) -> Measured:
+    """Fill a site, settle it, and time `cycles` cycles; kinds of change take turns."""
+    found, world, loop = Measured(size), World(size), _Loop(policy)
+    for _ in range(size.running + size.pending):
+        world.submit()
+    progress(f"{size.hosts} hosts, {size.gpus} GPUs: all {size.running + size.pending} jobs wait, hosts are empty")
+    found.empty, made = loop.turn(world)
+    starts = [action for action in made.actions if isinstance(action, StartJob)]
+    found.started, replicas = len(starts), sum(isinstance(action, StartReplica) for action in made.actions)
+    found.placed = sum(len(start.slots) for start in starts) + replicas
+    world.carry_out(made)
+    for number in _settle(world, loop):
+        progress(f"settling, cycle {number}: {world.running} jobs run, {world.pending} wait")
+    found.running, found.pending = world.running, world.pending
+    found.cold, made = _Loop(policy).turn(world)
+    for number in range(cycles):
+        kind = list(CHANGES)[number % len(CHANGES)]
+        CHANGES[kind](world)
+        (snapshot, planned), made = loop.turn(world)
+        found.cycles.append(CycleTimes(kind, snapshot, planned, len(made.actions)))
+        world.carry_out(made)
+        if number % max(1, cycles // 10) == 0:
+            progress(f"cycle {number + 1} of {cycles}: {1000 * (snapshot + planned).wall_s:.0f} ms, {kind}")
+    return found
+
+
+class _Loop:
+    """What a turn of the control loop does between the observation and its plan."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy, self._number = policy, 0
+
+    def turn(self, world: World) -> tuple[tuple[Taken, Taken], Plan]:
+        """Return the times of the snapshot and of the plan, and the plan."""
+        self._number += 1
+        seen, jobs = world.observation(), tuple(world.jobs.values())
+        began = _now()
+        snapshot = snapshot_of(
+            version=self._number,
+            seen=seen,
+            jobs=jobs,
+            strays=(),
+            marks=(),
+            reservations=world.reservations,
+            models=world.models,
+            restart_cost_s=RESTART_COST_S,
+        )
+        between = _now()
+        made = plan(snapshot, world.demand, self._policy)
+        return (_since(began, between), _since(between, _now())), made
+
+
+def _settle(world: World, loop: _Loop) -> Iterator[int]:
+    """Plan until nothing starts or stops, keeping as many jobs waiting as are asked for."""
+    wanted = world.size.pending
+    for number in range(SETTLING):
+        for _ in range(world.pending - wanted):
+            world.withdraw()
+        for _ in range(wanted - world.pending):
+            world.submit()
+        _, made = loop.turn(world)
+        world.carry_out(made)
+        yield number
+        if not made.actions and world.pending == wanted:
+            return
+
+
+def _now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def _since(began: tuple[float, float], ended: tuple[float, float]) -> Taken:
+    return Taken(ended[0] - began[0], ended[1] - began[1])
