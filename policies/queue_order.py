@@ -11,4 +11,4 @@ def by_priority(snapshot: Snapshot) -> tuple[TrainingJob, ...]:
 
 def fifo(snapshot: Snapshot) -> tuple[TrainingJob, ...]:
     """Order by submission, whatever the priority; snapshots list their jobs so."""
-    return tuple(job for job in snapshot.jobs if job.state.is_waiting)
+    return snapshot.waiting

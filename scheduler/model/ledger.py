@@ -3,14 +3,18 @@
 The only module of the model that knows numpy. Row i of every table is host i of `Ledger.hosts`.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Final, Self
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
+from dataclasses import replace
+from typing import Final, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape, Slot
+
+_Made = TypeVar("_Made")
 
 ABSENT: Final = -1
 """Free thousandths of a device that does not exist (hosts have different numbers of devices)."""
@@ -66,9 +70,7 @@ class HostTable:
         self.hosts = tuple(hosts)
         self.rows = {host.name: row for row, host in enumerate(self.hosts)}
         width = max((len(host.devices) for host in self.hosts), default=0)
-        self.usable = np.array([host.takes_new_work for host in self.hosts], dtype=bool)
-        self.draining = np.array([host.state is HostState.DRAINING for host in self.hosts], dtype=bool)
-        self.leaving = self.draining | np.array([host.state is HostState.LOST for host in self.hosts], dtype=bool)
+        self.set_states(self.hosts)
         self.device_exists = np.zeros((len(self.hosts), width), dtype=bool)
         self.device_memory_mib = np.zeros((len(self.hosts), width), dtype=np.int64)
         self.device_is_part = np.zeros((len(self.hosts), width), dtype=bool)
@@ -80,7 +82,28 @@ class HostTable:
         index = {name: m for m, name in enumerate(dict.fromkeys(host.gpu_model for host in self.hosts))}
         self.gpu_models = tuple(index)
         self.gpu_model = np.array([index[host.gpu_model] for host in self.hosts], dtype=np.int64)
+        self._remembered: dict[str, object] = {}
         self._matches: dict[tuple[frozenset[str], int, tuple[tuple[str, str], ...]], NDArray[np.bool_]] = {}
+
+    def set_states(self, hosts: tuple[Host, ...]) -> None:
+        """Take over hosts that differ in their states only; for a table that nobody else has yet."""
+        self.hosts = hosts
+        self.usable = np.array([host.takes_new_work for host in self.hosts], dtype=bool)
+        self.draining = np.array([host.state is HostState.DRAINING for host in self.hosts], dtype=bool)
+        self.leaving = self.draining | np.array([host.state is HostState.LOST for host in self.hosts], dtype=bool)
+
+    def with_states(self, hosts: tuple[Host, ...]) -> "HostTable | None":
+        """Return the table of the same hosts, perhaps in other states; None when anything else about them changed."""
+        if hosts == self.hosts:
+            return self
+        if len(hosts) != len(self.hosts):
+            return None
+        changed = [(old, new) for old, new in zip(self.hosts, hosts, strict=True) if old is not new]
+        if any(replace(new, state=old.state, reason=old.reason, since_s=old.since_s) != old for old, new in changed):
+            return None
+        table = copy(self)
+        table.set_states(hosts)
+        return table
 
     def matching(self, shape: Shape) -> NDArray[np.bool_]:
         """Return bool (H, max(D, 1)): where the shape's constraints hold, whatever is free.
@@ -94,6 +117,12 @@ class HostTable:
         if key not in self._matches:
             self._matches[key] = self._match(*key)
         return self._matches[key]
+
+    def remembered(self, name: str, make: Callable[[], _Made]) -> _Made:
+        """Return what a function of the hosts alone makes, made once; `name` tells different ones apart."""
+        if name not in self._remembered:
+            self._remembered[name] = make()
+        return cast("_Made", self._remembered[name])
 
     def _match(
         self, gpu_models: frozenset[str], device_memory_mib: int, labels: tuple[tuple[str, str], ...]
@@ -127,12 +156,15 @@ class Ledger:
         cpu_milli: NDArray[np.int64],
         memory_mib: NDArray[np.int64],
         gpu_milli: NDArray[np.int64],
+        before: tuple[dict[Shape, NDArray[np.int64]], NDArray[np.int64]] | None = None,
     ) -> None:
-        """Wrap tables that nobody else writes to."""
+        """Wrap tables that nobody else writes to; `before`: counts of a ledger that differs in some rows, and which."""
         self.table = table
         self.cpu_milli = cpu_milli
         self.memory_mib = memory_mib
         self.gpu_milli = gpu_milli
+        self._counts: dict[Shape, NDArray[np.int64]] = {}
+        self._before = before
 
     @classmethod
     def of(cls, hosts: Sequence[Host], taken: Iterable[tuple[Slot, Shape]] = ()) -> "Ledger":
@@ -183,6 +215,50 @@ class Ledger:
         matches = self.table.matching(shape)[pick] & self.table.usable[pick][:, None]
         return count_units(shape, matches, self.cpu_milli[pick], self.memory_mib[pick], self.gpu_milli[pick])
 
+    def units(self, shape: Shape) -> NDArray[np.int64]:
+        """Return `units_fitting(shape)`, not to be written to.
+
+        The answer is remembered, and so is what the ledger before this one knew: only rows that changed are counted.
+        """
+        if shape not in self._counts:
+            known = self._before and self._before[0].get(shape)
+            if known is None or self._before is None:
+                self._counts[shape] = self.units_fitting(shape)
+            else:
+                units, rows = known.copy(), self._before[1]
+                units[rows] = self.units_fitting(shape, rows)
+                self._counts[shape] = units
+        return self._counts[shape]
+
+    def with_freed(self, freed: NDArray[np.int64]) -> "Ledger":
+        """Return the ledger with amounts freed, int64 (H, 2 + D): CPU, memory, then each device."""
+        return Ledger(
+            self.table,
+            self.cpu_milli + freed[:, 0],
+            self.memory_mib + freed[:, 1],
+            self.gpu_milli + freed[:, 2:],
+        )
+
+    def after(
+        self, gone: Iterable[tuple[Slot, Shape]], come: Iterable[tuple[Slot, Shape]], table: HostTable
+    ) -> "Ledger":
+        """Return the ledger after units left and others came; slots on unknown hosts are passed over.
+
+        Args:
+            gone: units that sit here no more.
+            come: units that sit here now.
+            table: the hosts now: the same, but perhaps in other states.
+        """
+        trial, left, here = self.trial(), list(gone), list(come)
+        for slot, shape in left:
+            trial.give_all((slot,), shape)
+        for slot, shape in here:
+            trial.take_all((slot,) if slot.host in table.rows else (), shape)
+        touched = [table.rows[slot.host] for slot, _ in (*left, *here) if slot.host in table.rows]
+        rows = np.union1d(np.flatnonzero(table.usable != self.table.usable), np.array(touched, dtype=np.int64))
+        frozen = trial.freeze()
+        return Ledger(table, frozen.cpu_milli, frozen.memory_mib, frozen.gpu_milli, (self._counts, rows))
+
     def fits(self, row: int, shape: Shape) -> bool:
         """Whether one unit of `shape` fits on a host row, its state included."""
         return self.table.usable[row] and self.devices_for(row, shape) is not None
@@ -211,6 +287,10 @@ class Ledger:
 
 class Trial(Ledger):
     """A working copy of a ledger that one search owns and edits."""
+
+    def units(self, shape: Shape) -> NDArray[np.int64]:
+        """Return `units_fitting(shape)`, counted anew: the next change would make it wrong."""
+        return self.units_fitting(shape)
 
     def take(self, slot: Slot, shape: Shape) -> None:
         """Put one unit of `shape` into a slot; the caller has seen that it fits."""

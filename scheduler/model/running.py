@@ -3,6 +3,7 @@
 Row j of every job column is job j of `Running.jobs`; an entry says what one job holds on one host.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from itertools import chain
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.ledger import HostTable
-from scheduler.model.workloads import JobState, TrainingJob
+from scheduler.model.workloads import JobState, TrainingJob, rank_of
 
 Who = tuple[int, str, str]
 """Priority, queue and owner: all that `MayPreempt` looks at."""
@@ -96,6 +97,12 @@ class Running:
             freed,
         )
 
+    def after(self, gone: Iterable[TrainingJob], come: Iterable[TrainingJob], table: HostTable) -> "Running":
+        """Return the table without some jobs and with others; those that hold no room are passed over."""
+        left = self.without([place_of(job, self.jobs) for job in gone if job.state.holds_room])
+        added = sorted((job for job in come if job.state.holds_room), key=rank_of)
+        return left.having([(place_of(job, left.jobs), job) for job in added], table)
+
     def without(self, gone: Sequence[int]) -> "Running":
         """Return the table without some of its jobs, by their row."""
         if not len(gone):
@@ -117,7 +124,7 @@ class Running:
             **columns,
         )
 
-    def with_jobs(self, come: Sequence[tuple[int, TrainingJob]], table: HostTable) -> "Running":
+    def having(self, come: Sequence[tuple[int, TrainingJob]], table: HostTable) -> "Running":
         """Return the table with jobs added, each before the row that it is given with, in their order."""
         if not come:
             return self
@@ -139,6 +146,11 @@ class Running:
             freed=np.concatenate([self.freed, new.freed])[order],
             **columns,
         )
+
+
+def place_of(job: TrainingJob, jobs: Sequence[TrainingJob]) -> int:
+    """Return where a job stands, or belongs, in a sorted sequence of jobs."""
+    return bisect_left(jobs, job.rank, key=rank_of)
 
 
 _JOB_COLUMNS: Final = tuple(

@@ -1,14 +1,19 @@
 """All that the planner knows of the world at one moment."""
 
-from collections.abc import Iterable, Iterator
+from bisect import insort
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from scheduler.model.hosts import Host
 from scheduler.model.ledger import Ledger
 from scheduler.model.plan import Reservation
 from scheduler.model.resources import Shape, Slot
-from scheduler.model.running import Running
-from scheduler.model.workloads import Moved, Replica, ServingModel, TrainingJob
+from scheduler.model.running import Running, place_of
+from scheduler.model.workloads import JobId, JobState, Moved, Replica, ServingModel, TrainingJob, rank_of
+
+MOST_CHANGES: Final = 3000
+"""Changes of jobs beyond which counting anew is quicker than following each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +28,11 @@ class Snapshot:
         models: every served model, most important first.
         replicas: every replica that holds room, sorted by id.
         reservations: promises of earlier plans.
+        held: those that their owners or operators hold, in their order.
+        by_id: `jobs` by their id.
         moves: recent moves of running jobs, of those that are over by now too.
         running: those of `jobs` that hold room, as columns.
+        waiting: those of `jobs` with `state.is_waiting`, in their order.
         ledger: free capacity with all of `jobs` and `replicas` in place (reservations are not taken from it).
     """
 
@@ -37,6 +45,9 @@ class Snapshot:
     reservations: tuple[Reservation, ...]
     ledger: Ledger = field(compare=False, repr=False)
     running: Running = field(compare=False, repr=False)
+    waiting: tuple[TrainingJob, ...] = field(compare=False, repr=False)
+    held: tuple[TrainingJob, ...] = field(compare=False, repr=False)
+    by_id: Mapping[str, TrainingJob] = field(compare=False, repr=False)
     moves: tuple[Moved, ...] = ()
 
     @classmethod
@@ -54,20 +65,137 @@ class Snapshot:
     ) -> "Snapshot":
         """Put the parts in their order and count the ledger from scratch."""
         in_order = tuple(sorted(hosts, key=lambda host: host.name))
-        jobs, models = tuple(sorted(jobs, key=lambda j: (j.submitted_at_s, len(j.job_id), j.job_id))), tuple(models)
+        jobs, models = tuple(sorted(jobs, key=rank_of)), tuple(models)
         replicas = tuple(sorted(replicas, key=lambda replica: replica.replica_id))
         ledger = Ledger.of(in_order, _taken(jobs, models, replicas))
-        promises, moved = tuple(reservations), tuple(moves)
-        running = Running.of(jobs, ledger.table)
-        return cls(version, taken_at_s, in_order, jobs, models, replicas, promises, ledger, running, moved)
+        return cls(
+            version=version,
+            taken_at_s=taken_at_s,
+            hosts=in_order,
+            jobs=jobs,
+            models=models,
+            replicas=replicas,
+            reservations=tuple(reservations),
+            ledger=ledger,
+            running=Running.of(jobs, ledger.table),
+            waiting=tuple(job for job in jobs if job.state.is_waiting),
+            held=tuple(job for job in jobs if job.state is JobState.HELD),
+            by_id={str(job.job_id): job for job in jobs},
+            moves=tuple(moves),
+        )
+
+    def after(  # noqa: PLR0913  # one argument per part, all by name
+        self,
+        *,
+        version: int,
+        taken_at_s: float,
+        hosts: tuple[Host, ...],
+        changed: Mapping[JobId, TrainingJob | None],
+        replicas: Iterable[Replica] = (),
+        reservations: Iterable[Reservation] = (),
+        moves: Iterable[Moved] = (),
+    ) -> "Snapshot":
+        """Return the next snapshot: equal to one made by `of` from all the parts, but for the price of what changed.
+
+        Args:
+            version: see the attributes; so are the others, whole as for `of`.
+            taken_at_s: likewise.
+            hosts: likewise, sorted by name.
+            changed: every job that is new or not as it was, or None for one that is over.
+            replicas: likewise.
+            reservations: likewise.
+            moves: likewise.
+        """
+        there = tuple(sorted(replicas, key=lambda replica: replica.replica_id))
+        gone = [job for job_id in changed if (job := self.by_id.get(job_id))]
+        come = [job for job in changed.values() if job]
+        jobs = _replaced(self.jobs, gone, come)
+        table = self.ledger.table.with_states(hosts)
+        if table is None or len(gone) + len(come) > MOST_CHANGES:
+            return Snapshot.of(
+                version=version,
+                taken_at_s=taken_at_s,
+                hosts=hosts,
+                jobs=jobs,
+                models=self.models,
+                replicas=there,
+                reservations=reservations,
+                moves=moves,
+            )
+        left, started = _moved(self.replicas, there)
+        return Snapshot(
+            version=version,
+            taken_at_s=taken_at_s,
+            hosts=hosts,
+            jobs=jobs,
+            models=self.models,
+            replicas=there,
+            reservations=tuple(reservations),
+            ledger=self.ledger.after(_taken(gone, self.models, left), _taken(come, self.models, started), table),
+            running=self.running.after(gone, come, table),
+            waiting=_replaced(self.waiting, *_those(_waits, gone, come)),
+            held=_replaced(self.held, *_those(_is_held, gone, come)),
+            by_id=_updated(self.by_id, changed),
+            moves=tuple(moves),
+        )
 
     def model(self, name: str) -> ServingModel | None:
         """Return a served model by name, or None when there is none."""
         return next((model for model in self.models if model.name == name), None)
 
 
+def _waits(job: TrainingJob) -> bool:
+    return job.state.is_waiting
+
+
+def _is_held(job: TrainingJob) -> bool:
+    return job.state is JobState.HELD
+
+
+def _those(
+    rule: Callable[[TrainingJob], bool], gone: Iterable[TrainingJob], come: Iterable[TrainingJob]
+) -> tuple[list[TrainingJob], list[TrainingJob]]:
+    return [job for job in gone if rule(job)], [job for job in come if rule(job)]
+
+
+def _replaced(
+    jobs: tuple[TrainingJob, ...], gone: Iterable[TrainingJob], come: Iterable[TrainingJob]
+) -> tuple[TrainingJob, ...]:
+    """Return sorted jobs without some of them and with others."""
+    there = list(jobs)
+    for job in gone:
+        del there[place_of(job, there)]
+    for job in come:
+        insort(there, job, key=rank_of)
+    return tuple(there)
+
+
+def _updated(
+    by_id: Mapping[str, TrainingJob], changed: Mapping[JobId, TrainingJob | None]
+) -> Mapping[str, TrainingJob]:
+    updated = dict(by_id)
+    for job_id, job in changed.items():
+        updated.pop(job_id, None)
+        if job is not None:
+            updated[job_id] = job
+    return updated
+
+
+def _moved(before: Iterable[Replica], now: Iterable[Replica]) -> tuple[list[Replica], list[Replica]]:
+    """Return the replicas that hold their room no more, and those that do since."""
+    left = {replica.replica_id: replica for replica in before}
+    started = []
+    for replica in now:
+        old = left.get(replica.replica_id)
+        if old is not None and (old is replica or (old.model, old.slot) == (replica.model, replica.slot)):
+            del left[replica.replica_id]
+        else:
+            started.append(replica)
+    return list(left.values()), started
+
+
 def _taken(
-    jobs: tuple[TrainingJob, ...], models: tuple[ServingModel, ...], replicas: tuple[Replica, ...]
+    jobs: Iterable[TrainingJob], models: Iterable[ServingModel], replicas: Iterable[Replica]
 ) -> Iterator[tuple[Slot, Shape]]:
     for job in jobs:
         for slot in job.slots:

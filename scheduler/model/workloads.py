@@ -135,6 +135,16 @@ class TrainingJob:
         saved_s = started_s if self.checkpointed_at_s is None else self.checkpointed_at_s
         return (max(0.0, now_s - saved_s) + self.restart_cost_s) * self.gang.gpus
 
+    @property
+    def rank(self) -> tuple[float, int, str]:
+        """Where it stands among all jobs: by submission, then id."""
+        return (self.submitted_at_s, len(self.job_id), self.job_id)
+
+
+def rank_of(job: TrainingJob) -> tuple[float, int, str]:
+    """Return `TrainingJob.rank`."""
+    return (job.submitted_at_s, len(job.job_id), job.job_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Moved:

@@ -72,7 +72,7 @@ def _blocked(draft: Draft, starts: Sequence[StartJob]) -> list[TrainingJob]:
     started, now_s = {start.job_id for start in starts}, draft.snapshot.taken_at_s
     waiting = (
         job
-        for job in draft.policy.queue_order(draft.snapshot)
+        for job in draft.queue
         if job.job_id not in started
         and job.job_id not in draft.promises.lapsed
         and job.not_before_s <= now_s

@@ -2,6 +2,9 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
 
 from scheduler.model.plan import Cause, PreemptJob, Reservation
 from scheduler.model.policy import Policy, Scorer
@@ -24,24 +27,34 @@ class Promises:
     def __init__(self, snapshot: Snapshot, reservation_s: float, room: Room) -> None:
         """Take over the promises that still mean something; `room` must already expect all that is being freed."""
         self._now_s, self._reservation_s, self._room = snapshot.taken_at_s, reservation_s, room
-        self._shapes: dict[str, Shape] = {job.job_id: job.gang.shape for job in snapshot.jobs if _may_hold(job)}
-        self._shapes |= {model.name: model.shape for model in snapshot.models}
-        wanted = [promise for promise in snapshot.reservations if promise.holder in self._shapes]
+        self._shapes: dict[str, Shape] = {model.name: model.shape for model in snapshot.models}
+        self._jobs = snapshot.by_id
+        wanted = [promise for promise in snapshot.reservations if self._may_hold(promise.holder)]
         self.lapsed = frozenset(promise.holder for promise in wanted if promise.expires_s <= self._now_s)
         self._terms = {p.holder: (p.since_s, p.expires_s) for p in wanted if p.holder not in self.lapsed}
         self._slots: dict[str, tuple[Slot, ...]] = {}
         self.restore({promise.holder: promise.slots for promise in wanted if promise.holder not in self.lapsed})
 
+    def _may_hold(self, holder: str) -> bool:
+        """Whether a promise means something: to a model, or a job that waits, or is being moved and will."""
+        job = self._jobs.get(holder)
+        if holder in self._shapes or job is None:
+            return holder in self._shapes
+        return job.state.is_waiting or (job.state is JobState.PREEMPTING and not job.stop_asked)
+
+    def _shape_of(self, holder: str) -> Shape:
+        return self._shapes[holder] if holder in self._shapes else self._jobs[holder].gang.shape
+
     def promise_at(self, job: TrainingJob, slots: Sequence[Slot]) -> None:
         """Promise a job that runs, and is told to stop now, these slots, which must fit into what is coming."""
-        self._shapes[job.job_id] = job.gang.shape
         self._room.promise_at(slots, job.gang.shape)
         self._slots[job.job_id] = tuple(slots)
 
     def lift(self, holder: str) -> tuple[Slot, ...]:
         """Withdraw the promise to a holder and return its slots, () when there is none."""
         slots = self._slots.pop(holder, ())
-        self._room.expect(slots, self._shapes[holder])
+        if slots:
+            self._room.expect(slots, self._shape_of(holder))
         return slots
 
     def lift_all_but(self, holders: Collection[str]) -> dict[str, tuple[Slot, ...]]:
@@ -55,8 +68,10 @@ class Promises:
 
     def renew(self, holder: str, slots: Sequence[Slot]) -> bool:
         """Promise these very slots if they all fit into what is coming; say whether they do."""
-        shape = self._shapes[holder]
-        fits = bool(slots) and fits_in(self._room.coming, slots, shape)
+        if not slots:
+            return False
+        shape = self._shape_of(holder)
+        fits = fits_in(self._room.coming, slots, shape)
         if fits:
             self._room.promise_at(slots, shape)
             self._slots[holder] = (*self._slots.get(holder, ()), *slots)
@@ -64,7 +79,7 @@ class Promises:
 
     def promise(self, holder: str, rows: Sequence[int]) -> tuple[Slot, ...]:
         """Promise one unit on each host row, where it must fit into what is coming, and return where."""
-        slots = self._room.promise(rows, self._shapes[holder])
+        slots = self._room.promise(rows, self._shape_of(holder))
         if slots:
             self._slots[holder] = (*self._slots.get(holder, ()), *slots)
         return slots
@@ -75,7 +90,7 @@ class Promises:
 
     def holders(self) -> tuple[tuple[str, Shape, tuple[Slot, ...]], ...]:
         """Return all promises as (holder, shape, slots), by holder."""
-        return tuple((holder, self._shapes[holder], slots) for holder, slots in sorted(self._slots.items()))
+        return tuple((holder, self._shape_of(holder), slots) for holder, slots in sorted(self._slots.items()))
 
     def in_force(self) -> tuple[Reservation, ...]:
         """Return the reservations after this run, by holder; an old one keeps its term."""
@@ -110,7 +125,6 @@ class Draft:
         scorer: its placement score, prepared for what is free in the snapshot.
         room: what is free, coming and usable.
         promises: who has been promised what.
-        roster: who may still be stopped.
         grants: what victims were stopped for, in the order in which it was decided.
         preemptions: jobs that are stopped for somebody, by job id.
     """
@@ -120,22 +134,34 @@ class Draft:
     scorer: Scorer
     room: Room
     promises: Promises
-    roster: Roster
     grants: list[Grant] = field(default_factory=list)
     preemptions: dict[str, PreemptJob] = field(default_factory=dict)
+    _roster: Roster | None = None
 
     @classmethod
     def of(cls, snapshot: Snapshot, policy: Policy, ended: Sequence[PreemptJob]) -> "Draft":
         """Start a run in which the jobs of `ended` are already being stopped."""
         room = Room(snapshot.ledger)
-        _expect_what_is_leaving(snapshot, room, {action.job_id for action in ended})
+        _expect_what_is_leaving(snapshot, room, [action.job_id for action in ended])
         promises = Promises(snapshot, policy.reservation_s, room)
         scorer = policy.placement_score(snapshot.ledger)
-        return cls(snapshot, policy, scorer, room, promises, stoppable(snapshot, policy))
+        return cls(snapshot, policy, scorer, room, promises)
+
+    @cached_property
+    def queue(self) -> tuple[TrainingJob, ...]:
+        """All waiting jobs in the order in which they are tried."""
+        return self.policy.queue_order(self.snapshot)
+
+    @property
+    def roster(self) -> Roster:
+        """Who may still be stopped."""
+        if self._roster is None:
+            self._roster = stoppable(self.snapshot, self.policy)
+        return self._roster
 
     def stop(self, victims: Sequence[Victim], cause: Cause, beneficiary: str) -> None:
         """Stop victims for somebody: their room is coming, and they cannot be stopped twice."""
-        self.roster = self.roster.without([victim.index for victim in victims])
+        self._roster = self.roster.without([victim.index for victim in victims])
         for victim in victims:
             self.room.expect(victim.job.slots, victim.job.gang.shape)
             self.preemptions[victim.job.job_id] = stop_order(victim.job, cause, self.snapshot.taken_at_s, beneficiary)
@@ -164,15 +190,10 @@ class Draft:
         return False
 
 
-def _may_hold(job: TrainingJob) -> bool:
-    """Whether a promise to a job means something: it waits, or it is being moved and will."""
-    return job.state.is_waiting or (job.state is JobState.PREEMPTING and not job.stop_asked)
-
-
-def _expect_what_is_leaving(snapshot: Snapshot, room: Room, ended: set[str]) -> None:
-    for job in snapshot.jobs:
-        if job.state is JobState.PREEMPTING or job.job_id in ended:
-            room.expect(job.slots, job.gang.shape)
+def _expect_what_is_leaving(snapshot: Snapshot, room: Room, ended: Sequence[str]) -> None:
+    leaving = [snapshot.running.jobs[index] for index in np.flatnonzero(snapshot.running.leaving)]
+    for job in (*leaving, *(snapshot.by_id[job_id] for job_id in ended)):
+        room.expect(job.slots, job.gang.shape)
     shapes = {model.name: model.shape for model in snapshot.models}
     for replica in snapshot.replicas:
         if replica.state is ReplicaState.STOPPING and replica.model in shapes:

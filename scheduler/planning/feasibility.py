@@ -11,13 +11,12 @@ from scheduler.model.plan import Reason, Unplaced
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 from scheduler.model.workloads import Gang
 from scheduler.planning.placing import capped, limit_of
-from scheduler.planning.room import Counted
 from scheduler.planning.wording import asks, models_of, plural
 
 
-def empty(hosts: Sequence[Host]) -> Counted:
+def empty(hosts: Sequence[Host]) -> Ledger:
     """Return the room of the hosts as if all were up, took new work and had nothing on them."""
-    return Counted(Ledger.of([replace(host, state=HostState.READY) for host in hosts]))
+    return Ledger.of([replace(host, state=HostState.READY) for host in hosts])
 
 
 def never_fits(hosts: Sequence[Host], gang: Gang, subject: str = "") -> Unplaced | None:
@@ -36,7 +35,7 @@ def never_fits(hosts: Sequence[Host], gang: Gang, subject: str = "") -> Unplaced
     return never_fits_on(empty(hosts), gang, subject)
 
 
-def never_fits_on(whole: Counted, gang: Gang, subject: str = "") -> Unplaced | None:
+def never_fits_on(whole: Ledger, gang: Gang, subject: str = "") -> Unplaced | None:
     """As `never_fits`, for room made by `empty`, so that it is made once for many gangs."""
     fitting = int(capped(whole.units(gang.shape), limit_of(gang), gang.workers).sum())
     if fitting >= gang.workers:
@@ -47,7 +46,7 @@ def never_fits_on(whole: Counted, gang: Gang, subject: str = "") -> Unplaced | N
     return Unplaced(subject, Reason.IMPOSSIBLE_GANG, message, gang.workers, fitting)
 
 
-def _no_match(whole: Counted, shape: Shape) -> str:
+def _no_match(whole: Ledger, shape: Shape) -> str:
     wanted = [f"{key}={value}" for key, value in shape.host_labels]
     wanted += [f"GPU model {models_of(shape)}"] if shape.gpu_models else []
     wanted += [f"{shape.device_memory_mib} MiB of device memory"] if shape.device_memory_mib else []
@@ -64,11 +63,11 @@ def _offer(host: Host) -> str:
     return model if device.partitions == 1 else f"{model}/{device.partitions} ({device.memory_mib} MiB each)"
 
 
-def _fits_parts(whole: Counted, shape: Shape) -> bool:
+def _fits_parts(whole: Ledger, shape: Shape) -> bool:
     return bool(whole.table.matching(replace(shape, device_memory_mib=1)).any())
 
 
-def _has(whole: Counted, shape: Shape) -> str:
+def _has(whole: Ledger, shape: Shape) -> str:
     """Say what the hosts that match have, in the resource that is asked for."""
     rows = np.flatnonzero(whole.table.matching(shape).any(axis=1))
     devices = [len(whole.hosts[row].devices) for row in rows]
@@ -79,7 +78,7 @@ def _has(whole: Counted, shape: Shape) -> str:
     return f"{hosts} with at most {cores} CPU and {memory} MiB"
 
 
-def _suggestion(whole: Counted, gang: Gang, fitting: int) -> str:
+def _suggestion(whole: Ledger, gang: Gang, fitting: int) -> str:
     """Say what of it would fit: fewer workers, or as many GPUs over workers with fewer each."""
     total = gang.workers * gang.shape.gpu_count
     smaller = (size for size in range(gang.shape.gpu_count - 1, 0, -1) if total % size == 0)

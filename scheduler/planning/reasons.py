@@ -1,13 +1,17 @@
 """Why everything that waits waits: with numbers, until when, and because of whom."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from typing import TypeVar
 
+import numpy as np
+
+from scheduler.model.ledger import Ledger
 from scheduler.model.plan import Reason, StartJob, Unplaced
 from scheduler.model.resources import Slot
-from scheduler.model.workloads import Gang, JobState, TrainingJob
+from scheduler.model.workloads import Gang, TrainingJob
 from scheduler.planning.draft import Draft
 from scheduler.planning.feasibility import empty, never_fits_on
 from scheduler.planning.fleet import Fleet, count_by_row, survivors
@@ -24,6 +28,8 @@ MOST_NAMES = 5
 """More names of those in the way than these help nobody."""
 MOST_MOMENTS = 12
 """Moments in the future that are looked at for an "until"."""
+MOST_ESTIMATES = 8
+"""Different gangs for which they are looked at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +49,10 @@ class Explainer:
     starts: Sequence[StartJob]
 
     @cached_property
-    def whole(self) -> Counted:
+    def whole(self) -> Ledger:
         """The cluster as if it were empty."""
-        return empty(self.draft.snapshot.hosts)
+        table = self.draft.snapshot.ledger.table
+        return table.remembered("whole", lambda: empty(table.hosts))
 
     @cached_property
     def without_holds(self) -> Counted:
@@ -61,18 +68,24 @@ class Explainer:
         return room.now
 
     @cached_property
-    def holders_by_host(self) -> dict[str, list[str]]:
-        """Jobs, then models, that hold room on each host."""
+    def holders_on(self) -> Callable[[str], tuple[str, ...]]:
+        """The first few jobs, then models, that hold room on a host."""
+        return cache(self._holders_on)
+
+    def _holders_on(self, host: str) -> tuple[str, ...]:
         snapshot = self.draft.snapshot
-        held = [(slot.host, str(job.job_id)) for job in snapshot.jobs for slot in job.slots]
-        return _grouped([*held, *sorted((replica.slot.host, replica.model) for replica in snapshot.replicas)])
+        running, row = snapshot.running, snapshot.ledger.table.rows.get(host, -1)
+        jobs = [str(running.jobs[who].job_id) for who in running.who[running.row == row][:MOST_NAMES].tolist()]
+        models = sorted({replica.model for replica in snapshot.replicas if replica.slot.host == host})
+        return (*jobs, *models)[:MOST_NAMES]
 
     @cached_property
     def leaving_by_host(self) -> dict[str, list[tuple[str, float]]]:
         """Jobs whose room on a host is being freed, and when each is gone as far as is known, epoch seconds."""
-        fresh = self.draft.preemptions
-        now_s, jobs = self.draft.snapshot.taken_at_s, self.draft.snapshot.jobs
-        leaving = [job for job in jobs if job.state is JobState.PREEMPTING or job.job_id in fresh]
+        fresh, snapshot = self.draft.preemptions, self.draft.snapshot
+        leaving = [snapshot.running.jobs[index] for index in np.flatnonzero(snapshot.running.leaving)]
+        leaving += [snapshot.by_id[job_id] for job_id in fresh]
+        now_s = snapshot.taken_at_s
         return _grouped((slot.host, (job.job_id, now_s + job.grace_period_s)) for job in leaving for slot in job.slots)
 
     @cached_property
@@ -81,24 +94,37 @@ class Explainer:
         return cache(partial(scarcity, now=self.draft.room.now))
 
     def all_gone_s(self, gang: Gang) -> float | None:
-        """Return when a gang fits at the latest: enough of those that say how long they run have ended by then."""
-        return next((at_s for at_s, room in self._ends if _fits(gang, room)), None)
+        """Return when a gang fits at the latest: enough of those that say how long they run have ended by then.
+
+        Looked at for the first gangs in queue order only; what comes after them is not known.
+        """
+        if len(self._estimated) >= MOST_ESTIMATES and gang not in self._estimated:
+            return None
+        if gang not in self._estimated:
+            ends = self._ends
+            first = bisect_left(ends, True, key=lambda end: _fits(gang, end[1]))  # noqa: FBT003  # the value sought
+            self._estimated[gang] = ends[first][0] if first < len(ends) else None
+        return self._estimated[gang]
 
     @cached_property
-    def _ends(self) -> tuple[tuple[float, Counted], ...]:
+    def _estimated(self) -> dict[Gang, float | None]:
+        return {}
+
+    @cached_property
+    def _ends(self) -> tuple[tuple[float, Ledger], ...]:
         """Moments, and the room when all jobs that end before each are gone; a dozen moments are exact enough."""
-        ending = sorted(
-            (job.started_at_s + job.max_runtime_s, job.job_id, job)
-            for job in self.draft.snapshot.jobs
-            if job.state.holds_room and job.started_at_s is not None and job.max_runtime_s is not None
-        )
-        room, ends = self._room_without_holds.coming, []
-        size = max(1, -(-len(ending) // MOST_MOMENTS))
-        for chunk in (ending[first : first + size] for first in range(0, len(ending), size)):
-            room = Counted(room)
-            for _, _, job in chunk:
-                room.give_all(job.slots, job.gang.shape)
-            ends.append((chunk[-1][0], room))
+        running, coming = self.draft.snapshot.running, self._room_without_holds.coming
+        ending = np.flatnonzero(np.isfinite(running.ends_s))
+        ending = ending[np.argsort(running.ends_s[ending], kind="stable")]
+        moment_of = np.full(len(running.jobs), MOST_MOMENTS)
+        moment_of[ending] = np.arange(len(ending)) // max(1, -(-len(ending) // MOST_MOMENTS))
+        freed = np.zeros((len(coming.hosts), running.freed.shape[1]), dtype=np.int64)
+        ends = []
+        for moment in range(int(moment_of[ending].max(initial=-1)) + 1):
+            entries = moment_of[running.who] == moment
+            np.add.at(freed, running.row[entries], running.freed[entries])
+            at_s = float(running.ends_s[moment_of == moment].max())
+            ends.append((at_s, coming.with_freed(freed)))
         return tuple(ends)
 
     @cached_property
@@ -119,39 +145,46 @@ def _grouped(pairs: Iterable[tuple[str, _Item]]) -> dict[str, list[_Item]]:
 
 def explain(explainer: Explainer) -> tuple[Unplaced, ...]:
     """Return the reason of every job that waits or is held, in queue order, then of every model short of replicas."""
-    snapshot, policy = explainer.draft.snapshot, explainer.draft.policy
+    draft = explainer.draft
     started = {start.job_id for start in explainer.starts}
-    queue = [job for job in policy.queue_order(snapshot) if job.job_id not in started]
-    on_hold = [job for job in snapshot.jobs if job.state is JobState.HELD]
-    reasons = [why_job_waits(job, explainer) for job in [*queue, *on_hold]]
-    return (*reasons, *(why for fleet in explainer.served.fleets if (why := why_model_lacks(fleet, explainer))))
+    why_not = _WhyNot(explainer)
+    reasons = [why_not(job) for job in draft.queue if job.job_id not in started]
+    on_hold = [_held_by_owner(job) for job in draft.snapshot.held]
+    lacking = (why_model_lacks(fleet, explainer) for fleet in explainer.served.fleets)
+    return (*reasons, *on_hold, *(why for why in lacking if why))
 
 
-def why_job_waits(job: TrainingJob, explainer: Explainer) -> Unplaced:
-    """Return the first reason that holds."""
-    rules: tuple[Callable[[TrainingJob, Explainer], Unplaced | None], ...] = (
-        _held_by_owner,
-        _never_fits,
-        _backing_off,
-        _being_freed,
-        _held_for_serving,
-        _reserved,
-    )
-    return next((why for rule in rules if (why := rule(job, explainer))), None) or _insufficient(job, explainer)
+class _WhyNot:
+    """Why a job waits: the first reason that holds. What depends on the gang alone is found once for all like it."""
+
+    def __init__(self, explainer: Explainer) -> None:
+        self._explainer = explainer
+        self._now_s = explainer.draft.snapshot.taken_at_s
+        self._of_gang: dict[int, tuple[Unplaced | None, Unplaced]] = {}
+
+    def __call__(self, job: TrainingJob) -> Unplaced:
+        if id(job.gang) not in self._of_gang:
+            self._of_gang[id(job.gang)] = self._why_gang_waits(job.gang)
+        never, lacks = self._of_gang[id(job.gang)]
+        why = never or _backing_off(job, self._now_s) or _being_freed(job, self._explainer) or lacks
+        return Unplaced(job.job_id, why.reason, why.message, why.asked, why.free, why.until_s, why.blocked_by)
+
+    def _why_gang_waits(self, gang: Gang) -> tuple[Unplaced | None, Unplaced]:
+        """Return why a gang never fits, if so, and what it lacks."""
+        never = never_fits_on(self._explainer.whole, gang)
+        if never:
+            return never, never
+        rules = (_held_for_serving, _reserved)
+        lacks = next((why for rule in rules if (why := rule(gang, self._explainer))), None)
+        return None, lacks or _insufficient(gang, self._explainer)
 
 
-def _held_by_owner(job: TrainingJob, _: Explainer) -> Unplaced | None:
-    if job.state is not JobState.HELD:
-        return None
+def _held_by_owner(job: TrainingJob) -> Unplaced:
     return Unplaced(job.job_id, Reason.HELD_BY_OWNER, "held by its owner or an operator", job.gang.workers)
 
 
-def _never_fits(job: TrainingJob, explainer: Explainer) -> Unplaced | None:
-    return never_fits_on(explainer.whole, job.gang, job.job_id)
-
-
-def _backing_off(job: TrainingJob, explainer: Explainer) -> Unplaced | None:
-    if job.not_before_s <= explainer.draft.snapshot.taken_at_s:
+def _backing_off(job: TrainingJob, now_s: float) -> Unplaced | None:
+    if job.not_before_s <= now_s:
         return None
     message = "its last start failed; it is tried again after a pause"
     return Unplaced(job.job_id, Reason.BACKING_OFF, message, job.gang.workers, until_s=job.not_before_s)
@@ -174,33 +207,33 @@ def _freed_for(subject: str, needs: str, slots: Sequence[Slot], asked: int, expl
     return Unplaced(subject, Reason.WAITS_FOR_PREEMPTION, message, asked, 0, until_s, names)
 
 
-def _fits(gang: Gang, ledger: Counted) -> bool:
+def _fits(gang: Gang, ledger: Ledger) -> bool:
     return bool(capped(ledger.units(gang.shape), limit_of(gang), gang.workers).sum() >= gang.workers)
 
 
-def _held_for_serving(job: TrainingJob, explainer: Explainer) -> Unplaced | None:
-    if not explainer.held or not _fits(job.gang, explainer.without_holds):
+def _held_for_serving(gang: Gang, explainer: Explainer) -> Unplaced | None:
+    if not explainer.held or not _fits(gang, explainer.without_holds):
         return None
     models = tuple(held.model.name for held in explainer.held)
     now_s = explainer.draft.snapshot.taken_at_s
     until_s = max((held.until_s for held in explainer.held if held.until_s > now_s), default=None)
-    message = f"needs {asks(job.gang)}; the room is held for the peak of {listed(models)}"
-    return Unplaced(job.job_id, Reason.HELD_FOR_SERVING, message, job.gang.workers, 0, until_s, models)
+    message = f"needs {asks(gang)}; the room is held for the peak of {listed(models)}"
+    return Unplaced("", Reason.HELD_FOR_SERVING, message, gang.workers, 0, until_s, models)
 
 
-def _reserved(job: TrainingJob, explainer: Explainer) -> Unplaced | None:
-    holders = tuple(holder for holder, _, _ in explainer.draft.promises.holders() if holder != job.job_id)
-    if not holders or not _fits(job.gang, explainer.without_promises):
+def _reserved(gang: Gang, explainer: Explainer) -> Unplaced | None:
+    holders = tuple(holder for holder, _, _ in explainer.draft.promises.holders())
+    if not holders or not _fits(gang, explainer.without_promises):
         return None
-    message = f"needs {asks(job.gang)}; the room was freed for {listed(holders)}"
-    return Unplaced(job.job_id, Reason.RESERVED, message, job.gang.workers, 0, None, holders[:MOST_NAMES])
+    message = f"needs {asks(gang)}; the room was freed for {listed(holders)}"
+    return Unplaced("", Reason.RESERVED, message, gang.workers, 0, None, holders[:MOST_NAMES])
 
 
-def _insufficient(job: TrainingJob, explainer: Explainer) -> Unplaced:
-    short = explainer.scarcity_of(job.gang)
-    until_s = explainer.all_gone_s(job.gang)
-    blockers = tuple(explainer.holders_by_host.get(short.host, ())[:MOST_NAMES])
-    return Unplaced(job.job_id, short.reason, short.message, short.asked, short.free, until_s, blockers)
+def _insufficient(gang: Gang, explainer: Explainer) -> Unplaced:
+    short = explainer.scarcity_of(gang)
+    until_s = explainer.all_gone_s(gang)
+    blockers = explainer.holders_on(short.host)
+    return Unplaced("", short.reason, short.message, short.asked, short.free, until_s, blockers)
 
 
 def why_model_lacks(fleet: Fleet, explainer: Explainer) -> Unplaced | None:
@@ -219,7 +252,7 @@ def why_model_lacks(fleet: Fleet, explainer: Explainer) -> Unplaced | None:
     if impossible and impossible.reason is Reason.NO_HOST_MATCHES:
         return impossible
     short = explainer.scarcity_of(gang)
-    blockers = tuple(explainer.holders_by_host.get(short.host, ())[:MOST_NAMES])
+    blockers = explainer.holders_on(short.host)
     return Unplaced(model.name, short.reason, f"{has}; {short.message}", short.asked, short.free, None, blockers)
 
 

@@ -8,6 +8,7 @@ The only place of the planner that knows how free, coming and promised room add 
 """
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,37 +19,43 @@ from scheduler.model.resources import Shape, Slot
 
 
 class Counted(Trial):
-    """A working copy that remembers how many units of a shape fit where, and recounts only the rows that changed."""
+    """A working copy that remembers how many units of a shape fit where, and recounts only the rows that changed.
+
+    Attributes:
+        base: the ledger it was copied from, directly or through other copies.
+        touched: rows changed since, in order.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
-        """Copy a ledger."""
+        """Copy a ledger, and what it knows of counts."""
         super().__init__(ledger.table, ledger.cpu_milli.copy(), ledger.memory_mib.copy(), ledger.gpu_milli.copy())
-        self._touched: list[int] = []
-        self._counts: dict[Shape, tuple[int, NDArray[np.int64]]] = {}
+        self.base: Ledger = ledger.base if isinstance(ledger, Counted) else ledger
+        self.touched: list[int] = list(ledger.touched) if isinstance(ledger, Counted) else []
+        self._seen: dict[Shape, tuple[int, NDArray[np.int64]]] = {}
 
     def units(self, shape: Shape) -> NDArray[np.int64]:
         """Return `units_fitting(shape)`; read it before the next change and do not write to it."""
-        seen, units = self._counts.get(shape, (0, None))
+        seen, units = self._seen.get(shape, (0, None))
         if units is None:
-            units = self.units_fitting(shape)
-        elif seen < len(self._touched):
-            rows = np.unique(np.array(self._touched[seen:], dtype=np.int64))
+            units = self.base.units(shape).copy()
+        if seen < len(self.touched):
+            rows = np.unique(np.array(self.touched[seen:], dtype=np.int64))
             units[rows] = self.units_fitting(shape, rows)
-        self._counts[shape] = (len(self._touched), units)
+        self._seen[shape] = (len(self.touched), units)
         return units
 
     def copy_for(self, shape: Shape) -> "Counted":
         """Return a copy that takes along the count of one shape."""
-        copy = Counted(self)
-        copy._counts[shape] = (0, self.units(shape).copy())
-        return copy
+        other = Counted(self)
+        other._seen[shape] = (len(other.touched), self.units(shape).copy())
+        return other
 
     def set_lower(self, row: int, one: Ledger, other: Ledger) -> None:
         """Make a row the lower of two ledgers' rows."""
         self.cpu_milli[row] = min(one.cpu_milli[row], other.cpu_milli[row])
         self.memory_mib[row] = min(one.memory_mib[row], other.memory_mib[row])
         np.minimum(one.gpu_milli[row], other.gpu_milli[row], out=self.gpu_milli[row])
-        self._touched.append(row)
+        self.touched.append(row)
 
     def put(self, rows: Sequence[int], shape: Shape) -> tuple[Slot, ...]:
         """Take one unit of `shape` on each row, where it must fit, and return where they sit."""
@@ -79,23 +86,28 @@ class Counted(Trial):
 
     def _add(self, slot: Slot, shape: Shape, sign: int) -> None:
         super()._add(slot, shape, sign)
-        self._touched.append(self.row(slot.host))
+        self.touched.append(self.row(slot.host))
 
 
 class Room:
-    """Free, coming and usable room of one planning run; see the module's docstring."""
+    """Free, coming and usable room of one planning run; see the module's docstring.
+
+    Attributes:
+        grown: how often more room came to be expected: in between, what did not fit will not fit.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         """Start from a snapshot's ledger, with nothing being freed and nothing promised."""
         self.free = ledger.trial()
         self.coming = Counted(ledger)
         self.now = Counted(ledger)
+        self.grown = 0
 
     def copy(self) -> "Room":
         """Return an independent copy."""
-        copy = Room(self.free)
-        copy.coming, copy.now = Counted(self.coming), Counted(self.now)
-        return copy
+        other = copy(self)
+        other.free, other.coming, other.now = self.free.trial(), Counted(self.coming), Counted(self.now)
+        return other
 
     def start(self, rows: Sequence[int], shape: Shape) -> tuple[Slot, ...]:
         """Take one unit of `shape` on each row of what is usable now, which must fit, and return where they sit."""
@@ -127,6 +139,7 @@ class Room:
 
     def _change_coming(self, slots: Sequence[Slot], shape: Shape, sign: int) -> None:
         known = [slot for slot in slots if slot.host in self.coming.table.rows]
+        self.grown += sign > 0 and bool(known)
         (self.coming.give_all if sign > 0 else self.coming.take_all)(known, shape)
         self._lower_now(known)
 

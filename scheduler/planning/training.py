@@ -1,7 +1,5 @@
 """Waiting jobs in queue order: start what fits, promise what is being freed, preempt for what may preempt."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,32 +19,63 @@ def place_training(draft: Draft) -> list[StartJob]:
     Nobody is preempted before everything free and everything coming has been tried, and a job's turn comes before
     those behind it take free room that its victims' room must be joined with.
     """
-    starts, rights, blocked = [], _Rights(draft), 0
-    for job in _triable(draft):
+    starts, rights, tried, blocked = [], _Rights(draft), _Tried(draft), 0
+    for job in draft.queue:
+        if job.not_before_s > draft.snapshot.taken_at_s:
+            continue
         if blocked > draft.policy.max_backfill:
             break
-        if start := _start(job, draft):
+        start = None if tried.finds_no_room(job) else _start(job, draft)
+        if start:
             starts.append(start)
             continue
         blocked += 1
-        if job.job_id not in draft.promises.lapsed and not draft.promises.of(job.job_id):
+        tried.found_no_room(job)
+        if not tried.is_hopeless(job) and job.job_id not in draft.promises.lapsed:
             _promise_or_preempt(job, draft, rights)
+            tried.hopes(job)
     return starts
 
 
-def _triable(draft: Draft) -> Sequence[TrainingJob]:
-    now_s = draft.snapshot.taken_at_s
-    return [job for job in draft.policy.queue_order(draft.snapshot) if job.not_before_s <= now_s]
+class _Tried:
+    """Gangs that found no room, and for whom nobody could be stopped either: tried again only when more is expected.
+
+    In between, room only shrinks. Gangs are told apart by identity, which is quick; that equal ones are seldom two
+    objects is up to whoever makes the snapshot.
+    """
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._full: dict[int, int] = {}
+        self._hopeless: dict[tuple[int, int, str, str], int] = {}
+
+    def finds_no_room(self, job: TrainingJob) -> bool:
+        """Whether a job without a promise need not be tried."""
+        return self._full.get(id(job.gang)) == self._draft.room.grown and not self._draft.promises.of(job.job_id)
+
+    def found_no_room(self, job: TrainingJob) -> None:
+        """Remember that there is none."""
+        self._full[id(job.gang)] = self._draft.room.grown
+
+    def is_hopeless(self, job: TrainingJob) -> bool:
+        """Whether there is nothing to be promised and nobody to be stopped, or a promise is there already."""
+        known = self._hopeless.get((id(job.gang), job.priority, job.queue, job.owner))
+        return known == self._draft.room.grown or bool(self._draft.promises.of(job.job_id))
+
+    def hopes(self, job: TrainingJob) -> None:
+        """Remember a job for whom nothing could be promised."""
+        if not self._draft.promises.of(job.job_id):
+            self._hopeless[id(job.gang), job.priority, job.queue, job.owner] = self._draft.room.grown
 
 
 def _start(job: TrainingJob, draft: Draft) -> StartJob | None:
     """Start a job where it was promised room, or else where it fits best; its promise is kept when it cannot."""
-    promised = draft.promises.lift(job.job_id)
-    slots = _promised_and_free(job, promised, draft) or _best(job, draft)
-    if slots:
-        return StartJob(job.job_id, job.attempt + 1, slots)
-    draft.promises.renew(job.job_id, promised)
-    return None
+    grown, promised = draft.room.grown, draft.promises.lift(job.job_id)
+    at_promised = _promised_and_free(job, promised, draft)
+    slots = at_promised or _best(job, draft)
+    if at_promised or (not slots and draft.promises.renew(job.job_id, promised)):
+        draft.room.grown = grown  # nobody else can have what was promised
+    return StartJob(job.job_id, job.attempt + 1, slots) if slots else None
 
 
 def _promised_and_free(job: TrainingJob, promised: tuple[Slot, ...], draft: Draft) -> tuple[Slot, ...]:
