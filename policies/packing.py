@@ -15,6 +15,7 @@ other, which keeps the rest of them whole.
 
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import groupby
 from typing import Final
 
 import numpy as np
@@ -24,7 +25,8 @@ from policies.packing_cpu import Amounts, CpuPerDevice
 from policies.packing_cutting import remainder_values
 from policies.packing_devices import devices_after
 from policies.packing_mix import PRIOR, SizeMix
-from policies.packing_scarcity import Expected, SlotPrice, Vacancy, model_premiums, slot_prices
+from policies.packing_room import HostKinds, Vacancy, kinds_of
+from policies.packing_scarcity import Expected, SlotPrice, model_premiums, share_of_time, slot_prices
 from scheduler.model.ledger import Ledger
 from scheduler.model.policy import PlacementScore, Scorer
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
@@ -35,7 +37,8 @@ FRAGMENT_WEIGHT: Final = 0.3
 """What a thousandth too small for all work counts, against one that the cutting-stock prices call worthless."""
 CPU_WEIGHT: Final = 0.3
 """What a device expected to be stranded counts: other hosts will take part of the work that strands it."""
-_NOTHING: Final = Shape()
+_GRAIN: Final = 0.05
+"""Shares of what stays closer than this are one."""
 _LENGTHS: Final = WHOLE_DEVICE_MILLI + 1
 
 
@@ -46,10 +49,12 @@ class Scarcity:
     Attributes:
         premiums: 0 to 1 per GPU model, the price of a thousandth of a device on top of its own value.
         slots: prices of room for gangs of several whole devices.
+        to_come: float (D + 1), what room counts that takes so many devices to be given back; empty when none will be.
     """
 
     premiums: tuple[tuple[str, float], ...] = ()
     slots: tuple[SlotPrice, ...] = ()
+    to_come: tuple[float, ...] = ()
 
     @classmethod
     def now(cls, expected: Expected, vacancy: Vacancy, free_milli: NDArray[np.int64]) -> "Scarcity":
@@ -60,28 +65,40 @@ class Scarcity:
             vacancy: what is free on each of H hosts.
             free_milli: int64 (H,), free thousandths of a device on each of them.
         """
-        names = vacancy.gpu_models
-        free = np.bincount(vacancy.gpu_model, weights=free_milli, minlength=len(names)).astype(np.int64)
-        premiums = model_premiums(expected, {name: int(free[m]) for m, name in enumerate(names) if name})
-        return cls(tuple(premiums.items()), slot_prices(expected, vacancy, int(free_milli.sum())))
+        kinds = vacancy.kinds
+        per_kind = np.bincount(vacancy.kind, weights=free_milli, minlength=len(kinds.kinds))
+        free = np.bincount(kinds.gpu_model, weights=per_kind, minlength=len(kinds.gpu_models)).astype(np.int64)
+        premiums = model_premiums(expected, {name: int(free[m]) for m, name in enumerate(kinds.gpu_models) if name})
+        slots = slot_prices(expected, vacancy, int(free_milli.sum()))
+        leaving = round((1.0 - expected.staying) / _GRAIN) * _GRAIN
+        to_come = tuple(share_of_time(1.0 - leaving, kinds.most_devices).tolist()) if slots and leaving else ()
+        return cls(tuple(premiums.items()), slots, to_come)
 
     def premium(self, gpu_model: str) -> float:
         """Return the premium of one model; 0 for hosts without devices."""
         return dict(self.premiums).get(gpu_model, 0.0)
 
-    def slot_value(self, vacancy: Vacancy) -> NDArray[np.float64]:
-        """Return the price of all the room for gangs that hosts offer, float64 (N,).
+    def room_value(self, vacancy: Vacancy) -> NDArray[np.float64]:
+        """Return the price of all the room for gangs that hosts offer now, float64 (N,).
 
         Shapes of as many devices have the same devices in view: the dearest of them counts.
         """
-        by_count: dict[int, NDArray[np.float64]] = {}
-        for slot in self.slots:
-            value = slot.price * vacancy.room_for(slot.shape)
-            by_count[slot.shape.gpu_count] = np.maximum(by_count.get(slot.shape.gpu_count, 0.0), value)
         total = np.zeros(len(vacancy.whole))
-        for value in by_count.values():
-            total += value
+        for _, alike in groupby(self.slots, _devices):
+            total += np.max([slot.price * vacancy.room_for(slot.shape) for slot in alike], axis=0)
         return total
+
+    def value_to_come(self, kinds: HostKinds) -> NDArray[np.float64]:
+        """Return the price of the room that there will be, float64 (kinds, D + 1), by whole free devices."""
+        total = np.zeros((len(kinds.kinds), kinds.most_devices + 1))
+        share = np.array(self.to_come)
+        for _, alike in groupby(self.slots, _devices) if self.to_come else ():
+            total += np.max([slot.price * kinds.room_to_come(slot.shape, share) for slot in alike], axis=0)
+        return total
+
+
+def _devices(slot: SlotPrice) -> int:
+    return slot.shape.gpu_count
 
 
 @cache
@@ -118,8 +135,12 @@ class _Priced:
     @cached_property
     def _scarcity(self) -> Scarcity:
         start, rows = self._start, np.arange(len(self._start.hosts))
-        vacancy = _vacancy(start, rows, start.gpu_milli)
+        vacancy = Vacancy.of(start, rows, start.gpu_milli)
         return Scarcity.now(self._expected, vacancy, np.maximum(start.gpu_milli, 0).sum(axis=1))
+
+    @cached_property
+    def _to_come(self) -> NDArray[np.float64]:
+        return self._scarcity.value_to_come(kinds_of(self._start.table))
 
     def __call__(self, ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.float64]:
         """Return float64 (N,): the steps that rows lose by one unit on their fullest devices that fit."""
@@ -127,25 +148,18 @@ class _Priced:
         values = np.array([device_values(self._mix, model) for model in table.gpu_models]).reshape(-1, _LENGTHS)
         premiums, of_row = np.array([self._scarcity.premium(m) for m in table.gpu_models]), table.gpu_model[rows]
         free, cores = np.maximum(before, 0).sum(axis=1), ledger.cpu_milli[rows]
-        held, left = _vacancy(ledger, rows, before), _vacancy(ledger, rows, after, shape)
+        held, left = Vacancy.of(ledger, rows, before), Vacancy.of(ledger, rows, after, shape)
         loss = (
             (values[of_row[:, None], np.maximum(before, 0)] - values[of_row[:, None], np.maximum(after, 0)]).sum(axis=1)
             + stranding(self._cpu, cores - shape.cpu_milli, free - shape.total_gpu_milli)
             - stranding(self._cpu, cores, free)
             + premiums[of_row] * shape.total_gpu_milli
-            + self._scarcity.slot_value(held)
-            - self._scarcity.slot_value(left)
+            + self._value(held)
+            - self._value(left)
         )
         steps: NDArray[np.float64] = np.floor(loss / STEP_MILLI)
         return steps
 
-
-def _vacancy(ledger: Ledger, rows: NDArray[np.int64], gpu_milli: NDArray[np.int64], less: Shape = _NOTHING) -> Vacancy:
-    """Return what is free on rows whose devices have so much left, less the CPU and memory of a shape."""
-    return Vacancy(
-        whole=((gpu_milli == WHOLE_DEVICE_MILLI) & ~ledger.table.device_is_part[rows]).sum(axis=1),
-        cpu_milli=ledger.cpu_milli[rows] - less.cpu_milli,
-        memory_mib=ledger.memory_mib[rows] - less.memory_mib,
-        gpu_models=ledger.table.gpu_models,
-        gpu_model=ledger.table.gpu_model[rows],
-    )
+    def _value(self, vacancy: Vacancy) -> NDArray[np.float64]:
+        to_come = self._to_come[vacancy.kind, vacancy.whole]
+        return self._scarcity.room_value(vacancy) + to_come

@@ -16,48 +16,14 @@ from scipy.special import betainc
 
 from policies.packing_cutting import HORIZONS
 from policies.packing_mix import SizeMix
+from policies.packing_room import Vacancy
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 
 _GRAIN: Final = 0.05
 """Chances closer than this are one."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Vacancy:
-    """What is free on hosts, as far as gangs look at it.
-
-    Attributes:
-        whole: int64 (N,), whole free devices.
-        cpu_milli: int64 (N,), free thousandths of a core.
-        memory_mib: int64 (N,), free MiB.
-        gpu_models: names of the GPU models there are.
-        gpu_model: int64 (N,), the index of each host's model.
-    """
-
-    whole: NDArray[np.int64]
-    cpu_milli: NDArray[np.int64]
-    memory_mib: NDArray[np.int64]
-    gpu_models: tuple[str, ...]
-    gpu_model: NDArray[np.int64]
-
-    def at(self, rows: NDArray[np.int64]) -> "Vacancy":
-        """Return what is free on some of the hosts."""
-        return Vacancy(
-            self.whole[rows], self.cpu_milli[rows], self.memory_mib[rows], self.gpu_models, self.gpu_model[rows]
-        )
-
-    def room_for(self, gang: Shape) -> NDArray[np.int64]:
-        """Return int64 (N,): how many units of a shape of whole devices each host could take."""
-        room = self.whole // gang.gpu_count
-        if gang.gpu_models:
-            suits = np.array([model in gang.gpu_models for model in self.gpu_models], dtype=bool)
-            room = np.where(suits[self.gpu_model], room, 0)
-        if not room.any():
-            return room
-        for free, asked in ((self.cpu_milli, gang.cpu_milli), (self.memory_mib, gang.memory_mib)):
-            if asked:
-                room = np.minimum(room, np.maximum(free, 0) // asked)
-        return room
+_MOMENTS: Final = 32
+"""Moments over which a mean over time is taken."""
+_LEAST_STAYING: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,29 +35,62 @@ class SlotPrice:
 
 
 @dataclass(frozen=True, slots=True)
+class Awaited:
+    """A shape of several devices on a host, and all that compete for the same room: those that need as much or more.
+
+    Attributes:
+        shape: the shape.
+        seen: how many were asked for.
+        running: how many of them run.
+    """
+
+    shape: Shape
+    seen: int
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
 class Expected:
     """What matters here of the work to come.
 
     Attributes:
         by_models: (accepted GPU models, thousandths of a device asked for) pairs; an empty set accepts any.
-        gangs: (shape, times seen) pairs, for more than one device on a host; seen are those that need as much or more,
-            because they compete for the same room.
+        gangs: those that ask for more than one device on a host.
         gpu_milli: thousandths of a device asked for in all.
+        running_milli: thousandths of a device in use.
+        staying: share of all that was ever started that runs still; 1 where nothing ends.
     """
 
     by_models: tuple[tuple[frozenset[str], int], ...]
-    gangs: tuple[tuple[Shape, int], ...]
+    gangs: tuple[Awaited, ...]
     gpu_milli: int
+    running_milli: int = 0
+    staying: float = 1.0
 
     @classmethod
     def of(cls, mix: SizeMix) -> "Expected":
-        """Sum up a mix."""
+        """Sum up a mix of which nothing has started."""
         counts = np.array([count for _, count in mix.counts], dtype=np.int64)
-        return Census([shape for shape, _ in mix.counts]).expected(counts)
+        none = np.zeros(len(counts), dtype=np.int64)
+        return Census([shape for shape, _ in mix.counts]).expected(Counts(counts, none, none))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counts:
+    """What became of work, int64 (K,) each by shape: how many were asked for, were started, and run now."""
+
+    seen: NDArray[np.int64]
+    started: NDArray[np.int64]
+    running: NDArray[np.int64]
+
+    @classmethod
+    def zero(cls, shapes: int) -> "Counts":
+        """Begin to count."""
+        return cls(*(np.zeros(shapes, dtype=np.int64) for _ in range(3)))
 
 
 class Census:
-    """Sums up counts of the same shapes again and again, because they grow all the time."""
+    """Sums up counts of the same shapes again and again, because they change all the time."""
 
     def __init__(self, shapes: Sequence[Shape]) -> None:
         """Sort K shapes, each of which is there once."""
@@ -103,15 +102,18 @@ class Census:
         rivals = [[_needs_as_much(one, least) for one in shapes] for least in self._gangs]
         self._rivals = np.array(rivals, dtype=np.int64).reshape(len(self._gangs), len(shapes))
 
-    def expected(self, counts: NDArray[np.int64]) -> Expected:
-        """Sum up counts, int64 (K,)."""
-        asked = counts * self._asked
+    def expected(self, counts: Counts) -> Expected:
+        """Sum up counts."""
+        asked = counts.seen * self._asked
         per_group = np.bincount(self._group, weights=asked, minlength=len(self._models)).astype(np.int64).tolist()
-        seen = (self._rivals @ counts).tolist()
+        seen, running = ((self._rivals @ each).tolist() for each in (counts.seen, counts.running))
+        in_use, started = (int((each * self._asked).sum()) for each in (counts.running, counts.started))
         return Expected(
             tuple((models, milli) for models, milli in zip(self._models, per_group, strict=True) if milli),
-            tuple((gang, count) for gang, count in zip(self._gangs, seen, strict=True) if count),
+            tuple(Awaited(*gang) for gang in zip(self._gangs, seen, running, strict=True) if gang[1]),
             int(asked.sum()),
+            in_use,
+            in_use / started if started else 1.0,
         )
 
 
@@ -140,27 +142,49 @@ def model_premiums(expected: Expected, free_milli: dict[str, int]) -> dict[str, 
 def slot_prices(expected: Expected, vacancy: Vacancy, free_milli: int) -> tuple[SlotPrice, ...]:
     """Return the price of room for each shape of several devices that the mix asks for.
 
+    The demand to come is what fills all that is free, and what will have been given back by then; of those that run
+    now, those that are over by then make room too.
+
     Args:
         expected: what is asked for.
         vacancy: what is free on every host.
-        free_milli: all that is free, in thousandths of a device; the demand to come is what fills it.
+        free_milli: all that is free, in thousandths of a device.
 
     Returns:
-        Those that cost something; chances are rounded, so that prices stay when little has changed. A shape that needs
-        as much as another and whose room is no dearer is left out: it has no room that the other has not.
+        Those that cost something, by number of devices; chances are rounded, so that prices stay when little has
+        changed. A shape that needs as much as another and whose room is no dearer is left out: it has no room that the
+        other has not.
     """
-    ahead = free_milli / max(expected.gpu_milli, 1)
+    leaving = 1.0 - expected.staying
+    ahead = (free_milli + leaving * expected.running_milli) / max(expected.gpu_milli, 1)
     open_hosts = vacancy.at(np.flatnonzero(vacancy.whole > 1))
-    prices = [
-        SlotPrice(gang, gang.gpu_count * WHOLE_DEVICE_MILLI * chance)
-        for gang, count in expected.gangs
-        if (chance := _chance_of_more(count, ahead, int(open_hosts.room_for(gang).sum()))) > 0
-    ]
+    prices = []
+    for gang in expected.gangs:
+        room = int(open_hosts.room_for(gang.shape).sum()) + leaving * gang.running
+        if (chance := _chance_of_more(gang.seen, ahead, room)) > 0:
+            prices.append(SlotPrice(gang.shape, gang.shape.gpu_count * WHOLE_DEVICE_MILLI * chance))
     kept: list[SlotPrice] = []
     for price in sorted(prices, key=lambda p: (-p.price, p.shape.cpu_milli, p.shape.memory_mib)):
         if not any(_needs_as_much(price.shape, dearer.shape) for dearer in kept):
             kept.append(price)
-    return tuple(kept)
+    return tuple(sorted(kept, key=lambda p: p.shape.gpu_count))
+
+
+def share_of_time(staying: float, devices: int) -> NDArray[np.float64]:
+    """Return float64 (devices + 1,): for what share of the time ahead so many devices in use will have been given back.
+
+    Holders leave independently at a constant rate, by which `staying` of them are left at the end: the mean over time
+    of the chance that all of them have left. 0 for none, because what needs nothing back is room already.
+
+    Args:
+        staying: share of the holders that will not have left, 0 to 1.
+        devices: the most that are looked at.
+    """
+    moments = (np.arange(_MOMENTS) + 0.5) / _MOMENTS
+    gone = 1.0 - max(staying, _LEAST_STAYING) ** moments
+    share: NDArray[np.float64] = (gone[:, None] ** np.arange(devices + 1)).mean(axis=0)
+    share[0] = 0.0
+    return share
 
 
 def _needs_as_much(shape: Shape, least: Shape) -> bool:
@@ -173,7 +197,7 @@ def _needs_as_much(shape: Shape, least: Shape) -> bool:
     )
 
 
-def _chance_of_more(seen: int, ahead: float, room: int) -> float:
+def _chance_of_more(seen: int, ahead: float, room: float) -> float:
     """Return the chance that more will come of what was seen some times than there is room for.
 
     Times seen are Poisson at an unknown rate, any rate being as likely as another beforehand; then the number to come

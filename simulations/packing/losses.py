@@ -7,8 +7,7 @@ it and of the devices is free; and what does not fit, by CPU and memory. A chang
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from policies.packing import STEP_MILLI, Scarcity, device_values, stranding
 from policies.packing_cpu import CpuPerDevice
 from policies.packing_mix import SizeMix
-from policies.packing_scarcity import Vacancy
+from policies.packing_room import Vacancy
 from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from simulations.packing.room import Room, ShapeTable
 
@@ -31,9 +30,10 @@ _GPU_GRAIN: Final = 10
 """Grains of the table of stranded devices, in thousandths of a core and of a device."""
 
 _NO_ROWS: Final = np.zeros(0, dtype=np.int64)
+_FIRST: Final = np.zeros(1, dtype=np.int64)
 
 Rows = NDArray[np.float32]
-_Columns = tuple[NDArray[np.int64], ...]
+_Column = NDArray[np.int64] | np.int64
 
 
 class Losses:
@@ -48,6 +48,7 @@ class Losses:
         self._room, self._shapes = room, shapes
         self._models = room.fleet.models
         self._model_of: list[int] = room.fleet.model.tolist()
+        self._kind_of: list[int] = room.kinds.of_host.tolist()
         self._asked = list(zip(shapes.gpu_count.tolist(), shapes.gpu_milli.tolist(), strict=True))
         self._values = np.array([device_values(mix, model) for model in self._models])
         self._drops = _drops(self._values, shapes)
@@ -87,8 +88,8 @@ class Losses:
 
     def changed(self, row: int) -> None:
         """Put a host's column together anew."""
-        model = self._settle(row)
-        shared, whole = self._priced[self._partial[row]], self._wholes[model, self._whole[row]]
+        self._settle(row)
+        shared, whole = self._priced[self._partial[row]], self._wholes[self._kind_of[row], self._whole[row]]
         if (slots := self._slots.row(row, int(self._whole[row]))) is not None:
             shared, whole = shared + slots[0], whole + slots[1]
         column = np.minimum(shared, whole)
@@ -102,20 +103,22 @@ class Losses:
             return ()
         free = self._room.gpu_milli[row].tolist()
         shared = [d for d, milli in enumerate(free) if asked <= milli < WHOLE_DEVICE_MILLI]
-        model = self._model_of[row]
-        if shared and self._sharing_is_best(model, row, shape):
-            drop = self._drops[model, self._cpu.size_of[shape]]
+        if shared and self._sharing_is_best(row, shape):
+            drop = self._drops[self._model_of[row], self._cpu.size_of[shape]]
             return (min(shared, key=lambda d: float(drop[free[d]])),)
         return tuple(d for d, milli in enumerate(free) if milli == WHOLE_DEVICE_MILLI)[:count]
 
-    def _sharing_is_best(self, model: int, row: int, shape: int) -> bool:
-        shared, whole = self._priced[self._partial[row], shape], self._wholes[model, self._whole[row], shape]
+    def _sharing_is_best(self, row: int, shape: int) -> bool:
+        shared, whole = (
+            self._priced[self._partial[row], shape],
+            self._wholes[self._kind_of[row], self._whole[row], shape],
+        )
         if (slots := self._slots.row(row, int(self._whole[row]))) is not None:
             shared, whole = shared + slots[0][shape], whole + slots[1][shape]
         return bool(shared <= whole)
 
-    def _settle(self, row: int) -> int:
-        """Look up the state of a host and return its model."""
+    def _settle(self, row: int) -> None:
+        """Look up the state of a host."""
         model = self._model_of[row]
         key = (model, *self._room.gpu_milli[row].tolist())
         devices = self._devices_of.get(key)
@@ -123,7 +126,6 @@ class Losses:
             devices = self._devices_of[key] = self._devices(model, key[1:])
         self._whole[row], self._partial[row] = devices.whole, devices.partial
         self._cpu.settle(row, devices.free_milli)
-        return model
 
     def _devices(self, model: int, free: tuple[int, ...]) -> "_Devices":
         rests = tuple(sorted({milli for milli in free if 0 < milli < WHOLE_DEVICE_MILLI}))
@@ -167,18 +169,21 @@ class Losses:
             self._priced[:many] = np.minimum(priced, _NEVER)
 
     def _whole_rows(self) -> Rows:
-        """Return the loss of every shape on whole devices, float32 (M, D + 1, K), by how many of them are free."""
-        shapes, devices = self._shapes, self._room.gpu_milli.shape[1]
+        """Return the loss of every shape on whole devices, float32 (kinds, D + 1, K), by how many of them are free."""
+        shapes, kinds = self._shapes, self._room.kinds
         count, milli = shapes.gpu_count, shapes.gpu_milli
-        free = np.arange(devices + 1)
         opened = self._values[:, WHOLE_DEVICE_MILLI, None] - self._values[:, WHOLE_DEVICE_MILLI - milli]
-        loss = (opened * count / STEP_MILLI + self._premiums)[:, None, :]
+        model = [self._models.index(kind.gpu_model) for kind in kinds.kinds]
+        used = (opened * count / STEP_MILLI + self._premiums)[model]
+        to_come = self._scarcity.value_to_come(kinds) / STEP_MILLI
+        free = np.arange(to_come.shape[1])
+        put_off = to_come[:, :, None] - to_come[:, np.maximum(free[:, None] - count, 0)]
         fits = (free[:, None] >= count) & (count > 0)
-        return np.minimum(np.where(fits, loss, _NEVER), _NEVER).astype(np.float32)
+        loss = np.where(fits, used[:, None, :] + put_off, _NEVER)
+        return np.minimum(loss, _NEVER).astype(np.float32)
 
     def _refresh(self, shape: int) -> None:
-        model = self._room.fleet.model
-        shared, whole = self._priced[self._partial, shape], self._wholes[model, self._whole, shape]
+        shared, whole = self._priced[self._partial, shape], self._wholes[self._room.kinds.of_host, self._whole, shape]
         rows, slots = self._slots.column(shape, self._whole)
         shared[rows] += slots[0]
         whole[rows] += slots[1]
@@ -231,7 +236,7 @@ class _SlotTable:
         if not self._gang or whole < self._gang:
             return None
         room = self._room
-        key = (int(room.fleet.model[row]), whole, int(room.cpu_milli[row]), int(room.memory_mib[row]))
+        key = (int(room.kinds.of_host[row]), whole, int(room.cpu_milli[row]), int(room.memory_mib[row]))
         if key not in self._rows:
             self._rows[key] = self._losses_at(*key)
         return self._rows[key]
@@ -245,31 +250,24 @@ class _SlotTable:
         """
         rows = np.flatnonzero(whole >= self._gang) if self._gang else _NO_ROWS
         room, shapes = self._room, self._shapes
-        amounts = (whole[rows], room.cpu_milli[rows], room.memory_mib[rows], room.fleet.model[rows])
-        asked = (shapes.gpu_count[shape], shapes.cpu_milli[shape], shapes.memory_mib[shape])
-        return rows, self._lost(amounts, asked)
+        state = Vacancy(whole[rows], room.cpu_milli[rows], room.memory_mib[rows], room.kinds.of_host[rows], room.kinds)
+        return rows, self._lost(state, shapes.gpu_count[shape], shapes.cpu_milli[shape], shapes.memory_mib[shape])
 
-    def _losses_at(self, model: int, whole: int, cpu_milli: int, memory_mib: int) -> tuple[Rows, Rows] | None:
-        state = np.array([whole]), np.array([cpu_milli]), np.array([memory_mib]), np.array([model])
-        if not self._value(*state).any():
+    def _losses_at(self, kind: int, whole: int, cpu_milli: int, memory_mib: int) -> tuple[Rows, Rows] | None:
+        shapes, few = self._shapes, self._few
+        state = Vacancy(few + whole, few + cpu_milli, few + memory_mib, few + kind, self._room.kinds)
+        if not self._scarcity.room_value(state.at(_FIRST)).any():
             return None
-        shapes = self._shapes
-        asked = (shapes.gpu_count, shapes.cpu_milli, shapes.memory_mib)
-        return self._lost(tuple(part + self._few for part in state), asked)
+        return self._lost(state, shapes.gpu_count, shapes.cpu_milli, shapes.memory_mib)
 
-    def _lost(self, free: _Columns, asked: Sequence[Any]) -> tuple[Rows, Rows]:
-        whole, cpu_milli, memory_mib, model = free
-        count, cpu, memory = asked
-        before = self._value(whole, cpu_milli, memory_mib, model)
+    def _lost(self, state: Vacancy, count: _Column, cpu_milli: _Column, memory_mib: _Column) -> tuple[Rows, Rows]:
+        before = self._scarcity.room_value(state)
+        cpu, memory = state.cpu_milli - cpu_milli, state.memory_mib - memory_mib
         shared, broken = (
-            ((before - self._value(left, cpu_milli - cpu, memory_mib - memory, model)) / STEP_MILLI).astype(np.float32)
-            for left in (whole, np.maximum(whole - count, 0))
+            ((before - self._scarcity.room_value(Vacancy(left, cpu, memory, state.kind, state.kinds))) / STEP_MILLI)
+            for left in (state.whole, np.maximum(state.whole - count, 0))
         )
-        return shared, broken
-
-    def _value(self, *free: NDArray[np.int64]) -> NDArray[np.float64]:
-        whole, cpu_milli, memory_mib, model = free
-        return self._scarcity.slot_value(Vacancy(whole, cpu_milli, memory_mib, self._room.fleet.models, model))
+        return shared.astype(np.float32), broken.astype(np.float32)
 
 
 class _CpuTable:

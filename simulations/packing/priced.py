@@ -7,7 +7,7 @@ import numpy as np
 
 from policies.packing import Scarcity
 from policies.packing_mix import SizeMix
-from policies.packing_scarcity import Census
+from policies.packing_scarcity import Census, Counts
 from simulations.packing.losses import Losses
 from simulations.packing.room import Room, Seat, ShapeTable
 
@@ -24,7 +24,7 @@ class PricedPacker:
         """Begin with no knowledge of the work."""
         self._room, self._table = room, table
         self.learning_s = 0.0
-        self._seen = np.zeros(len(table.shapes), dtype=np.int64)
+        self._counts = Counts.zero(len(table.shapes))
         self._asked = table.total_milli.tolist()
         self._arrived, self._next_lesson = 0, FIRST_LESSON
         self._until_look, self._look_milli = 0, room.fleet.capacity_milli // LOOKS_PER_FILL
@@ -33,7 +33,7 @@ class PricedPacker:
 
     def choose(self, shape: int) -> Seat | None:
         """Learn from the arrival and return the best seat for it."""
-        self._seen[shape] += 1
+        self._counts.seen[shape] += 1
         self._arrived += 1
         self._until_look -= self._asked[shape]
         if self._arrived >= self._next_lesson:
@@ -43,20 +43,22 @@ class PricedPacker:
         row = self._losses.best(shape)
         return None if row is None else Seat(row, self._losses.devices(shape, row))
 
-    def changed(self, seat: Seat, shape: int, sign: int) -> None:  # noqa: ARG002  # the protocol's signature
-        """Put the host's losses together anew."""
+    def changed(self, seat: Seat, shape: int, sign: int) -> None:
+        """Count what runs and put the host's losses together anew."""
+        self._counts.running[shape] -= sign
+        self._counts.started[shape] += sign < 0
         self._losses.changed(seat.row)
 
     def _learn(self) -> None:
         began = time.perf_counter()
         self._next_lesson = 3 * self._arrived
-        mix = SizeMix.of(dict(zip(self._table.shapes, self._seen.tolist(), strict=True)))
+        mix = SizeMix.of(dict(zip(self._table.shapes, self._counts.seen.tolist(), strict=True)))
         self._losses = Losses(self._room, self._table, mix)
         self._until_look = -1
         self.learning_s += time.perf_counter() - began
 
     def _look(self) -> None:
         self._until_look = self._look_milli
-        expected = self._census.expected(self._seen)
+        expected = self._census.expected(self._counts)
         free = np.maximum(self._room.gpu_milli, 0).sum(axis=1)
         self._losses.reprice(Scarcity.now(expected, self._room.vacancy(), free))

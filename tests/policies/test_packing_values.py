@@ -12,7 +12,8 @@ from policies.packing import Scarcity, device_values, headroom, headroom_score
 from policies.packing_cpu import CpuPerDevice
 from policies.packing_cutting import best_filling, remainder_values, solve
 from policies.packing_mix import PRIOR, SizeMix
-from policies.packing_scarcity import Expected, Vacancy, model_premiums, slot_prices
+from policies.packing_room import HostKind, HostKinds, Vacancy
+from policies.packing_scarcity import Expected, model_premiums, slot_prices
 from policies.registry import policy_from_names
 from scheduler.model.hosts import Device, Host
 from scheduler.model.ledger import Ledger
@@ -31,9 +32,9 @@ def share(milli: int) -> Shape:
 
 def vacant(whole: list[int], cores: list[int] | None = None) -> Vacancy:
     """Hosts of one model with so many free devices and cores."""
-    cpu_milli = np.array(cores or [128] * len(whole), dtype=np.int64) * 1000
-    few = np.zeros(len(whole), dtype=np.int64)
-    return Vacancy(np.array(whole, dtype=np.int64), cpu_milli, few + 8192, ("G2",), few)
+    free = np.array(cores or [128] * len(whole), dtype=np.int64) * 1000
+    kinds = HostKinds(HostKind(max(8, d), int(cpu), 8192, "G2") for d, cpu in zip(whole, free, strict=True))
+    return Vacancy(np.array(whole, dtype=np.int64), free, np.full(len(whole), 8192), kinds.of_host, kinds)
 
 
 def test_a_mix_counts_and_grows_without_changing() -> None:
@@ -114,7 +115,7 @@ def test_room_for_whole_hosts_is_dear_when_it_gets_rare() -> None:
     rare = slot_prices(Expected.of(mix), vacant([8, 7, 7]), 2_000_000)
     assert plenty == ()
     assert [(slot.shape, slot.price > 4000) for slot in rare] == [(EIGHT, True)]
-    assert Scarcity((), rare).slot_value(vacant([7, 8, 16])).tolist() == [0, rare[0].price, 2 * rare[0].price]
+    assert Scarcity((), rare).room_value(vacant([7, 8, 16])).tolist() == [0, rare[0].price, 2 * rare[0].price]
 
 
 def test_room_is_only_room_with_the_cpu_and_memory_beside_the_devices() -> None:
@@ -124,7 +125,7 @@ def test_room_is_only_room_with_the_cpu_and_memory_beside_the_devices() -> None:
     vacancy = vacant([8] * 60, [96] * 58 + [128] * 2)
     prices = slot_prices(expected, vacancy, 200_000)
     assert [slot.shape for slot in prices] == [wide]
-    assert Scarcity((), prices).slot_value(vacancy).astype(bool).tolist() == [False] * 58 + [True] * 2
+    assert Scarcity((), prices).room_value(vacancy).astype(bool).tolist() == [False] * 58 + [True] * 2
     assert vacant([8]).room_for(replace(EIGHT, memory_mib=9000)).tolist() == [0]
     assert vacant([8]).room_for(replace(EIGHT, gpu_models=frozenset({"T4"}))).tolist() == [0]
 
@@ -132,7 +133,7 @@ def test_room_is_only_room_with_the_cpu_and_memory_beside_the_devices() -> None:
 def test_gangs_of_as_many_devices_compete_for_the_same_room_and_are_priced_once() -> None:
     narrow, wide = (replace(EIGHT, cpu_milli=cores * 1000) for cores in (64, 90))
     expected = Expected.of(SizeMix.of({narrow: 3, wide: 2, HALF: 10}))
-    assert dict(expected.gangs) == {narrow: 5, wide: 2}
+    assert {gang.shape: gang.seen for gang in expected.gangs} == {narrow: 5, wide: 2}
     assert [slot.shape for slot in slot_prices(expected, vacant([8], [96]), 400_000)] == [narrow]
 
 
