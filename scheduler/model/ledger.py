@@ -1,143 +1,41 @@
 """Free capacity per host and device as whole numbers: an immutable value, and private working copies of it.
 
-The only module of the model that knows numpy. Row i of every table is host i of `Ledger.hosts`.
+Row i of every table is host i of `Ledger.hosts`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from copy import copy
-from dataclasses import replace
-from typing import Final, Self, TypeVar, cast
+from collections.abc import Iterable, Sequence
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.model.hosts import Host, HostState
+from scheduler.model.host_table import ABSENT, HostTable, count_units
+from scheduler.model.hosts import Host
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape, Slot
 
-_Made = TypeVar("_Made")
-
-ABSENT: Final = -1
-"""Free thousandths of a device that does not exist (hosts have different numbers of devices)."""
-ANY_DEVICE: Final = -1
-"""Device memory asked for by work that uses no device."""
+MOST_SHAPES: Final = 512
+"""Shapes for which counts are remembered; when more are asked about, all are forgotten."""
+MOST_CHANGES: Final = 1_000_000
+"""Changes of rows after which a line of ledgers begins to count anew."""
 
 
-def count_units(
-    shape: Shape,
-    matches: NDArray[np.bool_],
-    cpu_milli: NDArray[np.int64],
-    memory_mib: NDArray[np.int64],
-    gpu_milli: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """Return int64 (N,): how many units of `shape` fit into each of N free amounts, one after the other.
-
-    Args:
-        shape: what one unit needs.
-        matches: bool (N, max(D, 1)), where its constraints hold.
-        cpu_milli: int64 (N,), free; below zero counts as nothing.
-        memory_mib: int64 (N,), likewise.
-        gpu_milli: int64 (N, D), free; `ABSENT` where there is no device.
-    """
-    limit: NDArray[np.int64] = np.where(matches.any(axis=1), np.iinfo(np.int64).max, 0)
-    for free, asked in ((cpu_milli, shape.cpu_milli), (memory_mib, shape.memory_mib)):
-        if asked:
-            limit = np.minimum(limit, np.maximum(free, 0) // asked)
-    if not shape.gpu_count:
-        return limit
-    per_device = np.where(matches & (gpu_milli > 0), gpu_milli // shape.gpu_milli, 0)
-    fitting: NDArray[np.int64] = np.minimum(limit, per_device.sum(axis=1) // shape.gpu_count)
-    return fitting
-
-
-class HostTable:
-    """What never changes while the set of hosts stays the same; shared by a ledger and all its copies.
+class _Line:
+    """What is remembered of units that fit, along a line of ledgers each of which was made from the one before.
 
     Attributes:
-        hosts: H hosts, in the order given.
-        rows: row of each host name.
-        usable: bool (H,), whether the host takes new work.
-        draining: bool (H,), whether its work is moved away.
-        leaving: bool (H,), whether it is draining or lost.
-        device_memory_mib: int64 (H, D), 0 where unknown or absent.
-        device_exists: bool (H, D).
-        device_is_part: bool (H, D), whether it is a partition of an accelerator.
-        gpu_models: names of the M GPU models in the order in which hosts have them; "" where there are no devices.
-        gpu_model: int64 (H,), index of each host's model.
+        rows: rows in the order in which they changed, over the whole line.
+        counts: by shape, how many of these changes are in the count, and the units on each host.
     """
 
-    def __init__(self, hosts: Sequence[Host]) -> None:
-        """Tabulate hosts whose names must differ."""
-        self.hosts = tuple(hosts)
-        self.rows = {host.name: row for row, host in enumerate(self.hosts)}
-        width = max((len(host.devices) for host in self.hosts), default=0)
-        self.set_states(self.hosts)
-        self.device_exists = np.zeros((len(self.hosts), width), dtype=bool)
-        self.device_memory_mib = np.zeros((len(self.hosts), width), dtype=np.int64)
-        self.device_is_part = np.zeros((len(self.hosts), width), dtype=bool)
-        for row, host in enumerate(self.hosts):
-            for device in host.devices:
-                self.device_exists[row, device.index] = True
-                self.device_is_part[row, device.index] = device.partitions > 1
-                self.device_memory_mib[row, device.index] = device.memory_mib
-        index = {name: m for m, name in enumerate(dict.fromkeys(host.gpu_model for host in self.hosts))}
-        self.gpu_models = tuple(index)
-        self.gpu_model = np.array([index[host.gpu_model] for host in self.hosts], dtype=np.int64)
-        self._remembered: dict[str, object] = {}
-        self._matches: dict[tuple[frozenset[str], int, tuple[tuple[str, str], ...]], NDArray[np.bool_]] = {}
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+        self.counts: dict[Shape, tuple[int, NDArray[np.int64]]] = {}
 
-    def set_states(self, hosts: tuple[Host, ...]) -> None:
-        """Take over hosts that differ in their states only; for a table that nobody else has yet."""
-        self.hosts = hosts
-        self.usable = np.array([host.takes_new_work for host in self.hosts], dtype=bool)
-        self.draining = np.array([host.state is HostState.DRAINING for host in self.hosts], dtype=bool)
-        self.leaving = self.draining | np.array([host.state is HostState.LOST for host in self.hosts], dtype=bool)
-
-    def with_states(self, hosts: tuple[Host, ...]) -> "HostTable | None":
-        """Return the table of the same hosts, perhaps in other states; None when anything else about them changed."""
-        if hosts == self.hosts:
-            return self
-        if len(hosts) != len(self.hosts):
-            return None
-        changed = [(old, new) for old, new in zip(self.hosts, hosts, strict=True) if old is not new]
-        if any(replace(new, state=old.state, reason=old.reason, since_s=old.since_s) != old for old, new in changed):
-            return None
-        table = copy(self)
-        table.set_states(hosts)
-        return table
-
-    def matching(self, shape: Shape) -> NDArray[np.bool_]:
-        """Return bool (H, max(D, 1)): where the shape's constraints hold, whatever is free.
-
-        A part of an accelerator is only for those who say how much device memory they need; whoever does not say so
-        may need all of it.
-
-        A pure function of the table; the answer is kept because the same few constraints are asked for all the time.
-        """
-        key = (shape.gpu_models, shape.device_memory_mib if shape.gpu_count else ANY_DEVICE, shape.host_labels)
-        if key not in self._matches:
-            self._matches[key] = self._match(*key)
-        return self._matches[key]
-
-    def remembered(self, name: str, make: Callable[[], _Made]) -> _Made:
-        """Return what a function of the hosts alone makes, made once; `name` tells different ones apart."""
-        if name not in self._remembered:
-            self._remembered[name] = make()
-        return cast("_Made", self._remembered[name])
-
-    def _match(
-        self, gpu_models: frozenset[str], device_memory_mib: int, labels: tuple[tuple[str, str], ...]
-    ) -> NDArray[np.bool_]:
-        wanted = set(labels)
-        by_host = np.array(
-            [wanted <= set(host.labels) and (not gpu_models or host.gpu_model in gpu_models) for host in self.hosts],
-            dtype=bool,
-        )
-        if self.device_memory_mib.shape[1] == 0:
-            return by_host[:, None]
-        suits = self.device_memory_mib >= device_memory_mib
-        if device_memory_mib == 0:
-            suits &= ~self.device_is_part
-        return by_host[:, None] & suits
+    def remember(self, shape: Shape, age: int, units: NDArray[np.int64]) -> None:
+        """Keep a count; those of many shapes that nobody asks for any more would only fill the memory."""
+        if len(self.counts) >= MOST_SHAPES:
+            self.counts.clear()
+        self.counts[shape] = (age, units)
 
 
 class Ledger:
@@ -156,15 +54,15 @@ class Ledger:
         cpu_milli: NDArray[np.int64],
         memory_mib: NDArray[np.int64],
         gpu_milli: NDArray[np.int64],
-        before: tuple[dict[Shape, NDArray[np.int64]], NDArray[np.int64]] | None = None,
+        line: _Line | None = None,
     ) -> None:
-        """Wrap tables that nobody else writes to; `before`: counts of a ledger that differs in some rows, and which."""
+        """Wrap tables that nobody else writes to; `line` is that of the ledger before, with all that has changed."""
         self.table = table
         self.cpu_milli = cpu_milli
         self.memory_mib = memory_mib
         self.gpu_milli = gpu_milli
-        self._counts: dict[Shape, NDArray[np.int64]] = {}
-        self._before = before
+        self._line = line or _Line()
+        self._age = len(self._line.rows)
 
     @classmethod
     def of(cls, hosts: Sequence[Host], taken: Iterable[tuple[Slot, Shape]] = ()) -> "Ledger":
@@ -218,17 +116,20 @@ class Ledger:
     def units(self, shape: Shape) -> NDArray[np.int64]:
         """Return `units_fitting(shape)`, not to be written to.
 
-        The answer is remembered, and so is what the ledger before this one knew: only rows that changed are counted.
+        The count of an earlier ledger of the same line is taken over for all rows that have not changed since.
         """
-        if shape not in self._counts:
-            known = self._before and self._before[0].get(shape)
-            if known is None or self._before is None:
-                self._counts[shape] = self.units_fitting(shape)
-            else:
-                units, rows = known.copy(), self._before[1]
-                units[rows] = self.units_fitting(shape, rows)
-                self._counts[shape] = units
-        return self._counts[shape]
+        seen, units = self._line.counts.get(shape, (self._age + 1, None))
+        if units is not None and seen == self._age:
+            return units
+        if units is None or seen > self._age:
+            fresh = self.units_fitting(shape)
+        else:
+            fresh, rows = units.copy(), np.unique(self._line.rows[seen : self._age])
+            fresh[rows] = self.units_fitting(shape, rows)
+        fresh.setflags(write=False)
+        if units is None or seen < self._age:
+            self._line.remember(shape, self._age, fresh)
+        return fresh
 
     def with_freed(self, freed: NDArray[np.int64]) -> "Ledger":
         """Return the ledger with amounts freed, int64 (H, 2 + D): CPU, memory, then each device."""
@@ -254,10 +155,10 @@ class Ledger:
             trial.give_all((slot,), shape)
         for slot, shape in here:
             trial.take_all((slot,) if slot.host in table.rows else (), shape)
-        touched = [table.rows[slot.host] for slot, _ in (*left, *here) if slot.host in table.rows]
-        rows = np.union1d(np.flatnonzero(table.usable != self.table.usable), np.array(touched, dtype=np.int64))
+        changed = [table.rows[slot.host] for slot, _ in (*left, *here) if slot.host in table.rows]
+        changed += np.flatnonzero(table.usable != self.table.usable).tolist()
         frozen = trial.freeze()
-        return Ledger(table, frozen.cpu_milli, frozen.memory_mib, frozen.gpu_milli, (self._counts, rows))
+        return Ledger(table, frozen.cpu_milli, frozen.memory_mib, frozen.gpu_milli, self._continued(changed))
 
     def fits(self, row: int, shape: Shape) -> bool:
         """Whether one unit of `shape` fits on a host row, its state included."""
@@ -279,6 +180,14 @@ class Ledger:
             return None
         fullest_first = fitting[np.argsort(free[fitting], kind="stable")]
         return tuple(sorted(int(i) for i in fullest_first[: shape.gpu_count]))
+
+    def _continued(self, changed: Sequence[int]) -> _Line | None:
+        """Return the line of a ledger in which these rows differ; None when another one goes on from here already."""
+        line = self._line
+        if len(line.rows) != self._age or self._age > MOST_CHANGES:
+            return None
+        line.rows.extend(changed)
+        return line
 
     def trial(self) -> "Trial":
         """Return a private working copy; costs microseconds, so there is no undo log anywhere."""

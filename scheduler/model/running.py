@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.model.ledger import HostTable
+from scheduler.model.host_table import HostTable
 from scheduler.model.workloads import JobState, TrainingJob, rank_of
 
 Who = tuple[int, str, str]

@@ -14,7 +14,7 @@ from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobState, Replica, ReplicaState, ServingModel
 from scheduler.planning.fleet import count_by_row
-from scheduler.planning.placing import NO_LIMIT, capped, fewest_hosts, scores
+from scheduler.planning.placing import NO_LIMIT, capped, fewest_hosts
 from scheduler.planning.room import Counted
 
 
@@ -159,7 +159,7 @@ class _Outlook:
         units = capped(room.units(model.shape), limit, count)
         count = min(count, int(units.sum()))
         if count > 0:
-            rows = fewest_hosts(units, count, scores(room, units, model.shape, self.scorer))
+            rows = fewest_hosts(units, count, room.scores(model.shape, self.scorer))
             room.put(rows, model.shape)
         return count
 

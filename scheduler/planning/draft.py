@@ -11,7 +11,7 @@ from scheduler.model.policy import Policy, Scorer
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobState, ReplicaState, TrainingJob
-from scheduler.planning.placing import fewest_hosts, scores
+from scheduler.planning.placing import fewest_hosts
 from scheduler.planning.preemption import Need, stop_order
 from scheduler.planning.room import Room, fits_in
 from scheduler.planning.roster import Roster, Victim, stoppable
@@ -182,7 +182,7 @@ class Draft:
         room.promise_at(victim.job.slots, victim.job.gang.shape)
         units = grant.need.fitting(room.coming.units(grant.need.shape))
         if not room.coming.overdrawn(victim.job.slots) and units.sum() >= grant.need.count:
-            score = scores(room.coming, units, grant.need.shape, self.scorer)
+            score = room.coming.scores(grant.need.shape, self.scorer)
             self.promises.promise(grant.holder, fewest_hosts(units, grant.need.count, score))
             return True
         room.expect(victim.job.slots, victim.job.gang.shape)

@@ -9,7 +9,7 @@ from scheduler.model.resources import Slot
 from scheduler.model.workloads import ServingModel
 from scheduler.planning.draft import Draft
 from scheduler.planning.fleet import Fleet, count_by_row
-from scheduler.planning.placing import capped, fewest_hosts, scores
+from scheduler.planning.placing import capped, fewest_hosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +43,5 @@ def _hold(draft: Draft, fleet: Fleet) -> Held:
     count = min(wanted_later, int(units.sum()))
     if count <= 0:
         return Held(model, (), 0.0)
-    rows = fewest_hosts(units, count, scores(coming, units, model.shape, draft.scorer))
+    rows = fewest_hosts(units, count, coming.scores(model.shape, draft.scorer))
     return Held(model, draft.room.promise(rows, model.shape), fleet.demand.peak_at_s)

@@ -1,21 +1,16 @@
 """Which hosts take the units of a gang or of a model: arithmetic on counts of what fits, no search host by host."""
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.policy import Scorer
-from scheduler.model.resources import Shape
 from scheduler.model.workloads import Gang
 from scheduler.planning.room import Counted
 
 NO_LIMIT = np.iinfo(np.int64).max
 """As `max_per_host`: as many as fit."""
-MIB_OUTWEIGHS: Final = 1e6
-"""What a MiB of a device counts: more than any two scores differ, so that scores decide only among hosts whose devices
-are of one size. Device memory stays below 2**24 MiB, so that sums are exact to 1/256."""
 
 
 def capped(units: NDArray[np.int64], limit: NDArray[np.int64] | int, count: int) -> NDArray[np.int64]:
@@ -33,21 +28,7 @@ def hosts_for_gang(ledger: Counted, gang: Gang, scorer: Scorer) -> Sequence[int]
     units = capped(ledger.units(gang.shape), limit_of(gang), gang.workers)
     if units.sum() < gang.workers:
         return None
-    return fewest_hosts(units, gang.workers, scores(ledger, units, gang.shape, scorer))
-
-
-def scores(ledger: Counted, units: NDArray[np.int64], shape: Shape, scorer: Scorer) -> NDArray[np.float64]:
-    """Return the score of every host with room for a unit, infinity elsewhere.
-
-    Work that says how much device memory it needs goes where the devices are smallest, a partition before a whole
-    device: a large device is not spent on what a smaller one serves. Whoever says nothing may need all there is.
-    """
-    rows = np.flatnonzero(units > 0)
-    all_scores = np.full(len(units), np.inf)
-    all_scores[rows] = scorer(ledger, rows, shape)
-    if shape.gpu_count and shape.device_memory_mib:
-        all_scores[rows] += MIB_OUTWEIGHS * ledger.table.device_memory_mib[rows].max(axis=1, initial=0)
-    return all_scores
+    return fewest_hosts(units, gang.workers, ledger.scores(gang.shape, scorer))
 
 
 def fewest_hosts(units: NDArray[np.int64], count: int, score: NDArray[np.float64]) -> Sequence[int]:
@@ -63,14 +44,33 @@ def fewest_hosts(units: NDArray[np.int64], count: int, score: NDArray[np.float64
     Returns:
         The row of each unit.
     """
-    order = np.lexsort((score, -units))
-    before = np.cumsum(units[order]) - units[order]
-    filled = order[: int(np.searchsorted(before + units[order], count))]
-    rest = count - int(units[filled].sum())
+    filled, rest = _filled(units, count, score)
     takes_rest = units >= rest
     takes_rest[filled] = False
     last = int(np.where(takes_rest, score, np.inf).argmin())
     return [*np.repeat(filled, units[filled]).tolist(), *[last] * rest]
+
+
+def _filled(units: NDArray[np.int64], count: int, score: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
+    """Return the rows that are filled up, those with most room first, and how many units are left over."""
+    most = int(units.max())
+    if most >= count:
+        return np.empty(0, dtype=np.int64), count
+    hosts = np.bincount(units, minlength=most + 1)[::-1]
+    room = np.cumsum(hosts * np.arange(most, -1, -1))
+    level = most - int(np.searchsorted(room, count))
+    above = np.flatnonzero(units > level)
+    rest = count - int(units[above].sum())
+    at_level = np.flatnonzero(units == level)
+    some = _lowest(score, at_level, (rest - 1) // level)
+    return np.concatenate([above[np.lexsort((score[above], -units[above]))], some]), rest - level * len(some)
+
+
+def _lowest(score: NDArray[np.float64], rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Return the rows that score lowest, at most so many, in that order; ties go to the first row."""
+    if most and most < len(rows):
+        rows = rows[score[rows] <= np.partition(score[rows], most - 1)[most - 1]]
+    return rows[np.argsort(score[rows], kind="stable")][:most]
 
 
 def most_even(
@@ -89,7 +89,8 @@ def most_even(
     """
     units, present, rows = units.copy(), present.copy(), []
     for _ in range(count):
-        row = int(np.lexsort((score, np.where(units > 0, present, NO_LIMIT)))[0])
+        fewest = np.where(units > 0, present, NO_LIMIT)
+        row = int(np.where(fewest == fewest.min(), score, np.inf).argmin())
         units[row], present[row] = units[row] - 1, present[row] + 1
         rows.append(row)
     return rows

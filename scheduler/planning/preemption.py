@@ -78,7 +78,7 @@ def victims_for(need: Need, coming: Counted, roster: Roster) -> tuple[Victim, ..
     most = need.fitting(roster.units_if_all_stopped(coming, need.shape))
     if most.sum() < need.count:
         return None
-    trial = coming.copy_for(need.shape)
+    trial = Counted(coming)
     left = roster.only((most > need.fitting(trial.units(need.shape)))[roster.row])
     chosen: list[int] = []
     while not need.is_met_by(trial.units(need.shape)):

@@ -9,46 +9,103 @@ The only place of the planner that knows how free, coming and promised room add 
 
 from collections.abc import Iterable, Sequence
 from copy import copy
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.errors import InvariantBroken
 from scheduler.model.ledger import Ledger, Trial
+from scheduler.model.policy import Scorer
 from scheduler.model.resources import Shape, Slot
+
+_Number = TypeVar("_Number", np.int64, np.float64)
+
+MIB_OUTWEIGHS: Final = 1e6
+"""What a MiB of a device counts: more than any two scores differ, so that scores decide only among hosts whose devices
+are of one size. Device memory stays below 2**24 MiB, so that sums are exact to 1/256."""
+
+
+@dataclass(slots=True)
+class _Kept(Generic[_Number]):
+    """Values of a shape on every host, (H,), with the number of changes they take into account."""
+
+    seen: int
+    values: NDArray[_Number]
+    owned: bool
+
+    def update(self, seen: int, rows: NDArray[np.int64], values: NDArray[_Number]) -> None:
+        """Replace the values of some rows; an array that others read too is copied first."""
+        if not self.owned:
+            self.values, self.owned = self.values.copy(), True
+        self.values[rows] = values
+        self.seen = seen
+
+    def shared(self) -> "_Kept[_Number]":
+        """Return the same for another copy of the ledger; whoever changes first copies the array."""
+        self.owned = False
+        return _Kept(self.seen, self.values, owned=False)
 
 
 class Counted(Trial):
-    """A working copy that remembers how many units of a shape fit where, and recounts only the rows that changed.
+    """A working copy that remembers how many units of a shape fit where, and how hosts score; see `_Kept`.
 
     Attributes:
         base: the ledger it was copied from, directly or through other copies.
         touched: rows changed since, in order.
+        kept_units: units by shape, as they were returned last.
+        kept_scores: scores by scorer and shape, likewise.
     """
 
     def __init__(self, ledger: Ledger) -> None:
-        """Copy a ledger, and what it knows of counts."""
+        """Copy a ledger, with all that it remembers."""
         super().__init__(ledger.table, ledger.cpu_milli.copy(), ledger.memory_mib.copy(), ledger.gpu_milli.copy())
-        self.base: Ledger = ledger.base if isinstance(ledger, Counted) else ledger
-        self.touched: list[int] = list(ledger.touched) if isinstance(ledger, Counted) else []
-        self._seen: dict[Shape, tuple[int, NDArray[np.int64]]] = {}
+        self.base, self.touched = ledger, list[int]()
+        self.kept_units: dict[Shape, _Kept[np.int64]] = {}
+        self.kept_scores: dict[tuple[Scorer, Shape], _Kept[np.float64]] = {}
+        if isinstance(ledger, Counted):
+            self.base, self.touched = ledger.base, ledger.touched.copy()
+            self.kept_units = {shape: kept.shared() for shape, kept in ledger.kept_units.items()}
+            self.kept_scores = {key: kept.shared() for key, kept in ledger.kept_scores.items()}
 
     def units(self, shape: Shape) -> NDArray[np.int64]:
         """Return `units_fitting(shape)`; read it before the next change and do not write to it."""
-        seen, units = self._seen.get(shape, (0, None))
-        if units is None:
-            units = self.base.units(shape).copy()
-        if seen < len(self.touched):
-            rows = np.unique(np.array(self.touched[seen:], dtype=np.int64))
-            units[rows] = self.units_fitting(shape, rows)
-        self._seen[shape] = (len(self.touched), units)
-        return units
+        kept = self.kept_units.get(shape)
+        if kept is None:
+            kept = self.kept_units[shape] = _Kept(0, self.base.units(shape), owned=False)
+        if kept.seen < len(self.touched):
+            rows = self._rows_since(kept.seen)
+            kept.update(len(self.touched), rows, self.units_fitting(shape, rows))
+        return kept.values
 
-    def copy_for(self, shape: Shape) -> "Counted":
-        """Return a copy that takes along the count of one shape."""
-        other = Counted(self)
-        other._seen[shape] = (len(other.touched), self.units(shape).copy())
-        return other
+    def scores(self, shape: Shape, scorer: Scorer) -> NDArray[np.float64]:
+        """Return the score of every host with room for a unit, infinity elsewhere, float64 (H,); read it as `units`.
+
+        Work that says how much device memory it needs goes where the devices are smallest, a partition before a whole
+        device: a large device is not spent on what a smaller one serves. Whoever says nothing may need all there is.
+        """
+        key = (scorer, shape)
+        kept = self.kept_scores.get(key)
+        if kept is None:
+            rows = np.arange(len(self.hosts))
+            kept = self.kept_scores[key] = _Kept(len(self.touched), self._scores_of(rows, shape, scorer), owned=True)
+        if kept.seen < len(self.touched):
+            rows = self._rows_since(kept.seen)
+            kept.update(len(self.touched), rows, self._scores_of(rows, shape, scorer))
+        return kept.values
+
+    def _rows_since(self, seen: int) -> NDArray[np.int64]:
+        return np.array(sorted(set(self.touched[seen:])), dtype=np.int64)
+
+    def _scores_of(self, rows: NDArray[np.int64], shape: Shape, scorer: Scorer) -> NDArray[np.float64]:
+        scores, fits = np.full(len(rows), np.inf), self.units(shape)[rows] > 0
+        fitting = rows[fits]
+        if len(fitting):
+            scores[fits] = scorer(self, fitting, shape)
+            if shape.gpu_count and shape.device_memory_mib:
+                scores[fits] += MIB_OUTWEIGHS * self.table.device_memory_mib[fitting].max(axis=1, initial=0)
+        return scores
 
     def set_lower(self, row: int, one: Ledger, other: Ledger) -> None:
         """Make a row the lower of two ledgers' rows."""

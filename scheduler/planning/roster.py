@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.model.ledger import count_units
+from scheduler.model.host_table import count_units
 from scheduler.model.policy import Policy
 from scheduler.model.resources import Shape
 from scheduler.model.running import AMOUNTS, Running

@@ -11,7 +11,7 @@ from scheduler.model.plan import Cause, StartReplica, StopReplica
 from scheduler.model.workloads import Replica, ReplicaState
 from scheduler.planning.draft import Draft, Grant
 from scheduler.planning.fleet import Fleet, count_by_row, fleets, survival_need, survivors
-from scheduler.planning.placing import fewest_hosts, most_even, scores
+from scheduler.planning.placing import fewest_hosts, most_even
 from scheduler.planning.preemption import Need, victims_for
 from scheduler.planning.room import Counted
 from scheduler.planning.roster import Victim
@@ -120,7 +120,7 @@ class _Supply:
         count = min(need.count, int(units.sum()))
         if not count:
             return ()
-        score = scores(ledger, units, self.shape, self.draft.scorer)
+        score = ledger.scores(self.shape, self.draft.scorer)
         if self.fleet.model.survive_host_losses:
             return most_even(units, count, score, self.counts)
         return fewest_hosts(units, count, score)

@@ -38,6 +38,19 @@ def test_no_fewer_hosts_would_do_and_none_gets_more_than_fits(units: list[int], 
     assert sum(sorted(units, reverse=True)[:fewer]) < count
 
 
+@given(data=st.data(), units=COUNTS)
+def test_the_choice_is_that_of_sorting_all_hosts_by_room_and_score(data: st.DataObject, units: list[int]) -> None:
+    count = data.draw(st.integers(1, sum(units)))
+    score = np.array(data.draw(st.lists(st.sampled_from([0.0, 1.0, 2.5]), min_size=len(units), max_size=len(units))))
+    table = np.array(units)
+    order, expected, left = np.lexsort((score, -table)).tolist(), [], count
+    while left > table[order[0]]:
+        expected += [order[0]] * table[order[0]]
+        left -= table[order.pop(0)]
+    last = min((row for row in order if table[row] >= left), key=lambda row: (score[row], row))
+    assert fewest_hosts(table, count, score) == expected + [last] * left
+
+
 def test_even_spread_fills_the_emptiest_first() -> None:
     rows = most_even(np.array([9, 9, 1]), 4, same(3), np.array([2, 0, 0]))
     assert rows == [1, 2, 1, 0]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.packing import headroom
 from scheduler.model.errors import InvariantBroken
 from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape
@@ -98,5 +99,48 @@ def test_remembered_counts_follow_every_change(say: Any) -> None:
                 ledger.put([row], shape)
             for asked in (WHOLE, HALF):
                 assert np.array_equal(ledger.units(asked), ledger.units_fitting(asked))
+
+    follow()
+
+
+def test_remembered_scores_follow_every_change_and_every_copy(say: Any) -> None:
+    hosts = [say.host(f"h{i}", 3) for i in range(4)]
+    changes = st.lists(st.tuples(st.integers(0, 3), st.sampled_from([WHOLE, HALF]), st.booleans()), max_size=12)
+
+    @given(changes=changes)
+    def follow(changes: list[tuple[int, Shape, bool]]) -> None:
+        ledger = Counted(Ledger.of(hosts))
+        scorer = headroom(ledger)
+        for row, shape, copies in changes:
+            before = Counted(ledger)
+            if ledger.units(shape)[row]:
+                ledger.put([row], shape)
+            for one in (ledger, before):
+                for asked in (WHOLE, HALF):
+                    fits = np.flatnonzero(one.units_fitting(asked))
+                    anew = np.full(len(hosts), np.inf)
+                    anew[fits] = scorer(one, fits, asked)
+                    assert np.array_equal(one.scores(asked, scorer), anew)
+            ledger = before if copies else ledger
+
+    follow()
+
+
+def test_counts_follow_a_line_of_ledgers_and_its_forks(say: Any) -> None:
+    hosts = [say.host(f"h{i}", 3) for i in range(3)]
+    steps = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 2), st.integers(0, 2), st.booleans()), max_size=12)
+
+    @given(steps=steps)
+    def follow(steps: list[tuple[int, int, int, bool]]) -> None:
+        line = [Ledger.of(hosts)]
+        for at, row, device, asked in steps:
+            start = line[at % len(line)]
+            place = [(say.slot(f"h{row}:{device}"), HALF)]
+            line.append(start.after([], place, start.table))
+            if asked:
+                line[-1].units(HALF)
+        for ledger in line:
+            for shape in (WHOLE, HALF):
+                assert np.array_equal(ledger.units(shape), ledger.units_fitting(shape))
 
     follow()

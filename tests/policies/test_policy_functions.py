@@ -12,8 +12,9 @@ from policies.queue_order import by_priority, fifo
 from policies.registry import policy_from_names
 from policies.victim_order import lost_work, newest_first
 from scheduler.model.errors import ConfigError
+from scheduler.model.host_table import HostTable
 from scheduler.model.hosts import Device, Host
-from scheduler.model.ledger import HostTable, Ledger
+from scheduler.model.ledger import Ledger
 from scheduler.model.policy import VictimCost
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.running import Running
