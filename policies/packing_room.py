@@ -11,7 +11,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.model.ledger import HostTable, Ledger
+from scheduler.model.host_table import HostTable
+from scheduler.model.ledger import Ledger
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 
 _NOTHING = Shape()
