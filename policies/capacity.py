@@ -15,7 +15,10 @@ _KEPT = 8192
 
 
 class CapacityRule(Protocol):
-    """What turns a load into replicas."""
+    """What turns a load into replicas; equal rules have equal hashes."""
+
+    def __hash__(self) -> int:
+        """Return a hash, so that answers can be kept."""
 
     @property
     def rps_per_replica(self) -> float:

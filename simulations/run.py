@@ -113,7 +113,8 @@ class Simulation:
         return min(now_s + max(1, math.ceil(wait_s / period_s)) * period_s, end_s)
 
     def _service(self, served: Served) -> Service:
-        load, share = self.setup.loads[served.source], served.share
+        own = bool(served.own_source)
+        load, share = self.setup.loads[served.own_source or served.source], 1.0 if own else served.share
         return Service(
             load=lambda at_s: load(at_s) * share,
             capacity=served.rule.highest_rps,

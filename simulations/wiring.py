@@ -12,6 +12,7 @@ from scheduler.config.wiring import policy_of, served_of, settings_of
 from scheduler.model.errors import ConfigError, Fault
 from scheduler.model.hosts import Host, devices_offered
 from scheduler.planning.feasibility import empty, never_fits_on
+from scheduler.telemetry.calendars import holidays_in
 from scheduler.telemetry.replay import ReplayTraffic
 from simulations.arrivals import DAY_S, Arrival, from_stream
 from simulations.faults import outages
@@ -78,7 +79,12 @@ def _refuse_impossible(arrivals: Iterable[Arrival], hosts: Sequence[Host]) -> No
 
 def _recorded(section: TrafficSection) -> ReplayTraffic:
     return ReplayTraffic.from_file(
-        section.file, timestamp=section.timestamp, value=section.value, zone=section.zone, scale=section.scale
+        section.file,
+        timestamp=section.timestamp,
+        value=section.value,
+        zone=section.zone,
+        scale=section.scale,
+        holidays=holidays_in(section.holidays),
     )
 
 

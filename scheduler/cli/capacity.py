@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from scheduler.cli.flags import duration_flag
+from scheduler.cli.pools import held_lines
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Output, OutputOption, Session, WatchOption
 from scheduler.cli.table import Cell, Column, Table, cell
@@ -86,5 +87,6 @@ def _verdict(item: Capacity, now: datetime, screen: Screen) -> str:
         item.detail,
         item.notice,
         f"{item.gpus} GPUs: {words}" if item.gpus else "",
+        *held_lines(item.pools),
     ]
     return "\n".join(line for line in lines if line)

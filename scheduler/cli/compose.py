@@ -27,6 +27,7 @@ from scheduler.control.packages import PackageShelf
 from scheduler.control.ports import Clock, TrafficSource
 from scheduler.control.settings import Served
 from scheduler.store.sql import SqlStore
+from scheduler.telemetry.calendars import holidays_in
 from scheduler.telemetry.metrics import Metrics
 from scheduler.telemetry.prometheus import PrometheusTraffic
 from scheduler.telemetry.replay import ReplayTraffic
@@ -200,6 +201,7 @@ def _source(section: schema.ReplayTraffic | schema.PrometheusTraffic) -> Traffic
                 value=section.value,
                 zone=section.zone,
                 scale=section.scale,
+                holidays=holidays_in(section.holidays),
             )
         case schema.PrometheusTraffic():
             return PrometheusTraffic(
@@ -208,4 +210,5 @@ def _source(section: schema.ReplayTraffic | schema.PrometheusTraffic) -> Traffic
                 step_s=round(section.step),
                 history_s=section.history,
                 zone=section.zone,
+                holidays=holidays_in(section.holidays),
             )

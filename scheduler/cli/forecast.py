@@ -8,13 +8,14 @@ from typing import Annotated, Final
 import typer
 
 from scheduler.cli.flags import duration_flag
+from scheduler.cli.pools import pool_table, pool_text
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Output, OutputOption, Session
 from scheduler.cli.table import Column, Table
 from scheduler.cli.wording import moment, number, seconds, zone_name
 from scheduler.model.errors import ConfigError, HeadroomError
 from scheduler.wire.base import Single
-from scheduler.wire.cluster import Forecast
+from scheduler.wire.cluster import Capacity, Forecast, PoolList
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _FILE_ENDINGS: Final = (".csv", ".csv.gz", ".parquet", ".json")
@@ -43,8 +44,9 @@ def forecast(  # noqa: PLR0913  # one argument a flag
             autocompletion=complete_model,
             show_default=False,
         ),
-    ],
+    ] = "",
     *,
+    pool: Annotated[bool, typer.Option("--pool", help="Models on one kind of device together.")] = False,
     horizon: Annotated[str, typer.Option(help="How far ahead.")] = "48h",
     quantiles: Annotated[str, typer.Option(help="Quantiles, of a file.")] = _QUANTILES_OF_FILES,
     timestamp: Annotated[str, typer.Option(metavar="COL", help="The file's column of times.")] = "timestamp",
@@ -55,7 +57,9 @@ def forecast(  # noqa: PLR0913  # one argument a flag
 ) -> None:
     """Show the forecast of a model's traffic, or of a file's; -o wide lists every step."""
     session = Session.of(context)
-    if model.endswith(_FILE_ENDINGS):
+    if pool or not model:
+        _show_pools(session, model, pool=pool, output=output)
+    elif model.endswith(_FILE_ENDINGS):
         from scheduler.cli.forecasting import FileColumns, forecast_file  # noqa: PLC0415  # only files need them
 
         columns = FileColumns(timestamp, value, zone)
@@ -66,6 +70,20 @@ def forecast(  # noqa: PLR0913  # one argument a flag
         raise ConfigError("--plot and --quantiles need a file of recorded traffic", help=help_)
     else:
         _show_model(session, model, duration_flag(horizon, "--horizon"), output)
+
+
+def _show_pools(session: Session, model: str, *, pool: bool, output: Output) -> None:
+    """Show the joint peaks of the models on each kind of device."""
+    if model or not pool:
+        raise ConfigError("say one thing: a model, a file, or --pool", help="headroom forecast --pool")
+    found = session.client.get("/capacity", Single[Capacity], until=1)
+    pools = tuple(one for one in found.item.pools if one.peaks)
+    if output is Output.TABLE:
+        session.screen.say((pool_text(found, session.screen) or "no forecast yet") + "\n")
+    listed = Single[PoolList](
+        kind="PoolList", observed_at=found.observed_at, cycle=found.cycle, item=PoolList(pools=pools)
+    )
+    session.show(output, listed, lambda: pool_table(found))
 
 
 def _show_model(session: Session, model: str, horizon_s: float, output: Output) -> None:

@@ -7,7 +7,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from scheduler.config.faults import did_you_mean, dotted, fault_at
-from scheduler.config.schema import Config, ErlangA, ErlangC, LocalRay, PrometheusTraffic, RemoteRay, ReplayTraffic
+from scheduler.config.files import files_of
+from scheduler.config.schema import Config, ErlangA, ErlangC, LocalRay, PrometheusTraffic, RemoteRay
 from scheduler.config.wiring import policy_of
 from scheduler.config.yaml_file import Document, Where
 from scheduler.model.errors import ConfigError, Fault
@@ -50,11 +51,12 @@ def _twice(where: Where, names: Iterable[str]) -> Iterator[tuple[Where, str, str
 
 
 def _traffic_known(config: Config) -> Iterator[tuple[Where, str, str]]:
+    known = f"sources: {', '.join(config.traffic) or 'none yet, see traffic'}"
     for index, model in enumerate(config.models):
-        if model.traffic not in config.traffic:
-            known = f"sources: {', '.join(config.traffic) or 'none yet, see traffic'}"
-            help_ = did_you_mean(model.traffic, config.traffic) or known
-            yield ("models", index, "traffic"), f'unknown traffic source "{model.traffic}" of {model.name}', help_
+        for key, name in (("traffic", model.traffic), ("requests", model.requests or model.traffic)):
+            if name not in config.traffic and (key == "traffic" or model.requests):
+                help_ = did_you_mean(name, config.traffic) or known
+                yield ("models", index, key), f'unknown traffic source "{name}" of {model.name}', help_
 
 
 def _limits_agree(config: Config) -> Iterator[tuple[Where, str, str]]:
@@ -81,8 +83,9 @@ def _devices_exist(config: Config) -> Iterator[tuple[Where, str, str]]:
 
 def _files_exist(config: Config) -> Iterator[tuple[Where, str, str]]:
     for name, source in config.traffic.items():
-        if isinstance(source, ReplayTraffic) and not source.file.is_file():
-            yield ("traffic", name, "file"), f"there is no file {source.file}", "paths are relative to this YAML file"
+        for key, path in files_of(source).items():
+            if not path.is_file():
+                yield ("traffic", name, key), f"there is no file {path}", "paths are relative to this YAML file"
 
 
 def _zones_known(config: Config) -> Iterator[tuple[Where, str, str]]:

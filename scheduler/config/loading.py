@@ -4,7 +4,8 @@ from pathlib import Path
 
 from scheduler.config.checks import cross_faults
 from scheduler.config.faults import read_section
-from scheduler.config.schema import Config, ReplayTraffic
+from scheduler.config.files import beside
+from scheduler.config.schema import Config
 from scheduler.config.yaml_file import read_yaml
 from scheduler.model.errors import ConfigError
 
@@ -25,9 +26,5 @@ def load_config(path: Path) -> Config:
 
 
 def _with_files_found(config: Config, directory: Path) -> Config:
-    moved = {
-        name: source.model_copy(update={"file": directory / source.file})
-        for name, source in config.traffic.items()
-        if isinstance(source, ReplayTraffic)
-    }
-    return config.model_copy(update={"traffic": {**config.traffic, **moved}})
+    moved = {name: beside(source, directory) for name, source in config.traffic.items()}
+    return config.model_copy(update={"traffic": moved})

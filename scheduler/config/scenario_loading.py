@@ -8,6 +8,7 @@ from typing import Final
 
 from scheduler.config.checks import cross_faults
 from scheduler.config.faults import did_you_mean, fault_at, read_section
+from scheduler.config.files import beside
 from scheduler.config.scenario import JobStream, JobTrace, Scenario, ScenarioHost
 from scheduler.config.schema import Config, LocalHost, LocalRay, Replay
 from scheduler.config.yaml_file import Document, Where, read_yaml
@@ -85,9 +86,7 @@ def _names(group: ScenarioHost) -> list[str]:
 
 
 def _with_files_found(scenario: Scenario, directory: Path) -> Scenario:
-    traffic = {
-        name: source.model_copy(update={"file": directory / source.file}) for name, source in scenario.traffic.items()
-    }
+    traffic = {name: beside(source, directory) for name, source in scenario.traffic.items()}
     traces = tuple(trace.model_copy(update={"file": directory / trace.file}) for trace in scenario.jobs.traces)
     jobs = scenario.jobs.model_copy(update={"traces": traces})
     return scenario.model_copy(update={"traffic": traffic, "jobs": jobs})

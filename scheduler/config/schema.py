@@ -93,6 +93,8 @@ class ReplayTraffic(Section):
     """Column of the requests per bin."""
     zone: str = "UTC"
     """Time zone of the users, whose day and week the traffic follows."""
+    holidays: Path | None = None
+    """Calendar of days that go like Sundays: iCalendar (.ics), or a date a line; relative to this file's directory."""
     scale: Annotated[float, Field(gt=0)] = 1.0
     """The file's values are requests per bin; they are divided by the bin's seconds and multiplied by this."""
 
@@ -112,6 +114,8 @@ class PrometheusTraffic(Section):
     """How far back to read."""
     zone: str = "UTC"
     """Time zone of the users, whose day and week the traffic follows."""
+    holidays: Path | None = None
+    """Calendar of days that go like Sundays: iCalendar (.ics), or a date a line; relative to this file's directory."""
 
 
 class Application(Section):
@@ -189,14 +193,25 @@ class Model(Section):
     """Most replicas on one host; 0 for no limit."""
     survive_host_losses: Annotated[int, Field(ge=0)] = 0
     """The demand must still be met when any so many hosts are lost."""
+    rollout_surge: Annotated[int, Field(ge=0)] = 0
+    """Replicas that a rolling update starts beside the old ones; room for one update at a time is held."""
     traffic: Annotated[str, Field(examples=["enwiki"])]
     """Name of the traffic source."""
     share: Annotated[float, Field(gt=0)] = 1.0
     """Requests to this model per request of the source."""
+    requests: Annotated[str, Field(examples=["edit-check"])] = ""
+    """Name of a traffic source that measures the model's own requests; its share is then learned, and may change."""
     application: Application | None = None
     """What a replica runs; left out for a model that is planned but served elsewhere."""
     latency_objective: DurationSeconds = 1.0
     """A request that takes longer counts as late."""
+
+
+class Reserve(Section):
+    """Room held beyond the forecast's peak, for what no forecast knows of."""
+
+    flash_crowd: Annotated[float, Field(ge=0, le=1, examples=[0.9])] = 0.0
+    """Share of the flash crowds in a source's history that room is held for; 0 for no reserve."""
 
 
 class Control(Section):
@@ -214,6 +229,10 @@ class Control(Section):
     """A replica goes only after it was not needed for this long."""
     preemption_grace: DurationSeconds = 60.0
     """Longest grace period a job may ask for; part of the lead time."""
+    joint_peak: bool = True
+    """Hold room for the joint peak of models on one kind of device; else for each model's own peak."""
+    reserve: Reserve = Reserve()
+    """Room held beyond the peak."""
 
 
 class PolicyNames(Section):

@@ -39,6 +39,8 @@ def settings_of(control: schema.Control, policy: schema.PolicyNames) -> Settings
         scale_down_after_s=control.scale_down_after,
         preemption_grace_s=control.preemption_grace,
         min_runtime_s=policy.min_runtime,
+        joint_peak=control.joint_peak,
+        flash_crowd=control.reserve.flash_crowd,
     )
 
 
@@ -52,6 +54,8 @@ def served_of(models: Iterable[schema.Model]) -> tuple[Served, ...]:
             rule=_rule(model.capacity),
             latency_objective_s=model.latency_objective,
             owner=model.owner,
+            own_source=model.requests,
+            surge=model.rollout_surge,
         )
         for model in models
     )

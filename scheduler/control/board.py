@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from scheduler.control.records import CycleRecord
-from scheduler.model.demand import Basis
+from scheduler.model.demand import Basis, PoolDemand
 from scheduler.model.observation import Observation
 
 
@@ -66,6 +66,39 @@ class ModelOutlook:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolPeak:
+    """What the models of a pool need at once, in devices (in replicas without devices), limits applied.
+
+    Attributes:
+        window_s: from now.
+        p50, p99: of the highest sum within the window.
+        apart_p99: the sum of each model's own p99 of its highest need.
+    """
+
+    window_s: float
+    p50: float
+    p99: float
+    apart_p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class PoolOutlook:
+    """What is known of models on one kind of device together.
+
+    Attributes:
+        demand: what is held for them.
+        gpus_per_replica: devices of one replica; 0 without devices.
+        seen_at_s: when the peaks were last looked for, epoch seconds.
+        peaks: of the next 1, 6, 24 and 48 h; empty without a forecast.
+    """
+
+    demand: PoolDemand
+    gpus_per_replica: float
+    seen_at_s: float = 0.0
+    peaks: tuple[PoolPeak, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ModelTally:
     """Requests of one model, counted by the front router.
 
@@ -113,6 +146,7 @@ class Report:
         tallies: requests by model; empty where no router of ours counts them.
         degraded: why the loop cannot do its work ("" when it can), for instance "Ray does not answer, try 3".
         refused: actions the cluster refused since the process began, by kind ("StartJob" and so on).
+        pools: models on one kind of device together.
     """
 
     cycle: CycleRecord
@@ -121,6 +155,7 @@ class Report:
     tallies: tuple[tuple[str, ModelTally], ...] = ()
     degraded: str = ""
     refused: tuple[tuple[str, int], ...] = ()
+    pools: tuple[PoolOutlook, ...] = ()
 
 
 @dataclass(slots=True)

@@ -160,7 +160,8 @@ class Cycle:
         self, record: CycleRecord, seen: Observation, outlooks: tuple[ModelOutlook, ...], degraded: str
     ) -> Report:
         tallies = tuple(sorted(self.tallies().items()))
-        report = Report(record, seen, outlooks, tallies, degraded, tuple(sorted(self._refusals.items())))
+        refused = tuple(sorted(self._refusals.items()))
+        report = Report(record, seen, outlooks, tallies, degraded, refused, self._memory.pools)
         shares, self._foresight = gpu_shares(report, self._foresight)
         self.board.publish(report, shares)
         return report

@@ -3,11 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from forecasting.fitted import Fitted
+from forecasting.shares import Share, learn_share
 from policies.capacity import clamp
 from policies.headroom_rules import lead_time_s, scale_down
-from scheduler.control.board import ModelOutlook
+from scheduler.control.board import ModelOutlook, PoolOutlook
 from scheduler.control.noticing import basis_changes
 from scheduler.control.outlook import outlook_of
+from scheduler.control.pools import Member, outlooks_of, pools_of
 from scheduler.control.ports import TrafficSource
 from scheduler.control.records import EventRecord
 from scheduler.control.settings import Served, Settings
@@ -15,8 +20,18 @@ from scheduler.control.traffic import Known, listened
 from scheduler.model.demand import Basis, Demand, ModelDemand
 from scheduler.model.snapshot import Snapshot
 
+PEAK_GRID = tuple(np.round((np.arange(200) + 0.5) / 200, 4).tolist())
+"""Equally likely levels of a source's peak, to be multiplied by those of a share."""
 Needs = tuple[tuple[float, int], ...]
 """(at_s, replicas) needed in past turns, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A model's share, and the ends of the measurements that it was learned from."""
+
+    share: Share
+    of: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +42,15 @@ class DemandMemory:
         known: of each traffic source.
         needs: of each model, (at_s, replicas) it lately needed.
         bases: what each model's demand rested on.
+        shares: of each model in its source.
+        pools: what people are shown of models on one kind of device.
     """
 
     known: Mapping[str, Known] = field(default_factory=dict)
     needs: Mapping[str, Needs] = field(default_factory=dict)
     bases: Mapping[str, Basis] = field(default_factory=dict)
+    shares: Mapping[str, Learned] = field(default_factory=dict)
+    pools: tuple[PoolOutlook, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,40 +81,99 @@ def demand_of(
 ) -> tuple[Demand, tuple[ModelOutlook, ...], DemandMemory, tuple[EventRecord, ...]]:
     """Return the demand, what people are shown of it, what to carry to the next turn, and what to tell."""
     now_s = snapshot.taken_at_s
-    reach_s = max((_lead_time_s(model, settings) for model in served), default=0.0) + settings.min_runtime_s
-    known = {
-        name: listened(memory.known.get(name, Known()), source, now_s, reach_s, forecasts=not settings.reactive)
-        for name, source in sources.items()
-    }
+    known = _listened(served, sources, memory, settings, now_s)
+    shares = _shares(served, known, memory)
     running = _running(snapshot)
-    demands, outlooks, needs = [], [], {}
+    members, outlooks, needs = [], [], {}
     for one in served:
-        load = load_of(one, known[one.source], settings, now_s)
-        name = one.model.name
+        name, share = one.model.name, shares[one.model.name].share
+        load = load_of(one, known, share, settings, now_s)
         before = memory.needs.get(name, ((now_s, running.get(name, 0)),))
         demand, needs[name] = _replicas(one, load, before, settings, now_s)
-        demands.append(demand)
+        window_s = _lead_time_s(one, settings) + settings.min_runtime_s
+        members.append(Member(one, demand, known[one.source], share, window_s))
         if settings.outlooks:
-            outlooks.append(_outlook(one, known[one.source], load, settings, now_s))
-    bases = {demand.model: demand.basis for demand in demands}
+            outlooks.append(_outlook(one, known[one.source], share, load, settings, now_s))
+    bases = {member.served.model.name: member.demand.basis for member in members}
     said = tuple(basis_changes(served, known, memory.bases, bases, snapshot))
-    return Demand(tuple(demands)), tuple(outlooks), DemandMemory(known, needs, bases), said
+    held = pools_of(members, settings, now_s)
+    shown = outlooks_of(members, held, now_s, memory.pools) if settings.outlooks else ()
+    remembered = DemandMemory(known, needs, bases, shares, shown)
+    return Demand(tuple(member.demand for member in members), held), tuple(outlooks), remembered, said
 
 
-def load_of(served: Served, known: Known, settings: Settings, now_s: float) -> Load:
-    """Return a model's load from what is known of its source."""
-    rate, age_s = known.rate_at(now_s)
-    now = rate * served.share
-    basis = _basis(known, age_s, settings)
+def _listened(
+    served: Sequence[Served],
+    sources: Mapping[str, TrafficSource],
+    memory: DemandMemory,
+    settings: Settings,
+    now_s: float,
+) -> Mapping[str, Known]:
+    """Ask every source; only those that models are planned by are forecast."""
+    reach_s = max((_lead_time_s(model, settings) for model in served), default=0.0) + settings.min_runtime_s
+    measured_only = {one.own_source for one in served} - {one.source for one in served}
+    return {
+        name: listened(
+            memory.known.get(name, Known()),
+            source,
+            now_s,
+            reach_s,
+            forecasts=not settings.reactive and name not in measured_only,
+            crowds=settings.flash_crowd > 0,
+        )
+        for name, source in sources.items()
+    }
+
+
+def _shares(served: Sequence[Served], known: Mapping[str, Known], memory: DemandMemory) -> Mapping[str, Learned]:
+    """Return each model's share: as declared, or learned anew whenever a bin of its own requests has ended."""
+    return {one.model.name: _share(one, known, memory.shares.get(one.model.name)) for one in served}
+
+
+def _share(served: Served, known: Mapping[str, Known], before: Learned | None) -> Learned:
+    own, source = known.get(served.own_source, Known()).traffic, known[served.source].traffic
+    if own is None or source is None:
+        return before or Learned(Share(served.share))
+    ended = (own.series.end_s, source.series.end_s)
+    if before is not None and before.of == ended:
+        return before
+    return Learned(learn_share(own.series, source.series) or Share(served.share), ended)
+
+
+def load_of(served: Served, known: Mapping[str, Known], share: Share, settings: Settings, now_s: float) -> Load:
+    """Return a model's load from what is known of its source, and of its own requests where they are measured."""
+    source = known[served.source]
+    rate, age_s = source.rate_at(now_s)
+    now = _rate_of_its_own(served, known, settings, now_s)
+    if now is None:
+        now = rate * share.middle
+    basis = _basis(source, age_s, settings)
     padded = now * (1 + settings.margin)
-    if basis in {Basis.REACTIVE, Basis.COLD_START} or known.corrected is None or not known.has_history:
+    if basis in {Basis.REACTIVE, Basis.COLD_START} or source.corrected is None or not source.has_history:
         return Load(now, padded, padded, now_s, basis)
     lead_s = _lead_time_s(served, settings)
-    soon = known.corrected.peak_within(now_s, lead_s, (settings.quantile,))
-    later = known.corrected.peak_within(now_s, lead_s + settings.min_runtime_s, (settings.quantile,))
-    floor = padded if basis is Basis.SILENT else now
-    wanted = max(soon.values[0] * served.share, floor)
-    return Load(now, wanted, max(later.values[0] * served.share, wanted), later.at_s, basis)
+    soon, _ = _peak(source.corrected, share, now_s, lead_s, settings.quantile)
+    later, peak_at_s = _peak(source.corrected, share, now_s, lead_s + settings.min_runtime_s, settings.quantile)
+    wanted = max(soon, padded if basis is Basis.SILENT else now)
+    return Load(now, wanted, max(later, wanted), peak_at_s, basis)
+
+
+def _rate_of_its_own(served: Served, known: Mapping[str, Known], settings: Settings, now_s: float) -> float | None:
+    """Return the requests per second measured of the model itself; None when nobody does, or not just now."""
+    if not served.own_source:
+        return None
+    own = known[served.own_source]
+    rate, age_s = own.rate_at(now_s)
+    return None if own.failure or age_s > settings.silent_after_s else rate
+
+
+def _peak(forecast: Fitted, share: Share, now_s: float, window_s: float, quantile: float) -> tuple[float, float]:
+    """Return the quantile of a model's highest load in a window, and when the source's is expected."""
+    if not share.spread:
+        peak = forecast.peak_within(now_s, window_s, (quantile,))
+        return peak.values[0] * share.middle, peak.at_s
+    peak = forecast.peak_within(now_s, window_s, PEAK_GRID)
+    return float(share.quantiles_of(np.array(peak.values), (quantile,))[0]), peak.at_s
 
 
 def _lead_time_s(served: Served, settings: Settings) -> float:
@@ -135,10 +213,13 @@ def _limited(served: Served, rps: float) -> int:
     return clamp(served.rule.replicas(rps), served.model.min_replicas, served.model.max_replicas)
 
 
-def _outlook(served: Served, known: Known, load: Load, settings: Settings, now_s: float) -> ModelOutlook:
+def _outlook(  # noqa: PLR0913, PLR0917  # the facts of one row
+    served: Served, known: Known, share: Share, load: Load, settings: Settings, now_s: float
+) -> ModelOutlook:
     return outlook_of(
         served,
         known,
+        share=share.middle,
         basis=load.basis,
         rps_now=load.now,
         lead_time_s=_lead_time_s(served, settings),

@@ -22,6 +22,7 @@ def outlook_of(  # noqa: PLR0913  # the facts of one row, all by name
     served: Served,
     known: Known,
     *,
+    share: float,
     basis: Basis,
     rps_now: float,
     lead_time_s: float,
@@ -30,7 +31,7 @@ def outlook_of(  # noqa: PLR0913  # the facts of one row, all by name
 ) -> ModelOutlook:
     """Return the outlook of a model from what is known of its source; rates are multiplied by the model's share."""
     fitted = known.corrected if known.has_history else None
-    points = _points(fitted, served.share) if fitted is not None else ()
+    points = _points(fitted, share) if fitted is not None else ()
     return ModelOutlook(
         model=served.model.name,
         source=served.source,
@@ -41,9 +42,9 @@ def outlook_of(  # noqa: PLR0913  # the facts of one row, all by name
         history_s=known.fitted.basis.history_s if known.fitted is not None else _length_s(known),
         source_age_s=known.rate_at(now_s)[1],
         points=points,
-        peaks=_peaks(fitted, served.share, now_s) if fitted is not None else (),
+        peaks=_peaks(fitted, share, now_s) if fitted is not None else (),
         replicas=tuple((point.at_s, replicas_for(point.p99)) for point in points),
-        recent=_recent(known, served.share, now_s),
+        recent=_recent(known, share, now_s),
     )
 
 

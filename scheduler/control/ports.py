@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
 from forecasting.series import Series
@@ -73,11 +74,13 @@ class Traffic:
         series: history in closed bins, requests per second; NaN where missing.
         latest_rps: the last rate measured, perhaps of an open bin; NaN when there is none.
         latest_at_s: when it was measured, epoch seconds.
+        holidays: local dates on which the traffic goes like on a Sunday.
     """
 
     series: Series
     latest_rps: float
     latest_at_s: float
+    holidays: frozenset[date] = frozenset()
 
 
 class TrafficSource(Protocol):

@@ -20,6 +20,8 @@ class Settings:
         preemption_grace_s: longest grace period a job may ask for; part of the lead time.
         min_runtime_s: shortest useful run of a training job; room is held for peaks within the lead time and this.
         restart_cost_s: time an attempt needs before it makes progress again.
+        joint_peak: hold room for the joint peak of models on one kind of device, not for each model's own.
+        flash_crowd: share of past flash crowds that a reserve is held for; 0 for no reserve.
         silent_after_s: a traffic source whose last value is older is silent.
         outlooks: whether reports carry what people are shown of the coming load; a simulation that nobody watches
             saves the time.
@@ -34,6 +36,8 @@ class Settings:
     preemption_grace_s: float = 60.0
     min_runtime_s: float = 300.0
     restart_cost_s: float = 60.0
+    joint_peak: bool = True
+    flash_crowd: float = 0.0
     silent_after_s: float = 300.0
     outlooks: bool = True
     patience: Patience = field(default_factory=Patience)
@@ -50,6 +54,8 @@ class Served:
         rule: load to replicas.
         latency_objective_s: a request that takes longer is late.
         owner: who answers for it.
+        own_source: name of the source with the model's own requests, from which its share is learned; "" for none.
+        surge: replicas that a rolling update starts beside the old ones.
     """
 
     model: ServingModel
@@ -58,3 +64,5 @@ class Served:
     rule: CapacityRule
     latency_objective_s: float = 1.0
     owner: str = ""
+    own_source: str = ""
+    surge: int = 0

@@ -71,11 +71,15 @@ def _held(report: Report) -> float:
     for replica in snapshot.replicas:
         counts[replica.model] = counts.get(replica.model, 0) + 1
     models = {model.name: model for model in snapshot.models}
+    demand = report.cycle.demand
+    pooled = {name for pool in demand.pools for name in pool.models}
     peak = sum(
-        max(0, demand.replicas_held - counts.get(demand.model, 0)) * _devices(models[demand.model].shape)
-        for demand in report.cycle.demand.models
-        if demand.model in models
+        max(0, (one.replicas_wanted if one.model in pooled else one.replicas_held) - counts.get(one.model, 0))
+        * _devices(models[one.model].shape)
+        for one in demand.models
+        if one.model in models
     )
+    peak += sum(pool.replicas_held * _devices(models[pool.models[0]].shape) for pool in demand.pools)
     jobs = {str(job.job_id): job for job in snapshot.jobs}
     promised = sum(
         len(promise.slots) * _devices(jobs[promise.holder].gang.shape)

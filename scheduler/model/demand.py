@@ -48,14 +48,46 @@ class ModelDemand:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolDemand:
+    """Room to hold for models whose replicas take devices of one kind: held for one of them, it serves any of them.
+
+    Replicas are counted beyond those that the models want now.
+
+    Attributes:
+        name: the kind of device, for people.
+        models: names, most important first.
+        replicas_peak: for the highest sum of what all of them need at once within their windows, at the quantile.
+        replicas_apart: what it would be if each model's own quantile were added.
+        replicas_flash_crowd: reserve for a flash crowd, which no forecast knows of.
+        replicas_surge: for a rolling update of one of the models at a time.
+        peak_at_s: when the sum is expected to be highest, epoch seconds.
+    """
+
+    name: str
+    models: tuple[str, ...]
+    replicas_peak: int = 0
+    replicas_apart: int = 0
+    replicas_flash_crowd: int = 0
+    replicas_surge: int = 0
+    peak_at_s: float = 0.0
+
+    @property
+    def replicas_held(self) -> int:
+        """All that is to be held."""
+        return self.replicas_peak + self.replicas_flash_crowd + self.replicas_surge
+
+
+@dataclass(frozen=True, slots=True)
 class Demand:
     """The demand of every served model at one moment, in the order in which models are kept alive when short.
 
     Attributes:
         models: most important first.
+        pools: room to be held for several models together; a model in none of them is held room on its own.
     """
 
     models: tuple[ModelDemand, ...] = ()
+    pools: tuple[PoolDemand, ...] = ()
 
     def of(self, model: str) -> ModelDemand | None:
         """Return the demand of one model, or None when it is not served."""

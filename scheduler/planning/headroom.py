@@ -1,47 +1,96 @@
 """Room kept for the peak beyond the lead time, free of new training that would soon have to be stopped again."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
+from numpy.typing import NDArray
 
-from scheduler.model.resources import Slot
-from scheduler.model.workloads import ServingModel
+from scheduler.model.demand import PoolDemand
+from scheduler.model.resources import Shape, Slot
 from scheduler.planning.draft import Draft
 from scheduler.planning.fleet import Fleet, count_by_row
-from scheduler.planning.placing import capped, fewest_hosts
+from scheduler.planning.placing import NO_LIMIT, capped, fewest_hosts
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Room held for a model's coming peak.
+    """Room held for the coming peak of a model, or of several together.
 
     Attributes:
-        model: for which model.
+        models: names of those for whom.
+        shape: what each slot holds.
         slots: one per replica, free or being freed.
-        until_s: when its peak is expected, epoch seconds; 0 when unknown.
+        until_s: when the peak is expected, epoch seconds; 0 when unknown.
     """
 
-    model: ServingModel
+    models: tuple[str, ...]
+    shape: Shape
     slots: tuple[Slot, ...]
     until_s: float
 
 
-def hold_headroom(draft: Draft, fleets: Sequence[Fleet]) -> tuple[Held, ...]:
+def hold_headroom(draft: Draft, fleets: Sequence[Fleet], pools: Sequence[PoolDemand] = ()) -> tuple[Held, ...]:
     """Hold room for the replicas that the peak takes beyond those wanted now, as far as it is free or being freed.
 
     Nobody is preempted for it: training that runs already may go on until the peak is within the lead time.
     """
-    return tuple(held for fleet in fleets if (held := _hold(draft, fleet)).slots)
+    pooled = {name for pool in pools for name in pool.models}
+    by_name = {fleet.model.name: fleet for fleet in fleets} if pools else {}
+    held = [one for pool in pools for one in _hold_for_pool(draft, pool, by_name) if one.slots]
+    return (*held, *_hold_apart(draft, [fleet for fleet in fleets if fleet.model.name not in pooled]))
 
 
-def _hold(draft: Draft, fleet: Fleet) -> Held:
-    model, coming = fleet.model, draft.room.coming
-    wanted_later = min(fleet.demand.replicas_held, model.max_replicas) - fleet.wanted
-    limit = np.maximum(fleet.max_per_host - count_by_row(fleet.staying, coming.table.rows), 0)
-    units = capped(coming.units(model.shape), limit, max(wanted_later, 0))
-    count = min(wanted_later, int(units.sum()))
-    if count <= 0:
-        return Held(model, (), 0.0)
-    rows = fewest_hosts(units, count, coming.scores(model.shape, draft.scorer))
-    return Held(model, draft.room.promise(rows, model.shape), fleet.demand.peak_at_s)
+def _hold_apart(draft: Draft, fleets: Sequence[Fleet]) -> Iterator[Held]:
+    for fleet in fleets:
+        beyond = min(fleet.demand.replicas_held, fleet.model.max_replicas) - fleet.wanted
+        if beyond > 0 and (slots := _slots(draft, fleet.model.shape, _limit(draft, fleet), beyond)):
+            yield Held((fleet.model.name,), fleet.model.shape, slots, fleet.demand.peak_at_s)
+
+
+def _hold_for_pool(draft: Draft, pool: PoolDemand, by_name: Mapping[str, Fleet]) -> Iterator[Held]:
+    """Hold room that every model of the pool could use; failing that, some of them; failing that, one by one."""
+    members = [by_name[name] for name in pool.models if name in by_name]
+    left = pool.replicas_held
+    if left <= 0 or not members:
+        return
+    names, shape = tuple(fleet.model.name for fleet in members), covering([fleet.model.shape for fleet in members])
+    limits = [_limit(draft, fleet) for fleet in members if fleet.model.max_per_host]
+    everyone = reduce(np.minimum, limits) if limits else NO_LIMIT
+    slots = _slots(draft, shape, everyone, left)
+    left -= len(slots)
+    if left and limits:
+        most = reduce(np.maximum, limits) if len(limits) == len(members) else NO_LIMIT
+        taken = np.bincount([draft.room.coming.row(slot.host) for slot in slots], minlength=len(limits[0]))
+        more = _slots(draft, shape, np.maximum(most - taken, 0), left)
+        slots, left = (*slots, *more), left - len(more)
+    yield Held(names, shape, slots, pool.peak_at_s)
+    for fleet in members:
+        own = _slots(draft, fleet.model.shape, _limit(draft, fleet), left) if left else ()
+        left -= len(own)
+        yield Held((fleet.model.name,), fleet.model.shape, own, pool.peak_at_s)
+
+
+def covering(shapes: Sequence[Shape]) -> Shape:
+    """Return the smallest shape in whose room a replica of any of these fits; their devices are of one kind."""
+    return replace(
+        shapes[0],
+        cpu_milli=max(shape.cpu_milli for shape in shapes),
+        memory_mib=max(shape.memory_mib for shape in shapes),
+    )
+
+
+def _slots(draft: Draft, shape: Shape, limit: NDArray[np.int64] | int, most: int) -> tuple[Slot, ...]:
+    """Hold room for up to `most` units and return where."""
+    coming = draft.room.coming
+    units = capped(coming.units(shape), limit, most)
+    count = min(most, int(units.sum()))
+    if not count:
+        return ()
+    return draft.room.promise(fewest_hosts(units, count, coming.scores(shape, draft.scorer)), shape)
+
+
+def _limit(draft: Draft, fleet: Fleet) -> NDArray[np.int64]:
+    """Return how many more replicas of a model each host may have by the model's own limit."""
+    return np.maximum(fleet.max_per_host - count_by_row(fleet.staying, draft.room.coming.table.rows), 0)

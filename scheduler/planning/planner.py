@@ -31,7 +31,7 @@ def plan(snapshot: Snapshot, demand: Demand, policy: Policy) -> Plan:
     ended = end_jobs(snapshot)
     draft = Draft.of(snapshot, policy, ended)
     served = keep_serving(draft, demand)
-    held = hold_headroom(draft, served.fleets)
+    held = hold_headroom(draft, served.fleets, demand.pools)
     starts = place_training(draft)
     draft.spare_unnecessary()
     proposals = consolidate(draft, starts)

@@ -131,7 +131,7 @@ class Explainer:
     def _room_without_holds(self) -> Room:
         room = self.draft.room.copy()
         for held in self.held:
-            room.expect(held.slots, held.model.shape)
+            room.expect(held.slots, held.shape)
         return room
 
 
@@ -214,7 +214,7 @@ def _fits(gang: Gang, ledger: Ledger) -> bool:
 def _held_for_serving(gang: Gang, explainer: Explainer) -> Unplaced | None:
     if not explainer.held or not _fits(gang, explainer.without_holds):
         return None
-    models = tuple(held.model.name for held in explainer.held)
+    models = tuple(dict.fromkeys(name for held in explainer.held for name in held.models))
     now_s = explainer.draft.snapshot.taken_at_s
     until_s = max((held.until_s for held in explainer.held if held.until_s > now_s), default=None)
     message = f"needs {asks(gang)}; the room is held for the peak of {listed(models)}"

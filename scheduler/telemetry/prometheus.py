@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,7 @@ class PrometheusTraffic:
         step_s: int = 3600,
         history_s: float = 42 * 86400.0,
         zone: str = "UTC",
+        holidays: frozenset[date] = frozenset(),
         answering: Answering | None = None,
     ) -> None:
         """Read a query.
@@ -60,6 +61,7 @@ class PrometheusTraffic:
             step_s: length of a bin, seconds.
             history_s: how far back to read.
             zone: IANA zone whose days the traffic follows.
+            holidays: local dates on which the traffic goes like on a Sunday.
             answering: see `Answering`.
         """
         patience = answering or Answering()
@@ -72,6 +74,7 @@ class PrometheusTraffic:
         )
         self._server = PrometheusConnect(url=url, retry=retry, timeout=patience.timeout_s, method="POST")
         self._url, self._query, self._step_s, self._history_s, self._zone = url, query, step_s, history_s, zone
+        self._holidays = holidays
         self._bins: dict[int, float] = {}
 
     def read(self, now_s: float) -> Traffic:
@@ -85,7 +88,7 @@ class PrometheusTraffic:
         self._fill(start_s, end_s)
         values = [self._bins.get(at_s, math.nan) for at_s in range(start_s, end_s, self._step_s)]
         latest_at_s, latest = self._latest(now_s)
-        return Traffic(Series(start_s, self._step_s, np.array(values), self._zone), latest, latest_at_s)
+        return Traffic(Series(start_s, self._step_s, np.array(values), self._zone), latest, latest_at_s, self._holidays)
 
     def _fill(self, start_s: int, end_s: int) -> None:
         """Read the bins not read yet; a bin is stamped by its start, and asked for at its end."""

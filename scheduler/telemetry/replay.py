@@ -1,6 +1,7 @@
 """Recorded traffic as a source: at each moment it knows what had been measured by then, and nothing from later."""
 
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +16,7 @@ from scheduler.model.errors import ConfigError, Fault
 class ReplayTraffic:
     """A series played on the world's clock; a load generator that follows `rate_at` makes it come true."""
 
-    def __init__(self, series: Series) -> None:
+    def __init__(self, series: Series, holidays: frozenset[date] = frozenset()) -> None:
         """Play a series of requests per second that has at least one value.
 
         Raises:
@@ -24,7 +25,7 @@ class ReplayTraffic:
         known = np.flatnonzero(series.known)
         if not len(known):
             raise ConfigError("recorded traffic without a single value", help="check the column")
-        self.series = series
+        self.series, self.holidays = series, holidays
         self._centres = series.start_s + (known + 0.5) * series.step_s
         self._rates = series.values[known]
 
@@ -38,6 +39,7 @@ class ReplayTraffic:
         zone: str = "UTC",
         scale: float = 1.0,
         shift_s: int = 0,
+        holidays: frozenset[date] = frozenset(),
     ) -> Self:
         """Read a CSV or Parquet file with requests per bin.
 
@@ -47,7 +49,8 @@ class ReplayTraffic:
             value: column with the requests in it.
             zone: IANA zone whose days the traffic follows.
             scale: requests per second are multiplied by it.
-            shift_s: added to all times.
+            shift_s: added to all times; whole days, where there are holidays.
+            holidays: local dates on which the traffic goes like on a Sunday.
 
         Raises:
             ConfigError: the file cannot be used; names file, line and column.
@@ -57,13 +60,14 @@ class ReplayTraffic:
         except SeriesError as error:
             fault = Fault("BadTraffic", error.message, error.file or str(path), error.line, error.column, error.help)
             raise ConfigError(fault) from error
-        return cls(replace(series, start_s=series.start_s + shift_s, values=series.values * scale))
+        moved = frozenset(day + timedelta(seconds=shift_s) for day in holidays)
+        return cls(replace(series, start_s=series.start_s + shift_s, values=series.values * scale), moved)
 
     def read(self, now_s: float) -> Traffic:
         """Return the bins that have ended, and the rate of this moment (NaN before the first and after the last)."""
         inside = self.series.start_s <= now_s < self.series.end_s
         latest_at_s = min(now_s, self.series.end_s)
-        return Traffic(self.series.until(now_s), self.rate_at(now_s) if inside else np.nan, latest_at_s)
+        return Traffic(self.series.until(now_s), self.rate_at(now_s) if inside else np.nan, latest_at_s, self.holidays)
 
     def rate_at(self, at_s: float) -> float:
         """Return requests per second at a moment: straight lines between the centres of known bins, level outside."""

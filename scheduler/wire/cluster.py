@@ -103,6 +103,38 @@ class CapacityPoint(Resource):
     drained: float | None = None
 
 
+class PoolPeak(Resource):
+    """What the models of a pool need at once within a window from now, in GPUs (in replicas without GPUs)."""
+
+    window_s: float
+    p50: float
+    p99: float
+    apart_p99: float
+    """The sum of each model's own p99; what adding their peaks path by path saves is the difference."""
+
+
+class Pool(Resource):
+    """Models on one kind of device: room held for one of them serves any of them."""
+
+    name: str
+    models: tuple[str, ...]
+    gpus_per_replica: float
+    held_for_peak: float
+    """GPUs held for the joint peak beyond what the models want now (replicas without GPUs, likewise below)."""
+    held_apart: float
+    """What would be held if each model's own quantile were added."""
+    held_for_flash_crowd: float
+    held_for_rollout: float
+    peak_at: datetime | None
+    peaks: tuple[PoolPeak, ...] = ()
+
+
+class PoolList(Resource):
+    """All pools that have a forecast."""
+
+    pools: tuple[Pool, ...]
+
+
 class Capacity(Resource):
     """Whether serving is covered, until when, and what is being done about it."""
 
@@ -140,6 +172,7 @@ class Capacity(Resource):
     preemptions_24h: int
     points: tuple[CapacityPoint, ...] = ()
     preempted_at: tuple[datetime, ...] = ()
+    pools: tuple[Pool, ...] = ()
 
 
 class ForecastPoint(Resource):
