@@ -33,7 +33,7 @@ VictimCost: TypeAlias = Callable[[Running, float], NDArray[np.float64]]
 MayPreempt: TypeAlias = Callable[[TrainingJob, TrainingJob], bool]
 """Whether the first job may have the second one stopped for it.
 
-It may look at priority, queue and owner only: it is asked once for all jobs that agree in these. Whether the second
+It may look at priority and queue only: it is asked once for all jobs that agree in these. Whether the second
 job is preemptible at all, and old enough, has been seen to before.
 """
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scheduler.model.host_table import HostTable
 from scheduler.model.workloads import JobState, TrainingJob, rank_of
 
-Who = tuple[int, str, str]
-"""Priority, queue and owner: all that `MayPreempt` looks at."""
+Who = tuple[int, str]
+"""Priority and queue: all that `MayPreempt` looks at."""
 AMOUNTS: Final = 2
 """Columns of `Running.freed` before those of the devices: CPU and memory."""
 
@@ -27,7 +27,7 @@ class Running:
 
     Attributes:
         jobs: the jobs.
-        groups: the different priorities, queues and owners among them.
+        groups: the different priorities and queues among them.
         group: int64 (J,), which of `groups` each is.
         priority: int64 (J,).
         started_s: float64 (J,), when the attempt got its room, epoch seconds; 0 when unknown.
@@ -73,7 +73,7 @@ class Running:
     @classmethod
     def _tabulated(cls, jobs: tuple[TrainingJob, ...], table: HostTable, groups: tuple[Who, ...]) -> "Running":
         numbers = {who: number for number, who in enumerate(groups)}
-        group = [numbers.setdefault((job.priority, job.queue, job.owner), len(numbers)) for job in jobs]
+        group = [numbers.setdefault((job.priority, job.queue), len(numbers)) for job in jobs]
         row, who, freed = _entries(jobs, table)
         runs = [job.state is not JobState.PREEMPTING for job in jobs]
         return cls(

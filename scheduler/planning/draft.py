@@ -13,6 +13,7 @@ from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobState, ReplicaState, TrainingJob
 from scheduler.planning.placing import fewest_hosts
 from scheduler.planning.preemption import Need, stop_order
+from scheduler.planning.rights import Rights
 from scheduler.planning.room import Room, fits_in
 from scheduler.planning.roster import Roster, Victim, stoppable
 
@@ -158,6 +159,14 @@ class Draft:
         if self._roster is None:
             self._roster = stoppable(self.snapshot, self.policy)
         return self._roster
+
+    def stoppable_for(self, job: TrainingJob) -> Roster:
+        """Return who may still be stopped for a waiting job."""
+        return self._rights.of(job, self.roster)
+
+    @cached_property
+    def _rights(self) -> Rights:
+        return Rights(self.policy, self.snapshot.taken_at_s)
 
     def stop(self, victims: Sequence[Victim], cause: Cause, beneficiary: str) -> None:
         """Stop victims for somebody: their room is coming, and they cannot be stopped twice."""

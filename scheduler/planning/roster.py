@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,10 +87,16 @@ class Roster:
         """Return how many units of a shape would fit on each host, int64 (H,), if every victim were gone."""
         if not len(self.row):
             return coming.units(shape)
+        rows, freed = self._by_host
         units = coming.units(shape).copy()
-        starts = np.flatnonzero(np.diff(self.row, prepend=-1))
-        units[self.row[starts]] = units_with(coming, shape, self.row[starts], np.add.reduceat(self.freed, starts))
+        units[rows] = units_with(coming, shape, rows, freed)
         return units
+
+    @cached_property
+    def _by_host(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The rows of hosts with victims, and all that they would free there."""
+        starts = np.flatnonzero(np.diff(self.row, prepend=-1))
+        return self.row[starts], np.add.reduceat(self.freed, starts)
 
 
 def units_with(coming: Counted, shape: Shape, rows: NDArray[np.int64], freed: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -109,15 +116,3 @@ def stoppable(snapshot: Snapshot, policy: Policy) -> Roster:
     may_stop = running.stoppable.copy()
     may_stop[running.who[snapshot.ledger.table.leaving[running.row]]] = False
     return Roster.of(running, may_stop, policy.victim_cost(running, snapshot.taken_at_s))
-
-
-def allowed_for(job: TrainingJob, roster: Roster, policy: Policy, now_s: float) -> NDArray[np.bool_]:
-    """Return whom the policy lets be stopped for a waiting job and who has had its minimum run, bool (V,)."""
-    running = roster.running
-    answers = np.zeros(len(running.groups), dtype=bool)
-    for group in np.unique(running.group[roster.order]):
-        example = roster.running.jobs[int(np.argmax(running.group == group))]
-        answers[group] = policy.may_preempt(job, example)
-    old_enough = now_s - running.started_s[roster.order] >= policy.min_runtime_s
-    allowed: NDArray[np.bool_] = answers[running.group[roster.order]] & old_enough
-    return allowed

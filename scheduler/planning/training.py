@@ -1,8 +1,5 @@
 """Waiting jobs in queue order: start what fits, promise what is being freed, preempt for what may preempt."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from scheduler.model.plan import Cause, StartJob
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import TrainingJob
@@ -10,7 +7,7 @@ from scheduler.planning.draft import Draft, Grant
 from scheduler.planning.placing import hosts_for_gang
 from scheduler.planning.preemption import need_of, victims_for
 from scheduler.planning.room import fits_in
-from scheduler.planning.roster import Roster, Victim, allowed_for
+from scheduler.planning.roster import Victim
 
 
 def place_training(draft: Draft) -> list[StartJob]:
@@ -47,7 +44,7 @@ class _Tried:
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
         self._full: dict[int, int] = {}
-        self._hopeless: dict[tuple[int, int, str, str], int] = {}
+        self._hopeless: dict[tuple[int, int, str], int] = {}
 
     def finds_no_room(self, job: TrainingJob) -> bool:
         """Whether a job without a promise need not be tried."""
@@ -59,13 +56,13 @@ class _Tried:
 
     def is_hopeless(self, job: TrainingJob) -> bool:
         """Whether there is nothing to be promised and nobody to be stopped, or a promise is there already."""
-        known = self._hopeless.get((id(job.gang), job.priority, job.queue, job.owner))
+        known = self._hopeless.get((id(job.gang), job.priority, job.queue))
         return known == self._draft.room.grown or bool(self._draft.promises.of(job.job_id))
 
     def hopes(self, job: TrainingJob) -> None:
         """Remember a job for whom nothing could be promised."""
         if not self._draft.promises.of(job.job_id):
-            self._hopeless[id(job.gang), job.priority, job.queue, job.owner] = self._draft.room.grown
+            self._hopeless[id(job.gang), job.priority, job.queue] = self._draft.room.grown
 
 
 def _start(job: TrainingJob, draft: Draft) -> StartJob | None:
@@ -110,24 +107,17 @@ class _Rights:
 
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
-        self._allowed: dict[tuple[int, str, str], NDArray[np.bool_]] = {}
-        self._hopeless: dict[tuple[tuple[int, str, str], Shape, int], int] = {}
+        self._hopeless: dict[tuple[tuple[int, str], Shape, int], int] = {}
 
     def victims_for(self, job: TrainingJob) -> tuple[Victim, ...]:
         """Return whom to stop for a job; nobody when that would not be enough."""
-        who, gang = (job.priority, job.queue, job.owner), job.gang
+        who, gang = (job.priority, job.queue), job.gang
         key = (who, gang.shape, gang.max_per_host)
         if gang.workers >= self._hopeless.get(key, gang.workers + 1):
             return ()
-        victims = victims_for(need_of(gang), self._draft.room.coming, self._allowed_for(job, who))
+        victims = victims_for(need_of(gang), self._draft.room.coming, self._draft.stoppable_for(job))
         if victims is None:
             self._hopeless[key] = gang.workers
             return ()
         self._hopeless.clear()
         return victims
-
-    def _allowed_for(self, job: TrainingJob, who: tuple[int, str, str]) -> Roster:
-        roster, policy, now_s = self._draft.roster, self._draft.policy, self._draft.snapshot.taken_at_s
-        if who not in self._allowed:
-            self._allowed[who] = allowed_for(job, roster, policy, now_s)
-        return roster.only(self._allowed[who][roster.who])

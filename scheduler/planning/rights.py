@@ -1,0 +1,45 @@
+"""Who may have whom stopped: the policy is asked once for all jobs that it cannot tell apart."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.model.policy import Policy
+from scheduler.model.workloads import TrainingJob
+from scheduler.planning.roster import Roster
+
+
+class Rights:
+    """The victims of each waiting job, remembered for all jobs of a priority and queue, and for all equal answers."""
+
+    def __init__(self, policy: Policy, now_s: float) -> None:
+        """Start with nobody asked."""
+        self._policy, self._now_s = policy, now_s
+        self._answers: dict[tuple[int, str], bytes] = {}
+        self._roster: Roster | None = None
+        self._parts: dict[bytes, Roster] = {}
+
+    def of(self, job: TrainingJob, roster: Roster) -> Roster:
+        """Return whom the policy lets be stopped for a waiting job and who has had its minimum run."""
+        if roster is not self._roster:
+            self._roster, self._parts = roster, {}
+        key = (job.priority, job.queue)
+        if key not in self._answers:
+            self._answers[key] = self._asked(job, roster).tobytes()
+        answers = self._answers[key]
+        if answers not in self._parts:
+            self._parts[answers] = self._part(np.frombuffer(answers, dtype=bool), roster)
+        return self._parts[answers]
+
+    def _asked(self, job: TrainingJob, roster: Roster) -> NDArray[np.bool_]:
+        """Return for each group of running jobs whether they may be stopped, bool (G,)."""
+        running = roster.running
+        answers = np.zeros(len(running.groups), dtype=bool)
+        for group, example in zip(*np.unique(running.group, return_index=True), strict=True):
+            answers[group] = self._policy.may_preempt(job, running.jobs[example])
+        return answers
+
+    def _part(self, answers: NDArray[np.bool_], roster: Roster) -> Roster:
+        running = roster.running
+        old_enough = self._now_s - running.started_s >= self._policy.min_runtime_s
+        allowed = (answers[running.group] & old_enough)[roster.order]
+        return roster.only(allowed[roster.who])
