@@ -3,7 +3,7 @@
 A victim's room is not free at once. It is only counted as coming, and promised to whom it is freed for.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -13,15 +13,12 @@ from scheduler.model.errors import InvariantBroken
 from scheduler.model.plan import Cause, PreemptJob
 from scheduler.model.resources import Shape
 from scheduler.model.workloads import Gang, TrainingJob
-from scheduler.planning.near import per_domain
 from scheduler.planning.placing import capped, limit_of
 from scheduler.planning.room import Counted
 from scheduler.planning.roster import Roster, Victim, units_with
 
 _Number = TypeVar("_Number", np.int64, np.float64)
 
-MOST_DOMAINS = 3
-"""Racks (or the like) in which victims are looked for, for a gang that must have all its hosts in one."""
 LOOKED_AT_CLOSELY = 8
 """Hosts whose cheapest victims are worked out exactly; the estimate that ranks them is exact or a little too high."""
 
@@ -60,21 +57,6 @@ class Need:
 def need_of(gang: Gang) -> Need:
     """Return what a whole gang needs."""
     return Need(gang.shape, gang.workers, limit_of(gang))
-
-
-def needs_of(gang: Gang, coming: Counted, roster: Roster) -> list[Need]:
-    """Return what a gang needs, one way or another: one need, or one in each of a few domains that it may not leave.
-
-    Those domains are returned that miss least, at most `MOST_DOMAINS`.
-    """
-    whole = need_of(gang)
-    if not gang.require_same:
-        return [whole]
-    domains = coming.table.domains(gang.require_same)
-    most = per_domain(whole.fitting(roster.units_if_all_stopped(coming, gang.shape)), domains)
-    now = per_domain(whole.fitting(coming.units(gang.shape)), domains)
-    can = [int(domain) for domain in np.argsort(-now, kind="stable") if most[domain] >= gang.workers]
-    return [replace(whole, limit=np.where(domains == domain, whole.limit, 0)) for domain in can[:MOST_DOMAINS]]
 
 
 def stop_order(job: TrainingJob, cause: Cause, now_s: float, beneficiary: str = "") -> PreemptJob:
