@@ -1,6 +1,6 @@
 """Past moments from which the forecaster learns: what was known then, and what followed, is known now."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import numpy as np
@@ -38,6 +38,16 @@ class Moments:
         apart = np.minimum(back % day, -back % day) * (24 / day)
         return cls(count - 1 - back, back / day, apart, back // week % FOLDS)
 
+    def only(self, rows: NDArray[np.bool_]) -> Self:
+        """Return some of the moments, the last among them."""
+        return replace(
+            self,
+            at=self.at[rows],
+            age_days=self.age_days[rows],
+            hours_apart=self.hours_apart[rows],
+            fold=self.fold[rows],
+        )
+
     def weights(self, half_life_days: float) -> Floats:
         """Return (rows,): the newer, the more."""
         return np.asarray(0.5 ** (self.age_days / half_life_days))
@@ -60,3 +70,7 @@ class Learnt:
 
     centre: Floats
     errors: Floats
+
+    def of(self, rows: NDArray[np.bool_]) -> Self:
+        """Return the same with the errors of some moments only."""
+        return replace(self, errors=self.errors[rows])
