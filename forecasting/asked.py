@@ -1,5 +1,6 @@
 """What a backtest asks of every model, and the form of the answers."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,13 +49,29 @@ class Model(Protocol):
         """Forecast what follows `history`, of which at least two weeks are given."""
 
 
-def mixed(one: Answer, other: Answer) -> Answer:
-    """Return the mean of two answers' quantiles on the logarithmic scale."""
-    return Answer(_geometric_mean(one.bins, other.bins), _geometric_mean(one.peaks, other.peaks))
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """A model that mixes what others say; a backtest that asks those as well asks them once.
+
+    Attributes:
+        of: models by name.
+    """
+
+    of: Mapping[str, Model]
+
+    def answer(self, history: Series, ask: Ask) -> Answer:
+        """Forecast what follows; see `Model`."""
+        return mixed([model.answer(history, ask) for model in self.of.values()])
 
 
-def _geometric_mean(one: Floats, other: Floats) -> Floats:
-    return np.asarray(np.sqrt(np.maximum(one, 0.0) * np.maximum(other, 0.0)))
+def mixed(answers: Sequence[Answer]) -> Answer:
+    """Return the mean of answers' quantiles on the logarithmic scale."""
+    return Answer(_geometric_mean([a.bins for a in answers]), _geometric_mean([a.peaks for a in answers]))
+
+
+def _geometric_mean(values: Sequence[Floats]) -> Floats:
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.exp(np.mean(np.log(np.maximum(values, 0.0)), axis=0)))
 
 
 def from_paths(paths: Floats, ask: Ask) -> Answer:

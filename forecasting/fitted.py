@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from forecasting.basis import Basis
 from forecasting.models.cloud import Cloud
 from forecasting.models.transform import Transform
-from forecasting.quantiles import weighted_quantiles
+from forecasting.quantiles import predictive_quantiles, weighted_quantiles
 
 Floats = NDArray[np.float64]
 
@@ -82,13 +82,13 @@ class Fitted:
 
     def quantiles(self, horizon: int, qs: Sequence[float]) -> Floats:
         """Return (len(qs), horizon), quantiles of each of the next `horizon` bins, in the series' unit."""
-        return weighted_quantiles(*self._weighted(horizon), qs)
+        return predictive_quantiles(*self._weighted(horizon), qs, self.cloud.alike)
 
     def peak(self, window: int, qs: Sequence[float]) -> Peak:
         """Return the distribution of the highest bin among the next `window` bins."""
         paths, weights = self._weighted(window)
         places = np.asarray(self.start_s + (np.arange(window) + 0.5) * self.step_s)
-        return _peak(paths, weights, places, (self.start_s, window * self.step_s), qs)
+        return self._peak(paths, weights, places, (self.start_s, window * self.step_s), qs)
 
     def peak_within(self, from_s: float, window_s: float, qs: Sequence[float]) -> Peak:
         """Return the distribution of the highest load in [from_s, from_s + window_s], which need not be whole bins.
@@ -102,7 +102,8 @@ class Fitted:
         before = paths[:, :1] if np.isnan(self.last) else np.full((len(paths), 1), self.last)
         inside = centres[(centres > from_s) & (centres < from_s + window_s)]
         places = np.concatenate(([from_s], inside, [from_s + window_s]))
-        return _peak(_along(np.hstack((before, paths)), centres, places), weights, places, (from_s, window_s), qs)
+        inside_paths = _along(np.hstack((before, paths)), centres, places)
+        return self._peak(inside_paths, weights, places, (from_s, window_s), qs)
 
     def median_at(self, at_s: float) -> float:
         """Return the middle forecast at a moment, in the series' unit."""
@@ -130,18 +131,19 @@ class Fitted:
         paths, weights = self.cloud.paths(horizon)
         return self.transform.inverse(paths), weights
 
+    def _peak(
+        self, paths: Floats, weights: Floats, places: Floats, window: tuple[float, float], qs: Sequence[float]
+    ) -> Peak:
+        values = predictive_quantiles(paths.max(axis=1), weights, qs, self.cloud.alike)
+        when = paths.argmax(axis=1)
+        likely = np.bincount(when, weights=weights, minlength=len(places)).argmax()
+        early, late = weighted_quantiles(places[when], weights, (0.1, 0.9))
+        numbers = tuple(float(v) for v in values)
+        return Peak(*window, tuple(qs), numbers, float(places[likely]), (float(early), float(late)))
+
 
 def _along(paths: Floats, centres: Floats, places: Floats) -> Floats:
     """Return paths (m, k) given at `centres` read off at `places`, (m, places), in straight lines."""
     at = np.clip((places - centres[0]) / (centres[1] - centres[0]), 0, len(centres) - 1)
     left = np.minimum(at.astype(np.intp), len(centres) - 2)
     return np.asarray(paths[:, left] + (at - left) * (paths[:, left + 1] - paths[:, left]))
-
-
-def _peak(paths: Floats, weights: Floats, places: Floats, window: tuple[float, float], qs: Sequence[float]) -> Peak:
-    values = weighted_quantiles(paths.max(axis=1), weights, qs)
-    when = paths.argmax(axis=1)
-    likely = np.bincount(when, weights=weights, minlength=len(places)).argmax()
-    early, late = weighted_quantiles(places[when], weights, (0.1, 0.9))
-    numbers = tuple(float(v) for v in values)
-    return Peak(*window, tuple(qs), numbers, float(places[likely]), (float(early), float(late)))

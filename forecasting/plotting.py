@@ -1,15 +1,14 @@
 """Pictures of forecasts and backtests; needs matplotlib (`headroom[plot]`)."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from forecasting.backtest import Answers, Plan
 from forecasting.fitted import Fitted
-from forecasting.scores import span, trade_off
+from forecasting.scores import Run, span, trade_off
 from forecasting.series import Series
 
 if TYPE_CHECKING:
@@ -54,13 +53,14 @@ def plot_forecast(path: Path, series: Series, fitted: Fitted, horizon: int, titl
     _save(figure, path)
 
 
-def plot_trade_off(path: Path, plan: Plan, answers: Mapping[str, Answers]) -> None:
+def plot_trade_off(path: Path, runs: Sequence[Run]) -> None:
     """Write a picture of the share of windows short against the mean over-provision, one panel a window."""
-    windows = [w for w in plan.windows_s if w in plan.windows_s[1:3]] or list(plan.windows_s)
+    asked, answers = runs[0][0].windows_s, runs[0][1]
+    windows = asked[1:3] or asked
     figure, axes = _figure(len(windows))
     for place, window_s in zip(axes, windows, strict=True):
-        for (name, said), colour in zip(answers.items(), _COLOURS, strict=False):
-            risks, over = trade_off(plan, said, window_s)
+        for name, colour in zip(answers, _COLOURS, strict=False):
+            risks, over = trade_off(runs, name, window_s)
             place.plot(100 * over, 100 * risks, color=colour, label=name, lw=2 if name == "headroom" else 1.2)
         place.set_xlabel("mean over-provision, %")
         place.set_ylabel("windows short, %")

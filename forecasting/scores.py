@@ -4,7 +4,8 @@ WQL is the pinball loss over the mean of what is forecast (Gneiting & Raftery, J
 divides by the error of the seasonal naive forecast on the history (Hyndman & Koehler, IJF 22, 2006).
 """
 
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from forecasting.backtest import DAY_S, HOUR_S, LEVELS, PEAK_LEVELS, WEEK_S, Answers, Plan
 
 Floats = NDArray[np.float64]
+Run: TypeAlias = tuple[Plan, Mapping[str, Answers]]
+"""One series' questions, and the answers by model."""
 
 _MEDIAN: Final = LEVELS.index(0.5)
 _Q95: Final = PEAK_LEVELS.index(0.95)
@@ -108,9 +111,20 @@ def over_provision(actual: Floats, quantile: Floats, risk: float) -> float:
     return float(np.mean(np.maximum(factor / ratio - 1, 0.0)))
 
 
-def trade_off(plan: Plan, said: Answers, window_s: int, points: int = 60) -> tuple[Floats, Floats]:
-    """Return (points,) shares of windows short and the mean over-provision that goes with them."""
-    at = plan.windows_s.index(window_s)
-    actual, quantile = actual_peaks(plan)[:, at], said.peaks[:, at, _Q99]
+def trade_off(runs: Sequence[Run], name: str, window_s: int, points: int = 60) -> tuple[Floats, Floats]:
+    """Return (points,) shares of windows short and the mean over-provision that goes with them.
+
+    Args:
+        runs: plans of one or several series with what was answered.
+        name: of the model.
+        window_s: one of the windows asked for.
+        points: how many.
+    """
+    pairs = [(actual_peaks(plan)[:, at], said[name].peaks[:, at, _Q99]) for plan, said, at in _at(runs, window_s)]
+    actual, quantile = (np.concatenate(part) for part in zip(*pairs, strict=True))
     risks = np.linspace(0.0, 0.3, points)
     return risks, np.array([over_provision(actual, quantile, risk) for risk in risks])
+
+
+def _at(runs: Sequence[Run], window_s: int) -> list[tuple[Plan, Mapping[str, Answers], int]]:
+    return [(plan, said, plan.windows_s.index(window_s)) for plan, said in runs]

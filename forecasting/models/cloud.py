@@ -17,11 +17,13 @@ class Cloud:
         centre: (leads,), the middle forecast of each lead.
         errors: (m, leads), whole past error paths; NaN from the lead on that was still to come.
         weights: (m,), not negative.
+        alike: how many paths tell nearly the same, being of one day, and so count as one.
     """
 
     centre: Floats
     errors: Floats
     weights: Floats
+    alike: float = 1.0
 
     def paths(self, leads: int) -> tuple[Floats, Floats]:
         """Return (m', leads) paths known that far and their weights (m',), which sum to 1."""

@@ -45,4 +45,5 @@ def forecast(scaled: Floats, day: int, week: int, leads: int) -> Cloud:
     shares = stacking.shares(missed, newer, np.array(_USUAL_SHARES), day)
     errors = spread.adjusted(np.einsum("ml,mrl->rl", shares, missed), moments.age_days, day)
     centre = (shares * np.stack([member.centre for member in members])).sum(axis=0)
-    return Cloud(centre, errors, newer * (1 - moments.hours_apart / (_ERROR_HOURS + 1)))
+    a_day = max(1.0, len(newer) * day / (moments.at[-1] - moments.at[0] + 1))
+    return Cloud(centre, errors, newer * (1 - moments.hours_apart / (_ERROR_HOURS + 1)), a_day)

@@ -39,7 +39,7 @@ def refined(hourly: Cloud, past: Floats, lead: int, bins: int, per_hour: int) ->
     random = np.random.default_rng(_SEED)
     begins = random.integers(0, max(1, len(noise) - bins + 1), len(errors))
     stretch = noise[(begins[:, None] + np.arange(bins)) % len(noise)]
-    return Cloud(centre, errors + stretch, hourly.weights)
+    return Cloud(centre, errors + stretch, hourly.weights, hourly.alike)
 
 
 def _drawn_finer(errors: Floats, centres: Floats, at: Floats, known: float) -> Floats:

@@ -18,9 +18,9 @@ _FADES_DAYS: Final = 3.0
 def adjusted(errors: Floats, age_days: Floats, day: int) -> Floats:
     """Return error paths (rows, leads) in today's size: filtered historical simulation.
 
-    Each path is multiplied by the size of errors now over their size at its moment, both being the root of an
-    exponentially weighted mean square of errors over a day that were known then (Barone-Adesi, Giannopoulos & Vosper,
-    Journal of Futures Markets 19, 1999).
+    Each path is multiplied by the size of errors now over their size at its moment (Barone-Adesi, Giannopoulos &
+    Vosper, Journal of Futures Markets 19, 1999), both being an exponentially weighted mean of the absolute errors over
+    a day that were known then: absolute, because squares would let a single hour widen a week.
 
     Args:
         errors: rows by age, NaN where still to come.
@@ -28,21 +28,21 @@ def adjusted(errors: Floats, age_days: Floats, day: int) -> Floats:
         day: bins a day.
     """
     width = min(day, errors.shape[1])
-    squares = (errors[:, :width] ** 2).mean(axis=1)
-    known = ~np.isnan(squares)
-    if not known.any() or not squares[known].any():
+    missed = np.abs(errors[:, :width]).mean(axis=1)
+    known = ~np.isnan(missed)
+    if not known.any() or not missed[known].any():
         return errors
     ended = age_days[known] - width / day
-    size = _mean_squares(squares[known], ended, np.append(age_days, 0.0))
-    ratio = np.clip(size[-1] / size[:-1], 1 / _MOST**2, _MOST**2)
+    size = _sizes(missed[known], ended, np.append(age_days, 0.0))
+    ratio = np.clip(size[-1] / size[:-1], 1 / _MOST, _MOST)
     beyond = np.maximum(np.arange(errors.shape[1]) / day - 1.0, 0.0)
-    return np.asarray(errors * ratio[:, None] ** (0.5 * np.exp(-beyond / _FADES_DAYS)))
+    return np.asarray(errors * ratio[:, None] ** np.exp(-beyond / _FADES_DAYS))
 
 
-def _mean_squares(squares: Floats, ended: Floats, age_days: Floats) -> Floats:
-    """Return (ages,), the mean of the squares whose day had ended by then, the newer the more, with some of all."""
+def _sizes(missed: Floats, ended: Floats, age_days: Floats) -> Floats:
+    """Return (ages,), the mean of what was missed on days that had ended by then, the newer the more, with some of all."""
     since = ended - age_days[:, None]
     counts = np.where(since >= 0, 0.5 ** (since / _HALF_LIFE_DAYS), 0.0)
     per_day = max(1.0, len(ended) / max(float(np.ptp(ended)), 1.0))
     usual = _DAYS_OF_USUAL * per_day
-    return np.asarray((counts @ squares + usual * squares.mean()) / (counts.sum(axis=1) + usual))
+    return np.asarray((counts @ missed + usual * missed.mean()) / (counts.sum(axis=1) + usual))

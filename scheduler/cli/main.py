@@ -61,7 +61,7 @@ class Commands(LazyGroup):
         Entry("demo", "scheduler.cli.demo", "demo", "Show the whole loop on this machine, on recorded traffic."),
         Entry("simulate", "scheduler.cli.simulate", "simulate", "Run a scenario on a virtual clock."),
         Entry("bench", "scheduler.cli.bench", "app", "Measure packing and planning, beside published peers."),
-        Entry("backtest", "scheduler.cli.forecasting", "backtest", "Measure forecasts on recorded traffic."),
+        Entry("backtest", "scheduler.cli.backtesting", "backtest", "Measure forecasts on recorded traffic."),
     )
 
 

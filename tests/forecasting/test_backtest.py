@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forecasting import Series, SeriesError, backtest, peers, scores
-from forecasting.asked import Answer, Ask, from_paths, mixed
+from forecasting import Series, SeriesError, backtest, peers, pooling, scores
+from forecasting.asked import Answer, Ask, Mixture, from_paths, mixed
+from forecasting.finer import drawn_finer
 
 HOUR_S = 3600
 
@@ -104,7 +105,7 @@ def test_mase_of_the_seasonal_naive_is_about_one(hourly: Series) -> None:
 def test_trade_off_falls_as_risk_grows(hourly: Series) -> None:
     plan = backtest.plan(hourly, every_s=20 * HOUR_S)
     said = backtest.run(plan, {"n": peers.model("seasonal-naive")})["n"]
-    risks, over = scores.trade_off(plan, said, 24 * HOUR_S)
+    risks, over = scores.trade_off([(plan, {"n": said})], "n", 24 * HOUR_S)
     assert (np.diff(risks) > 0).all()
     assert (np.diff(over) <= 0).all()
 
@@ -115,7 +116,7 @@ def test_names_of_windows() -> None:
 
 def test_mixed_is_the_mean_on_the_logarithm_and_paths_give_quantiles() -> None:
     one, four = (Answer(np.full((1, 2), v), np.full((1, 1), v)) for v in (1.0, 4.0))
-    assert mixed(one, four).bins.tolist() == [[2, 2]]
+    assert mixed([one, four]).bins.tolist() == [[2, 2]]
     ask = Ask(2, (0.5,), (1, 2), (0.0, 1.0))
     answer = from_paths(np.array([[1.0, 5], [3, 1]]), ask)
     assert answer.bins.tolist() == [[2, 3]]
@@ -149,3 +150,56 @@ def test_a_model_whose_library_is_missing_says_how_to_get_it(monkeypatch: pytest
     with pytest.raises(peers.PeerMissing, match=r"headroom-scheduler\[peers\]"):
         peers.model("mstl")
     assert "mstl" not in peers.installed()
+
+
+def test_a_mixture_asked_with_its_parts_says_the_same_as_alone(hourly: Series) -> None:
+    plan = backtest.plan(hourly, every_s=300 * HOUR_S)
+    parts = {"one": peers.model("seasonal-naive"), "other": peers.model("headroom")}
+    together = backtest.run(plan, {**parts, "both": Mixture(parts)})
+    alone = backtest.run(plan, {"both": Mixture(parts)})
+    np.testing.assert_allclose(together["both"].bins, alone["both"].bins)
+    np.testing.assert_allclose(together["both"].peaks, alone["both"].peaks)
+    assert together["both"].cpu_s == together["one"].cpu_s + together["other"].cpu_s
+
+
+def test_several_series_are_pooled_by_series_and_shares_by_window(hourly: Series) -> None:
+    long = backtest.plan(hourly, every_s=60 * HOUR_S)
+    short = backtest.plan(hourly, every_s=300 * HOUR_S)
+    reports = {}
+    for name, plan, value in (("long", long, 100.0), ("short", short, 1.0)):
+        models = {"headroom": Oracle(value), "naive": peers.model("seasonal-naive")}
+        reports[name] = scores.report(plan, backtest.run(plan, models))
+    found = pooling.pooled(reports)
+    own, parts = found["models"]["headroom"], [r["models"]["headroom"] for r in reports.values()]
+    assert found["origins"] == len(long.origins) + len(short.origins)
+    assert found["series"] == reports
+    assert own["mase_24h"] == pytest.approx((parts[0]["mase_24h"] + parts[1]["mase_24h"]) / 2)
+    held = [len(p.origins) * s["peak_coverage"]["6h"]["0.99"] for p, s in zip((long, short), parts, strict=True)]
+    assert own["peak_coverage"]["6h"]["0.99"] == pytest.approx(sum(held) / found["origins"])
+    over = pooling.ratios(found, "headroom")["naive"]
+    naive = found["models"]["naive"]
+    assert over["peak_wql 24h"] == pytest.approx(own["peak_wql"]["24h"] / naive["peak_wql"]["24h"])
+    assert over["mase_24h"] > 1
+
+
+def test_traffic_drawn_finer_keeps_its_load_and_its_gaps(hourly: Series) -> None:
+    values = hourly.values.copy()
+    values[100:103] = np.nan
+    fine = drawn_finer(replace(hourly, values=values), 300, rate=20.0, seed=3)
+    assert (fine.step_s, fine.start_s, len(fine)) == (300, hourly.start_s, 12 * len(hourly))
+    assert np.isnan(fine.values[1200:1236]).all()
+    assert np.nanmean(fine.values) == pytest.approx(20.0, rel=0.02)
+    counts = fine.values[fine.known] * 300
+    np.testing.assert_allclose(counts, np.round(counts), atol=1e-6)
+    back = fine.resample(HOUR_S).values / np.nanmean(fine.values)
+    np.testing.assert_allclose(back[10:90], (values / np.nanmean(values))[10:90], rtol=0.12)
+    other = drawn_finer(replace(hourly, values=values), 300, rate=20.0, seed=4)
+    assert np.nanstd(other.values - fine.values) == pytest.approx(np.sqrt(2 * 20 / 300), rel=0.1)
+
+
+@pytest.mark.parametrize("step_s", [3600, 7200, 1000])
+def test_a_step_that_does_not_divide_is_refused(hourly: Series, step_s: int) -> None:
+    with pytest.raises(SeriesError, match="cannot be drawn"):
+        drawn_finer(hourly, step_s, 20.0)
+    with pytest.raises(SeriesError, match="without traffic"):
+        drawn_finer(replace(hourly, values=0 * hourly.values), 300, 20.0)

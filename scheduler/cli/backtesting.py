@@ -1,0 +1,258 @@
+"""`headroom backtest`: how good forecasts were on recorded traffic, of one file or of several together.
+
+The command table of `scheduler.cli.main` names `backtest` (a plain function, like all commands). Everything heavy is
+imported inside the functions.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from scheduler.cli.forecasting import (
+    FileColumns,
+    PlotOption,
+    TimestampOption,
+    ValueOption,
+    ZoneOption,
+    check_plot,
+    duration,
+    faults,
+    read,
+)
+from scheduler.cli.screen import Screen
+from scheduler.cli.session import Session
+from scheduler.cli.table import Cell, Column, Table, cell, render
+from scheduler.cli.wording import seconds
+from scheduler.model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from forecasting.backtest import Answers, Plan
+    from forecasting.series import Series
+
+_OWN: Final = "headroom"
+_TENTHS: Final = 10
+_STRETCH: Final = ".."
+_SOURCES_HELP: Final = (
+    "CSV, Parquet, or the JSON of the Wikimedia pageviews API; several are scored together. "
+    "@ZONE and @FROM..UNTIL after a file's name pick its time zone and a stretch of it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A stretch of a file.
+
+    Attributes:
+        text: as it was given.
+        path: the file.
+        zone: IANA name, or "" for the one of `--zone`.
+        from_s, until_s: epoch seconds; None for the file's own.
+    """
+
+    text: str
+    path: Path
+    zone: str = ""
+    from_s: float | None = None
+    until_s: float | None = None
+
+    @classmethod
+    def of(cls, text: str) -> "Source":
+        """Read "FILE", "FILE@Europe/Berlin", "FILE@2012-01-01..2012-12-31" or both in any order."""
+        name, *parts = text.split("@")
+        found = cls(text, Path(name))
+        for part in parts:
+            first, dots, last = part.partition(_STRETCH)
+            if dots:
+                found = replace(found, from_s=_date_s(first, text), until_s=_date_s(last, text))
+            else:
+                found = replace(found, zone=part)
+        return found
+
+    @property
+    def name(self) -> str:
+        """What tells it from the others: the text without folders."""
+        return self.path.name + self.text.removeprefix(str(self.path))
+
+    def read(self, columns: FileColumns) -> "Series":
+        """Return the series."""
+        series = read(self.path, replace(columns, zone=self.zone or columns.zone))
+        whole = (series.start_s, series.end_s)
+        first, last = self.from_s, self.until_s
+        return series.between(whole[0] if first is None else first, whole[1] if last is None else last)
+
+
+@dataclass(frozen=True, slots=True)
+class _Questions:
+    """What is asked about each series."""
+
+    models: tuple[str, ...]
+    every_s: int
+    windows_s: tuple[int, ...]
+    first_s: float | None
+    step_s: int | None
+    rate: float
+
+
+def backtest(  # noqa: PLR0913  # one argument a flag
+    context: typer.Context,
+    files: Annotated[list[str], typer.Argument(metavar="FILE[@ZONE][@FROM..UNTIL]...", help=_SOURCES_HELP)],
+    *,
+    timestamp: TimestampOption = "timestamp",
+    value: ValueOption = "requests",
+    zone: ZoneOption = "UTC",
+    horizons: Annotated[str, typer.Option(help="Windows whose peak is forecast.")] = "1h,6h,24h,168h",
+    every: Annotated[str, typer.Option(help="Time from one origin to the next.")] = "13h",
+    train_until: Annotated[str, typer.Option(metavar="DATE", help="First origin.", show_default=False)] = "",
+    models: Annotated[str, typer.Option(help="Models by name, or all that are installed.", show_default=False)] = "",
+    finer: Annotated[
+        str, typer.Option(metavar="STEP", help="Draw the traffic in shorter steps first.", show_default=False)
+    ] = "",
+    rate: Annotated[float, typer.Option(min=1e-6, help="With --finer: mean requests per second.")] = 20.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+    plot: PlotOption = None,
+) -> None:
+    """Measure forecasts on recorded traffic: every model is asked at the same moments, knowing nothing of later.
+
+    --finer draws each bin in shorter ones: straight lines between the bins' centres, and arrivals by chance (Poisson).
+    """
+    from forecasting.pooling import pooled  # noqa: PLC0415  # only this command pays for the numerics
+    from forecasting.scores import report  # noqa: PLC0415  # likewise
+
+    screen = Session.of(context).screen
+    with faults():
+        check_plot(plot)
+        asked = _Questions(
+            models=_names(models),
+            every_s=duration(every, "--every"),
+            windows_s=tuple(sorted({duration(part, "--horizons") for part in horizons.split(",")})),
+            first_s=_date_s(train_until, "--train-until"),
+            step_s=duration(finer, "--finer") if finer else None,
+            rate=rate,
+        )
+        sources = {source.name: source for source in map(Source.of, files)}
+        columns = FileColumns(timestamp, value, zone)
+        plans = {name: _plan(source, columns, asked) for name, source in sources.items()}
+    runs = {name: (plan, _run(name, plan, asked, screen)) for name, plan in plans.items()}
+    reports = {name: report(*run) for name, run in runs.items()}
+    found = pooled(reports) if len(reports) > 1 else next(iter(reports.values()))
+    screen.say(json.dumps(found, indent=2) if as_json else _text(found, plans, screen))
+    if plot:
+        from forecasting.plotting import plot_trade_off  # noqa: PLC0415  # only pictures pay for it
+
+        plot_trade_off(plot, tuple(runs.values()))
+        screen.note(f"picture in {plot}")
+
+
+def _plan(source: Source, columns: FileColumns, asked: _Questions) -> "Plan":
+    from forecasting import backtest as engine  # noqa: PLC0415  # likewise
+    from forecasting.finer import drawn_finer  # noqa: PLC0415  # likewise
+
+    series = source.read(columns)
+    if asked.step_s is not None:
+        series = drawn_finer(series, asked.step_s, asked.rate)
+    return engine.plan(series, every_s=asked.every_s, windows_s=asked.windows_s, train_until_s=asked.first_s)
+
+
+def _run(of: str, plan: "Plan", asked: _Questions, screen: Screen) -> "dict[str, Answers]":
+    """Ask models of its own for each series: some remember what they said."""
+    from forecasting import backtest as engine  # noqa: PLC0415  # likewise
+    from forecasting.peers import model  # noqa: PLC0415  # likewise
+
+    return engine.run(plan, {name: model(name) for name in asked.models}, _progress(of, screen, len(plan.origins)))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    from forecasting.peers import NAMES, installed, model  # noqa: PLC0415  # likewise
+
+    names = tuple(name.strip() for name in text.split(",")) if text else installed()
+    for name in names:
+        if name not in NAMES:
+            raise ConfigError(f'--models: no model "{name}"', help=f"one of {', '.join(NAMES)}")
+        model(name)
+    return names
+
+
+def _date_s(text: str, given: str) -> float | None:
+    """Return epoch seconds; None for ""."""
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f'{given}: "{text}" is not a date', help="for instance 2012-06-01") from error
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
+def _progress(of: str, screen: Screen, origins: int) -> "Callable[[str, int], None]":
+    """Return what tells of progress: ten lines a model."""
+    began_s = time.monotonic()
+
+    def seen(name: str, count: int) -> None:
+        if count * _TENTHS // origins > (count - 1) * _TENTHS // origins:
+            passed = seconds(round(time.monotonic() - began_s))
+            screen.note(f"{of}  {name}  {count} of {origins} origins · {passed}")
+
+    return seen
+
+
+def _text(found: "dict[str, Any]", plans: "dict[str, Plan]", screen: Screen) -> str:
+    """Return a table for each series and, of several, first one for all and what ours scores over the others'."""
+    each = found.get("series", {})
+    if not each:
+        (plan,) = plans.values()
+        return f"{_head(plan)}\n{_scores(found, screen)}"
+    count = f"{len(each)} series, {found['origins']} origins: means over series, shares of all windows"
+    parts = [f"{count}\n{_scores(found, screen)}"]
+    if _OWN in found["models"]:
+        parts.append(f"{_OWN} over the others, below 1 is better\n{_ratios(found, screen)}")
+    parts += [f"{name}: {_head(plans[name])}\n{_scores(said, screen)}" for name, said in each.items()]
+    return "\n\n".join(parts)
+
+
+def _head(plan: "Plan") -> str:
+    span_s = (plan.origins[-1] - plan.origins[0]) * plan.series.step_s
+    measure = "pinball loss of the peak in % of the peak, lower is better"
+    return f"{span_s / 86400:.0f} days, {len(plan.origins)} origins · {measure}"
+
+
+def _scores(found: "dict[str, Any]", screen: Screen) -> str:
+    first = next(iter(found["models"].values()))
+    windows, judged = list(first["peak_wql"]), list(first["peak_coverage"])
+    columns = (
+        Column("MODEL"),
+        *(Column(f"PEAK {w}", right=True, drop=3) for w in windows),
+        *(Column(f"P95 HELD {w}", right=True, drop=5) for w in judged),
+        *(Column(f"P99 HELD {w}", right=True) for w in judged),
+        *(Column(f"OVER AT 5 % {w}", right=True, drop=2) for w in judged),
+        Column("MASE 24h", right=True, drop=1),
+        Column("CPU", right=True, drop=4),
+    )
+    rows = tuple(_row(name, said, windows, judged) for name, said in found["models"].items())
+    return render(Table(columns, rows), screen)
+
+
+def _row(name: str, said: "dict[str, Any]", windows: list[str], judged: list[str]) -> "tuple[Cell | str, ...]":
+    return (
+        cell(name, "bold" if name == _OWN else ""),
+        *(f"{100 * said['peak_wql'][w]:.2f}" for w in windows),
+        *(f"{100 * said['peak_coverage'][w][level]:.1f} %" for level in ("0.95", "0.99") for w in judged),
+        *(f"{100 * said['op5'][w]:.1f} %" for w in judged),
+        f"{said['mase_24h']:.3f}",
+        f"{1000 * said['cpu_s_per_origin']:.0f} ms",
+    )
+
+
+def _ratios(found: "dict[str, Any]", screen: Screen) -> str:
+    from forecasting.pooling import ratios  # noqa: PLC0415  # likewise
+
+    over = ratios(found, _OWN)
+    titles = [key for key in next(iter(over.values()), {}) if not key.startswith("wql")]
+    columns = (Column("OVER"), *(Column(title.removeprefix("peak_wql ").upper(), right=True) for title in titles))
+    rows = tuple((name, *(f"{said[title]:.2f}" for title in titles)) for name, said in over.items())
+    return render(Table(columns, rows), screen)
