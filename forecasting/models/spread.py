@@ -40,7 +40,7 @@ def adjusted(errors: Floats, age_days: Floats, day: int) -> Floats:
 
 
 def _sizes(missed: Floats, ended: Floats, age_days: Floats) -> Floats:
-    """Return (ages,), the mean of what was missed on days that had ended by then, the newer the more, with some of all."""
+    """Return (ages,), the mean of what was missed on days that had ended by then: the newer the more, some of all."""
     since = ended - age_days[:, None]
     counts = np.where(since >= 0, 0.5 ** (since / _HALF_LIFE_DAYS), 0.0)
     per_day = max(1.0, len(ended) / max(float(np.ptp(ended)), 1.0))
