@@ -13,8 +13,9 @@ from scheduler.model.policy import HOUR_S
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import JobId, TrainingJob
 from scheduler.planning.draft import Draft
+from scheduler.planning.needs import need_of
 from scheduler.planning.placing import hosts_for_gang
-from scheduler.planning.preemption import need_of, victims_for
+from scheduler.planning.preemption import victims_for
 from scheduler.planning.roster import Roster, Victim
 from scheduler.planning.wording import listed
 

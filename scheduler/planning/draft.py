@@ -11,8 +11,9 @@ from scheduler.model.policy import Policy, Scorer
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobState, ReplicaState, TrainingJob
+from scheduler.planning.needs import Need
 from scheduler.planning.placing import fewest_hosts
-from scheduler.planning.preemption import Need, stop_order
+from scheduler.planning.preemption import stop_order
 from scheduler.planning.rights import Rights
 from scheduler.planning.room import Room, fits_in
 from scheduler.planning.roster import Roster, Victim, stoppable

@@ -11,8 +11,8 @@ from scheduler.model.hosts import HostState
 from scheduler.model.plan import Cause
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Replica, ReplicaState, ServingModel
+from scheduler.planning.needs import Need
 from scheduler.planning.placing import NO_LIMIT, capped
-from scheduler.planning.preemption import Need
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,6 @@
 A victim's room is not free at once. It is only counted as coming, and promised to whom it is freed for.
 """
 
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -11,52 +10,18 @@ from numpy.typing import NDArray
 
 from scheduler.model.errors import InvariantBroken
 from scheduler.model.plan import Cause, PreemptJob
-from scheduler.model.resources import Shape
-from scheduler.model.workloads import Gang, TrainingJob
-from scheduler.planning.placing import capped, limit_of
+from scheduler.model.workloads import TrainingJob
+from scheduler.planning.exchanging import exchanged
+from scheduler.planning.needs import Need
 from scheduler.planning.room import Counted
 from scheduler.planning.roster import Roster, Victim, units_with
 
 _Number = TypeVar("_Number", np.int64, np.float64)
 
+FEWEST_HOSTS = 24
+"""Hosts with victims that are all looked at; of more, those where units seem cheapest."""
 LOOKED_AT_CLOSELY = 8
 """Hosts whose cheapest victims are worked out exactly; the estimate that ranks them is exact or a little too high."""
-
-
-@dataclass(frozen=True, eq=False)
-class Need:
-    """Units of one shape that found no room.
-
-    Attributes:
-        shape: what each needs.
-        count: how many, all of them.
-        limit: most of them on each host: a number for all, or int64 (H,).
-    """
-
-    shape: Shape
-    count: int
-    limit: NDArray[np.int64] | int
-
-    def is_met_by(self, units: NDArray[np.int64]) -> bool:
-        """Whether hosts on which `units` fit, int64 (H,), take them all."""
-        return bool(self.fitting(units).sum() >= self.count)
-
-    def fitting(self, units: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return how many of the units each host takes at most."""
-        return capped(units, self.limit, self.count)
-
-    def limit_on(self, row: int) -> int:
-        """Return the most of them on one host."""
-        return self.limit if isinstance(self.limit, int) else int(self.limit[row])
-
-    def fitting_at(self, rows: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return as `fitting`, for some rows only."""
-        return capped(units, self.limit if isinstance(self.limit, int) else self.limit[rows], self.count)
-
-
-def need_of(gang: Gang) -> Need:
-    """Return what a whole gang needs."""
-    return Need(gang.shape, gang.workers, limit_of(gang))
 
 
 def stop_order(job: TrainingJob, cause: Cause, now_s: float, beneficiary: str = "") -> PreemptJob:
@@ -67,8 +32,9 @@ def stop_order(job: TrainingJob, cause: Cause, now_s: float, beneficiary: str = 
 def victims_for(need: Need, coming: Counted, roster: Roster) -> tuple[Victim, ...] | None:
     """Choose whom to stop so that `need` is met by what is coming; None when stopping everybody is not enough.
 
-    Units are won one by one, each on the host where it costs least; then everyone whose room is not
-    needed after all is spared, the most costly first. The result is minimal: without any one of them it falls short.
+    Units are won one by one, each on the host where it costs least; then sets are exchanged for cheaper ones (see
+    `scheduler.planning.exchanging`), and everyone whose room is not needed after all is spared, the most costly first.
+    The result is minimal: without any one of them it falls short.
 
     Args:
         need: what found no room.
@@ -78,9 +44,47 @@ def victims_for(need: Need, coming: Counted, roster: Roster) -> tuple[Victim, ..
     most = need.fitting(roster.units_if_all_stopped(coming, need.shape))
     if most.sum() < need.count:
         return None
+    if need.is_met_by(coming.units(need.shape)):
+        return ()
+    useful = _shortlisted(need, coming, roster.only((most > need.fitting(coming.units(need.shape)))[roster.row]))
+    chosen = exchanged(need, coming, useful, _greedy(need, coming, useful))
     trial = Counted(coming)
-    left = roster.only((most > need.fitting(trial.units(need.shape)))[roster.row])
-    chosen: list[int] = []
+    for index in chosen:
+        job = roster.victim(index).job
+        trial.give_all(job.slots, job.gang.shape)
+    return tuple(_spared(need, trial, [roster.victim(index) for index in chosen]))
+
+
+def _shortlisted(need: Need, coming: Counted, roster: Roster) -> Roster:
+    """Return the roster with the hosts only where units seem cheapest: hosts enough for twice the need.
+
+    A host's price is the least cost of a unit won there, by one victim or by the cheapest few; who has workers on
+    several hosts costs each of them a share.
+    """
+    first = np.flatnonzero(np.diff(roster.row, prepend=-1))
+    if len(first) <= FEWEST_HOSTS:
+        return roster
+    begins = np.repeat(first, np.diff(first, append=len(roster.row)))
+    cost = (roster.cost / np.maximum(np.bincount(roster.who, minlength=len(roster.cost)), 1))[roster.who]
+    before = need.fitting(coming.units(need.shape))[roster.row]
+    alone = _fitting(need, coming, roster.row, roster.freed) - before
+    together = _fitting(need, coming, roster.row, _running_sum(roster.freed, begins)) - before
+    price = np.minimum(_per_unit(cost, alone), _per_unit(_running_sum(cost, begins), together))
+    cheapest = np.argsort(np.minimum.reduceat(price, first), kind="stable")
+    last = np.append(first[1:], len(roster.row)) - 1
+    enough = int(np.searchsorted(np.cumsum(together[last][cheapest]), 2 * need.count)) + 1
+    kept = np.zeros(len(coming.cpu_milli), dtype=bool)
+    kept[roster.row[first[cheapest[: max(enough, FEWEST_HOSTS)]]]] = True
+    return roster.only(kept[roster.row])
+
+
+def _per_unit(cost: NDArray[np.float64], units: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.where(units > 0, cost / np.maximum(units, 1), np.inf)
+
+
+def _greedy(need: Need, coming: Counted, roster: Roster) -> list[int]:
+    """Win units one by one, each on the host where it costs least, and return whom that stops."""
+    trial, left, chosen = Counted(coming), roster, list[int]()
     while not need.is_met_by(trial.units(need.shape)):
         cheapest = _cheapest(need, trial, left)
         for index in cheapest:
@@ -88,7 +92,7 @@ def victims_for(need: Need, coming: Counted, roster: Roster) -> tuple[Victim, ..
             trial.give_all(job.slots, job.gang.shape)
         chosen += cheapest
         left = left.without(cheapest)
-    return tuple(_spared(need, trial, [roster.victim(index) for index in sorted(chosen)]))
+    return sorted(chosen)
 
 
 def _spared(need: Need, trial: Counted, chosen: list[Victim]) -> list[Victim]:
@@ -148,7 +152,11 @@ def _running_sum(values: NDArray[_Number], begins: NDArray[np.int64]) -> NDArray
 def _wins(
     need: Need, trial: Counted, row: NDArray[np.int64], freed: NDArray[np.int64], before: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    return need.fitting_at(row, units_with(trial, need.shape, row, freed)) > before
+    return _fitting(need, trial, row, freed) > before
+
+
+def _fitting(need: Need, trial: Counted, row: NDArray[np.int64], freed: NDArray[np.int64]) -> NDArray[np.int64]:
+    return need.fitting_at(row, units_with(trial, need.shape, row, freed))
 
 
 def _trimmed(need: Need, trial: Counted, roster: Roster, entries: NDArray[np.int64]) -> list[int]:

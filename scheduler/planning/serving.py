@@ -11,8 +11,9 @@ from scheduler.model.plan import Cause, StartReplica, StopReplica
 from scheduler.model.workloads import Replica, ReplicaState
 from scheduler.planning.draft import Draft, Grant
 from scheduler.planning.fleet import Fleet, count_by_row, fleets, survival_need, survivors
+from scheduler.planning.needs import Need
 from scheduler.planning.placing import fewest_hosts, most_even
-from scheduler.planning.preemption import Need, victims_for
+from scheduler.planning.preemption import victims_for
 from scheduler.planning.room import Counted
 from scheduler.planning.roster import Victim
 

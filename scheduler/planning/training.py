@@ -4,8 +4,9 @@ from scheduler.model.plan import Cause, StartJob
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import TrainingJob
 from scheduler.planning.draft import Draft, Grant
+from scheduler.planning.needs import need_of
 from scheduler.planning.placing import hosts_for_gang
-from scheduler.planning.preemption import need_of, victims_for
+from scheduler.planning.preemption import victims_for
 from scheduler.planning.room import fits_in
 from scheduler.planning.roster import Victim
 

@@ -8,7 +8,8 @@ import pytest
 from policies.registry import policy_from_names
 from scheduler.model.plan import Cause, PreemptJob, Reason, StartJob, StartReplica
 from scheduler.model.workloads import Gang, JobState
-from scheduler.planning.preemption import need_of, victims_for
+from scheduler.planning.needs import need_of
+from scheduler.planning.preemption import victims_for
 from scheduler.planning.room import Counted
 from scheduler.planning.roster import stoppable
 
