@@ -250,6 +250,9 @@ class PolicyNames(Section):
     """A younger attempt is not preempted for another job (for serving it is)."""
     reservation: DurationSeconds = 900.0
     """How long freed room is kept for whom it was freed."""
+    bookings: Annotated[int, Field(ge=0)] = 4
+    """For how many of the first blocked jobs room is booked ahead: jobs behind them go first only where that delays
+    none. 0 for none: whatever fits goes first."""
     consolidation: Consolidation = Consolidation.OFF
     """When a waiting gang would fit if a few running jobs went on elsewhere: off, propose (say it) or do."""
     moves_per_hour: Annotated[int, Field(ge=0)] = 6

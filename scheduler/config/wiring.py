@@ -23,6 +23,7 @@ def policy_of(names: schema.PolicyNames) -> Policy:
         may_preempt=names.may_preempt,
         min_runtime_s=names.min_runtime,
         reservation_s=names.reservation,
+        bookings=names.bookings,
         consolidation=names.consolidation,
         moves_per_hour=names.moves_per_hour,
         move_again_after_s=names.move_again_after,

@@ -105,6 +105,19 @@ class HostTable:
         table.set_states(hosts)
         return table
 
+    def domains(self, label: str) -> NDArray[np.int64]:
+        """Return int64 (H,): hosts with the same value of a label have the same number, from 0.
+
+        A host without the label is alone: nothing is known to be near it. Kept like the answers of `matching`.
+        """
+        return self.remembered(f"domains of {label}", lambda: self._numbered(label))
+
+    def _numbered(self, label: str) -> NDArray[np.int64]:
+        values = [(dict(host.labels).get(label), host.name) for host in self.hosts]
+        keys = [(name, "") if value is None else ("", value) for value, name in values]
+        number = {key: n for n, key in enumerate(dict.fromkeys(keys))}
+        return np.array([number[key] for key in keys], dtype=np.int64)
+
     def matching(self, shape: Shape) -> NDArray[np.bool_]:
         """Return bool (H, max(D, 1)): where the shape's constraints hold, whatever is free.
 

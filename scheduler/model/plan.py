@@ -20,6 +20,8 @@ class Cause(StrEnum):
     """More on one host than its owner allows."""
     QUEUE = "queue"
     """A waiting job's turn."""
+    BACKFILL = "backfill"
+    """Before its turn, in the shadow of a booking: it delays none."""
     SERVING = "serving"
     """Room for replicas."""
     PRIORITY = "priority"

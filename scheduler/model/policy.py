@@ -49,7 +49,9 @@ class Policy:
         may_preempt: who may have whom stopped.
         min_runtime_s: an attempt younger than this is not preempted for another job (for serving it is).
         reservation_s: how long freed room is kept for its holder.
-        max_backfill: how many jobs behind the first blocked one are tried in its shadow.
+        max_backfill: how many blocked jobs may be passed over in one plan.
+        bookings: for how many of the first blocked jobs room is booked ahead, which nobody behind them may delay; 0 for
+            none: then whatever fits goes first.
         consolidation: see `Consolidation`.
         moves_per_hour: most jobs moved by it in any hour.
         move_again_after_s: a job that was moved stays for so long.
@@ -62,6 +64,7 @@ class Policy:
     min_runtime_s: float = 300.0
     reservation_s: float = 900.0
     max_backfill: int = 10_000
+    bookings: int = 4
     consolidation: Consolidation = Consolidation.OFF
     moves_per_hour: int = 6
     move_again_after_s: float = 14_400.0

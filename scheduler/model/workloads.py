@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from typing import NewType
 
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape, Slot
@@ -55,11 +56,15 @@ class Gang:
         workers: how many, at least 1.
         shape: what each of them needs.
         max_per_host: most workers on one host; 0 means no limit.
+        prefer_same: label of hosts, for instance "rack", in whose value they should differ as little as possible.
+        require_same: label whose value all its hosts must share; "" for none, as above.
     """
 
     workers: int
     shape: Shape
     max_per_host: int = 0
+    prefer_same: str = ""
+    require_same: str = ""
 
     def __post_init__(self) -> None:
         """Refuse an empty gang.
@@ -93,7 +98,8 @@ class TrainingJob:
         submitted_at_s: epoch seconds; the age that orders equals.
         grace_period_s: time it is given to save a checkpoint when stopped.
         checkpoint_interval_s: how often it says it saves; None when it never does.
-        max_runtime_s: longest it says one attempt takes; None when unknown.
+        max_runtime_s: longest it says one attempt takes; None when it does not say.
+        expected_runtime_s: what jobs like it took, with a margin; None when none has ended yet.
         attempt: number of the latest attempt; 0 before the first.
         slots: one per worker while `state.holds_room`, else empty.
         started_at_s: when the present attempt got its room; None when none runs.
@@ -118,6 +124,7 @@ class TrainingJob:
     grace_period_s: float = 30.0
     checkpoint_interval_s: float | None = None
     max_runtime_s: float | None = None
+    expected_runtime_s: float | None = None
     attempt: int = 0
     slots: tuple[Slot, ...] = ()
     started_at_s: float | None = None
@@ -139,6 +146,12 @@ class TrainingJob:
     def rank(self) -> tuple[float, int, str]:
         """Where it stands among all jobs: by submission, then id."""
         return (self.submitted_at_s, len(self.job_id), self.job_id)
+
+    @property
+    def runtime_s(self) -> float:
+        """How long an attempt is expected to take: by its own word, else as jobs like it; infinity when unknown."""
+        known_s = self.max_runtime_s if self.max_runtime_s is not None else self.expected_runtime_s
+        return inf if known_s is None else known_s
 
 
 def rank_of(job: TrainingJob) -> tuple[float, int, str]:

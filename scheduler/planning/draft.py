@@ -15,8 +15,9 @@ from scheduler.planning.needs import Need
 from scheduler.planning.placing import fewest_hosts
 from scheduler.planning.preemption import stop_order
 from scheduler.planning.rights import Rights
-from scheduler.planning.room import Room, fits_in
+from scheduler.planning.room import Counted, Room, fits_in
 from scheduler.planning.roster import Roster, Victim, stoppable
+from scheduler.planning.timetable import Booking
 
 
 class Promises:
@@ -79,9 +80,9 @@ class Promises:
             self._slots[holder] = (*self._slots.get(holder, ()), *slots)
         return fits
 
-    def promise(self, holder: str, rows: Sequence[int]) -> tuple[Slot, ...]:
-        """Promise one unit on each host row, where it must fit into what is coming, and return where."""
-        slots = self._room.promise(rows, self._shape_of(holder))
+    def promise(self, holder: str, rows: Sequence[int], usable: Counted | None = None) -> tuple[Slot, ...]:
+        """Promise one unit on each host row, where it must fit into what is coming (and usable), and return where."""
+        slots = self._room.promise(rows, self._shape_of(holder), usable)
         if slots:
             self._slots[holder] = (*self._slots.get(holder, ()), *slots)
         return slots
@@ -129,6 +130,8 @@ class Draft:
         promises: who has been promised what.
         grants: what victims were stopped for, in the order in which it was decided.
         preemptions: jobs that are stopped for somebody, by job id.
+        ended: jobs that are stopped whatever the room.
+        bookings: room booked ahead for blocked jobs, in queue order.
     """
 
     snapshot: Snapshot
@@ -138,16 +141,19 @@ class Draft:
     promises: Promises
     grants: list[Grant] = field(default_factory=list)
     preemptions: dict[str, PreemptJob] = field(default_factory=dict)
+    ended: tuple[str, ...] = ()
+    bookings: list[Booking] = field(default_factory=list)
     _roster: Roster | None = None
 
     @classmethod
     def of(cls, snapshot: Snapshot, policy: Policy, ended: Sequence[PreemptJob]) -> "Draft":
         """Start a run in which the jobs of `ended` are already being stopped."""
         room = Room(snapshot.ledger)
-        _expect_what_is_leaving(snapshot, room, [action.job_id for action in ended])
+        leaving = tuple(action.job_id for action in ended)
+        _expect_what_is_leaving(snapshot, room, leaving)
         promises = Promises(snapshot, policy.reservation_s, room)
         scorer = policy.placement_score(snapshot.ledger)
-        return cls(snapshot, policy, scorer, room, promises)
+        return cls(snapshot, policy, scorer, room, promises, ended=leaving)
 
     @cached_property
     def queue(self) -> tuple[TrainingJob, ...]:

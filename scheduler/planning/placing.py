@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from scheduler.model.policy import Scorer
 from scheduler.model.workloads import Gang
+from scheduler.planning.near import near
 from scheduler.planning.room import Counted
 
 NO_LIMIT = np.iinfo(np.int64).max
@@ -25,7 +26,7 @@ def limit_of(gang: Gang) -> int:
 
 def hosts_for_gang(ledger: Counted, gang: Gang, scorer: Scorer) -> Sequence[int] | None:
     """Return one host row per worker for the whole gang, or None when not all of it fits."""
-    units = capped(ledger.units(gang.shape), limit_of(gang), gang.workers)
+    units = near(gang, capped(ledger.units(gang.shape), limit_of(gang), gang.workers), ledger.table)
     if units.sum() < gang.workers:
         return None
     return fewest_hosts(units, gang.workers, ledger.scores(gang.shape, scorer))

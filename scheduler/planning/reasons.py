@@ -16,10 +16,12 @@ from scheduler.planning.draft import Draft
 from scheduler.planning.feasibility import empty, never_fits_on
 from scheduler.planning.fleet import Fleet, count_by_row, survivors
 from scheduler.planning.headroom import Held
+from scheduler.planning.near import near
 from scheduler.planning.placing import capped, limit_of
 from scheduler.planning.room import Counted, Room
 from scheduler.planning.scarcity import Scarcity, scarcity
 from scheduler.planning.serving import Served
+from scheduler.planning.shadow import behind_bookings, with_bookings
 from scheduler.planning.wording import asks, listed, plural, unit
 
 _Item = TypeVar("_Item", bound=Hashable)
@@ -151,6 +153,7 @@ def explain(explainer: Explainer) -> tuple[Unplaced, ...]:
     reasons = [why_not(job) for job in draft.queue if job.job_id not in started]
     on_hold = [_held_by_owner(job) for job in draft.snapshot.held]
     lacking = (why_model_lacks(fleet, explainer) for fleet in explainer.served.fleets)
+    reasons = [*with_bookings(reasons, draft)]
     return (*reasons, *on_hold, *(why for why in lacking if why))
 
 
@@ -160,23 +163,26 @@ class _WhyNot:
     def __init__(self, explainer: Explainer) -> None:
         self._explainer = explainer
         self._now_s = explainer.draft.snapshot.taken_at_s
-        self._of_gang: dict[int, tuple[Unplaced | None, Unplaced]] = {}
+        self._of_gang: dict[int, tuple[Unplaced | None, bool, Unplaced]] = {}
 
     def __call__(self, job: TrainingJob) -> Unplaced:
         if id(job.gang) not in self._of_gang:
             self._of_gang[id(job.gang)] = self._why_gang_waits(job.gang)
-        never, lacks = self._of_gang[id(job.gang)]
-        why = never or _backing_off(job, self._now_s) or _being_freed(job, self._explainer) or lacks
+        never, fits, lacks = self._of_gang[id(job.gang)]
+        why = never or _backing_off(job, self._now_s) or _being_freed(job, self._explainer)
+        why = why or (behind_bookings(job, self._explainer.draft) if fits else lacks)
         return Unplaced(job.job_id, why.reason, why.message, why.asked, why.free, why.until_s, why.blocked_by)
 
-    def _why_gang_waits(self, gang: Gang) -> tuple[Unplaced | None, Unplaced]:
-        """Return why a gang never fits, if so, and what it lacks."""
+    def _why_gang_waits(self, gang: Gang) -> tuple[Unplaced | None, bool, Unplaced]:
+        """Return why a gang never fits, if so; whether it would fit but for bookings; and what it lacks."""
         never = never_fits_on(self._explainer.whole, gang)
         if never:
-            return never, never
+            return never, False, never
         rules = (_held_for_serving, _reserved)
         lacks = next((why for rule in rules if (why := rule(gang, self._explainer))), None)
-        return None, lacks or _insufficient(gang, self._explainer)
+        draft = self._explainer.draft
+        fits = bool(draft.bookings) and _fits(gang, draft.room.now)
+        return None, fits, lacks or _insufficient(gang, self._explainer)
 
 
 def _held_by_owner(job: TrainingJob) -> Unplaced:
@@ -208,7 +214,8 @@ def _freed_for(subject: str, needs: str, slots: Sequence[Slot], asked: int, expl
 
 
 def _fits(gang: Gang, ledger: Ledger) -> bool:
-    return bool(capped(ledger.units(gang.shape), limit_of(gang), gang.workers).sum() >= gang.workers)
+    units = capped(ledger.units(gang.shape), limit_of(gang), gang.workers)
+    return bool(near(gang, units, ledger.table).sum() >= gang.workers)
 
 
 def _held_for_serving(gang: Gang, explainer: Explainer) -> Unplaced | None:

@@ -114,6 +114,13 @@ class Counted(Trial):
         np.minimum(one.gpu_milli[row], other.gpu_milli[row], out=self.gpu_milli[row])
         self.touched.append(row)
 
+    def release(self, rows: NDArray[np.int64], freed: NDArray[np.int64]) -> None:
+        """Add amounts, int64 (N, 2 + D), to N rows that are all different: CPU, memory, then each device."""
+        self.cpu_milli[rows] += freed[:, 0]
+        self.memory_mib[rows] += freed[:, 1]
+        self.gpu_milli[rows] += freed[:, 2:]
+        self.touched.extend(rows.tolist())
+
     def put(self, rows: Sequence[int], shape: Shape) -> tuple[Slot, ...]:
         """Take one unit of `shape` on each row, where it must fit, and return where they sit."""
         return tuple(self._put_one(row, shape) for row in rows)
@@ -166,18 +173,35 @@ class Room:
         other.free, other.coming, other.now = self.free.trial(), Counted(self.coming), Counted(self.now)
         return other
 
-    def start(self, rows: Sequence[int], shape: Shape) -> tuple[Slot, ...]:
-        """Take one unit of `shape` on each row of what is usable now, which must fit, and return where they sit."""
-        return tuple(self._start_one(row, shape) for row in rows)
+    def start(self, rows: Sequence[int], shape: Shape, usable: Counted | None = None) -> tuple[Slot, ...]:
+        """Take one unit of `shape` on each row, which must fit into what is usable now, and return where they sit.
+
+        Args:
+            rows: a host row for each unit.
+            shape: what each needs.
+            usable: a part of `now` within which they must stay; None for all of it.
+        """
+        if usable is None or usable is self.now:
+            return tuple(self._start_one(row, shape) for row in rows)
+        slots = Counted(usable).put(rows, shape)
+        self.start_at(slots, shape)
+        return slots
 
     def start_at(self, slots: Sequence[Slot], shape: Shape) -> None:
         """Take one unit of `shape` in each slot, which must fit."""
         for ledger in (self.free, self.coming, self.now):
             ledger.take_all(slots, shape)
 
-    def promise(self, rows: Sequence[int], shape: Shape) -> tuple[Slot, ...]:
-        """Keep room for one unit of `shape` on each row of what is coming, which must fit, and return where."""
-        slots = self.coming.put(rows, shape)
+    def promise(self, rows: Sequence[int], shape: Shape, usable: Counted | None = None) -> tuple[Slot, ...]:
+        """Keep room for one unit of `shape` on each row of what is coming, which must fit, and return where.
+
+        `usable` is a part of it within which they must stay; None for all of it.
+        """
+        if usable is None or usable is self.coming:
+            slots = self.coming.put(rows, shape)
+        else:
+            slots = Counted(usable).put(rows, shape)
+            self.coming.take_all(slots, shape)
         self._lower_now(slots)
         return slots
 

@@ -33,7 +33,8 @@ def test_a_gang_that_does_not_fit_whole_does_not_start_in_part(say: Any, hosts: 
     assert made.actions == ()
     why = made.reason_for("4")
     assert (why.reason, why.asked, why.free) == (Reason.INSUFFICIENT_DEVICES, 6, 4)
-    assert why.message == "needs 3 workers × 2 GPUs; there is room for 2 now"
+    guess = "a guess, as nothing says how long 1 and 2 will run"
+    assert why.message == f"needs 3 workers × 2 GPUs; there is room for 2 now; booked for when 1 and 2 end; {guess}"
 
 
 def test_a_gang_keeps_its_limit_per_host(say: Any, hosts: Any) -> None:
@@ -41,9 +42,9 @@ def test_a_gang_keeps_its_limit_per_host(say: Any, hosts: Any) -> None:
     assert {slot.host for slot in started(say, made)["1"]} == {"h0", "h1", "h2"}
 
 
-def test_a_blocked_job_stops_nobody_behind_it(say: Any) -> None:
+def test_without_bookings_a_blocked_job_stops_nobody_behind_it(say: Any) -> None:
     jobs = [say.running("1", "h0:0,1"), say.waiting("2", say.gpus(4)), say.waiting("3", say.gpus(1))]
-    made = say.plan(hosts=[say.host("h0")], jobs=jobs)
+    made = say.plan(policy=replace(policy_from_names(), bookings=0), hosts=[say.host("h0")], jobs=jobs)
     assert list(started(say, made)) == ["3"]
     assert made.reason_for("2").blocked_by == ("1",)
 
@@ -196,7 +197,7 @@ def test_a_job_that_waits_for_running_jobs_says_until_when_at_the_latest(say: An
     jobs = [say.running("1", "h0:0,1,2,3", max_runtime_s=12_000.0), say.waiting("2", say.gpus(4))]
     why = say.plan(hosts=[say.host("h0")], jobs=jobs).reason_for("2")
     assert (why.asked, why.free, why.until_s) == (4, 0, 12_000.0)
-    assert why.message == "needs 4 GPUs on one host; no host has any free"
+    assert why.message == "needs 4 GPUs on one host; no host has any free; booked for when 1 ends"
 
 
 def test_no_room_is_held_where_a_model_may_have_no_more(say: Any) -> None:

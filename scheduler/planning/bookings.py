@@ -1,0 +1,167 @@
+"""Room booked ahead for the first jobs of the queue that find none, and what may go on in its shadow until then.
+
+A booking says from when on a blocked job has its slots, by the ends that are expected of what runs. A job behind it
+starts only where it delays no booking: it is over before, or takes room that no booking needs then. Nobody keeps a
+booking over a plan: each makes them anew, and what started in between has delayed none, so they only come nearer
+unless somebody runs for longer than expected.
+
+A ledger is kept for the moment of each booking: what will be free then, all bookings taken off. Room only grows between
+these moments, so that looking at them, and at now, is looking at all the time.
+"""
+
+from collections.abc import Iterator, Sequence
+from math import inf, isfinite, nextafter
+from typing import Final
+
+from scheduler.model.resources import Shape, Slot
+from scheduler.model.workloads import TrainingJob
+from scheduler.planning.draft import Draft
+from scheduler.planning.lowest import Lowest
+from scheduler.planning.placing import hosts_for_gang
+from scheduler.planning.room import Counted
+from scheduler.planning.roster import Victim
+from scheduler.planning.timetable import Booking, Release, Timetable, expected_end_s
+from scheduler.planning.wants import Wants
+
+MOST_TRIES: Final = 16
+"""Gangs for which a booking is looked for in vain in one plan."""
+
+
+class Bookings:
+    """The bookings of one planning run, and the room that they leave to others."""
+
+    def __init__(self, draft: Draft) -> None:
+        """Start without any."""
+        self._draft, self._now_s = draft, draft.snapshot.taken_at_s
+        self._at: list[tuple[Booking, Counted]] = []
+        self._windows: dict[tuple[int, bool], Lowest] = {}
+        self._releases: list[Release] = []
+        self._timetable: tuple[tuple[int, int], Timetable] | None = None
+        self._hopeless: dict[tuple[Shape, int, str, float], int] = {}
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self._at)
+
+    def room_for(self, job: TrainingJob) -> Counted:
+        """Return the room in which a job may start now without delaying a booking."""
+        return self._window(job, self._draft.room.now, promised=False)
+
+    def coming_for(self, job: TrainingJob) -> Counted:
+        """Return the room being freed that may be promised to a job without delaying a booking."""
+        return self._window(job, self._draft.room.coming, promised=True)
+
+    def take(self, job: TrainingJob, slots: Sequence[Slot]) -> None:
+        """Note that a job has these slots from about now on."""
+        ends_s = self._now_s + job.runtime_s
+        if isfinite(ends_s):
+            self._releases.append(Release(ends_s, tuple(slots), job.gang.shape))
+        for booking, room in self._at:
+            if booking.start_s < ends_s:
+                room.take_all(slots, job.gang.shape)
+
+    def give(self, victims: Sequence[Victim]) -> None:
+        """Note that jobs are stopped, whose room later bookings had not counted on."""
+        for booking, room in self._at:
+            self._give(victims, booking, room)
+
+    def room_if_stopped(self, job: TrainingJob, victims: Sequence[Victim]) -> Counted:
+        """Return what `coming_for` a job would be if others were stopped for it."""
+        coming = Counted(self._draft.room.coming)
+        for victim in victims:
+            coming.give_all(victim.job.slots, victim.job.gang.shape)
+        later = [(booking, Counted(room)) for booking, room in self._within(self._now_s + job.runtime_s)]
+        for booking, room in later:
+            self._give(victims, booking, room)
+        return Lowest([coming, *(room for _, room in later)])
+
+    def book(self, job: TrainingJob) -> None:
+        """Book room for a blocked job at the earliest time at which its whole gang fits, unless there are enough."""
+        gang = job.gang
+        key = (gang.shape, gang.max_per_host, gang.require_same, job.runtime_s)
+        full = len(self._at) >= self._draft.policy.bookings or len(self._hopeless) >= MOST_TRIES
+        if full or gang.workers >= self._hopeless.get(key, gang.workers + 1):
+            return
+        found = next(self._fits(job), None)
+        if found is None:
+            self._hopeless[key] = gang.workers
+            return
+        booking, room = found
+        for other, its_room in self._at:
+            if booking.start_s <= other.start_s < booking.end_s:
+                its_room.take_all(booking.slots, gang.shape)
+        self._at.append((booking, room))
+        self._at.sort(key=lambda pair: pair[0].start_s)
+        self._windows.clear()
+        self._draft.bookings.append(booking)
+
+    def _window(self, job: TrainingJob, room: Counted, *, promised: bool) -> Counted:
+        within = self._within(self._now_s + job.runtime_s)
+        if not within:
+            return room
+        key = (len(within), promised)
+        if key not in self._windows:
+            self._windows[key] = Lowest([room, *(later for _, later in within)])
+        return self._windows[key].caught_up()
+
+    def _within(self, ends_s: float) -> list[tuple[Booking, Counted]]:
+        """Return the bookings that begin before a moment."""
+        return [pair for pair in self._at if pair[0].start_s < ends_s]
+
+    def _fits(self, job: TrainingJob) -> Iterator[tuple[Booking, Counted]]:
+        """Yield bookings that delay none, with what is free at their time; the earliest first."""
+        timetable, wants = self._ends(), Wants.of(job.gang, self._draft.room.coming.table)
+        for begins_s, until_s, within in self._spans(job.runtime_s):
+            base = self._base_at(begins_s)
+            ceiling = Lowest([room for _, room in within]) if within else None
+            fit_s = timetable.first_fit_s(wants, base, ceiling, until_s)
+            if fit_s is None:
+                continue
+            start_s = max(fit_s, begins_s)
+            room = timetable.room_at(start_s, base)
+            usable = Counted(room) if ceiling is None else Lowest([room, ceiling])
+            rows = hosts_for_gang(usable, job.gang, self._draft.scorer)
+            if rows is not None:
+                slots = usable.put(rows, job.gang.shape)
+                room.take_all(slots, job.gang.shape)
+                yield Booking(job, start_s, start_s + job.runtime_s, slots), room
+
+    def _spans(self, runtime_s: float) -> Iterator[tuple[float, float, list[tuple[Booking, Counted]]]]:
+        """Yield spans of starting times, one after the other, with the bookings that begin while the job would run.
+
+        They change where a booking begins or ends, and where the job's end meets one's beginning: a span of that one
+        moment lies before the one in which they overlap.
+        """
+        edges = ((b.start_s, b.end_s, b.start_s - runtime_s) for b, _ in self._at)
+        moments = sorted({self._now_s, *(at_s for edge in edges for at_s in edge if self._now_s < at_s < inf)})
+        for begins_s, until_s in zip(moments, [*moments[1:], inf], strict=True):
+            ahead = [pair for pair in self._at if begins_s < pair[0].start_s]
+            touching = [pair for pair in ahead if pair[0].start_s < begins_s + runtime_s]
+            overlapping = [pair for pair in ahead if pair[0].start_s - runtime_s <= begins_s]
+            if len(touching) < len(overlapping):
+                yield begins_s, nextafter(begins_s, inf), touching
+            yield begins_s, until_s, overlapping
+
+    def _base_at(self, at_s: float) -> Counted:
+        """Return what is coming, without what is booked at a moment."""
+        active = [booking for booking, _ in self._at if booking.start_s <= at_s < booking.end_s]
+        if not active:
+            return self._draft.room.coming
+        base = Counted(self._draft.room.coming)
+        for booking in active:
+            base.take_all(booking.slots, booking.job.gang.shape)
+        return base
+
+    def _ends(self) -> Timetable:
+        draft = self._draft
+        state = (len(draft.preemptions), len(self._releases))
+        if self._timetable is None or self._timetable[0] != state:
+            gone = {*draft.preemptions, *draft.ended}
+            ends = Timetable.of(draft.snapshot.running, draft.room.coming.table, self._now_s, gone)
+            self._timetable = (state, ends.plus(self._releases))
+        return self._timetable[1]
+
+    def _give(self, victims: Sequence[Victim], booking: Booking, room: Counted) -> None:
+        for victim in victims:
+            if expected_end_s(victim.job, self._now_s) > booking.start_s:
+                room.give_all(victim.job.slots, victim.job.gang.shape)
