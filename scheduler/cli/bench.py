@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scheduler.cli.bench_planner import planner
+from scheduler.cli.bench_preemption import preemption
 from scheduler.cli.session import Session
 from scheduler.cli.table import Column, Table, render
 from scheduler.model.errors import ConfigError
@@ -43,6 +44,7 @@ def bench() -> None:
 
 
 app.command()(planner)
+app.command()(preemption)
 
 
 @app.command()

@@ -52,7 +52,7 @@ def victims_for(need: Need, coming: Counted, roster: Roster) -> tuple[Victim, ..
     for index in chosen:
         job = roster.victim(index).job
         trial.give_all(job.slots, job.gang.shape)
-    return tuple(_spared(need, trial, [roster.victim(index) for index in chosen]))
+    return tuple(spared(need, trial, [roster.victim(index) for index in chosen]))
 
 
 def _shortlisted(need: Need, coming: Counted, roster: Roster) -> Roster:
@@ -95,7 +95,7 @@ def _greedy(need: Need, coming: Counted, roster: Roster) -> list[int]:
     return sorted(chosen)
 
 
-def _spared(need: Need, trial: Counted, chosen: list[Victim]) -> list[Victim]:
+def spared(need: Need, trial: Counted, chosen: list[Victim]) -> list[Victim]:
     """Put back everyone whose room is not needed, the most costly first, and return the others."""
     kept = []
     for victim in reversed(chosen):

@@ -1,0 +1,1 @@
+"""Whom preemption stops, beside the exact optimum and other ways of choosing."""
