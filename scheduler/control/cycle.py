@@ -12,6 +12,7 @@ from scheduler.control.board import Board, ModelOutlook, ModelTally, Report
 from scheduler.control.clocks import stopwatch_s
 from scheduler.control.demand import DemandMemory, demand_of
 from scheduler.control.intents import intents_of, not_started
+from scheduler.control.keeping import Keeper
 from scheduler.control.noticing import Noticed, new_proposals, noticed
 from scheduler.control.ports import Clock, Cluster, Store, TrafficSource
 from scheduler.control.reconcile import Reconciled, reconcile
@@ -19,7 +20,6 @@ from scheduler.control.records import CycleRecord, EventKind, EventRecord
 from scheduler.control.sentences import refusal
 from scheduler.control.settings import Served, Settings
 from scheduler.control.shares import Foresight, gpu_shares
-from scheduler.control.snapshotting import snapshot_of
 from scheduler.model.errors import ActionFailed, Unreachable
 from scheduler.model.observation import Observation
 from scheduler.model.plan import Action, Consolidation, StartJob
@@ -67,6 +67,7 @@ class Cycle:
     _foresight: Foresight = field(default_factory=Foresight)
     _refusals: Counter[str] = field(default_factory=Counter)
     _noticed: Noticed = field(default_factory=Noticed)
+    _keeper: Keeper = field(default_factory=Keeper)
     _number: int | None = None
 
     def turn(self) -> Report:
@@ -108,7 +109,7 @@ class Cycle:
         return done
 
     def _snapshot(self, seen: Observation, reconciled: Reconciled, number: int) -> Snapshot:
-        return snapshot_of(
+        return self._keeper.snapshot(
             version=number,
             seen=seen,
             jobs=reconciled.jobs,

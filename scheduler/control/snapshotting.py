@@ -1,6 +1,6 @@
-"""From facts and intentions to the planner's view of the world. Pure."""
+"""From facts and intentions to the planner's view of the world, from scratch and job by job. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from scheduler.control.records import HostMark, JobRecord, Outcome, Wish
@@ -38,14 +38,16 @@ def snapshot_of(  # noqa: PLR0913  # the world has that many parts, all by name
         moves: recent moves of jobs.
     """
     known = {job.job_id: job for job in jobs}
-    gangs = {job_id: job.spec.gang for job_id, job in known.items()}
     training = [training_job(job, restart_cost_s) for job in known.values() if not job.state.is_final]
     words = tuple(marks)
     return Snapshot.of(
         version=version,
         taken_at_s=seen.taken_at_s,
         hosts=marked(seen.hosts, words),
-        jobs=(*(with_deadlines(job, words) for job in training), *(_stray(run, gangs) for run in strays)),
+        jobs=(
+            *(with_deadlines(job, words) for job in training),
+            *(stray_job(run, known.get(run.job_id)) for run in strays),
+        ),
         models=models,
         replicas=seen.replicas,
         reservations=reservations,
@@ -90,7 +92,7 @@ def marked(hosts: Iterable[Host], marks: Iterable[HostMark]) -> tuple[Host, ...]
 
 def with_deadlines(job: TrainingJob, marks: Sequence[HostMark]) -> TrainingJob:
     """Return the job, marked when it is over before every draining host it is on must be empty."""
-    here = {slot.host for slot in job.slots}
+    here = {slot.host for slot in job.slots} if marks else frozenset()
     draining = [mark for mark in marks if mark.state is HostState.DRAINING and mark.host in here]
     in_time = bool(draining) and all(_ends_before(job, mark.deadline_s) for mark in draining)
     return replace(job, ends_in_time=True) if in_time else job
@@ -108,13 +110,13 @@ def _marked(host: Host, mark: HostMark | None) -> Host:
     return replace(host, state=mark.state, reason=mark.reason, since_s=mark.since_s)
 
 
-def _stray(run: Run, known: Mapping[JobId, Gang]) -> TrainingJob:
+def stray_job(run: Run, known: JobRecord | None) -> TrainingJob:
     """Return a run nobody asked for as a job that is going: its room is not given away before it is free.
 
     When its job is over its shape is not known any more; whole devices are the safe reading.
     """
     devices = max((len(slot.devices) for slot in run.slots), default=0)
-    gang = known.get(run.job_id, Gang(len(run.slots) or 1, Shape(gpu_count=devices)))
+    gang = known.spec.gang if known else Gang(len(run.slots) or 1, Shape(gpu_count=devices))
     return TrainingJob(
         JobId(f"{run.job_id}.{run.attempt}"),
         name="removed run",

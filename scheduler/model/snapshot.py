@@ -106,7 +106,9 @@ class Snapshot:
             reservations: likewise.
             moves: likewise.
         """
-        there = tuple(sorted(replicas, key=lambda replica: replica.replica_id))
+        there = tuple(replicas)
+        if there != self.replicas:
+            there = tuple(sorted(there, key=lambda replica: replica.replica_id))
         gone = [job for job_id in changed if (job := self.by_id.get(job_id))]
         come = [job for job in changed.values() if job]
         jobs = _replaced(self.jobs, gone, come)
@@ -122,7 +124,7 @@ class Snapshot:
                 reservations=reservations,
                 moves=moves,
             )
-        left, started = _moved(self.replicas, there)
+        left, started = _moved(self.replicas, there) if there != self.replicas else ([], [])
         return Snapshot(
             version=version,
             taken_at_s=taken_at_s,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from scheduler.control.snapshotting import snapshot_of
+from scheduler.control.keeping import Keeper
 from scheduler.model.plan import Plan, StartJob, StartReplica
 from scheduler.model.policy import Policy
 from scheduler.planning.planner import plan
@@ -101,14 +101,14 @@ class _Loop:
     """What a turn of the control loop does between the observation and its plan."""
 
     def __init__(self, policy: Policy) -> None:
-        self._policy, self._number = policy, 0
+        self._policy, self._keeper, self._number = policy, Keeper(), 0
 
     def turn(self, world: World) -> tuple[tuple[Taken, Taken], Plan]:
         """Return the times of the snapshot and of the plan, and the plan."""
         self._number += 1
         seen, jobs = world.observation(), tuple(world.jobs.values())
         began = _now()
-        snapshot = snapshot_of(
+        snapshot = self._keeper.snapshot(
             version=self._number,
             seen=seen,
             jobs=jobs,

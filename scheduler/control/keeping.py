@@ -1,0 +1,118 @@
+"""The planner's view of the world, kept up to date from turn to turn for the price of what has changed."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from scheduler.control.records import HostMark, JobRecord
+from scheduler.control.snapshotting import marked, stray_job, training_job, with_deadlines
+from scheduler.model.hosts import Host
+from scheduler.model.observation import Observation, Run
+from scheduler.model.plan import Reservation
+from scheduler.model.snapshot import Snapshot
+from scheduler.model.workloads import Gang, JobId, Moved, ServingModel, TrainingJob
+
+MOST_GANGS: Final = 100_000
+"""Different gangs remembered; when there are more, all are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """What goes into every job or host: when it changes, all of them are looked at again."""
+
+    marks: tuple[HostMark, ...] = ()
+    models: tuple[ServingModel, ...] = ()
+    restart_cost_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Keeper:
+    """Makes the snapshot of each turn from that of the turn before; equal to what `snapshot_of` makes of all the parts.
+
+    Records and hosts that are the same objects as in the turn before cost nothing, equal ones a comparison. Equal gangs
+    become one object, so that the planner can tell by identity that it has tried a like one.
+    """
+
+    _snapshot: Snapshot | None = None
+    _settings: _Settings = field(default_factory=_Settings)
+    _records: Mapping[JobId, JobRecord] = field(default_factory=dict)
+    _strays: Mapping[JobId, TrainingJob] = field(default_factory=dict)
+    _seen_hosts: tuple[Host, ...] = ()
+    _gangs: dict[Gang, Gang] = field(default_factory=dict)
+
+    def snapshot(  # noqa: PLR0913  # the parts of `snapshot_of`
+        self,
+        *,
+        version: int,
+        seen: Observation,
+        jobs: Iterable[JobRecord],
+        strays: Iterable[Run],
+        marks: Iterable[HostMark],
+        reservations: Iterable[Reservation],
+        models: Iterable[ServingModel],
+        restart_cost_s: float,
+        moves: Iterable[Moved] = (),
+    ) -> Snapshot:
+        """Return what the planner sees now; for the arguments see `snapshot_of`."""
+        settings = _Settings(tuple(marks), tuple(models), restart_cost_s)
+        before = self._snapshot if settings == self._settings else None
+        self._snapshot, self._settings = None, settings
+        if before is None:
+            self._records, self._strays = {}, {}
+        changed = self._changes(jobs, strays)
+        hosts = self._marked(seen.hosts, before)
+        if before is None:
+            self._snapshot = Snapshot.of(
+                version=version,
+                taken_at_s=seen.taken_at_s,
+                hosts=hosts,
+                jobs=(job for job in changed.values() if job is not None),
+                models=settings.models,
+                replicas=seen.replicas,
+                reservations=reservations,
+                moves=moves,
+            )
+        else:
+            self._snapshot = before.after(
+                version=version,
+                taken_at_s=seen.taken_at_s,
+                hosts=hosts,
+                changed=changed,
+                replicas=seen.replicas,
+                reservations=reservations,
+                moves=moves,
+            )
+        return self._snapshot
+
+    def _changes(self, jobs: Iterable[JobRecord], strays: Iterable[Run]) -> dict[JobId, TrainingJob | None]:
+        """Return every job that is new or another than in the turn before, None for one that is over."""
+        known, self._records = self._records, {job.job_id: job for job in jobs}
+        changed = {
+            job_id: self._planned(job)
+            for job_id, job in self._records.items()
+            if (old := known.get(job_id)) is not job and old != job
+        }
+        gone = known.keys() - self._records.keys()
+        return {**changed, **dict.fromkeys(gone), **self._stray_changes(strays)}
+
+    def _stray_changes(self, strays: Iterable[Run]) -> dict[JobId, TrainingJob | None]:
+        known = self._strays
+        listed = (stray_job(run, self._records.get(run.job_id)) for run in strays)
+        self._strays = {job.job_id: job for job in listed}
+        changed = {job_id: job for job_id, job in self._strays.items() if known.get(job_id) != job}
+        return {**changed, **dict.fromkeys(known.keys() - self._strays.keys())}
+
+    def _planned(self, job: JobRecord) -> TrainingJob | None:
+        if job.state.is_final:
+            return None
+        planned = with_deadlines(training_job(job, self._settings.restart_cost_s), self._settings.marks)
+        if len(self._gangs) >= MOST_GANGS:
+            self._gangs.clear()
+        gang = self._gangs.setdefault(planned.gang, planned.gang)
+        return planned if gang is planned.gang else replace(planned, gang=gang)
+
+    def _marked(self, hosts: tuple[Host, ...], before: Snapshot | None) -> tuple[Host, ...]:
+        known, self._seen_hosts = self._seen_hosts, hosts
+        if before is not None and hosts == known:
+            return before.hosts
+        return tuple(sorted(marked(hosts, self._settings.marks), key=lambda host: host.name))

@@ -1,0 +1,140 @@
+"""The keeper's snapshot is the one that would be made of all the parts, whatever has changed since the last turn."""
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policies.registry import policy_from_names
+from scheduler.control.keeping import Keeper
+from scheduler.control.records import HostMark, JobRecord, Wish
+from scheduler.control.snapshotting import snapshot_of
+from scheduler.model.hosts import HostState
+from scheduler.model.observation import Observation, Run, RunState
+from scheduler.model.resources import Slot
+from scheduler.model.running import Running
+from scheduler.model.snapshot import Snapshot
+from scheduler.model.workloads import JobId, JobState
+from scheduler.planning.planner import plan
+from simulations.speed.site import Size
+from simulations.speed.world import CHANGES, World
+
+SIZE = Size(hosts=6, running=10, pending=6, models=2)
+POLICY = policy_from_names(min_runtime_s=0.0)
+DRAINING = HostMark("host00002", HostState.DRAINING, "memory", 5.0, deadline_s=2.0e9)
+CORDONED = HostMark("host00001", HostState.CORDONED, "noise", 5.0)
+STRAY = Run(JobId("3"), 7, (Slot("host00000", (0,)),), RunState.RUNNING, 9.0)
+
+
+def parts(world: World, version: int, marks: Sequence[HostMark], strays: Sequence[Run]) -> dict[str, object]:
+    return {
+        "version": version,
+        "seen": world.observation(),
+        "jobs": tuple(world.jobs.values()),
+        "strays": tuple(strays),
+        "marks": tuple(marks),
+        "reservations": world.reservations,
+        "models": world.models,
+        "restart_cost_s": 60.0,
+    }
+
+
+def same_columns(one: Running, other: Running) -> bool:
+    """Equal but for the numbers that groups have."""
+    names = [field.name for field in fields(Running) if field.name not in {"jobs", "groups", "group"}]
+    columns = all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
+    groups = [[running.groups[number] for number in running.group] for running in (one, other)]
+    return columns and one.jobs == other.jobs and groups[0] == groups[1]
+
+
+def assert_same(kept: Snapshot, anew: Snapshot) -> None:
+    assert kept == anew
+    assert kept.ledger == anew.ledger
+    assert (kept.ledger.table.usable == anew.ledger.table.usable).all()
+    assert (kept.ledger.table.leaving == anew.ledger.table.leaving).all()
+    assert (kept.waiting, kept.held, kept.by_id) == (anew.waiting, anew.held, anew.by_id)
+    assert same_columns(kept.running, anew.running)
+    for shape in {job.gang.shape for job in kept.jobs}:
+        assert np.array_equal(kept.ledger.units(shape), anew.ledger.units_fitting(shape))
+
+
+def hold(world: World, number: int) -> None:
+    waiting = [job for job in world.jobs.values() if job.state.is_waiting]
+    if waiting:
+        job = waiting[number % len(waiting)]
+        world.jobs[job.job_id] = replace(job, state=JobState.HELD, wish=Wish.HOLD)
+
+
+def again(records: dict[JobId, JobRecord]) -> None:
+    """Let a store read everything anew: equal, but other objects."""
+    for job_id, job in records.items():
+        records[job_id] = replace(job, spec=replace(job.spec, gang=replace(job.spec.gang)))
+
+
+EVENTS = st.sampled_from([*CHANGES, "hold", "again", "mark", "stray", "nothing"])
+
+
+@settings(max_examples=40)
+@given(events=st.lists(st.lists(EVENTS, max_size=3), min_size=2, max_size=8), seed=st.integers(0, 99))
+def test_after_any_changes_the_snapshot_and_its_plan_are_those_made_from_scratch(
+    events: list[list[str]], seed: int
+) -> None:
+    world, keeper = World(replace(SIZE, seed=seed)), Keeper()
+    marks: tuple[HostMark, ...] = ()
+    strays: tuple[Run, ...] = ()
+    for _ in range(SIZE.running + SIZE.pending):
+        world.submit()
+    for version, happening in enumerate(events):
+        for number, event in enumerate(happening):
+            if event in CHANGES and (event != "a job ends" or world.running):
+                CHANGES[event](world)
+            elif event == "hold":
+                hold(world, number)
+            elif event == "again":
+                again(world.jobs)
+            marks = (CORDONED, DRAINING)[: len(happening)] if event == "mark" else marks
+            strays = () if strays else (STRAY,) if event == "stray" else strays
+        asked = parts(world, version, marks, strays)
+        kept, anew = keeper.snapshot(**asked), snapshot_of(**asked)
+        assert_same(kept, anew)
+        made = plan(kept, world.demand, POLICY)
+        assert made == plan(anew, world.demand, POLICY)
+        world.carry_out(made)
+
+
+def test_equal_gangs_are_one_object() -> None:
+    world = World(SIZE)
+    for _ in range(3):
+        world.submit()
+    spec = next(iter(world.jobs.values())).spec
+    for job_id, job in world.jobs.items():
+        world.jobs[job_id] = replace(job, spec=replace(spec, gang=replace(spec.gang)))
+    jobs = Keeper().snapshot(**parts(world, 1, (), ())).jobs
+
+    assert len({id(job.gang) for job in jobs}) == 1
+
+
+def test_nothing_is_made_again_of_what_has_not_changed() -> None:
+    world, keeper = World(SIZE), Keeper()
+    for _ in range(10):
+        world.submit()
+    first = keeper.snapshot(**parts(world, 1, (), ()))
+    world.submit()
+    second = keeper.snapshot(**parts(world, 2, (), ()))
+
+    assert [one is other for one, other in zip(first.jobs, second.jobs, strict=False)] == [True] * 10
+    assert second.ledger.table is first.ledger.table
+
+
+def test_a_host_of_another_size_is_counted_anew() -> None:
+    world, keeper = World(SIZE), Keeper()
+    world.submit()
+    keeper.snapshot(**parts(world, 1, (), ()))
+    asked = parts(world, 2, (), ())
+    seen = world.observation()
+    smaller = replace(seen.hosts[0], cpu_milli=1000)
+    asked["seen"] = Observation(seen.taken_at_s, (smaller, *seen.hosts[1:]), seen.runs, seen.replicas)
+
+    assert_same(keeper.snapshot(**asked), snapshot_of(**asked))
