@@ -77,10 +77,11 @@ class Bookings:
 
     def book(self, job: TrainingJob) -> None:
         """Book room for a blocked job at the earliest time at which its whole gang fits, unless there are enough."""
+        if len(self._at) >= self._draft.policy.bookings or len(self._hopeless) >= MOST_TRIES:
+            return
         gang = job.gang
         key = (gang.shape, gang.max_per_host, gang.require_same, job.runtime_s)
-        full = len(self._at) >= self._draft.policy.bookings or len(self._hopeless) >= MOST_TRIES
-        if full or gang.workers >= self._hopeless.get(key, gang.workers + 1):
+        if gang.workers >= self._hopeless.get(key, gang.workers + 1):
             return
         found = next(self._fits(job), None)
         if found is None:

@@ -171,6 +171,10 @@ class Draft:
         """Return who may still be stopped for a waiting job."""
         return self._rights.of(job, self.roster)
 
+    def rights_of(self, job: TrainingJob) -> bytes:
+        """Return a key that is equal for waiting jobs for whom the same may be stopped."""
+        return self._rights.answers(job, self.snapshot.running)
+
     @cached_property
     def _rights(self) -> Rights:
         return Rights(self.policy, self.snapshot.taken_at_s)

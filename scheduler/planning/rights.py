@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.policy import Policy
+from scheduler.model.running import Running
 from scheduler.model.workloads import TrainingJob
 from scheduler.planning.roster import Roster
 
@@ -22,17 +23,20 @@ class Rights:
         """Return whom the policy lets be stopped for a waiting job and who has had its minimum run."""
         if roster is not self._roster:
             self._roster, self._parts = roster, {}
-        key = (job.priority, job.queue)
-        if key not in self._answers:
-            self._answers[key] = self._asked(job, roster).tobytes()
-        answers = self._answers[key]
+        answers = self.answers(job, roster.running)
         if answers not in self._parts:
             self._parts[answers] = self._part(np.frombuffer(answers, dtype=bool), roster)
         return self._parts[answers]
 
-    def _asked(self, job: TrainingJob, roster: Roster) -> NDArray[np.bool_]:
+    def answers(self, job: TrainingJob, running: Running) -> bytes:
+        """Return the policy's answers for a waiting job, one for each group of running jobs, as a key."""
+        key = (job.priority, job.queue)
+        if key not in self._answers:
+            self._answers[key] = self._asked(job, running).tobytes()
+        return self._answers[key]
+
+    def _asked(self, job: TrainingJob, running: Running) -> NDArray[np.bool_]:
         """Return for each group of running jobs whether they may be stopped, bool (G,)."""
-        running = roster.running
         answers = np.zeros(len(running.groups), dtype=bool)
         for group, example in zip(*np.unique(running.group, return_index=True), strict=True):
             answers[group] = self._policy.may_preempt(job, running.jobs[example])

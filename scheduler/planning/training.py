@@ -3,13 +3,13 @@
 from scheduler.model.plan import Cause, StartJob
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import TrainingJob
+from scheduler.planning.blocked import Blocked
 from scheduler.planning.bookings import Bookings
 from scheduler.planning.draft import Draft, Grant
 from scheduler.planning.near_needs import needs_of
 from scheduler.planning.placing import hosts_for_gang
 from scheduler.planning.preemption import victims_for
 from scheduler.planning.room import fits_in
-from scheduler.planning.roster import Roster
 
 
 def place_training(draft: Draft) -> list[StartJob]:
@@ -18,73 +18,82 @@ def place_training(draft: Draft) -> list[StartJob]:
     Nobody is preempted before everything free and everything coming has been tried, and a job's turn comes before
     those behind it take free room that its victims' room must be joined with.
     """
-    starts, rights, tried, blocked = [], _Rights(draft), _Tried(draft), 0
     bookings = Bookings(draft)
+    starts, tried, blocked = [], _Tried(draft, bookings), 0
     for job in draft.queue:
         if job.not_before_s > draft.snapshot.taken_at_s:
             continue
         if blocked > draft.policy.max_backfill:
             break
-        start = None if tried.finds_no_room(job) else _start(job, draft, bookings)
+        start = None if tried.finds_no_room(job) else _start(job, draft, tried)
         if start:
             starts.append(start)
             continue
         blocked += 1
-        tried.found_no_room(job)
         if job.job_id in draft.promises.lapsed:
             continue
         if not tried.is_hopeless(job):
-            _promise_or_preempt(job, draft, rights, bookings)
-            tried.hopes(job)
+            _promise_or_preempt(job, draft, tried)
         if not draft.promises.of(job.job_id):
             bookings.book(job)
     return starts
 
 
 class _Tried:
-    """Gangs that found no room, and for whom nobody could be stopped either: tried again only when more is expected.
+    """What has been tried in vain, and is tried again only when more room is expected: in between, it only shrinks.
 
-    In between, room only shrinks, and what a job that is over sooner may not have, one that runs longer may not either.
-    Gangs are told apart by identity, which is quick; that equal ones are seldom two objects is up to whoever makes the
-    snapshot.
+    What finds no room whatever is booked finds none for a job of any length; where bookings are in the way, a job that
+    runs for longer finds none either.
+
+    Attributes:
+        bookings: the bookings of this run.
+        now: gangs for which there is no room now.
+        coming: gangs for which not enough is coming.
     """
 
-    def __init__(self, draft: Draft) -> None:
-        self._draft = draft
-        self._full: dict[int, tuple[int, float]] = {}
-        self._hopeless: dict[tuple[int, int, str], tuple[int, float]] = {}
+    def __init__(self, draft: Draft, bookings: Bookings) -> None:
+        self._draft, self.bookings = draft, bookings
+        self.now, self.coming = Blocked(), Blocked()
+        self._nobody: dict[bytes, Blocked] = {}
+        self._behind: dict[tuple[object, ...], tuple[int, float]] = {}
 
     def finds_no_room(self, job: TrainingJob) -> bool:
         """Whether a job without a promise need not be tried."""
-        return self._is_known(job, self._full.get(id(job.gang))) and not self._draft.promises.of(job.job_id)
-
-    def found_no_room(self, job: TrainingJob) -> None:
-        """Remember that there is none."""
-        if not self._is_known(job, self._full.get(id(job.gang))):
-            self._full[id(job.gang)] = (self._draft.room.grown, job.runtime_s)
+        if self._draft.promises.of(job.job_id):
+            return False
+        return job.gang in self.now.as_of(self._draft.room.grown) or self.is_behind(job, "now")
 
     def is_hopeless(self, job: TrainingJob) -> bool:
         """Whether there is nothing to be promised and nobody to be stopped, or a promise is there already."""
-        known = self._hopeless.get((id(job.gang), job.priority, job.queue))
-        return self._is_known(job, known) or bool(self._draft.promises.of(job.job_id))
+        if self._draft.promises.of(job.job_id) or self.is_behind(job, "coming", job.priority, job.queue):
+            return True
+        return job.gang in self.coming.as_of(self._draft.room.grown) and job.gang in self.nobody_for(job)
 
-    def hopes(self, job: TrainingJob) -> None:
-        """Remember a job for whom nothing could be promised."""
-        if not self._draft.promises.of(job.job_id):
-            self._hopeless[id(job.gang), job.priority, job.queue] = (self._draft.room.grown, job.runtime_s)
+    def nobody_for(self, job: TrainingJob) -> Blocked:
+        """Gangs for which nobody could be stopped who may be stopped for this job."""
+        rights = self._draft.rights_of(job)
+        if rights not in self._nobody:
+            self._nobody[rights] = Blocked()
+        return self._nobody[rights].as_of(self._draft.room.grown)
 
-    def _is_known(self, job: TrainingJob, tried: tuple[int, float] | None) -> bool:
-        return tried is not None and tried[0] == self._draft.room.grown and job.runtime_s >= tried[1]
+    def is_behind(self, job: TrainingJob, *what: object) -> bool:
+        """Whether bookings were in the way of such a job, or of one that runs for as long or shorter."""
+        grown, runtime_s = self._behind.get((id(job.gang), *what), (-1, 0.0))
+        return grown == self._draft.room.grown and job.runtime_s >= runtime_s
+
+    def found_bookings(self, job: TrainingJob, *what: object) -> None:
+        """Remember that bookings are in the way of a job."""
+        self._behind[id(job.gang), *what] = (self._draft.room.grown, job.runtime_s)
 
 
-def _start(job: TrainingJob, draft: Draft, bookings: Bookings) -> StartJob | None:
+def _start(job: TrainingJob, draft: Draft, tried: _Tried) -> StartJob | None:
     """Start a job where it was promised room, or else where it fits best; its promise is kept when it cannot."""
     grown, promised = draft.room.grown, draft.promises.lift(job.job_id)
     at_promised = _promised_and_free(job, promised, draft)
-    slots = at_promised or _best(job, draft, bookings)
+    slots = at_promised or _best(job, draft, tried, holds_promise=bool(promised))
     if at_promised or (not slots and draft.promises.renew(job.job_id, promised)):
         draft.room.grown = grown  # nobody else can have what was promised
-    cause = Cause.BACKFILL if bookings else Cause.QUEUE
+    cause = Cause.BACKFILL if tried.bookings else Cause.QUEUE
     return StartJob(job.job_id, job.attempt + 1, slots, cause) if slots else None
 
 
@@ -95,67 +104,69 @@ def _promised_and_free(job: TrainingJob, promised: tuple[Slot, ...], draft: Draf
     return promised
 
 
-def _best(job: TrainingJob, draft: Draft, bookings: Bookings) -> tuple[Slot, ...]:
+def _best(job: TrainingJob, draft: Draft, tried: _Tried, *, holds_promise: bool) -> tuple[Slot, ...]:
+    """Start a job where it fits best; of one whose promise is lifted meanwhile nothing is remembered."""
     rows = hosts_for_gang(draft.room.now, job.gang, draft.scorer)
     if rows is None:
+        if not holds_promise:
+            tried.now.as_of(draft.room.grown).add(job.gang)
         return ()
-    usable = bookings.room_for(job)
-    rows = rows if usable is draft.room.now else hosts_for_gang(usable, job.gang, draft.scorer)
-    slots = draft.room.start(rows, job.gang.shape, usable) if rows else ()
-    bookings.take(job, slots)
+    usable = tried.bookings.room_for(job)
+    if usable is not draft.room.now:
+        rows = hosts_for_gang(usable, job.gang, draft.scorer)
+    if rows is None:
+        if not holds_promise:
+            tried.found_bookings(job, "now")
+        return ()
+    slots = draft.room.start(rows, job.gang.shape, usable)
+    tried.bookings.take(job, slots)
     return slots
 
 
-def _promise_or_preempt(job: TrainingJob, draft: Draft, rights: "_Rights", bookings: Bookings) -> None:
+def _promise_or_preempt(job: TrainingJob, draft: Draft, tried: _Tried) -> None:
     """Promise a blocked job the room that is being freed; where that is too little, have others stopped for it."""
-    usable = bookings.coming_for(job)
+    if _promise(job, draft, tried):
+        return
+    grant = _grant_for(job, draft, tried)
+    if grant is None:
+        if job.gang not in tried.coming or job.gang not in tried.nobody_for(job):
+            tried.found_bookings(job, "coming", job.priority, job.queue)
+        return
+    tried.bookings.give(grant.victims)
+    draft.stop(grant.victims, Cause.PRIORITY, job.job_id)
+    draft.grants.append(grant)
+    _promise(job, draft, tried)
+
+
+def _promise(job: TrainingJob, draft: Draft, tried: _Tried) -> bool:
+    """Promise a job what is coming, if that is enough; say whether it is."""
+    if job.gang in tried.coming.as_of(draft.room.grown):
+        return False
+    usable = tried.bookings.coming_for(job)
     rows = hosts_for_gang(usable, job.gang, draft.scorer)
-    if rows is None and (grant := rights.grant_for(job, bookings)):
-        bookings.give(grant.victims)
-        draft.stop(grant.victims, Cause.PRIORITY, job.job_id)
-        draft.grants.append(grant)
-        usable = bookings.coming_for(job)
-        rows = hosts_for_gang(usable, job.gang, draft.scorer)
-    if rows:
-        slots = draft.promises.promise(job.job_id, rows, usable)
-        bookings.take(job, slots)
+    if rows is None:
+        if usable is draft.room.coming or hosts_for_gang(draft.room.coming, job.gang, draft.scorer) is None:
+            tried.coming.add(job.gang)
+        return False
+    tried.bookings.take(job, draft.promises.promise(job.job_id, rows, usable))
+    return True
 
 
-class _Rights:
-    """Who may have whom stopped, remembered for all jobs that agree in what the policy looks at.
-
-    Until somebody is stopped, what stopping everybody would win only shrinks: a gang for which it was not enough need
-    not be tried again for a later job that asks for as much.
-    """
-
-    def __init__(self, draft: Draft) -> None:
-        self._draft = draft
-        self._hopeless: dict[tuple[object, ...], int] = {}
-
-    def grant_for(self, job: TrainingJob, bookings: Bookings) -> Grant | None:
-        """Return whom to stop for a job; None when that would not be enough, or would delay a booking."""
-        who, gang = (job.priority, job.queue), job.gang
-        key = (who, gang.shape, gang.max_per_host, gang.require_same, job.runtime_s if bookings else None)
-        if gang.workers >= self._hopeless.get(key, gang.workers + 1):
-            return None
-        grant = self._cheapest(job, self._draft.stoppable_for(job))
-        if grant is None or not self._delays_nobody(job, grant, bookings):
-            self._hopeless[key] = gang.workers
-            return None
-        self._hopeless.clear()
-        return grant
-
-    def _cheapest(self, job: TrainingJob, roster: Roster) -> Grant | None:
-        coming = self._draft.room.coming
-        found = (
-            Grant(job.job_id, need, victims)
-            for need in needs_of(job.gang, coming, roster)
-            if (victims := victims_for(need, coming, roster)) is not None
-        )
-        return min(found, key=lambda grant: sum(roster.cost[v.index] for v in grant.victims), default=None)
-
-    def _delays_nobody(self, job: TrainingJob, grant: Grant, bookings: Bookings) -> bool:
-        if not bookings:
-            return True
-        room = bookings.room_if_stopped(job, grant.victims)
-        return hosts_for_gang(room, job.gang, self._draft.scorer) is not None
+def _grant_for(job: TrainingJob, draft: Draft, tried: _Tried) -> Grant | None:
+    """Return whom to stop for a job; None when that would not be enough, or would delay a booking."""
+    nobody = tried.nobody_for(job)
+    if job.gang in nobody:
+        return None
+    coming, roster = draft.room.coming, draft.stoppable_for(job)
+    found = (
+        Grant(job.job_id, need, victims)
+        for need in needs_of(job.gang, coming, roster)
+        if (victims := victims_for(need, coming, roster)) is not None
+    )
+    grant = min(found, key=lambda grant: sum(roster.cost[v.index] for v in grant.victims), default=None)
+    if grant is None:
+        nobody.add(job.gang)
+    elif tried.bookings:
+        room = tried.bookings.room_if_stopped(job, grant.victims)
+        return grant if hosts_for_gang(room, job.gang, draft.scorer) is not None else None
+    return grant
