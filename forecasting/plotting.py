@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecasting.fitted import Fitted
 from forecasting.scores import Run, span, trade_off
@@ -13,6 +14,9 @@ from forecasting.series import Series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+Line = tuple[Any, NDArray[np.float64]]
+"""Moments as the library takes them, and values; both (n,)."""
 
 _BANDS: Final = (0.1, 0.5, 0.9, 0.99)
 _PAST_OF_HORIZON: Final = 1.0
@@ -34,13 +38,35 @@ def check_plotting() -> None:
         raise PlotMissing('a picture needs matplotlib: pip install "headroom-scheduler[plot]"')
 
 
-def plot_forecast(path: Path, series: Series, fitted: Fitted, horizon: int, title: str) -> None:
-    """Write a picture of the last of the series and of the bands to come."""
-    figure, axes = _figure(1)
+def plot_forecast(  # noqa: PLR0913, PLR0917  # a picture of six things
+    path: Path, series: Series, fitted: Fitted, horizon: int, title: str, came: Series | None = None
+) -> None:
+    """Write a picture of the last of the series and of the bands to come, and of what came after all if known."""
     past = series.between(fitted.start_s - _PAST_OF_HORIZON * horizon * fitted.step_s, series.end_s)
-    p10, p50, p90, p99 = fitted.quantiles(horizon, _BANDS)
+    seen = _moments(past.start_s, past.step_s, len(past)), past.values
     ahead = _moments(fitted.start_s, fitted.step_s, horizon)
-    axes[0].plot(_moments(past.start_s, past.step_s, len(past)), past.values, color="#222222", lw=1.5)
+    later = None if came is None else (_moments(came.start_s, came.step_s, len(came)), came.values)
+    plot_bands(path, seen, ahead, fitted.quantiles(horizon, _BANDS), title, later)
+
+
+def plot_bands(  # noqa: PLR0913, PLR0917  # likewise
+    path: Path, past: Line, ahead: Any, bands: NDArray[np.float64], title: str, came: Line | None = None
+) -> None:
+    """Write a picture of what was and of the bands to come.
+
+    Args:
+        path: the file; its ending says the format (.png, .svg, .pdf).
+        past: moments and values.
+        ahead: moments (n,).
+        bands: p10, p50, p90 and p99, (4, n).
+        title: over the picture.
+        came: what came after all, if it is known.
+    """
+    figure, axes = _figure(1)
+    p10, p50, p90, p99 = bands
+    axes[0].plot(*past, color="#222222", lw=1.5)
+    if came is not None:
+        axes[0].plot(*came, color="#222222", lw=1.0, ls=":")
     axes[0].fill_between(ahead, p10, p90, color=_COLOURS[0], alpha=0.2, lw=0)
     axes[0].fill_between(ahead, p90, p99, color=_COLOURS[0], alpha=0.1, lw=0)
     axes[0].plot(ahead, p50, color=_COLOURS[0], lw=1.5)
@@ -48,7 +74,8 @@ def plot_forecast(path: Path, series: Series, fitted: Fitted, horizon: int, titl
     for line, name in ((p50, "p50"), (p99, "p99")):
         axes[0].annotate(name, (ahead[-1], line[-1]), xytext=(4, 0), textcoords="offset points", color=_COLOURS[0])
     axes[0].set_ylim(bottom=0)
-    axes[0].set_title(title, loc="left")
+    axes[0].set_ylabel("requests/s")
+    axes[0].set_title(title, loc="left", fontsize=10, wrap=True)
     axes[0].tick_params(axis="x", rotation=20)
     _save(figure, path)
 

@@ -38,8 +38,9 @@ class Share:
         return np.asarray(self.middle * np.exp(self.spread * np.random.default_rng(seed).standard_normal(n)))
 
     def quantiles_of(self, samples: Floats, qs: Sequence[float]) -> Floats:
-        """Return the quantiles (len(qs),) of the model's load from equally likely loads (m,) of its source."""
-        return np.asarray(np.quantile(np.outer(samples, self._levels()).ravel(), qs))
+        """Return the quantiles (len(qs), …) of the model's load from equally likely loads (m, …) of its source."""
+        both = np.multiply.outer(self._levels(), samples)
+        return np.asarray(np.quantile(both.reshape(-1, *samples.shape[1:]), qs, axis=0))
 
     def _levels(self) -> Floats:
         from scipy.special import ndtri  # noqa: PLC0415  # only learned shares need it

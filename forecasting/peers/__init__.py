@@ -1,6 +1,7 @@
 """Forecasters by name, for comparison; what statsforecast, LightGBM and Prophet do comes with `headroom[peers]`."""
 
 from collections.abc import Callable
+from datetime import date
 from importlib import import_module
 from typing import Final
 
@@ -22,8 +23,8 @@ class PeerMissing(ImportError):
     """A model's library is not installed."""
 
 
-def model(name: str) -> Model:
-    """Return a fresh model by its name.
+def model(name: str, holidays: frozenset[date] = frozenset()) -> Model:
+    """Return a fresh model by its name; only the product's own knows of holidays.
 
     Raises:
         KeyError: no model has that name.
@@ -31,10 +32,10 @@ def model(name: str) -> Model:
     """
     home, library = _HOMES[name]
     try:
-        build: Callable[[], Model] = import_module(home).build
+        build: Callable[..., Model] = import_module(home).build
     except ImportError as error:
         raise PeerMissing(f'the model "{name}" needs {library}: pip install "headroom-scheduler[peers]"') from error
-    return build()
+    return build(holidays) if name == "headroom" else build()
 
 
 def installed() -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """The product's own forecaster as one model among others."""
 
+from datetime import date
+
 import numpy as np
 
 from forecasting.asked import Answer, Ask
@@ -8,15 +10,19 @@ from forecasting.series import Series
 
 
 class Headroom:
-    """`Forecaster` with its defaults."""
+    """`Forecaster` with its defaults, and a calendar of holidays."""
+
+    def __init__(self, holidays: frozenset[date] = frozenset()) -> None:
+        """Take local dates that go like a Sunday."""
+        self.holidays = holidays
 
     def answer(self, history: Series, ask: Ask) -> Answer:
         """Forecast what follows; see `asked.Model`."""
-        fitted = Forecaster(horizon_s=ask.horizon * history.step_s).fit(history)
+        fitted = Forecaster(horizon_s=ask.horizon * history.step_s, holidays=self.holidays).fit(history)
         peaks = [fitted.peak(window, ask.peak_levels).values for window in ask.windows]
         return Answer(fitted.quantiles(ask.horizon, ask.levels), np.array(peaks))
 
 
-def build() -> Headroom:
+def build(holidays: frozenset[date] = frozenset()) -> Headroom:
     """Return it."""
-    return Headroom()
+    return Headroom(holidays)

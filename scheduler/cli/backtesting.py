@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -16,6 +16,7 @@ import typer
 
 from scheduler.cli.forecasting import (
     FileColumns,
+    HolidaysOption,
     PlotOption,
     TimestampOption,
     ValueOption,
@@ -97,6 +98,7 @@ class _Questions:
     first_s: float | None
     step_s: int | None
     rate: float
+    holidays: frozenset[date]
 
 
 def backtest(  # noqa: PLR0913  # one argument a flag
@@ -106,6 +108,7 @@ def backtest(  # noqa: PLR0913  # one argument a flag
     timestamp: TimestampOption = "timestamp",
     value: ValueOption = "requests",
     zone: ZoneOption = "UTC",
+    holidays: HolidaysOption = None,
     horizons: Annotated[str, typer.Option(help="Windows whose peak is forecast.")] = "1h,6h,24h,168h",
     every: Annotated[str, typer.Option(help="Time from one origin to the next.")] = "13h",
     train_until: Annotated[str, typer.Option(metavar="DATE", help="First origin.", show_default=False)] = "",
@@ -127,6 +130,7 @@ def backtest(  # noqa: PLR0913  # one argument a flag
     screen = Session.of(context).screen
     with faults():
         check_plot(plot)
+        columns = FileColumns(timestamp, value, zone, holidays)
         asked = _Questions(
             models=_names(models),
             every_s=duration(every, "--every"),
@@ -134,9 +138,9 @@ def backtest(  # noqa: PLR0913  # one argument a flag
             first_s=_date_s(train_until, "--train-until"),
             step_s=duration(finer, "--finer") if finer else None,
             rate=rate,
+            holidays=columns.days(),
         )
         sources = {source.name: source for source in map(Source.of, files)}
-        columns = FileColumns(timestamp, value, zone)
         plans = {name: _plan(source, columns, asked) for name, source in sources.items()}
     runs = {name: (plan, _run(name, plan, asked, screen)) for name, plan in plans.items()}
     reports = {name: report(*run) for name, run in runs.items()}
@@ -164,7 +168,8 @@ def _run(of: str, plan: "Plan", asked: _Questions, screen: Screen) -> "dict[str,
     from forecasting import backtest as engine  # noqa: PLC0415  # likewise
     from forecasting.peers import model  # noqa: PLC0415  # likewise
 
-    return engine.run(plan, {name: model(name) for name in asked.models}, _progress(of, screen, len(plan.origins)))
+    models = {name: model(name, asked.holidays) for name in asked.models}
+    return engine.run(plan, models, _progress(of, screen, len(plan.origins)))
 
 
 def _names(text: str) -> tuple[str, ...]:

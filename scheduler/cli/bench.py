@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scheduler.cli.bench_fleet import forecast_fleet
 from scheduler.cli.bench_planner import planner
 from scheduler.cli.bench_preemption import preemption
 from scheduler.cli.session import Session
@@ -45,6 +46,7 @@ def bench() -> None:
 
 app.command()(planner)
 app.command()(preemption)
+app.command()(forecast_fleet)
 
 
 @app.command()

@@ -4,6 +4,21 @@ from scheduler.config.units import UnitError, duration_s
 from scheduler.model.errors import ConfigError
 
 
+def levels_flag(text: str, flag: str) -> tuple[float, ...]:
+    """Return the quantiles given by a flag, for instance "0.5,0.99".
+
+    Raises:
+        ConfigError: they are none.
+    """
+    try:
+        levels = tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ConfigError(f'{flag}: "{text}" is not a list of numbers', help="for instance 0.5,0.99") from error
+    if not all(0 < level < 1 for level in levels):
+        raise ConfigError(f"{flag}: each lies between 0 and 1", help="for instance 0.5,0.99")
+    return levels
+
+
 def duration_flag(text: str, flag: str) -> float:
     """Return the seconds of a duration given by a flag, for instance "+48h".
 

@@ -1,13 +1,14 @@
 """`headroom forecast`: what the traffic of a model will be; or, given a file, what it would have been."""
 
 import itertools
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from scheduler.cli.flags import duration_flag
+from scheduler.cli.flags import duration_flag, levels_flag
 from scheduler.cli.pools import pool_table, pool_text
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Output, OutputOption, Session
@@ -15,12 +16,41 @@ from scheduler.cli.table import Column, Table
 from scheduler.cli.wording import moment, number, seconds, zone_name
 from scheduler.model.errors import ConfigError, HeadroomError
 from scheduler.wire.base import Single
-from scheduler.wire.cluster import Capacity, Forecast, PoolList
+from scheduler.wire.cluster import Capacity, Forecast, Peak, PoolList
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _FILE_ENDINGS: Final = (".csv", ".csv.gz", ".parquet", ".json")
-_QUANTILES_OF_FILES: Final = "0.1,0.5,0.9,0.99"
-_QUANTILES: Final = ("p10", "p50", "p90", "p99")
+_USUAL_QUANTILES: Final = "0.1,0.5,0.9,0.99"
+_HOLIDAYS_HELP: Final = "headroom explain cluster traffic"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is to be shown of a model.
+
+    Attributes:
+        horizon_s: how far ahead, seconds.
+        quantiles: levels, as written.
+        plot: file of a picture; None for none.
+    """
+
+    horizon_s: float
+    quantiles: str = _USUAL_QUANTILES
+    plot: Path | None = None
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The levels.
+
+        Raises:
+            ConfigError: they are none.
+        """
+        return levels_flag(self.quantiles, "--quantiles")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the quantiles on the wire."""
+        return tuple(f"p{100 * level:g}" for level in self.levels)
 
 
 def complete_model(context: typer.Context, incomplete: str) -> list[str]:
@@ -48,11 +78,17 @@ def forecast(  # noqa: PLR0913  # one argument a flag
     *,
     pool: Annotated[bool, typer.Option("--pool", help="Models on one kind of device together.")] = False,
     horizon: Annotated[str, typer.Option(help="How far ahead.")] = "48h",
-    quantiles: Annotated[str, typer.Option(help="Quantiles, of a file.")] = _QUANTILES_OF_FILES,
+    quantiles: Annotated[str, typer.Option(help="Quantiles to show.")] = _USUAL_QUANTILES,
     timestamp: Annotated[str, typer.Option(metavar="COL", help="The file's column of times.")] = "timestamp",
     value: Annotated[str, typer.Option(metavar="COL", help="The file's column of requests per bin.")] = "requests",
     zone: Annotated[str, typer.Option(metavar="NAME", help="Time zone whose days the file's traffic follows.")] = "UTC",
-    plot: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw a file's.", show_default=False)] = None,
+    holidays: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Days that go like Sundays: .ics, or a date a line.", show_default=False),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw a picture: .png or .svg.", show_default=False)
+    ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show the forecast of a model's traffic, or of a file's; -o wide lists every step."""
@@ -62,14 +98,13 @@ def forecast(  # noqa: PLR0913  # one argument a flag
     elif model.endswith(_FILE_ENDINGS):
         from scheduler.cli.forecasting import FileColumns, forecast_file  # noqa: PLC0415  # only files need them
 
-        columns = FileColumns(timestamp, value, zone)
+        columns = FileColumns(timestamp, value, zone, holidays)
         wanted = {"horizon": horizon, "quantiles": quantiles}
         forecast_file(session, Path(model), columns, **wanted, plot=plot, output=output)
-    elif plot or quantiles != _QUANTILES_OF_FILES:
-        help_ = "headroom forecast traffic.csv"
-        raise ConfigError("--plot and --quantiles need a file of recorded traffic", help=help_)
     else:
-        _show_model(session, model, duration_flag(horizon, "--horizon"), output)
+        if holidays:
+            raise ConfigError("--holidays is for files; a traffic source has a key of that name", help=_HOLIDAYS_HELP)
+        _show_model(session, model, _Wanted(duration_flag(horizon, "--horizon"), quantiles, plot), output)
 
 
 def _show_pools(session: Session, model: str, *, pool: bool, output: Output) -> None:
@@ -86,42 +121,67 @@ def _show_pools(session: Session, model: str, *, pool: bool, output: Output) -> 
     session.show(output, listed, lambda: pool_table(found))
 
 
-def _show_model(session: Session, model: str, horizon_s: float, output: Output) -> None:
-    found = session.client.get(f"/forecast/{model}", Single[Forecast])
-    end = found.observed_at + timedelta(seconds=horizon_s)
+def _show_model(session: Session, model: str, wanted: _Wanted, output: Output) -> None:
+    asked, hours = ",".join(map(str, wanted.levels)), wanted.horizon_s / 3600
+    if wanted.plot:
+        from scheduler.cli.forecasting import check_plot  # noqa: PLC0415  # only pictures need it
+
+        check_plot(wanted.plot)
+    found = session.client.get(f"/forecast/{model}", Single[Forecast], quantiles=asked, until=hours)
+    end = found.observed_at + timedelta(seconds=wanted.horizon_s)
     near = tuple(point for point in found.item.points if point.at <= end)
     found = found.model_copy(update={"item": found.item.model_copy(update={"points": near})})
     if output is Output.TABLE:
-        session.screen.say(_summary(found.item, found.observed_at, session.screen))
+        session.screen.say(_summary(found.item, found.observed_at, wanted.names, session.screen))
     else:
-        session.show(output, found, lambda: forecast_table(found, session.screen))
+        session.show(output, found, lambda: forecast_table(found, wanted.names, session.screen))
+    if wanted.plot:
+        _draw(session, wanted.plot, found)
 
 
-def forecast_table(found: Single[Forecast], screen: Screen) -> Table:
-    """Return one row a step."""
+def _draw(session: Session, path: Path, found: Single[Forecast]) -> None:
+    """Draw what was measured of a model and the bands to come."""
+    from scheduler.cli.forecasting import draw_model  # noqa: PLC0415  # only pictures need it
+
+    before = session.client.get("/capacity", Single[Capacity], model=found.item.model, until=48)
+    seen = [(point.at, point.actual) for point in before.item.points if point.actual is not None]
+    draw_model(path, seen, found.item)
+    session.screen.note(f"picture in {path}")
+
+
+def forecast_table(found: Single[Forecast], names: tuple[str, ...], screen: Screen) -> Table:
+    """Return one row a step, with these quantiles."""
     columns = (
         Column(f"AT ({zone_name(found.observed_at, screen)})"),
-        *(Column(name.upper(), right=True) for name in _QUANTILES),
+        *(Column(name.upper(), right=True) for name in names),
     )
     rows = tuple(
-        (moment(point.at, found.observed_at, screen), *(number(getattr(point, name)) for name in _QUANTILES))
+        (moment(point.at, found.observed_at, screen), *(number(getattr(point, name, None)) for name in names))
         for point in found.item.points
     )
     return Table(columns, rows, tuple(point.at.isoformat() for point in found.item.points))
 
 
-def _summary(item: Forecast, now: datetime, screen: Screen) -> str:
+def _summary(item: Forecast, now: datetime, names: tuple[str, ...], screen: Screen) -> str:
     head = f"{screen.paint(item.model, 'bold')} · requests/s · {item.basis}, {seconds(item.history_s)} of history"
     source = f"source {item.source}, {seconds(item.source_age_s)} old"
     if not item.points:
         return f"{head}\nno forecast yet\n{source}"
     width = max(min(screen.width - len("p99 "), len(item.points)), 1) if screen.is_terminal else len(item.points)
     line = _sparkline([point.p99 for point in item.points], width)
-    peaks = [
-        f"next {seconds(peak.window_s)}: {number(peak.p99)} {moment(peak.at, now, screen)} (p50 {number(peak.p50)})"
-        for peak in item.peaks
-    ]
-    return "\n".join([head, f"p99 {screen.paint(line, 'blue')}", *(f"peak {peak}" for peak in peaks), source])
+    peaks = [f"peak {_peak(peak, now, names, screen)}" for peak in item.peaks]
+    rests = [item.rests_on] if item.rests_on else []
+    return "\n".join([head, f"p99 {screen.paint(line, 'blue')}", *peaks, *rests, source])
+
+
+def _peak(peak: Peak, now: datetime, names: tuple[str, ...], screen: Screen) -> str:
+    """Return one window: its p99, when, and the quantiles asked for beside it."""
+    others = [name for name in names if name not in {"p10", "p90", "p99"} and hasattr(peak, name)]
+    beside = ", ".join(f"{name} {number(getattr(peak, name))}" for name in others or ["p50"])
+    said = f"next {seconds(peak.window_s)}: {number(peak.p99)} {moment(peak.at, now, screen)} ({beside})"
+    if peak.at_p10 is None or peak.at_p90 is None or peak.at_p10 == peak.at_p90:
+        return said
+    return f"{said}, likely {moment(peak.at_p10, now, screen)} – {moment(peak.at_p90, now, screen)}"
 
 
 def _sparkline(values: list[float], width: int) -> str:

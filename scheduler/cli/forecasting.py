@@ -4,14 +4,16 @@
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scheduler.cli.flags import levels_flag
 from scheduler.cli.forecast_view import PEAKS_S, document, forecast_text
 from scheduler.cli.session import Output, Session
 from scheduler.config.units import UnitError, duration_s
@@ -19,14 +21,18 @@ from scheduler.model.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from forecasting.series import Series
-
-_HOUR_S: Final = 3600
-_TENTHS: Final = 10
+    from scheduler.wire.cluster import Forecast
 
 TimestampOption = Annotated[str, typer.Option(metavar="COL", help="Column with the start of each bin.")]
 ValueOption = Annotated[str, typer.Option(metavar="COL", help="Column with the requests of each bin.")]
 ZoneOption = Annotated[str, typer.Option(metavar="NAME", help="Time zone whose days the traffic follows.")]
-PlotOption = Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw a picture.", show_default=False)]
+HolidaysOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Days that go like Sundays: .ics, or a date a line.", show_default=False),
+]
+PlotOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Draw a picture: .png or .svg.", show_default=False)
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +42,19 @@ class FileColumns:
     Attributes:
         timestamp, value: names of columns.
         zone: IANA name of the time zone.
+        holidays: file of a calendar, see `forecasting.calendars`; None for none.
     """
 
     timestamp: str = "timestamp"
     value: str = "requests"
     zone: str = "UTC"
+    holidays: Path | None = None
+
+    def days(self) -> "frozenset[date]":
+        """Return the days of the calendar."""
+        from forecasting.calendars import read_holidays  # noqa: PLC0415  # only files need it
+
+        return read_holidays(self.holidays) if self.holidays else frozenset()
 
 
 def forecast_file(  # noqa: PLR0913  # one argument a flag
@@ -59,9 +73,10 @@ def forecast_file(  # noqa: PLR0913  # one argument a flag
     with faults():
         check_plot(plot)
         series = read(path, columns or FileColumns())
-        fitted = Forecaster(horizon_s=max(duration(horizon, "--horizon"), PEAKS_S[-1])).fit(series)
+        reach_s = max(duration(horizon, "--horizon"), PEAKS_S[-1])
+        fitted = Forecaster(horizon_s=reach_s, holidays=(columns or FileColumns()).days()).fit(series)
         bins = max(1, duration(horizon, "--horizon") // fitted.step_s)
-        levels = _levels(quantiles)
+        levels = levels_flag(quantiles, "--quantiles")
     if output is Output.JSON:
         session.screen.say(json.dumps(document(path, series, fitted, bins, levels), indent=2))
     else:
@@ -96,6 +111,20 @@ def read(path: Path, columns: FileColumns) -> "Series":
     return read_series(path, timestamp=columns.timestamp, value=columns.value, zone=columns.zone)
 
 
+def draw_model(path: Path, seen: "Sequence[tuple[datetime, float]]", item: "Forecast") -> None:
+    """Draw what was measured of a served model, and the bands to come."""
+    import numpy as np  # noqa: PLC0415  # only pictures pay for it
+
+    from forecasting.plotting import plot_bands  # noqa: PLC0415  # likewise
+
+    def moments(times: "Iterable[datetime]") -> "np.ndarray[Any, Any]":
+        return np.array([at.astimezone(UTC).replace(tzinfo=None) for at in times], dtype="datetime64[ms]")
+
+    bands = np.array([(p.p10, p.p50, p.p90, p.p99) for p in item.points]).reshape(-1, 4).T
+    past = moments(at for at, _ in seen), np.array([value for _, value in seen])
+    plot_bands(path, past, moments(p.at for p in item.points), bands, f"{item.model}: {item.rests_on or item.basis}")
+
+
 def check_plot(plot: Path | None) -> None:
     """Say before long work that there will be no picture."""
     if plot is not None:
@@ -117,13 +146,3 @@ def duration(text: str, flag: str) -> int:
     if length < 1:
         raise ConfigError(f"{flag}: {text} is no time at all", help="for instance 24h")
     return length
-
-
-def _levels(text: str) -> tuple[float, ...]:
-    try:
-        levels = tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        raise ConfigError(f'--quantiles: "{text}" is not a list of numbers', help="for instance 0.5,0.99") from error
-    if not all(0 < level < 1 for level in levels):
-        raise ConfigError("--quantiles: each lies between 0 and 1", help="for instance 0.5,0.99")
-    return levels

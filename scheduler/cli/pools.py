@@ -23,7 +23,11 @@ def _lines(pool: Pool) -> list[str]:
         (pool.held_for_flash_crowd, "in reserve for a flash crowd"),
         (pool.held_for_rollout, "for a rolling update"),
     )
-    return [f"Held on {pool.name}: {plain(amount)} {unit} {what}" for amount, what in held if amount]
+    return [
+        f"Held on {pool.name}: {plain(amount)} {unit if amount != 1 else unit[:-1]} {what}"
+        for amount, what in held
+        if amount
+    ]
 
 
 def _models(pool: Pool) -> str:

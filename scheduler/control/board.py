@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from forecasting.fitted import Fitted
+from forecasting.shares import Share
 from scheduler.control.records import CycleRecord
 from scheduler.model.demand import Basis, PoolDemand
 from scheduler.model.observation import Observation
@@ -46,9 +48,11 @@ class ModelOutlook:
         history_s: length of the history used.
         source_age_s: age of the last value.
         points: the forecast, at least 48 h when there is one, else empty.
-        peaks: the highest load of the next 1, 6, 24 and 48 h, else empty.
+        peaks: the highest load of the next 1, 6, 24 and 168 h (as far as the forecast reaches), else empty.
         replicas: (at_s, replicas) the p99 asks for at each point, limits applied.
         recent: (at_s, requests per second) measured over the last two days at least, oldest first.
+        forecast: of the source; None without one.
+        share: of the model in it.
     """
 
     model: str
@@ -63,6 +67,8 @@ class ModelOutlook:
     peaks: tuple[PeakWindow, ...] = ()
     replicas: tuple[tuple[float, int], ...] = ()
     recent: tuple[tuple[float, float], ...] = ()
+    forecast: Fitted | None = field(default=None, repr=False)
+    share: Share = field(default_factory=lambda: Share(1.0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from scheduler.control.pools import Member, outlooks_of, pools_of
 from scheduler.control.ports import TrafficSource
 from scheduler.control.records import EventRecord
 from scheduler.control.settings import Served, Settings
-from scheduler.control.traffic import Known, listened
+from scheduler.control.traffic import OUTLOOK_S, WEEK_S, Known, listened
 from scheduler.model.demand import Basis, Demand, ModelDemand
 from scheduler.model.snapshot import Snapshot
 
@@ -111,6 +111,7 @@ def _listened(
 ) -> Mapping[str, Known]:
     """Ask every source; only those that models are planned by are forecast."""
     reach_s = max((_lead_time_s(model, settings) for model in served), default=0.0) + settings.min_runtime_s
+    reach_s = max(reach_s, WEEK_S if settings.outlooks else OUTLOOK_S)
     measured_only = {one.own_source for one in served} - {one.source for one in served}
     return {
         name: listened(
@@ -219,7 +220,7 @@ def _outlook(  # noqa: PLR0913, PLR0917  # the facts of one row
     return outlook_of(
         served,
         known,
-        share=share.middle,
+        share=share,
         basis=load.basis,
         rps_now=load.now,
         lead_time_s=_lead_time_s(served, settings),

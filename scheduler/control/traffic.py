@@ -13,7 +13,9 @@ from scheduler.model.errors import Unreachable
 
 HOUR_S = 3600.0
 OUTLOOK_S = 48 * HOUR_S
-"""How far people look ahead."""
+"""How far people look ahead at every step."""
+WEEK_S = 168 * HOUR_S
+"""How far they look ahead for the highest load."""
 SURPRISE_LEVEL = 0.9
 ROUNDING = 1e-6
 """A load this little above the forecast is arithmetic, not news."""
@@ -94,7 +96,7 @@ def _fitted(known: Known, now_s: float, horizon_s: float, *, crowds: bool) -> Kn
     wanted = (series.end_s, int(now_s // max(series.step_s, HOUR_S)))
     if known.fitted is not None and known.fitted_for == wanted:
         return known
-    forecaster = Forecaster(horizon_s=int(max(OUTLOOK_S, horizon_s) + 2 * HOUR_S), holidays=known.traffic.holidays)
+    forecaster = Forecaster(horizon_s=int(horizon_s + 2 * HOUR_S), holidays=known.traffic.holidays)
     seen = FlashCrowds.of(series.resample(max(series.step_s, int(HOUR_S)))) if crowds else None
     return replace(known, fitted=forecaster.fit(series, now_s=now_s), fitted_for=wanted, crowds=seen)
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from scheduler.wire.base import Resource, Why
 
@@ -176,7 +176,9 @@ class Capacity(Resource):
 
 
 class ForecastPoint(Resource):
-    """Requests per second at one step."""
+    """Requests per second at one step; quantiles that were asked for come beside these, as p95 or p99.9."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     at: datetime
     p10: float
@@ -186,10 +188,15 @@ class ForecastPoint(Resource):
 
 
 class Peak(Resource):
-    """The highest load of a window."""
+    """The highest load of a window; quantiles that were asked for come beside these, as p95 or p99.9."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     window_s: float
     at: datetime
+    """When it is most likely."""
+    at_p10: datetime | None = None
+    at_p90: datetime | None = None
     p50: float
     p90: float
     p99: float
@@ -205,6 +212,12 @@ class Forecast(Resource):
     source_age_s: float
     points: tuple[ForecastPoint, ...]
     peaks: tuple[Peak, ...]
+    rests_on: str = ""
+    """What the forecast rests on, in a sentence."""
+    share: float = 1.0
+    """Requests to the model per request of the source."""
+    share_spread: float = 0.0
+    """Standard deviation of the share's logarithm; 0 for one that is declared, not learned."""
 
 
 class Status(Resource):

@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from scheduler.wire.cluster import Pool, PoolPeak
 
 Headroom = Callable[..., Any]
 
@@ -111,11 +114,54 @@ def test_a_forecast_as_far_as_asked(headroom: Headroom) -> None:
 
 
 def test_flags_for_files_are_refused_for_models(headroom: Headroom) -> None:
-    shown = headroom("forecast", "edit-check", "--plot", "x.png")
+    shown = headroom("forecast", "edit-check", "--holidays", "days.txt")
     assert shown.code == 2
-    assert shown.err == (
-        "error: --plot and --quantiles need a file of recorded traffic\nhelp: headroom forecast traffic.csv\n"
+    assert "a traffic source has a key of that name" in shown.err
+
+
+def test_quantiles_of_a_served_model_as_asked(headroom: Headroom, plane: Any, forecast: Any) -> None:
+    more = [point.model_copy(update={"p95": 1.5 * point.p50}) for point in forecast.points]
+    peaks = [peak.model_copy(update={"p95": 61.0, "at_p10": peak.at, "at_p90": peak.at}) for peak in forecast.peaks]
+    item = forecast.model_copy(update={"points": tuple(more), "peaks": tuple(peaks), "rests_on": "rests on 182 days"})
+    plane.gives(
+        "GET", "/forecast/edit-check", plane.answers["GET", "/forecast/edit-check"].model_copy(update={"item": item})
     )
+    lines = headroom("forecast", "edit-check", "--quantiles", "0.5,0.95", "-o", "wide").out.split("\n")
+    assert lines[:2] == ["AT (UTC)\tP50\tP95", "17:24\t30.0\t45.0"]
+    assert plane.asked[-1].query == {"quantiles": "0.5,0.95", "until": "48.0"}
+    said = headroom("forecast", "edit-check", "--quantiles", "0.95").out
+    assert "(p95 61.0)" in said
+    assert "rests on 182 days" in said
+    assert headroom("forecast", "edit-check", "--quantiles", "2").code == 2
+
+
+@pytest.mark.parametrize(("name", "begin"), [("x.png", b"\x89PNG"), ("x.svg", b"<?xml")])
+def test_a_picture_of_a_served_model(headroom: Headroom, tmp_path: Path, name: str, begin: bytes) -> None:
+    pytest.importorskip("matplotlib")
+    shown = headroom("forecast", "edit-check", "--plot", str(tmp_path / name))
+    assert (tmp_path / name).read_bytes().startswith(begin)
+    assert f"picture in {tmp_path / name}" in shown.err
+
+
+def test_joint_peaks_of_pools_for_people_and_programs(headroom: Headroom, plane: Any, capacity: Any) -> None:
+    day = PoolPeak(window_s=86_400, p50=30, p99=42, apart_p99=51)
+    pool = Pool(
+        name="MI300X", models=("a", "b"), gpus_per_replica=1, held_for_peak=3, held_apart=5,
+        held_for_flash_crowd=2, held_for_rollout=1, peak_at=None, peaks=(day,),
+    )  # fmt: skip
+    item = capacity.model_copy(update={"pools": (pool,)})
+    plane.gives("GET", "/capacity", plane.answers["GET", "/capacity"].model_copy(update={"item": item}))
+    out = headroom("forecast", "--pool").out
+    assert "MI300X · 2 models · next 1d: joint p99 42 GPUs, sum of p99s 51: saves 9" in out
+    assert "MI300X\t2\t1d\t30\t42\t51\t9\tGPUs" in out
+    found = json.loads(headroom("forecast", "--pool", "-o", "json").out)
+    assert found["kind"] == "PoolList"
+    assert found["item"]["pools"][0]["peaks"][0]["apart_p99"] == 51
+    held = headroom("capacity").out
+    assert "Held on MI300X: 3 GPUs for the joint peak of 2 models (5 if each model's p99 were added: saves 2)" in held
+    assert "Held on MI300X: 2 GPUs in reserve for a flash crowd" in held
+    assert "Held on MI300X: 1 GPU for a rolling update" in held
+    assert headroom("forecast", "a", "--pool").code == headroom("forecast").code == 2
 
 
 def test_a_model_without_a_forecast_says_so(headroom: Headroom, plane: Any, forecast: Any) -> None:

@@ -14,6 +14,7 @@ from forecasting.series import Series
 from policies.capacity import ErlangC, TargetRate
 from scheduler.control.board import ModelOutlook
 from scheduler.control.demand import DemandMemory, demand_of
+from scheduler.control.outlook import peaks_of, quantiles_until
 from scheduler.control.ports import Traffic
 from scheduler.control.records import EventRecord
 from scheduler.control.settings import Served, Settings
@@ -192,7 +193,7 @@ def test_the_outlook_reaches_two_days_and_its_quantiles_and_peaks_are_in_order()
     outlook = planner.outlooks[0]
     assert outlook.points[-1].at_s >= MONDAY_S + 47 * HOUR_S
     assert all(point.p10 <= point.p50 <= point.p90 <= point.p99 for point in outlook.points)
-    assert [peak.window_s for peak in outlook.peaks] == [3600.0, 21600.0, 86400.0, 172800.0]
+    assert [peak.window_s for peak in outlook.peaks] == [3600.0, 21600.0, 86400.0, 604800.0]
     assert all(a.p99 <= b.p99 for a, b in zip(outlook.peaks, outlook.peaks[1:], strict=False))
     assert len(outlook.replicas) == len(outlook.points)
     assert outlook.recent[0][0] < MONDAY_S - 47 * HOUR_S
@@ -226,3 +227,66 @@ def test_limits_are_kept_and_the_three_numbers_are_in_order(
     demand = planner.at(MONDAY_S)
     assert least <= demand.replicas_now <= demand.replicas_wanted <= demand.replicas_held <= most
     assert demand.rps_wanted >= demand.rps_now
+
+
+def test_a_model_whose_own_requests_are_measured_learns_its_share() -> None:
+    """Declared 1.0, really 0.25: the demand follows what is measured, with the share's own uncertainty."""
+    planner = Planner(Source(evenings), max_replicas=99)
+    own = Source(lambda at_s: evenings(at_s) * 0.25 * (1 + 0.2 * math.sin(at_s / HOUR_S * 2.4)))
+    declared = planner.at(MONDAY_S)
+    planner.sources = {**planner.sources, "own": own}
+    planner.served = [replace(planner.served[0], own_source="own")]
+    planner.memory = DemandMemory()
+    learned = planner.at(MONDAY_S)
+    share = planner.outlooks[0].share
+    assert share.middle == pytest.approx(0.25, rel=0.05)
+    assert share.spread > 0.08
+    assert learned.rps_wanted == pytest.approx(0.25 * declared.rps_wanted, rel=0.5)
+    assert learned.rps_wanted > 0.25 * declared.rps_wanted
+    assert learned.rps_now == pytest.approx(own.rate(MONDAY_S))
+    own.silent = True
+    silent = planner.at(MONDAY_S + 60.0)
+    assert planner.outlooks[0].share == share
+    assert silent.rps_now == pytest.approx(evenings(MONDAY_S + 60.0) * share.middle)
+
+
+def test_any_quantiles_of_a_served_model_can_be_asked_for() -> None:
+    planner = Planner(Source(lambda at_s: evenings(at_s) * (1 + 0.1 * math.sin(at_s))))
+    planner.at(MONDAY_S)
+    outlook = planner.outlooks[0]
+    steps = quantiles_until(outlook, MONDAY_S + 100 * HOUR_S, (0.5, 0.95))
+    assert len(steps) == 100
+    assert all(middle <= high for _, (middle, high) in steps)
+    usual = {point.at_s: point.p50 for point in outlook.points}
+    assert [middle for at_s, (middle, _) in steps if at_s in usual] == pytest.approx(list(usual.values()), rel=0.03)
+    peaks = peaks_of(outlook, MONDAY_S, (0.5, 0.95))
+    assert [peak.window_s / HOUR_S for peak in peaks] == [1, 6, 24, 168]
+    unsure = replace(outlook, share=replace(outlook.share, spread=0.3))
+    wider = peaks_of(unsure, MONDAY_S, (0.5, 0.95))
+    assert all(b.values[1] > a.values[1] for a, b in zip(peaks, wider, strict=True))
+    assert quantiles_until(replace(outlook, forecast=None), MONDAY_S, (0.5,)) == ()
+
+
+def test_the_demand_carries_pools_and_people_see_them() -> None:
+    planner = Planner(Source(evenings))
+    other = replace(planner.served[0], model=replace(planner.served[0].model, name="tone"))
+    planner.served = [*planner.served, other]
+    planner.at(MONDAY_S)
+    (pool,) = planner.memory.pools
+    assert pool.demand.models == ("edit-check", "tone")
+    assert [peak.window_s / HOUR_S for peak in pool.peaks] == [1, 6, 24, 48]
+    planner.settings = replace(SETTINGS, outlooks=False)
+    planner.at(MONDAY_S)
+    assert planner.memory.pools == ()
+
+
+def test_a_reserve_for_flash_crowds_is_counted_from_those_of_the_history() -> None:
+    def crowded(at_s: float) -> float:
+        return evenings(at_s) * (5.0 if int(at_s // HOUR_S) % 97 == 0 else 1.0)
+
+    planner = Planner(Source(crowded), replace(SETTINGS, flash_crowd=0.9), max_replicas=90)
+    planner.at(MONDAY_S + 1800.0)
+    known = planner.memory.known["wiki"]
+    assert known.crowds is not None
+    assert known.crowd_factor(0.9) == pytest.approx(5.0, rel=0.4)
+    assert planner.memory.pools[0].demand.replicas_flash_crowd > 0

@@ -94,3 +94,56 @@ def test_a_file_with_a_fault_says_the_line(tmp_path: Path, capsys: pytest.Captur
     err = capsys.readouterr().err
     assert 'bad.csv:3: requests: "one" is not a number' in err
     assert "help: correct or remove the row" in err
+
+
+def test_a_calendar_makes_a_day_go_like_a_sunday(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    days = tmp_path / "days.txt"
+    days.write_text("2012-03-28 a Wednesday\n", encoding="utf-8")
+    middles = []
+    for flags in ([], ["--holidays", str(days)]):
+        assert run(["forecast", str(file), "--horizon", "96h", *flags, "-o", "json"]) == 0
+        points = json.loads(capsys.readouterr().out)["item"]["points"]
+        middles.append(np.array([point["p50"] for point in points]))
+    usual, known = middles
+    there = slice(48, 72)
+    assert (known[there] / usual[there]).mean() == pytest.approx(np.exp(-0.2), rel=0.05)
+    flags = ["--models", "headroom", "--every", "300h", "--holidays", str(days)]
+    assert run(["backtest", str(file), *flags]) == 0
+    days.write_text("soon\n", encoding="utf-8")
+    assert run(["forecast", str(file), "--holidays", str(days)]) == 2
+    assert 'days.txt:1: "soon" is not a date' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ending", ["parquet", "json"])
+def test_other_forms_of_the_same_file_give_the_same_forecast(
+    file: Path, ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pd.read_csv(file)
+    other = tmp_path / f"traffic.{ending}"
+    if ending == "parquet":
+        pytest.importorskip("pyarrow")
+        table.to_parquet(other)
+    else:
+        stamps = pd.to_datetime(table["timestamp"]).dt.strftime("%Y%m%d%H")
+        items = [{"timestamp": at, "views": views} for at, views in zip(stamps, table["requests"], strict=True)]
+        other.write_text(json.dumps({"items": items}), encoding="utf-8")
+    found = []
+    for path in (file, other):
+        assert run(["forecast", str(path), "-o", "json"]) == 0
+        found.append(json.loads(capsys.readouterr().out)["item"])
+    assert found[0]["points"] == found[1]["points"]
+    assert found[0]["peaks"] == found[1]["peaks"]
+
+
+def test_a_fleet_is_forecast_and_timed(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--series", "3", "--weeks", "6", "--horizon", "24h", "--workers", "1"]
+    assert run(["bench", "forecast-fleet", str(file), *flags, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["series"], found["workers"], found["horizon_s"]) == (3, 1, 86400)
+    assert found["cpu_s"] > 0
+    assert run(["bench", "forecast-fleet", str(file), *flags]) == 0
+    assert "3 series of 6 weeks, 24 h ahead, 1 processes" in capsys.readouterr().out
+    assert run(["bench", "forecast-fleet", str(file), "--weeks", "99"]) == 2
+    assert "ask for fewer --weeks" in capsys.readouterr().err

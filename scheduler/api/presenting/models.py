@@ -1,10 +1,12 @@
 """Served models and their forecasts on the wire."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from scheduler.api.presenting.jobs import why_view
 from scheduler.api.presenting.times import DAY_S, finite, moment, moment_or_none
 from scheduler.control.board import GpuShares, ModelOutlook, ModelTally, Report
+from scheduler.control.outlook import LEVELS, PEAK_LEVELS, peaks_of, quantiles_until
 from scheduler.model.demand import ModelDemand
 from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from scheduler.model.workloads import ReplicaState, ServingModel
@@ -56,21 +58,61 @@ def outlook_of(report: Report, model: str) -> ModelOutlook | None:
     return next((outlook for outlook in report.outlooks if outlook.model == model), None)
 
 
-def forecast_view(outlook: ModelOutlook) -> Forecast:
-    """Return the forecast of one model."""
+def forecast_view(outlook: ModelOutlook, now_s: float, until_s: float, levels: tuple[float, ...] = ()) -> Forecast:
+    """Return the forecast of one model.
+
+    Args:
+        outlook: what is known of its load.
+        now_s: epoch seconds.
+        until_s: end of the steps, epoch seconds.
+        levels: quantiles beside those that are always there.
+    """
     return Forecast(
         model=outlook.model,
         source=outlook.source,
         basis=outlook.basis.value,
         history_s=outlook.history_s,
         source_age_s=outlook.source_age_s,
-        points=tuple(
-            ForecastPoint(at=moment(p.at_s), p10=p.p10, p50=p.p50, p90=p.p90, p99=p.p99) for p in outlook.points
-        ),
-        peaks=tuple(
-            Peak(window_s=p.window_s, at=moment(p.at_s), p50=p.p50, p90=p.p90, p99=p.p99) for p in outlook.peaks
-        ),
+        points=_forecast_points(outlook, until_s, levels),
+        peaks=_forecast_peaks(outlook, now_s, levels),
+        rests_on=str(outlook.forecast.basis) if outlook.forecast is not None else "",
+        share=outlook.share.middle,
+        share_spread=outlook.share.spread,
     )
+
+
+def _forecast_points(outlook: ModelOutlook, until_s: float, levels: tuple[float, ...]) -> tuple[ForecastPoint, ...]:
+    if outlook.forecast is None:
+        near = [p for p in outlook.points if p.at_s <= until_s]
+        return tuple(ForecastPoint(at=moment(p.at_s), p10=p.p10, p50=p.p50, p90=p.p90, p99=p.p99) for p in near)
+    every = (*LEVELS, *levels)
+    return tuple(
+        ForecastPoint(at=moment(at_s), **_named(every, values))
+        for at_s, values in quantiles_until(outlook, until_s, every)
+    )
+
+
+def _forecast_peaks(outlook: ModelOutlook, now_s: float, levels: tuple[float, ...]) -> tuple[Peak, ...]:
+    if outlook.forecast is None:
+        return tuple(
+            Peak(window_s=p.window_s, at=moment(p.at_s), p50=p.p50, p90=p.p90, p99=p.p99) for p in outlook.peaks
+        )
+    every = (*PEAK_LEVELS, *levels)
+    return tuple(
+        Peak(
+            window_s=p.window_s,
+            at=moment(p.at_s),
+            at_p10=moment(p.between_s[0]),
+            at_p90=moment(p.between_s[1]),
+            **_named(every, p.values),
+        )
+        for p in peaks_of(outlook, now_s, every)
+    )
+
+
+def _named(levels: tuple[float, ...], values: tuple[float, ...]) -> dict[str, Any]:
+    """Return values by the names of their levels: p50, p99.9."""
+    return {f"p{100 * level:g}": value for level, value in zip(levels, values, strict=True)}
 
 
 def lowest_ratio(model: ServingModel, outlook: ModelOutlook, until_s: float) -> tuple[float, float] | None:

@@ -13,7 +13,7 @@ from scheduler.api.presenting.models import forecast_view, model_views, outlook_
 from scheduler.api.presenting.points import Window
 from scheduler.api.presenting.times import DAY_S, moment_or_none
 from scheduler.api.site import Parts, PartsDep
-from scheduler.model.errors import NotFound
+from scheduler.model.errors import ConfigError, NotFound
 from scheduler.wire.base import Listing, Single
 from scheduler.wire.cluster import Capacity, CordonOrder, DrainAnswer, DrainOrder, Forecast, Host, ServedModel
 
@@ -91,13 +91,32 @@ def capacity(
 
 
 @router.get("/forecast/{model}")
-def forecast(parts: PartsDep, _: Viewer, model: str) -> Single[Forecast]:
+def forecast(
+    parts: PartsDep,
+    _: Viewer,
+    model: str,
+    *,
+    quantiles: Annotated[str, Query(description="quantiles beside the usual ones, for instance 0.95,0.999")] = "",
+    until: Annotated[float, Query(gt=0, le=168, description="hours ahead")] = 48.0,
+) -> Single[Forecast]:
     """Return the forecast of one model's traffic."""
     _known(parts, model)
-    outlook = outlook_of(report_of(parts), model)
+    report = report_of(parts)
+    outlook = outlook_of(report, model)
     if outlook is None:
         raise NotFound(f"no forecast of {model} yet")
-    return single(parts, "Forecast", forecast_view(outlook))
+    now_s = report.cycle.at_s
+    return single(parts, "Forecast", forecast_view(outlook, now_s, now_s + until * 3600.0, _levels(quantiles)))
+
+
+def _levels(text: str) -> tuple[float, ...]:
+    try:
+        levels = tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        levels = (0.0,)
+    if not all(0 < level < 1 for level in levels):
+        raise ConfigError(f'quantiles: "{text}" is not a list of levels', help="between 0 and 1, for instance 0.5,0.99")
+    return levels
 
 
 def _known(parts: Parts, model: str) -> None:
