@@ -17,6 +17,7 @@ from scheduler.control.noticing import Noticed, new_proposals, noticed
 from scheduler.control.ports import Clock, Cluster, Store, TrafficSource
 from scheduler.control.reconcile import Reconciled, reconcile
 from scheduler.control.records import CycleRecord, EventKind, EventRecord
+from scheduler.control.runtimes import REMEMBERED_JOBS, RunTimes
 from scheduler.control.sentences import refusal
 from scheduler.control.settings import Served, Settings
 from scheduler.control.shares import Foresight, gpu_shares
@@ -68,6 +69,7 @@ class Cycle:
     _refusals: Counter[str] = field(default_factory=Counter)
     _noticed: Noticed = field(default_factory=Noticed)
     _keeper: Keeper = field(default_factory=Keeper)
+    _run_times: RunTimes | None = None
     _number: int | None = None
 
     def turn(self) -> Report:
@@ -100,13 +102,23 @@ class Cycle:
         return self._number + 1
 
     def _reconcile(self, seen: Observation, number: int) -> Reconciled:
+        run_times = self._learned()
         with self.gate:
             done = reconcile(self.store.jobs(), seen, self.settings.patience, number, seen.taken_at_s)
             if done.changed or done.events:
                 self.store.save_all(done.changed, done.events)
+        run_times.learn(done.changed)
         for job_id, attempt in done.over:
             self.cluster.forget(job_id, attempt)
         return done
+
+    def _learned(self) -> RunTimes:
+        """Return the run times of past jobs; read from the store once."""
+        if self._run_times is None:
+            run_times = RunTimes()
+            run_times.learn(self.store.jobs(open_only=False, limit=REMEMBERED_JOBS))
+            self._run_times = run_times
+        return self._run_times
 
     def _snapshot(self, seen: Observation, reconciled: Reconciled, number: int) -> Snapshot:
         return self._keeper.snapshot(
@@ -119,6 +131,7 @@ class Cycle:
             moves=self._moves(seen.taken_at_s),
             models=[served.model for served in self.served],
             restart_cost_s=self.settings.restart_cost_s,
+            run_times=self._learned(),
         )
 
     def _moves(self, now_s: float) -> tuple[Moved, ...]:

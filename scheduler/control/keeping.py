@@ -1,10 +1,11 @@
 """The planner's view of the world, kept up to date from turn to turn for the price of what has changed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from scheduler.control.records import HostMark, JobRecord
+from scheduler.control.runtimes import RunTimes
 from scheduler.control.snapshotting import marked, stray_job, training_job, with_deadlines
 from scheduler.model.hosts import Host
 from scheduler.model.observation import Observation, Run
@@ -12,6 +13,8 @@ from scheduler.model.plan import Reservation
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, Moved, ServingModel, TrainingJob
 
+MOST_EXPECTED_ANEW: Final = 500
+"""Jobs of which it is looked at in one turn whether they are expected to run for another time."""
 MOST_GANGS: Final = 100_000
 """Different gangs remembered; when there are more, all are forgotten."""
 
@@ -30,7 +33,8 @@ class Keeper:
     """Makes the snapshot of each turn from that of the turn before; equal to what `snapshot_of` makes of all the parts.
 
     Records and hosts that are the same objects as in the turn before cost nothing, equal ones a comparison. Equal gangs
-    become one object, so that the planner can tell by identity that it has tried a like one.
+    become one object, so that the planner can tell by identity that it has tried a like one. When run times have been
+    learned, what is expected of the jobs there are is looked at again, some of them each turn.
     """
 
     _snapshot: Snapshot | None = None
@@ -39,6 +43,9 @@ class Keeper:
     _strays: Mapping[JobId, TrainingJob] = field(default_factory=dict)
     _seen_hosts: tuple[Host, ...] = ()
     _gangs: dict[Gang, Gang] = field(default_factory=dict)
+    _run_times: RunTimes = field(default_factory=RunTimes)
+    _version: int = 0
+    _stale: list[JobId] = field(default_factory=list)
 
     def snapshot(  # noqa: PLR0913  # the parts of `snapshot_of`
         self,
@@ -52,14 +59,16 @@ class Keeper:
         models: Iterable[ServingModel],
         restart_cost_s: float,
         moves: Iterable[Moved] = (),
+        run_times: RunTimes | None = None,
     ) -> Snapshot:
         """Return what the planner sees now; for the arguments see `snapshot_of`."""
         settings = _Settings(tuple(marks), tuple(models), restart_cost_s)
         before = self._snapshot if settings == self._settings else None
-        self._snapshot, self._settings = None, settings
+        self._snapshot, self._settings, self._run_times = None, settings, run_times or self._run_times
         if before is None:
             self._records, self._strays = {}, {}
         changed = self._changes(jobs, strays)
+        changed |= self._expected_otherwise(changed, before)
         hosts = self._marked(seen.hosts, before)
         if before is None:
             self._snapshot = Snapshot.of(
@@ -95,6 +104,17 @@ class Keeper:
         gone = known.keys() - self._records.keys()
         return {**changed, **dict.fromkeys(gone), **self._stray_changes(strays)}
 
+    def _expected_otherwise(
+        self, changed: Container[JobId], before: Snapshot | None
+    ) -> dict[JobId, TrainingJob | None]:
+        """Return unchanged jobs that are expected to run for another time than they were."""
+        if self._version != self._run_times.version:
+            self._version, self._stale = self._run_times.version, list(self._records) if before else []
+        now, self._stale = self._stale[:MOST_EXPECTED_ANEW], self._stale[MOST_EXPECTED_ANEW:]
+        known = before.by_id if before else {}
+        planned = ((job_id, self._planned(self._records[job_id])) for job_id in now if job_id in self._records)
+        return {job_id: job for job_id, job in planned if job_id not in changed and known.get(job_id) != job}
+
     def _stray_changes(self, strays: Iterable[Run]) -> dict[JobId, TrainingJob | None]:
         known = self._strays
         listed = (stray_job(run, self._records.get(run.job_id)) for run in strays)
@@ -105,7 +125,8 @@ class Keeper:
     def _planned(self, job: JobRecord) -> TrainingJob | None:
         if job.state.is_final:
             return None
-        planned = with_deadlines(training_job(job, self._settings.restart_cost_s), self._settings.marks)
+        expected = self._run_times.of(job)
+        planned = with_deadlines(training_job(job, self._settings.restart_cost_s, expected), self._settings.marks)
         if len(self._gangs) >= MOST_GANGS:
             self._gangs.clear()
         gang = self._gangs.setdefault(planned.gang, planned.gang)

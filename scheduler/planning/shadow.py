@@ -55,5 +55,7 @@ def _waited_for(booking: Booking, snapshot: Snapshot) -> tuple[tuple[JobId, ...]
     there = np.unique(running.who[np.isin(running.row, booked)])
     there = there[(ends_s[there] <= booking.start_s) & ~running.leaving[there]]
     there = there[np.argsort(-ends_s[there], kind="stable")]
-    kinds = (there, there[running.ends_s[there] <= now_s], there[np.isinf(running.ends_s[there])])
-    return tuple(tuple(running.jobs[index].job_id for index in kind) for kind in kinds)
+    jobs = [running.jobs[index] for index in there]
+    overdue = (job.job_id for job in jobs if (job.started_at_s or 0.0) + job.runtime_s <= now_s)
+    unknown = (job.job_id for job in jobs if job.likely_s == inf)
+    return tuple(job.job_id for job in jobs), tuple(overdue), tuple(unknown)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from policies.registry import policy_from_names
 from scheduler.control.keeping import Keeper
-from scheduler.control.records import HostMark, JobRecord, Wish
+from scheduler.control.records import AttemptRecord, HostMark, JobRecord, Outcome, Wish
+from scheduler.control.runtimes import RunTimes
 from scheduler.control.snapshotting import snapshot_of
 from scheduler.model.hosts import HostState
 from scheduler.model.observation import Observation, Run, RunState
@@ -73,7 +74,14 @@ def again(records: dict[JobId, JobRecord]) -> None:
         records[job_id] = replace(job, spec=replace(job.spec, gang=replace(job.spec.gang)))
 
 
-EVENTS = st.sampled_from([*CHANGES, "hold", "again", "mark", "stray", "nothing"])
+def teach(run_times: RunTimes, world: World, number: int) -> None:
+    """Let some jobs like one of those there have ended, after a time that depends on the number."""
+    like = list(world.jobs.values())[number % len(world.jobs)]
+    took = AttemptRecord(like.job_id, 1, (), 0.0, 0.0, 1000.0 * (number + 1), Outcome.SUCCEEDED)
+    run_times.learn([replace(like, state=JobState.SUCCEEDED, attempts=(took,))] * 3)
+
+
+EVENTS = st.sampled_from([*CHANGES, "hold", "again", "mark", "stray", "learn", "nothing"])
 
 
 @settings(max_examples=40)
@@ -84,6 +92,7 @@ def test_after_any_changes_the_snapshot_and_its_plan_are_those_made_from_scratch
     world, keeper = World(replace(SIZE, seed=seed)), Keeper()
     marks: tuple[HostMark, ...] = ()
     strays: tuple[Run, ...] = ()
+    run_times = RunTimes()
     for _ in range(SIZE.running + SIZE.pending):
         world.submit()
     for version, happening in enumerate(events):
@@ -94,10 +103,12 @@ def test_after_any_changes_the_snapshot_and_its_plan_are_those_made_from_scratch
                 hold(world, number)
             elif event == "again":
                 again(world.jobs)
+            elif event == "learn":
+                teach(run_times, world, version + number)
             marks = (CORDONED, DRAINING)[: len(happening)] if event == "mark" else marks
             strays = () if strays else (STRAY,) if event == "stray" else strays
         asked = parts(world, version, marks, strays)
-        kept, anew = keeper.snapshot(**asked), snapshot_of(**asked)
+        kept, anew = keeper.snapshot(**asked, run_times=run_times), snapshot_of(**asked, run_times=run_times)
         assert_same(kept, anew)
         made = plan(kept, world.demand, POLICY)
         assert made == plan(anew, world.demand, POLICY)

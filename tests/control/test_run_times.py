@@ -1,0 +1,94 @@
+"""What is expected of a job's run time, learned from jobs that ended: the closest likeness wins, few say nothing."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduler.control.records import AttemptRecord, JobRecord, Outcome, Wish
+from scheduler.control.runtimes import KEPT, LEAST_LEFT_S, MARGIN, TOLD_SHARE, RunTimes
+from scheduler.model.jobspec import JobSpec
+from scheduler.model.resources import Shape, Slot
+from scheduler.model.workloads import Gang, JobId, JobState
+
+SPEC = JobSpec("train-1", "python train.py", Gang(1, Shape(gpu_count=1)), owner="ada")
+
+
+def attempt(took_s: float, outcome: Outcome = Outcome.SUCCEEDED, saved_s: float | None = None) -> AttemptRecord:
+    return AttemptRecord(
+        JobId("1"), 1, (Slot("h", (0,)),), 0.0, 100.0, 100.0 + took_s, outcome, checkpointed_at_s=saved_s
+    )
+
+
+def job(spec: JobSpec = SPEC, *attempts: AttemptRecord, state: JobState = JobState.SUCCEEDED) -> JobRecord:
+    return JobRecord(JobId("1"), spec, state, Wish.RUN, 0.0, attempts=attempts)
+
+
+def expected_s(times: RunTimes, of: JobRecord) -> float | None:
+    return times.of(of).nearly_sure_s
+
+
+def learned(*jobs: JobRecord) -> RunTimes:
+    times = RunTimes()
+    times.learn(jobs)
+    return times
+
+
+def test_nothing_is_expected_before_enough_has_ended() -> None:
+    times, asked = RunTimes(), job(state=JobState.PENDING)
+    for _ in range(3):
+        assert expected_s(times, asked) is None
+        times.learn([job(SPEC, attempt(1000.0))])
+    assert expected_s(times, asked) == pytest.approx(1000.0 * (1 + MARGIN))
+
+
+def test_the_closest_likeness_wins() -> None:
+    other_name = replace(SPEC, name="evaluate", owner="ada")
+    other_gang = replace(other_name, name="sweep", gang=Gang(2, SPEC.gang.shape))
+    times = learned(
+        *[job(SPEC, attempt(100.0))] * 3,
+        *[job(other_name, attempt(1000.0))] * 3,
+        *[job(replace(SPEC, owner="bob", name="big"), attempt(5000.0))] * 20,
+    )
+    assert expected_s(times, job(replace(SPEC, name="train-77"))) == pytest.approx(110.0)
+    assert expected_s(times, job(other_name)) == pytest.approx(1100.0)
+    assert expected_s(times, job(replace(SPEC, name="new"))) == pytest.approx(1100.0)
+    assert expected_s(times, job(other_gang)) == pytest.approx(5500.0)
+
+
+def test_only_success_teaches() -> None:
+    failed = job(SPEC, attempt(5.0, Outcome.FAILED), state=JobState.FAILED)
+    stopped = job(SPEC, attempt(5.0, Outcome.STOPPED), state=JobState.STOPPED)
+    assert expected_s(learned(*[failed] * 20, *[stopped] * 20), job()) is None
+
+
+def test_work_that_was_saved_counts_and_work_that_was_lost_does_not() -> None:
+    saved = attempt(300.0, Outcome.PREEMPTED, saved_s=350.0)
+    lost = attempt(300.0, Outcome.LOST)
+    times = learned(*[job(SPEC, saved, lost, attempt(750.0))] * 3)
+    assert expected_s(times, job(state=JobState.PENDING)) == pytest.approx(1100.0)
+    assert expected_s(times, job(SPEC, saved, lost, state=JobState.PREEMPTED)) == pytest.approx(850.0)
+    almost = attempt(2000.0, Outcome.PREEMPTED, saved_s=2000.0)
+    assert expected_s(times, job(SPEC, almost, state=JobState.PREEMPTED)) == LEAST_LEFT_S
+
+
+@given(took=st.lists(st.floats(LEAST_LEFT_S, 1e6), min_size=3, max_size=120))
+def test_nine_of_ten_of_the_newest_are_over_by_then(took: list[float]) -> None:
+    expected = learned(*(job(SPEC, attempt(runtime_s)) for runtime_s in took)).of(job())
+    newest = took[-KEPT:]
+    assert expected.nearly_sure_s is not None
+    assert expected.likely_s is not None
+    told = 1 + 2 * TOLD_SHARE
+    assert sum(runtime_s <= expected.likely_s * told for runtime_s in newest) >= 0.5 * len(newest)
+    assert sum(runtime_s <= expected.nearly_sure_s * told for runtime_s in newest) >= 0.9 * len(newest)
+    assert expected.nearly_sure_s <= max(newest) * (1 + MARGIN) * told
+
+
+def test_only_what_matters_is_told() -> None:
+    times = RunTimes()
+    versions = []
+    for took_s in (1000.0, 1000.0, 1000.0, 1001.0, 1500.0):
+        times.learn([job(SPEC, attempt(took_s))])
+        versions.append(times.version)
+    assert versions == [0, 0, 1, 1, 3]
