@@ -42,6 +42,7 @@ def policy_from_names(  # noqa: PLR0913  # one argument per choice, all by name
     consolidation: Consolidation = Consolidation.OFF,
     moves_per_hour: int = 6,
     move_again_after_s: float = 14_400.0,
+    grow_after_s: float = 1800.0,
 ) -> Policy:
     """Return the policy made of the functions of these names.
 
@@ -68,6 +69,7 @@ def policy_from_names(  # noqa: PLR0913  # one argument per choice, all by name
         consolidation=consolidation,
         moves_per_hour=moves_per_hour,
         move_again_after_s=move_again_after_s,
+        grow_after_s=grow_after_s,
     )
 
 

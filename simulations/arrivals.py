@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scheduler.config.nouns import shape_of
+from scheduler.config.nouns import gang_of, shape_of
 from scheduler.config.scenario import JobStream, Training
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.workloads import Gang
@@ -30,7 +30,7 @@ def from_stream(
 ) -> Iterator[Arrival]:
     """Yield a Poisson process's jobs between two moments, in order."""
     rng = chance(seed, f"jobs {stream.name}")
-    gang = Gang(stream.workers, shape_of(stream.resources), stream.max_per_host)
+    gang = gang_of(stream.workers, shape_of(stream.resources), stream.max_per_host)
     at_s = start_s + rng.exponential(DAY_S / stream.per_day)
     number = 1
     while at_s < end_s:

@@ -10,6 +10,7 @@ from scheduler.model.hosts import Host, HostState
 from scheduler.model.observation import Observation, Run, RunState
 from scheduler.model.plan import Action, PreemptJob, StartJob, StartReplica, StopReplica
 from scheduler.model.workloads import JobId, ServingModel
+from scheduler.planning.wording import size
 from simulations.engine import Engine, Event
 from simulations.replicas import Replicas
 from simulations.room import Room
@@ -135,10 +136,11 @@ class SimulatedCluster:
             raise ActionFailed(f"job {job_id} is unknown to the simulation") from missing
         if job_id in self._running:
             raise ActionFailed(f"job {job_id} still holds room with attempt {self._running[job_id][1]}")
-        if len(action.slots) != spec.gang.workers:
-            raise ActionFailed(f"job {job_id} has {spec.gang.workers} workers, not {len(action.slots)}")
+        if not spec.gang.workers <= len(action.slots) <= spec.gang.most:
+            raise ActionFailed(f"job {job_id} has {size(spec.gang)} workers, not {len(action.slots)}")
         run = Run(job_id, action.attempt, action.slots, RunState.STARTING, self.engine.now_s())
-        return Attempt(run, spec.gang.shape, work, self.saved_s(job_id), spec.checkpoint_interval_s)
+        speed = len(action.slots) / spec.gang.most
+        return Attempt(run, spec.gang.shape, work, self.saved_s(job_id), spec.checkpoint_interval_s, speed)
 
     def _finisher(self, key: tuple[JobId, int]) -> Callable[[], None]:
         def finish() -> None:
@@ -174,8 +176,8 @@ class SimulatedCluster:
         self._saved_s[attempt.key[0]] = kept_s
         self.totals = self.totals.plus(
             held=(now_s - attempt.run.started_at_s) * attempt.gpus,
-            kept=(kept_s - attempt.base_s) * attempt.gpus,
-            lost=(done_s - kept_s) * attempt.gpus,
+            kept=(kept_s - attempt.base_s) * attempt.gpus / attempt.speed,
+            lost=(done_s - kept_s) * attempt.gpus / attempt.speed,
         )
 
 

@@ -13,7 +13,8 @@ class Work:
     """What a job really needs, which nobody but the simulated cluster knows.
 
     Attributes:
-        duration_s: seconds of progress of the whole gang until it succeeds, undisturbed and without start-up.
+        duration_s: seconds of progress of the whole gang until it succeeds, undisturbed and without start-up; of an
+            elastic gang with the most workers it runs with.
         start_up_s: time an attempt needs before it makes progress.
         save_s: time it needs to save a checkpoint when told to stop.
         fails_after_s: progress at which it breaks, if that comes before `duration_s`; None when it does not break.
@@ -46,8 +47,9 @@ class Workload(Protocol):
 class Attempt:
     """One attempt: when it began, with how much behind it, and how it ended.
 
-    Checkpoints are taken every `checkpoint_interval_s` of progress and cost no time (the copy is written while the
-    devices go on); the one at the end of a preemption costs `work.save_s`. All of it in seconds.
+    Checkpoints are taken every `checkpoint_interval_s` of work and cost no time (the copy is written while the
+    devices go on); the one at the end of a preemption costs `work.save_s`. All of it in seconds; progress in seconds
+    of a gang with the most workers, with fewer it is slower in proportion.
 
     Attributes:
         run: what the cluster shows of it; its `progress` is filled in by `seen_at`.
@@ -55,6 +57,7 @@ class Attempt:
         work: see `Work`.
         base_s: progress at which it began, from the checkpoint before.
         checkpoint_interval_s: None when the job never saves.
+        speed: seconds of progress per second of work.
         stop_at_s: when it was told to stop; progress ends there.
         saved_s: progress of the checkpoint that a stop saved; None when none did.
     """
@@ -64,6 +67,7 @@ class Attempt:
     work: Work
     base_s: float
     checkpoint_interval_s: float | None
+    speed: float = 1.0
     stop_at_s: float | None = None
     saved_s: float | None = None
 
@@ -85,12 +89,12 @@ class Attempt:
     @property
     def ends_at_s(self) -> float:
         """When it ends by itself if nobody disturbs it."""
-        return self.ready_at_s + max(0.0, self.work.ends_after_s - self.base_s)
+        return self.ready_at_s + max(0.0, self.work.ends_after_s - self.base_s) / self.speed
 
     def done_s(self, at_s: float) -> float:
         """Return the progress at a moment, checkpointed or not."""
         until_s = at_s if self.stop_at_s is None else min(at_s, self.stop_at_s)
-        return min(self.work.ends_after_s, self.base_s + max(0.0, until_s - self.ready_at_s))
+        return min(self.work.ends_after_s, self.base_s + self.speed * max(0.0, until_s - self.ready_at_s))
 
     def checkpoint(self, at_s: float) -> tuple[float, float] | None:
         """Return progress and time of this attempt's last checkpoint at a moment, or None when there is none."""
@@ -98,8 +102,9 @@ class Attempt:
             return self.saved_s, self.run.ended_at_s
         if self.checkpoint_interval_s is None:
             return None
-        kept_s = (self.done_s(at_s) - self.base_s) // self.checkpoint_interval_s * self.checkpoint_interval_s
-        return (self.base_s + kept_s, self.ready_at_s + kept_s) if kept_s > 0 else None
+        worked_s = (self.done_s(at_s) - self.base_s) / self.speed
+        kept_s = worked_s // self.checkpoint_interval_s * self.checkpoint_interval_s
+        return (self.base_s + kept_s * self.speed, self.ready_at_s + kept_s) if kept_s > 0 else None
 
     def kept_s(self, at_s: float) -> float:
         """Return the progress from which a next attempt would go on."""

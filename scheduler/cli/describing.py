@@ -11,7 +11,7 @@ from scheduler.cli.naming import JobArgument, LatestOption, job_id
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Output, OutputOption, Session
 from scheduler.cli.table import Column, Table
-from scheduler.cli.wording import NOTHING, asks, moment, percent, plain, plural, seconds, thousands
+from scheduler.cli.wording import NOTHING, asks, moment, percent, plain, plural, seconds, thousands, workers_of
 from scheduler.config.units import MIB, format_size
 from scheduler.wire.base import Single
 from scheduler.wire.jobs import Attempt, Job
@@ -67,7 +67,8 @@ def _head(job: Job, screen: Screen) -> str:
 
 def _asked(job: Job) -> str:
     each = f"{plain(job.cpus_per_worker)} CPU · {format_size(job.memory_bytes_per_worker / MIB)}B"
-    workers = f"{plural(job.workers, 'worker')} with {each} each"
+    many = f"{workers_of(job)} workers" if job.max_workers else plural(job.workers, "worker")
+    workers = f"{many} with {each} each"
     return f"{asks(job)} · {workers}" if job.gpus else workers
 
 

@@ -8,7 +8,7 @@ import typer
 from scheduler.cli.naming import my_name
 from scheduler.cli.session import Output, OutputOption, Session, WatchOption
 from scheduler.cli.table import Cell, Column, Table, cell
-from scheduler.cli.wording import NOTHING, asks, hosts_of, plural, seconds
+from scheduler.cli.wording import NOTHING, asks, hosts_of, plural, seconds, workers_of
 from scheduler.wire.base import Listing
 from scheduler.wire.jobs import Job
 
@@ -91,7 +91,7 @@ def _row(job: Job) -> tuple[Cell | str, ...]:
         seconds(job.age_s),
         job.owner or NOTHING,
         job.queue,
-        str(job.workers),
+        workers_of(job),
         str(len(job.attempts)),
         seconds(job.wait_s),
         seconds(job.run_s),

@@ -12,7 +12,7 @@ from scheduler.cli.listing import FINAL, why_or_where
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Output, OutputOption, Session
 from scheduler.cli.table import Column, Table
-from scheduler.cli.wording import NOTHING, asks, plural
+from scheduler.cli.wording import NOTHING, asks, workers_of
 from scheduler.model.errors import ConfigError
 from scheduler.wire.base import Single
 from scheduler.wire.jobs import Job
@@ -31,7 +31,9 @@ def submit(  # noqa: PLR0913  # one argument a key of job.yaml
     gpu_memory: Annotated[str | None, typer.Option(help="Least memory of a device.", show_default=False)] = None,
     cpus: Annotated[float | None, typer.Option(help="Cores a worker.", show_default=False)] = None,
     memory: Annotated[str | None, typer.Option(help="Memory a worker, for instance 8Gi.", show_default=False)] = None,
-    workers: Annotated[int | None, typer.Option(help="Workers that start together.", show_default=False)] = None,
+    workers: Annotated[
+        str | None, typer.Option(help="Workers that start together; 2-8 for a range.", show_default=False)
+    ] = None,
     max_workers_per_host: Annotated[
         int | None, typer.Option(help="Most workers on one host.", show_default=False)
     ] = None,
@@ -99,7 +101,7 @@ def _accepted(session: Session, job: Job, output: Output, *, has_directory: bool
 
 
 def _summary(job: Job, screen: Screen) -> str:
-    gang = f" · {plural(job.workers, 'worker')}" if job.workers > 1 else ""
+    gang = f" · {workers_of(job)} workers" if job.workers > 1 or job.max_workers else ""
     named = screen.paint(f"{job.id} {job.name}", "bold")
     waits = f"\nWaits  {job.why.message}" if job.why else ""
     return f"Accepted {named} · {job.priority_class} · {asks(job)}{gang}{waits}"

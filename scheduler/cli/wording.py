@@ -61,6 +61,14 @@ def asks(job: Job) -> str:
     return f"{plain(job.gpus)}×{'|'.join(job.gpu_models) or 'any'}"
 
 
+def workers_of(job: Job) -> str:
+    """Return "4", "4 of 2–8" of a job that can shrink and grow, or "2–8" while it does not run."""
+    if not job.max_workers:
+        return str(job.workers)
+    between = f"{job.min_workers}–{job.max_workers}"
+    return f"{job.workers} of {between}" if job.where else between
+
+
 def hosts_of(job: Job) -> str:
     """Return the hosts a job is on, each once, in the order of its workers."""
     return ", ".join(dict.fromkeys(where.partition(":")[0] for where in job.where))

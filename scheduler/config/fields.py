@@ -109,6 +109,7 @@ _WRITTEN: Final[Mapping[object, str]] = {
     units.duration_s: "duration",
     units.size_field: "size",
     units.names: "text | list of text",
+    units.workers: "whole number | range (2-8)",
     units.cores: "number",
     units.devices: "number",
     Path: "path",
@@ -144,6 +145,7 @@ def _plain(value: object) -> str:
 _FORMATS: Final[Mapping[object, Callable[[Any], str]]] = {
     units.duration_s: units.format_duration,
     units.size_field: units.format_size,
+    units.workers: units.format_workers,
 }
 
 

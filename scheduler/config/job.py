@@ -7,13 +7,12 @@ from pathlib import PurePath
 from typing import Final
 
 from scheduler.config.faults import did_you_mean, fault_at, read_section
-from scheduler.config.nouns import shape_of
+from scheduler.config.nouns import gang_of, shape_of
 from scheduler.config.schema import JOB_NAME, JobFile
 from scheduler.config.units import format_duration
 from scheduler.config.yaml_file import Document, Where
 from scheduler.model.errors import ConfigError, Fault
 from scheduler.model.jobspec import JobSpec
-from scheduler.model.workloads import Gang
 
 _INTERPRETERS: Final = frozenset({"python", "python3", "bash", "sh", "torchrun", "exec", "env"})
 
@@ -74,7 +73,7 @@ def parse_job(  # noqa: PLR0913  # what the cluster allows comes by name, each o
     return JobSpec(
         name=job.name,
         entrypoint=job.entrypoint,
-        gang=Gang(job.workers, shape_of(job.resources), job.max_workers_per_host),
+        gang=gang_of(job.workers, shape_of(job.resources), job.max_workers_per_host),
         owner=owner,
         queue=job.queue,
         priority_class=job.priority,

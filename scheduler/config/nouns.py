@@ -1,8 +1,8 @@
 """From what people write to the model's nouns: resources to shapes, sections to served models and hosts' devices."""
 
-from scheduler.config.schema import Model, Resources
+from scheduler.config.schema import Model, Resources, WorkerRange
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
-from scheduler.model.workloads import ServingModel
+from scheduler.model.workloads import Gang, ServingModel
 
 
 def shape_of(resources: Resources) -> Shape:
@@ -17,6 +17,11 @@ def shape_of(resources: Resources) -> Shape:
         device_memory_mib=resources.gpu_memory,
         host_labels=tuple(sorted(resources.host_labels.items())),
     )
+
+
+def gang_of(workers: WorkerRange, shape: Shape, max_per_host: int) -> Gang:
+    """Return the gang; elastic when it may have more workers than the fewest."""
+    return Gang(workers.min, shape, max_per_host, max_workers=workers.max if workers.max > workers.min else 0)
 
 
 def serving_model_of(model: Model) -> ServingModel:

@@ -5,7 +5,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from scheduler.config.schema import Control, LocalHost, Model, PolicyNames, ReplayTraffic, Resources, Section
+from scheduler.config.schema import (
+    ONE_WORKER,
+    Control,
+    LocalHost,
+    Model,
+    PolicyNames,
+    ReplayTraffic,
+    Resources,
+    Section,
+    Workers,
+)
 from scheduler.config.units import DurationSeconds
 
 
@@ -46,14 +56,14 @@ class JobStream(Training):
     """Jobs are called by it and a number; it also decides the stream's chance."""
     per_day: Annotated[float, Field(gt=0)]
     """Mean number of jobs that arrive."""
-    workers: Annotated[int, Field(ge=1)] = 1
-    """Workers of each job, which start together or not at all."""
+    workers: Workers = ONE_WORKER
+    """Workers of each job, which start together or not at all; a range for jobs that shrink and grow."""
     max_per_host: Annotated[int, Field(ge=0)] = 0
     """Most workers of a job on one host; 0 for no limit."""
     resources: Resources = Resources()
     """Of each worker."""
     duration: DurationSeconds
-    """Mean time of work, undisturbed."""
+    """Mean time of work, undisturbed; of jobs with a range of workers at the most of them."""
     durations: Literal["fixed", "exponential", "lognormal"] = "lognormal"
     """How durations spread around the mean."""
     sigma: Annotated[float, Field(gt=0)] = 1.0

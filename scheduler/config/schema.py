@@ -7,9 +7,9 @@ Durations ("30s", "10m", "6h", "1d12h") and sizes ("8Gi", "16G") are read into n
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from scheduler.config.units import Cores, Devices, DurationSeconds, Names, SizeMib
+from scheduler.config.units import Cores, Devices, DurationSeconds, Names, SizeMib, workers
 from scheduler.model.plan import Consolidation
 
 JOB_NAME: Final = r"^[0-9]*[A-Za-z][A-Za-z0-9._-]*$"
@@ -37,6 +37,20 @@ class Resources(Section):
     """Least memory of a device. Only who says it is given a partition of a device."""
     host_labels: dict[str, str] = Field(default_factory=dict)
     """Labels the host must carry."""
+
+
+class WorkerRange(Section):
+    """The fewest and the most workers of a gang; equal for one that runs at a single size."""
+
+    min: Annotated[int, Field(ge=1, examples=[2])]
+    """The fewest workers it runs with."""
+    max: Annotated[int, Field(ge=1, examples=[8])]
+    """The most workers it runs with."""
+
+
+Workers = Annotated[WorkerRange, BeforeValidator(workers, json_schema_input_type=int | str | dict[str, int])]
+"""Written 4, "2-8" or {min: 2, max: 8}."""
+ONE_WORKER: Final = WorkerRange(min=1, max=1)
 
 
 class LocalHost(Section):
@@ -259,6 +273,8 @@ class PolicyNames(Section):
     """Most jobs that consolidation moves in any hour."""
     move_again_after: Annotated[DurationSeconds, Field(le=7 * 86_400)] = 14_400.0
     """A job that consolidation moved stays for so long, at most 7d."""
+    grow_after: Annotated[DurationSeconds, Field(gt=0)] = 1800.0
+    """An attempt as old as this may be stopped to go on with more workers, if that pays for itself in as long again."""
 
 
 class Token(Section):
@@ -345,8 +361,8 @@ class JobFile(Section):
     """Shell command that runs the driver."""
     resources: Resources = Resources()
     """What each worker needs."""
-    workers: Annotated[int, Field(ge=1)] = 1
-    """Workers that start together or not at all."""
+    workers: Workers = ONE_WORKER
+    """Workers that start together or not at all; of a range at least the fewest, and more when there is room."""
     max_workers_per_host: Annotated[int, Field(ge=0)] = 0
     """Most workers on one host; 0 for no limit."""
     priority: str = "normal"

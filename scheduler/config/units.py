@@ -6,6 +6,7 @@ anybody's guess, and a wrong guess starves a job.
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Annotated, Final
 
 from pydantic import BeforeValidator, ValidationInfo
@@ -23,6 +24,7 @@ _SECONDS_MATTER_BELOW: Final = 600
 _HOURS_MATTER_BELOW: Final = 10 * 86400
 _DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[dhms]))+")
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
+_RANGE: Final = re.compile(r"\s*(-?\d+)\s*(?:[-–]\s*(\d+))?\s*")
 _SIZE: Final = re.compile(r"(-?\d+(?:\.\d+)?)\s*([A-Za-z]*)")
 
 
@@ -95,6 +97,27 @@ def devices(value: object) -> float:
     return amount
 
 
+def workers(value: object) -> object:
+    """Read a number of workers, "2-8" or {min: 2, max: 8} as the fewest and the most.
+
+    Raises:
+        UnitError: not a number of workers, below 1, or more at least than at most.
+    """
+    help_ = "4, 2-8 or {min: 2, max: 8}"
+    match = _RANGE.fullmatch(str(value)) if isinstance(value, int | str) and not isinstance(value, bool) else None
+    if match:
+        value = {"min": int(match[1]), "max": int(match[2] or match[1])}
+    if not isinstance(value, Mapping):
+        raise UnitError(f"{value} is not a whole number or a range", help_)
+    low, high = value.get("min"), value.get("max")
+    for bound in (low, high):
+        if isinstance(bound, int) and bound < 1:
+            raise UnitError(f"{bound} is too small", "use 1 or more")
+    if isinstance(low, int) and isinstance(high, int) and low > high:
+        raise UnitError(f"at least {low} are more than at most {high}", help_)
+    return value
+
+
 def names(value: object) -> object:
     """Read one name as a list of one."""
     return (value,) if isinstance(value, str) else value
@@ -143,6 +166,12 @@ def format_duration(seconds: float) -> str:
 def _two_units(amount: int, large: str, size: int, small: str) -> str:
     many, rest = divmod(amount, size)
     return (f"{many}{large}" if many else "") + (f"{rest}{small}" if rest or not many else "")
+
+
+def format_workers(range_: object) -> str:
+    """Return "4", or "2-8" for a range."""
+    low, high = getattr(range_, "min", 1), getattr(range_, "max", 1)
+    return str(low) if low == high else f"{low}-{high}"
 
 
 def format_size(mib: float) -> str:

@@ -27,6 +27,7 @@ def policy_of(names: schema.PolicyNames) -> Policy:
         consolidation=names.consolidation,
         moves_per_hour=names.moves_per_hour,
         move_again_after_s=names.move_again_after,
+        grow_after_s=names.grow_after,
     )
 
 

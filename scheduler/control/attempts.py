@@ -39,7 +39,7 @@ def told(attempt: AttemptRecord, stop: PreemptJob, cause: str, now_s: float) -> 
     """Return the attempt with the order to stop on it; the first order stays."""
     if attempt.stop_asked_at_s is not None:
         return attempt
-    return replace(attempt, stop_asked_at_s=now_s, stop_cause=stop.cause, cause=cause)
+    return replace(attempt, stop_asked_at_s=now_s, stop_cause=stop.cause, cause=cause, goes_on_with=stop.goes_on_with)
 
 
 def refused(attempt: AttemptRecord, message: str, now_s: float) -> AttemptRecord:
@@ -109,7 +109,7 @@ def _as_told(cause: Cause) -> Outcome:
 
 
 def _closed(attempt: AttemptRecord, outcome: Outcome, gang: Gang, ended_at_s: float, message: str) -> AttemptRecord:
-    lost = 0.0 if outcome is Outcome.SUCCEEDED else _unsaved_s(attempt, ended_at_s) * gang.gpus
+    lost = 0.0 if outcome is Outcome.SUCCEEDED else _unsaved_s(attempt, ended_at_s) * gang.of_size(attempt.workers).gpus
     return replace(attempt, outcome=outcome, ended_at_s=ended_at_s, lost_gpu_s=lost, message=message)
 
 

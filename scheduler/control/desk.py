@@ -19,6 +19,7 @@ from scheduler.model.hosts import Host, HostState
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.policy import Policy
 from scheduler.model.workloads import JobId, JobState
+from scheduler.planning.wording import size
 
 
 class Desk:
@@ -250,4 +251,4 @@ def _not_stopping(job: JobRecord) -> JobRecord:
 def _asks(spec: JobSpec) -> str:
     gpus = spec.gang.workers * spec.gang.shape.total_gpu_milli / 1000
     what = f"{gpus:g} GPUs" if gpus else f"{spec.gang.workers * spec.gang.shape.cpu_milli / 1000:g} CPUs"
-    return f"{spec.priority_class}, {spec.gang.workers} workers, {what}"
+    return f"{spec.priority_class}, {size(spec.gang)} workers, {what}"

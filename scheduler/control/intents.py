@@ -10,7 +10,7 @@ from scheduler.control.sentences import cause_of, preempting, replica_changes, s
 from scheduler.model.demand import Demand
 from scheduler.model.plan import Action, Plan, PreemptJob, StartJob
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import JobId, JobState
+from scheduler.model.workloads import Gang, JobId, JobState
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +81,16 @@ def _intended(
     if isinstance(action, StartJob):
         started = replace(job, state=JobState.ADMITTED, attempts=(*job.attempts, opened(job, action, now_s)))
         return started, starting(started, action, cycle, now_s)
-    cause = cause_of(action, job.spec.gang, demand, now_s)
+    cause = cause_of(action, _freed(action, job), demand, now_s)
     stopping = tuple(told(a, action, cause, now_s) if a.number == action.attempt else a for a in job.attempts)
     changed = replace(job, state=JobState.PREEMPTING, attempts=stopping)
     return changed, preempting(job, action, cause, cycle, now_s)
+
+
+def _freed(action: PreemptJob, job: JobRecord) -> Gang:
+    """Return what an order to stop frees: all that the job has, but for the workers with which it goes on."""
+    workers = job.attempt.workers if job.attempt is not None else job.spec.gang.workers
+    return job.spec.gang.of_size(abs(workers - action.goes_on_with) or workers)
 
 
 def _running(snapshot: Snapshot) -> dict[str, int]:

@@ -55,6 +55,7 @@ class AttemptRecord:
         total_steps: None when the job does not say.
         lost_gpu_s: GPU-seconds between its last checkpoint and its end, when it did not succeed.
         message: the cluster's words when it failed.
+        goes_on_with: workers for which room was promised to it when it was told to stop; 0 when it was to wait.
     """
 
     job_id: JobId
@@ -73,6 +74,17 @@ class AttemptRecord:
     total_steps: int | None = None
     lost_gpu_s: float = 0.0
     message: str = ""
+    goes_on_with: int = 0
+
+    @property
+    def workers(self) -> int:
+        """With how many workers it runs."""
+        return len(self.slots)
+
+    @property
+    def is_resized(self) -> bool:
+        """Whether it was told to stop so that the job goes on at another size at once."""
+        return self.goes_on_with not in {0, self.workers}
 
     @property
     def is_open(self) -> bool:

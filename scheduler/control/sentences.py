@@ -10,7 +10,7 @@ from scheduler.model.observation import Run
 from scheduler.model.plan import Action, Cause, PreemptJob, StartJob, StartReplica, StopReplica
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import Gang, JobState
-from scheduler.planning.wording import plural
+from scheduler.planning.wording import plural, size
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 
@@ -49,7 +49,9 @@ def starting(job: JobRecord, action: StartJob, cycle: int, now_s: float) -> Even
     waited = span(now_s - job.submitted_at_s) if len(job.attempts) == 1 else ""
     step = last_step(job)
     parts = (f"on {places(action.slots)}", f"waited {waited}" if waited else "", f"from step {step}" if step else "")
+    gang, workers = job.spec.gang, len(action.slots)
     title = f"{job.job_id} {job.spec.name} started"
+    title += f" with {workers} of {size(gang)} workers" if gang.is_elastic else ""
     return EventRecord(now_s, cycle, EventKind.TRAINING, job.job_id, title, "; ".join(filter(None, parts)))
 
 
@@ -57,7 +59,11 @@ def preempting(job: JobRecord, action: PreemptJob, cause: str, cycle: int, now_s
     """Tell of a job that is told to save and stop."""
     by_wish = action.cause is Cause.STOP_ASKED
     kind, verb = (EventKind.TRAINING, "stopping") if by_wish else (EventKind.PREEMPTION, "preempting")
-    cost = f"; costs {span(action.lost_gpu_s / max(job.spec.gang.gpus, 1.0))} of {room(job.spec.gang)}"
+    gang = job.spec.gang
+    if job.attempt is not None:
+        gang = gang.of_size(job.attempt.workers)
+        verb = _resized(job.attempt, "shrinking", "growing") if job.attempt.is_resized else verb
+    cost = f"; costs {span(action.lost_gpu_s / max(gang.gpus, 1.0))} of {room(gang)}"
     detail = f"{cause}, {span(action.grace_period_s)} to save{cost if action.lost_gpu_s and not by_wish else ''}"
     return EventRecord(now_s, cycle, kind, job.job_id, f"{job.job_id} {job.spec.name} {verb}", detail)
 
@@ -71,6 +77,8 @@ def cause_of(action: PreemptJob, gang: Gang, demand: Demand, now_s: float) -> st
             return "asked for by its owner"
         case Cause.CONSOLIDATION:
             return f"it goes on elsewhere so that {action.beneficiary} fits"
+        case Cause.GROWTH:
+            return f"{room(gang)} more are free and nobody waits for them"
         case Cause.SERVING:
             return f"{room(gang)} for {action.beneficiary}{_before_peak(demand.of(action.beneficiary), now_s)}"
         case _:
@@ -138,7 +146,8 @@ def _ending(job: JobRecord, attempt: AttemptRecord) -> tuple[EventKind, str, str
         case Outcome.FAILED:
             return EventKind.FAILURE, "failed", attempt.message
         case Outcome.PREEMPTED:
-            return EventKind.PREEMPTION, "preempted", f"{attempt.cause}; {step}, {lost}"
+            title = _resized(attempt, "shrunk", "grown") if attempt.is_resized else "preempted"
+            return EventKind.PREEMPTION, title, f"{attempt.cause}; {step}, {lost}"
         case Outcome.LOST:
             where = places(attempt.slots)
             return EventKind.FAILURE, f"lost with {where}", f"{step}, {lost}; {_afterwards(job)}"
@@ -146,6 +155,11 @@ def _ending(job: JobRecord, attempt: AttemptRecord) -> tuple[EventKind, str, str
             return EventKind.FAILURE, "could not start", f"{attempt.message}; {_afterwards(job)}"
         case _:
             return EventKind.TRAINING, "stopped", f"{attempt.cause or 'not by Headroom'}; {step}"
+
+
+def _resized(attempt: AttemptRecord, smaller: str, larger: str) -> str:
+    verb = smaller if attempt.goes_on_with < attempt.workers else larger
+    return f"{verb} from {attempt.workers} to {plural(attempt.goes_on_with, 'worker')}"
 
 
 def _attempts(job: JobRecord) -> str:

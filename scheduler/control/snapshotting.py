@@ -7,7 +7,7 @@ from scheduler.control.records import HostMark, JobRecord, Outcome, Wish
 from scheduler.control.runtimes import Expected, RunTimes
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.observation import Observation, Run
-from scheduler.model.plan import Reservation
+from scheduler.model.plan import Cause, Reservation
 from scheduler.model.resources import Shape
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, Moved, ServingModel, TrainingJob
@@ -85,7 +85,7 @@ def training_job(job: JobRecord, restart_cost_s: float, expected: Expected = Exp
         restart_cost_s=restart_cost_s,
         not_before_s=job.not_before_s,
         stop_asked=attempt is not None and job.wish is not Wish.RUN,
-        stops=sum(past.outcome is Outcome.PREEMPTED for past in earlier),
+        stops=sum(past.outcome is Outcome.PREEMPTED and past.stop_cause is not Cause.GROWTH for past in earlier),
         ran_before_s=sum(past.held_s for past in earlier),
     )
 

@@ -28,6 +28,8 @@ class Cause(StrEnum):
     """Room for a job of higher priority."""
     CONSOLIDATION = "consolidation"
     """It goes on elsewhere, so that a waiting gang fits."""
+    GROWTH = "growth"
+    """It goes on with more workers."""
     STOP_ASKED = "stop asked"
     """Its owner or an operator ended it or put it on hold."""
     ORPHAN = "orphan"
@@ -53,8 +55,9 @@ class PreemptJob:
         attempt: the attempt that is stopped.
         grace_period_s: after it the attempt is killed.
         cause: see `Cause`.
-        beneficiary: model name or job id for whom; empty for DRAIN, STOP_ASKED and ORPHAN.
+        beneficiary: model name or job id for whom; empty for DRAIN, GROWTH, STOP_ASKED and ORPHAN.
         lost_gpu_s: expected GPU-seconds of work lost, restart included.
+        goes_on_with: workers for which room is promised to it; 0 when it waits for room.
     """
 
     job_id: JobId
@@ -63,6 +66,7 @@ class PreemptJob:
     cause: Cause
     beneficiary: str = ""
     lost_gpu_s: float = 0.0
+    goes_on_with: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ class Policy:
         consolidation: see `Consolidation`.
         moves_per_hour: most jobs moved by it in any hour.
         move_again_after_s: a job that was moved stays for so long.
+        grow_after_s: a job is given more workers only when its attempt is as old as this, and only if that pays for
+            itself in as long again.
     """
 
     queue_order: QueueOrder
@@ -68,6 +70,7 @@ class Policy:
     consolidation: Consolidation = Consolidation.OFF
     moves_per_hour: int = 6
     move_again_after_s: float = 14_400.0
+    grow_after_s: float = 1800.0
 
     @property
     def moves_remembered_s(self) -> float:

@@ -38,6 +38,8 @@ class Running:
         ran_before_s: float64 (J,), how long its earlier attempts held room.
         stops: int64 (J,), how many of them were stopped for others.
         gpus: float64 (J,), devices of all its workers; shares count in part.
+        surplus: int64 (J,), workers above the fewest with which it runs.
+        lacking: int64 (J,), workers below the most with which it runs.
         stoppable: bool (J,), whether it runs, is preemptible, and is not being stopped by its owner anyhow.
         stop_asked: bool (J,), whether it runs and its owner wants it ended.
         leaving: bool (J,), whether it was told to stop and its room is not free yet.
@@ -58,6 +60,8 @@ class Running:
     ran_before_s: NDArray[np.float64]
     stops: NDArray[np.int64]
     gpus: NDArray[np.float64]
+    surplus: NDArray[np.int64]
+    lacking: NDArray[np.int64]
     stoppable: NDArray[np.bool_]
     stop_asked: NDArray[np.bool_]
     leaving: NDArray[np.bool_]
@@ -88,7 +92,9 @@ class Running:
             np.array([job.submitted_at_s for job in jobs], dtype=np.float64),
             np.array([job.ran_before_s for job in jobs], dtype=np.float64),
             np.array([job.stops for job in jobs], dtype=np.int64),
-            np.array([job.gang.gpus for job in jobs], dtype=np.float64),
+            np.array([job.gang_now.gpus for job in jobs], dtype=np.float64),
+            np.array([len(job.slots) - job.gang.workers for job in jobs], dtype=np.int64),
+            np.array([job.gang.most - len(job.slots) for job in jobs], dtype=np.int64),
             np.array([r and j.preemptible and not j.stop_asked for j, r in zip(jobs, runs, strict=True)], dtype=bool),
             np.array([r and j.stop_asked for j, r in zip(jobs, runs, strict=True)], dtype=bool),
             ~np.array(runs, dtype=bool),

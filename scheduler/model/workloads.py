@@ -1,6 +1,6 @@
 """What runs on hosts: training jobs (gangs) and the replicas of served models."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import inf
 from typing import NewType
@@ -53,11 +53,12 @@ class Gang:
     """Workers that start together or not at all.
 
     Attributes:
-        workers: how many, at least 1.
+        workers: how many, at least 1; of an elastic gang the fewest with which it runs.
         shape: what each of them needs.
         max_per_host: most workers on one host; 0 means no limit.
         prefer_same: label of hosts, for instance "rack", in whose value they should differ as little as possible.
         require_same: label whose value all its hosts must share; "" for none, as above.
+        max_workers: the most that an elastic gang runs with; 0 when it is not elastic.
     """
 
     workers: int
@@ -65,20 +66,40 @@ class Gang:
     max_per_host: int = 0
     prefer_same: str = ""
     require_same: str = ""
+    max_workers: int = 0
 
     def __post_init__(self) -> None:
         """Refuse an empty gang.
 
         Raises:
-            ValueError: `workers` below 1 or `max_per_host` below 0.
+            ValueError: `workers` below 1, `max_per_host` below 0, or a `max_workers` that is not more than `workers`.
         """
         if self.workers < 1 or self.max_per_host < 0:
             msg = f"a gang needs at least one worker and no negative limit: {self}"
             raise ValueError(msg)
+        if self.max_workers and self.max_workers <= self.workers:
+            msg = f"the most workers of an elastic gang are more than the fewest: {self}"
+            raise ValueError(msg)
+
+    @property
+    def is_elastic(self) -> bool:
+        """Whether it runs with more workers than the fewest, too."""
+        return self.max_workers > 0
+
+    @property
+    def most(self) -> int:
+        """The most workers it runs with."""
+        return self.max_workers or self.workers
+
+    def of_size(self, workers: int) -> "Gang":
+        """Return it with a fixed number of workers."""
+        if not self.is_elastic and workers == self.workers:
+            return self
+        return replace(self, workers=max(1, workers), max_workers=0)
 
     @property
     def gpus(self) -> float:
-        """Devices of all workers; shares count in part."""
+        """Devices of all workers, the fewest of an elastic gang; shares count in part."""
         return self.workers * self.shape.total_gpu_milli / WHOLE_DEVICE_MILLI
 
 
@@ -102,7 +123,7 @@ class TrainingJob:
         expected_runtime_s: within what time nearly all jobs like it were over; None when too few have ended yet.
         likely_runtime_s: within what time half of them were.
         attempt: number of the latest attempt; 0 before the first.
-        slots: one per worker while `state.holds_room`, else empty.
+        slots: one per worker while `state.holds_room`, else empty; their number is the size at which it runs.
         started_at_s: when the present attempt got its room; None when none runs.
         checkpointed_at_s: last checkpoint of the present attempt; None when there is none yet.
         restart_cost_s: time an attempt needs before it makes progress again.
@@ -142,7 +163,12 @@ class TrainingJob:
         """Return the work that stopping the present attempt would lose: unsaved and restart, over all its devices."""
         started_s = now_s if self.started_at_s is None else self.started_at_s
         saved_s = started_s if self.checkpointed_at_s is None else self.checkpointed_at_s
-        return (max(0.0, now_s - saved_s) + self.restart_cost_s) * self.gang.gpus
+        return (max(0.0, now_s - saved_s) + self.restart_cost_s) * self.gang_now.gpus
+
+    @property
+    def gang_now(self) -> Gang:
+        """Its gang at the size at which it runs; the gang itself while it holds no room."""
+        return self.gang.of_size(len(self.slots)) if self.slots and self.gang.is_elastic else self.gang
 
     @property
     def rank(self) -> tuple[float, int, str]:

@@ -69,7 +69,7 @@ class Bookings:
         """Return what `coming_for` a job would be if others were stopped for it."""
         coming = Counted(self._draft.room.coming)
         for victim in victims:
-            coming.give_all(victim.job.slots, victim.job.gang.shape)
+            coming.give_all(victim.freed, victim.job.gang.shape)
         later = [(booking, Counted(room)) for booking, room in self._within(self._now_s + job.runtime_s)]
         for booking, room in later:
             self._give(victims, booking, room)
@@ -165,4 +165,4 @@ class Bookings:
     def _give(self, victims: Sequence[Victim], booking: Booking, room: Counted) -> None:
         for victim in victims:
             if expected_end_s(victim.job, self._now_s) > booking.start_s:
-                room.give_all(victim.job.slots, victim.job.gang.shape)
+                room.give_all(victim.freed, victim.job.gang.shape)

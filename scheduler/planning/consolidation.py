@@ -146,8 +146,8 @@ class _Search:
             return victims[0]
         room.promise(rows, gang.shape)
         moves = []
-        for victim in sorted(victims, key=lambda victim: (-victim.job.gang.gpus, victim.job.job_id)):
-            places = hosts_for_gang(room.now, victim.job.gang, self._draft.scorer)
+        for victim in sorted(victims, key=lambda victim: (-victim.job.gang_now.gpus, victim.job.job_id)):
+            places = hosts_for_gang(room.now, victim.job.gang_now, self._draft.scorer)
             if places is None:
                 return victim
             moves.append(Move(victim.job.job_id, room.start(places, victim.job.gang.shape)))
@@ -164,7 +164,7 @@ def _are_fresh(victims: Iterable[Victim], now_s: float) -> bool:
     """Whether the jobs have just saved: together, as they do not save at the same moment."""
     unsaved = at_worst = 0.0
     for victim in victims:
-        job, gpus = victim.job, victim.job.gang.gpus
+        job, gpus = victim.job, victim.job.gang_now.gpus
         unsaved += gpus * (now_s - (job.checkpointed_at_s or 0.0))
         at_worst += gpus * (job.checkpoint_interval_s or 0.0)
     return unsaved <= FRESH_SHARE * at_worst

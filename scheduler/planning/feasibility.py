@@ -83,7 +83,9 @@ def _suggestion(whole: Ledger, gang: Gang, fitting: int) -> str:
     total = gang.workers * gang.shape.gpu_count
     smaller = (size for size in range(gang.shape.gpu_count - 1, 0, -1) if total % size == 0)
     for size in smaller if gang.shape.gpu_milli == WHOLE_DEVICE_MILLI else ():
-        split = replace(gang, workers=total // size, shape=replace(gang.shape, gpu_count=size), max_per_host=0)
+        split = replace(
+            gang, workers=total // size, shape=replace(gang.shape, gpu_count=size), max_per_host=0, max_workers=0
+        )
         if whole.units(split.shape).clip(max=split.workers).sum() >= split.workers:
             return f"; fits: --workers {split.workers} --gpus {size}"
     return f"; fits: --workers {fitting}" if fitting else ""

@@ -7,9 +7,11 @@ from scheduler.model.snapshot import Snapshot
 from scheduler.planning.consolidation import consolidate, with_proposals
 from scheduler.planning.draft import Draft
 from scheduler.planning.ending import end_jobs, stop_orphans
+from scheduler.planning.growing import grow
 from scheduler.planning.headroom import hold_headroom
 from scheduler.planning.reasons import Explainer, explain
 from scheduler.planning.serving import keep_serving
+from scheduler.planning.shrinking import keep_off_draining, keep_remainders, with_sizes
 from scheduler.planning.training import place_training
 
 
@@ -30,11 +32,16 @@ def plan(snapshot: Snapshot, demand: Demand, policy: Policy) -> Plan:
     """
     ended = end_jobs(snapshot)
     draft = Draft.of(snapshot, policy, ended)
+    keep_off_draining(ended, draft)
     served = keep_serving(draft, demand)
+    keep_remainders(draft)
     held = hold_headroom(draft, served.fleets, demand.pools)
     starts = place_training(draft)
     draft.spare_unnecessary()
+    keep_remainders(draft)
     proposals = consolidate(draft, starts)
+    grow(draft, starts)
     reasons = with_proposals(explain(Explainer(draft, held, served, starts)), proposals)
-    stops: tuple[Action, ...] = (*stop_orphans(snapshot), *ended, *served.stops, *draft.preemptions.values())
+    told = with_sizes((*ended, *draft.preemptions.values()), draft)
+    stops: tuple[Action, ...] = (*stop_orphans(snapshot), *told, *served.stops)
     return Plan(snapshot.version, (*stops, *served.starts, *starts), draft.promises.in_force(), reasons, proposals)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from scheduler.model.host_table import count_units
 from scheduler.model.policy import Policy
-from scheduler.model.resources import Shape
+from scheduler.model.resources import Shape, Slot
 from scheduler.model.running import AMOUNTS, Running
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import TrainingJob
@@ -24,11 +24,18 @@ class Victim:
         index: its place in the order of stopping: least cost, then lowest priority, then youngest.
         job: the job.
         cost: what stopping it costs by the site's policy, in GPU-seconds.
+        keeps: slots with which it goes on; () when it is to wait for room.
     """
 
     index: int
     job: TrainingJob = field(compare=False)
     cost: float = field(compare=False)
+    keeps: tuple[Slot, ...] = field(default=(), compare=False)
+
+    @property
+    def freed(self) -> tuple[Slot, ...]:
+        """The slots that it gives up."""
+        return tuple(slot for slot in self.job.slots if slot not in self.keeps) if self.keeps else self.job.slots
 
 
 @dataclass(frozen=True, eq=False)

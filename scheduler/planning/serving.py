@@ -13,9 +13,9 @@ from scheduler.planning.draft import Draft, Grant
 from scheduler.planning.fleet import Fleet, count_by_row, fleets, survival_need, survivors
 from scheduler.planning.needs import Need
 from scheduler.planning.placing import fewest_hosts, most_even
-from scheduler.planning.preemption import victims_for
 from scheduler.planning.room import Counted
 from scheduler.planning.roster import Victim
+from scheduler.planning.shrinking import victims_by_cost
 
 
 @dataclass
@@ -112,7 +112,7 @@ class _Supply:
         room, roster = self.draft.room.coming, self.draft.roster
         possible = int(need.fitting(roster.units_if_all_stopped(room, self.shape)).sum())
         attainable = replace(need, count=min(need.count, possible))
-        victims = victims_for(attainable, room, roster) or ()
+        victims = victims_by_cost(attainable, self.draft, roster) or ()
         self.draft.stop(victims, Cause.SERVING, self.name)
         return victims
 

@@ -6,10 +6,11 @@ from scheduler.model.workloads import TrainingJob
 from scheduler.planning.blocked import Blocked
 from scheduler.planning.bookings import Bookings
 from scheduler.planning.draft import Draft, Grant
+from scheduler.planning.growing import top_up
 from scheduler.planning.near_needs import needs_of
 from scheduler.planning.placing import hosts_for_gang
-from scheduler.planning.preemption import victims_for
 from scheduler.planning.room import fits_in
+from scheduler.planning.shrinking import keep_remainders, victims_by_cost
 
 
 def place_training(draft: Draft) -> list[StartJob]:
@@ -36,7 +37,7 @@ def place_training(draft: Draft) -> list[StartJob]:
             _promise_or_preempt(job, draft, tried)
         if not draft.promises.of(job.job_id):
             bookings.book(job)
-    return starts
+    return top_up(draft, starts, bookings)
 
 
 class _Tried:
@@ -136,6 +137,16 @@ def _promise_or_preempt(job: TrainingJob, draft: Draft, tried: _Tried) -> None:
     draft.stop(grant.victims, Cause.PRIORITY, job.job_id)
     draft.grants.append(grant)
     _promise(job, draft, tried)
+    _leave_what_is_not_needed(grant, draft, tried.bookings)
+
+
+def _leave_what_is_not_needed(grant: Grant, draft: Draft, bookings: Bookings) -> None:
+    """Leave elastic victims as much of their room as the job for which they were stopped does not need."""
+    keep_remainders(draft)
+    for victim in grant.victims:
+        stops = victim.job.job_id in draft.preemptions
+        kept = draft.promises.of(victim.job.job_id) if stops else victim.job.slots
+        bookings.take(victim.job, [slot for slot in kept if slot not in victim.keeps])
 
 
 def _promise(job: TrainingJob, draft: Draft, tried: _Tried) -> bool:
@@ -161,9 +172,9 @@ def _grant_for(job: TrainingJob, draft: Draft, tried: _Tried) -> Grant | None:
     found = (
         Grant(job.job_id, need, victims)
         for need in needs_of(job.gang, coming, roster)
-        if (victims := victims_for(need, coming, roster)) is not None
+        if (victims := victims_by_cost(need, draft, roster)) is not None
     )
-    grant = min(found, key=lambda grant: sum(roster.cost[v.index] for v in grant.victims), default=None)
+    grant = min(found, key=lambda grant: sum(victim.cost for victim in grant.victims), default=None)
     if grant is None:
         nobody.add(job.gang)
     elif tried.bookings:

@@ -36,7 +36,12 @@ def unit(shape: Shape) -> str:
 
 def asks(gang: Gang) -> str:
     """Return what a gang asks for: "8 GPUs on one host" or "4 workers × 2 MI210"."""
-    if gang.workers == 1:
+    if gang.most == 1:
         return f"{unit(gang.shape)} on one host"
     limit = f", at most {gang.max_per_host} on a host" if gang.max_per_host else ""
-    return f"{gang.workers} workers × {unit(gang.shape)}{limit}"
+    return f"{size(gang)} workers × {unit(gang.shape)}{limit}"
+
+
+def size(gang: Gang) -> str:
+    """Return how many workers a gang runs with: "4", or "2–8" of an elastic one."""
+    return f"{gang.workers}–{gang.most}" if gang.is_elastic else str(gang.workers)

@@ -13,6 +13,8 @@ class Attempt(Resource):
     ended_at: datetime | None = None
     outcome: str = ""
     """"" while it lasts, then Succeeded, Failed, Preempted, Stopped or Lost."""
+    workers: int = 0
+    """With how many it runs or ran."""
     where: tuple[str, ...] = ()
     """"host:device,device" per worker."""
     cause: str = ""
@@ -44,9 +46,14 @@ class Job(Resource):
     state: str
     """Pending, Held, Admitted, Running, Preempting, Preempted, Succeeded, Failed or Stopped."""
     workers: int
+    """With how many it runs; while it does not, the fewest that it starts with."""
+    max_workers: int = 0
+    """The most it runs with; 0 when it runs at one size only."""
+    min_workers: int = 0
+    """The fewest it runs with; 0 when it runs at one size only."""
     gpus_per_worker: float
     gpus: float
-    """Devices over all workers."""
+    """Devices over all workers, as they are or would be."""
     cpus_per_worker: float
     memory_bytes_per_worker: int
     gpu_models: tuple[str, ...] = ()

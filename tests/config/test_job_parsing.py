@@ -122,7 +122,7 @@ def test_a_request_has_the_same_faults_without_file_and_line(faults_of: FaultsOf
         ({"name": "12"}, 'name: "12" is not allowed'),
         ({"name": "a b"}, 'name: "a b" is not allowed'),
         ({"name": "x" * 64}, "name: is too long"),
-        ({"workers": 1.5}, "workers: 1.5 is not a whole number"),
+        ({"workers": 1.5}, "workers: 1.5 is not a whole number or a range"),
         ({"workers": -2}, "workers: -2 is too small"),
         ({"preemptible": "maybe"}, 'preemptible: "maybe" is neither true nor false'),
         ({"env": {"A": True}}, "env.A: true is not text"),

@@ -58,7 +58,14 @@ cpu_only = st.builds(
     Shape, cpu_milli=st.sampled_from([1000, 4000]), host_labels=st.sampled_from([(), (("zone", "x"),)])
 )
 shapes = st.one_of(whole_devices, whole_devices, whole_devices, shares, cpu_only)
-gangs = st.builds(Gang, st.integers(1, 3), shapes, st.sampled_from([0, 0, 1, 2]))
+
+
+def gang_of(workers: int, shape: Shape, limit: int, more: int) -> Gang:
+    """Return a gang that may have so many workers more than the fewest."""
+    return Gang(workers, shape, limit, max_workers=workers + more if more else 0)
+
+
+gangs = st.builds(gang_of, st.integers(1, 3), shapes, st.sampled_from([0, 0, 1, 2]), st.sampled_from([0, 0, 1, 3]))
 hosts = st.lists(
     st.builds(
         Host,
@@ -125,7 +132,8 @@ def jobs_on(draw: st.DrawFn, trial: Trial) -> list[TrainingJob]:
             max_runtime_s=draw(st.sampled_from([None, 20_000.0])),
         )
         rows = draw(st.permutations(range(len(trial.hosts))))
-        slots = place_gang(trial, job.gang, rows) if draw(st.sampled_from([True, True, False])) else ()
+        sized = job.gang.of_size(draw(st.integers(job.gang.workers, job.gang.most)))
+        slots = place_gang(trial, sized, rows) if draw(st.sampled_from([True, True, False])) else ()
         state = draw(
             st.sampled_from([JobState.RUNNING] * 6 + [JobState.ADMITTED, JobState.PREEMPTING])
             if slots
@@ -210,9 +218,9 @@ def crowded_model(name: str, rng: Random) -> ServingModel:
 
 def crowded_job(number: str, rng: Random, trial: Trial, rows: Sequence[int], *, runs: bool) -> TrainingJob:
     shape = Shape(1000, 1024, *rng.choice([(1,), (2,), (2,), (3,), (4,), (1, 500)]))
-    gang = Gang(rng.choice([1, 1, 1, 2, 3]), shape, rng.choice([0, 0, 0, 1]))
+    gang = gang_of(rng.choice([1, 1, 1, 2, 3]), shape, rng.choice([0, 0, 0, 1]), rng.choice([0, 0, 1, 2]))
     job = TrainingJob(JobId(number), f"job{number}", gang, submitted_at_s=rng.randint(0, 9000))
-    slots = place_gang(trial, gang, rows) if runs else ()
+    slots = place_gang(trial, gang.of_size(rng.randint(gang.workers, gang.most)), rows) if runs else ()
     if not slots:
         return replace(job, priority=rng.choice([25, 50, 75]))
     saved_at_s = rng.choice([None, NOW_S - rng.randint(0, 900)])

@@ -12,7 +12,7 @@ from scheduler.model.hosts import Device, Host, HostState
 from scheduler.model.plan import Plan, PreemptJob
 from scheduler.model.resources import Shape
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import Gang, JobId, JobState, ReplicaState, ServingModel, TrainingJob
+from scheduler.model.workloads import JobId, JobState, ReplicaState, ServingModel, TrainingJob
 from scheduler.planning.planner import plan
 
 GPU = Shape(cpu_milli=1000, memory_mib=1024, gpu_count=1)
@@ -46,15 +46,18 @@ class Life(RuleBasedStateMachine):
         workers=st.integers(1, 4),
         shape=st.sampled_from([GPU, PAIR, HALF]),
         limit=st.sampled_from([0, 0, 1]),
+        more=st.sampled_from([0, 0, 1, 4]),
         priority=st.sampled_from([25, 50, 75]),
         preemptible=st.sampled_from([True, True, False]),
     )
-    def submit(self, workers: int, shape: Shape, limit: int, priority: int, *, preemptible: bool) -> None:
+    def submit(  # noqa: PLR0913  # one argument a trait
+        self, workers: int, shape: Shape, limit: int, more: int, priority: int, *, preemptible: bool
+    ) -> None:
         job_id = JobId(str(len(self.submitted) + 1))
         job = TrainingJob(
             job_id,
             "job",
-            Gang(workers, shape, limit),
+            self.kit.gang_of(workers, shape, limit, more),
             priority=priority,
             preemptible=preemptible,
             submitted_at_s=self.snapshot.taken_at_s,
@@ -129,7 +132,8 @@ class Life(RuleBasedStateMachine):
         there = {job.job_id for job in self.snapshot.jobs}
         assert there | self.ended == self.submitted
         assert not there & self.ended
-        assert all(len(job.slots) in {0, job.gang.workers} for job in self.snapshot.jobs)
+        for job in self.snapshot.jobs:
+            assert not job.slots or job.gang.workers <= len(job.slots) <= job.gang.most
 
     def teardown(self) -> None:
         """Once the world is left alone, everything that fits runs and serving has what it needs."""

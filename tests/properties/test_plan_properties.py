@@ -12,6 +12,7 @@ from scheduler.model.demand import Demand
 from scheduler.model.hosts import HostState
 from scheduler.model.ledger import Ledger
 from scheduler.model.plan import Action, Cause, Plan, PreemptJob, StartJob, StartReplica, StopReplica
+from scheduler.model.resources import Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobState, ReplicaState, TrainingJob
 from scheduler.planning.planner import plan
@@ -66,9 +67,9 @@ def test_gangs_start_whole_once_and_only_when_they_wait(kit: SimpleNamespace, da
         assert started.state.is_waiting
         assert started.not_before_s <= scene.snapshot.taken_at_s
         assert start.attempt == started.attempt + 1
-        assert len(start.slots) == started.gang.workers
+        assert started.gang.workers <= len(start.slots) <= started.gang.most
         on_one_host = Counter(slot.host for slot in start.slots)
-        assert max(on_one_host.values()) <= (started.gang.max_per_host or started.gang.workers)
+        assert max(on_one_host.values()) <= (started.gang.max_per_host or started.gang.most)
 
 
 @EXAMPLES
@@ -119,6 +120,57 @@ def test_only_lower_preemptible_jobs_that_had_their_run_are_preempted(
         if action.cause is Cause.PRIORITY:
             assert job_of(scene.snapshot, action.beneficiary).priority > victim.priority
             assert scene.snapshot.taken_at_s - victim.started_at_s >= kit.POLICY.min_runtime_s
+
+
+@EXAMPLES
+@given(data=st.data())
+def test_who_goes_on_at_another_size_keeps_to_its_range_and_to_its_own_or_free_room(
+    kit: SimpleNamespace, data: st.DataObject
+) -> None:
+    scene = data.draw(kit.scenes())
+    made = plan(scene.snapshot, scene.demand, kit.POLICY)
+    promised = {promise.holder: promise.slots for promise in made.reservations}
+    for action in of_kind(made, PreemptJob):
+        victim = job_of(scene.snapshot, action.job_id)
+        slots = promised.get(action.job_id, ())
+        event(f"goes on with {'nothing' if not slots else 'less' if len(slots) < len(victim.slots) else 'more'}")
+        if action.cause is Cause.STOP_ASKED:
+            continue
+        assert action.goes_on_with == len(slots)
+        assert not slots or victim.gang.workers <= len(slots) <= victim.gang.most
+        assert len(slots) != len(victim.slots), "a restart for nothing"
+        if action.cause is Cause.GROWTH:
+            assert slots[: len(victim.slots)] == victim.slots
+            trial = scene.snapshot.ledger.trial()
+            trial.take_all(slots[len(victim.slots) :], victim.gang.shape)
+            assert kit.is_sound(trial), "grows into room that is not free"
+        else:
+            assert set(slots) <= set(victim.slots)
+
+
+@EXAMPLES
+@given(data=st.data())
+def test_nobody_is_preempted_who_could_have_been_shrunk(kit: SimpleNamespace, data: st.DataObject) -> None:
+    scene = data.draw(kit.scenes())
+    made = plan(scene.snapshot, without_holds(scene.demand), kit.POLICY)
+    room = kit.room_in_the_end(scene.snapshot, made)
+    for action in of_kind(made, PreemptJob):
+        victim = job_of(scene.snapshot, action.job_id)
+        if action.cause not in {Cause.SERVING, Cause.PRIORITY} or action.goes_on_with:
+            continue
+        event("stopped")
+        left = room.trial()
+        own = [slot for slot in victim.slots if fits_one(kit, left, slot, victim)]
+        assert len(own) < victim.gang.workers
+
+
+def fits_one(kit: SimpleNamespace, left: Ledger, slot: Slot, job: TrainingJob) -> bool:
+    """Take a slot if it fits; say whether it did."""
+    left.take(slot, job.gang.shape)
+    if kit.is_sound(left):
+        return True
+    left.give(slot, job.gang.shape)
+    return False
 
 
 @EXAMPLES
@@ -189,7 +241,8 @@ def test_nobody_is_preempted_for_a_job_that_fits_without(kit: SimpleNamespace, d
     for beneficiary in {a.beneficiary for a in of_kind(made, PreemptJob) if a.cause is Cause.PRIORITY}:
         event("a job was preempted for another")
         spared = replace(made, actions=tuple(a for a in made.actions if not is_for(a, beneficiary)))
-        room = kit.room_in_the_end(scene.snapshot, spared, without=[beneficiary])
+        victims = [a.job_id for a in made.actions if is_for(a, beneficiary)]
+        room = kit.room_in_the_end(scene.snapshot, spared, without=[beneficiary, *victims])
         assert not (kit.is_sound(room) and kit.fits(room, job_of(scene.snapshot, beneficiary).gang))
 
 
@@ -202,7 +255,7 @@ def test_no_victim_is_in_vain(kit: SimpleNamespace, data: st.DataObject) -> None
         if action.cause in {Cause.SERVING, Cause.PRIORITY}:
             event(f"preempted for {action.cause}")
             spared = replace(made, actions=tuple(other for other in made.actions if other is not action))
-            room = kit.room_in_the_end(scene.snapshot, spared, without=[action.beneficiary])
+            room = kit.room_in_the_end(scene.snapshot, spared, without=[action.beneficiary, action.job_id])
             assert not (kit.is_sound(room) and promise_fits(kit, scene.snapshot, room, made, action.beneficiary))
 
 

@@ -127,7 +127,7 @@ class Training:
             "HEADROOM_JOB_ID": label.job_id,
             "HEADROOM_ATTEMPT": str(label.attempt),
             "HEADROOM_CHECKPOINT_DIR": str(folder),
-            "HEADROOM_WORKERS": str(spec.gang.workers),
+            "HEADROOM_WORKERS": str(len(label.slots)),
             "HEADROOM_GPUS_PER_WORKER": f"{shape.total_gpu_milli / WHOLE_DEVICE_MILLI:g}",
             "HEADROOM_DEVICES": json.dumps([[slot.host, list(slot.devices)] for slot in label.slots]),
             "HEADROOM_PLACEMENT_GROUP": label.name,

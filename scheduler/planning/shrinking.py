@@ -1,0 +1,182 @@
+"""Jobs that can go on with fewer workers: they shrink rather than wait, when that costs less.
+
+A shrink is a stop with a promise: the job is told to save and stop, and some of its own slots stay promised to it.
+Only the others count as freed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.model.plan import Cause, PreemptJob
+from scheduler.model.resources import Slot
+from scheduler.model.running import AMOUNTS, Running
+from scheduler.model.workloads import TrainingJob
+from scheduler.planning.draft import Draft
+from scheduler.planning.needs import Need
+from scheduler.planning.preemption import victims_for
+from scheduler.planning.room import Counted, fits_in
+from scheduler.planning.roster import Roster, Victim
+
+MOST_OFFERS: Final = 256
+"""Elastic jobs that are looked at as shrinking in one search, the cheapest of them by device freed."""
+
+
+def victims_by_cost(need: Need, draft: Draft, roster: Roster) -> tuple[Victim, ...] | None:
+    """Choose whom to stop or to shrink, whichever costs less; None when stopping everybody is not enough.
+
+    What a shrink costs is the work it loses and the restart, over all the job's devices; there is no wait in it.
+
+    Args:
+        need: what found no room.
+        draft: what was decided so far.
+        roster: who may be stopped.
+    """
+    coming = draft.room.coming
+    stopped = victims_for(need, coming, roster)
+    if not stopped:
+        return stopped
+    offered = _offered(roster)
+    if not len(offered):
+        return stopped
+    offers = _Offers(roster, offered, need, coming, draft.snapshot.taken_at_s)
+    shrunk = victims_for(need, coming, offers.roster)
+    if not shrunk or _cost(shrunk) > _cost(stopped):
+        return stopped
+    return tuple(offers.in_full(victim) for victim in shrunk)
+
+
+def keep_remainders(draft: Draft) -> None:
+    """Promise elastic jobs that are stopped for others as much of their own room as nobody needs, if it is enough.
+
+    One whose whole room turns out not to be needed is spared.
+    """
+    for job_id, order in list(draft.preemptions.items()):
+        job = draft.snapshot.by_id[job_id]
+        if job.gang.is_elastic and order.cause in {Cause.SERVING, Cause.PRIORITY} and _keep(job, draft):
+            del draft.preemptions[job_id]
+
+
+def keep_off_draining(ended: Iterable[PreemptJob], draft: Draft) -> None:
+    """Promise elastic jobs on draining hosts the room they have on others, if it is enough to go on."""
+    for order in ended:
+        job = draft.snapshot.by_id[order.job_id]
+        if order.cause is Cause.DRAIN and job.gang.is_elastic:
+            _keep(job, draft)
+
+
+def with_sizes(orders: Iterable[PreemptJob], draft: Draft) -> tuple[PreemptJob, ...]:
+    """Return orders to stop, each with the workers for which its job has been promised room."""
+    return tuple(
+        replace(order, goes_on_with=len(draft.promises.of(order.job_id)))
+        if draft.promises.of(order.job_id) and order.cause is not Cause.STOP_ASKED
+        else order
+        for order in orders
+    )
+
+
+def _keep(job: TrainingJob, draft: Draft) -> bool:
+    """Promise a job what it can keep of its room; whether that is all of it, which is then not promised but its own."""
+    promised, coming = draft.promises.lift(job.job_id), draft.room.coming
+    kept: list[Slot] = []
+    for slot in (*promised, *_fullest_hosts_first(job, set(promised))):
+        if fits_in(coming, (*kept, slot), job.gang.shape):
+            kept.append(slot)
+    if len(kept) == len(job.slots):
+        draft.room.promise_at(kept, job.gang.shape)
+        return True
+    if len(kept) >= job.gang.workers:
+        draft.promises.promise_at(job, [slot for slot in job.slots if slot in kept])
+    else:
+        draft.promises.renew(job.job_id, promised)
+    return False
+
+
+def _fullest_hosts_first(job: TrainingJob, without: set[Slot]) -> list[Slot]:
+    hosts = [slot.host for slot in job.slots]
+    return sorted(set(job.slots) - without, key=lambda slot: (-hosts.count(slot.host), slot))
+
+
+def _cost(victims: Iterable[Victim]) -> float:
+    return sum(victim.cost for victim in victims)
+
+
+def _offered(roster: Roster) -> NDArray[np.int64]:
+    """Return which running jobs of a roster could shrink, int64 (O,), at most `MOST_OFFERS`."""
+    running = roster.running
+    elastic = np.zeros(len(running.jobs), dtype=bool)
+    elastic[roster.order[np.unique(roster.who)]] = True
+    offered = np.flatnonzero(elastic & (running.surplus > 0))
+    if len(offered) > MOST_OFFERS:
+        price = running.gpus[offered] / running.surplus[offered]
+        offered = np.sort(offered[np.argsort(price, kind="stable")[:MOST_OFFERS]])
+    return offered
+
+
+class _Offers:
+    """A roster in which some elastic jobs are to be had only down to their fewest workers, at what that costs."""
+
+    def __init__(self, full: Roster, offered: NDArray[np.int64], need: Need, coming: Counted, now_s: float) -> None:
+        self._full, running = full, full.running
+        wanted = np.asarray(coming.table.matching(need.shape).any(axis=1), dtype=bool)
+        jobs, freed = list(running.jobs), running.freed.copy()
+        freed[np.isin(running.who, offered)] = 0
+        entry_of = {
+            (int(running.who[entry]), int(running.row[entry])): int(entry)
+            for entry in np.flatnonzero(np.isin(running.who, offered))
+        }
+        for index in offered.tolist():
+            job = running.jobs[index]
+            given = _given(job, wanted, coming)
+            jobs[index] = replace(job, slots=given)
+            for slot in given:
+                _add(freed[entry_of[index, coming.row(slot.host)]], slot, job)
+        there = np.zeros(len(jobs), dtype=bool)
+        there[full.order[np.unique(full.who)]] = True
+        cost = np.zeros(len(jobs))
+        cost[full.order] = full.cost
+        cost[offered] = np.minimum(cost[offered], _lost_gpu_s(running, offered, now_s))
+        part = Roster.of(replace(running, jobs=tuple(jobs), freed=freed), there, cost)
+        self.roster = part.only(np.asarray(part.freed.any(axis=1), dtype=bool))
+
+    def in_full(self, victim: Victim) -> Victim:
+        """Return a victim found here as the full roster knows it, with the slots that it keeps."""
+        index = int(self.roster.order[victim.index])
+        job = self._full.running.jobs[index]
+        keeps = tuple(slot for slot in job.slots if slot not in victim.job.slots)
+        return Victim(int(np.flatnonzero(self._full.order == index)[0]), job, victim.cost, keeps)
+
+
+def _given(job: TrainingJob, wanted: NDArray[np.bool_], coming: Counted) -> tuple[Slot, ...]:
+    """Return the slots that a job gives up first, down to its fewest workers: where they are of use.
+
+    That is on hosts that the need can be met on, there where most is free already, so that what is given up adds to
+    it; then where the job has fewest workers, so that it stays on few hosts.
+    """
+    hosts = [slot.host for slot in job.slots]
+
+    def rank(slot: Slot) -> tuple[bool, int, int, Slot]:
+        row = coming.table.rows.get(slot.host)
+        if row is None:
+            return (True, 0, 0, slot)
+        free = int(coming.gpu_milli[row].clip(min=0).sum()) or int(coming.cpu_milli[row])
+        return (not wanted[row], -free, hosts.count(slot.host), slot)
+
+    known = [slot for slot in job.slots if slot.host in coming.table.rows]
+    return tuple(sorted(known, key=rank)[: len(job.slots) - job.gang.workers])
+
+
+def _add(freed: NDArray[np.int64], slot: Slot, job: TrainingJob) -> None:
+    shape = job.gang.shape
+    freed[0] += shape.cpu_milli
+    freed[1] += shape.memory_mib
+    freed[[AMOUNTS + device for device in slot.devices]] += shape.gpu_milli
+
+
+def _lost_gpu_s(running: Running, rows: NDArray[np.int64], now_s: float) -> NDArray[np.float64]:
+    unsaved_s = np.maximum(now_s - running.saved_s[rows], 0.0)
+    lost: NDArray[np.float64] = (unsaved_s + running.restart_cost_s[rows]) * running.gpus[rows]
+    return lost
