@@ -62,7 +62,7 @@ def submit(  # noqa: PLR0913  # one argument a key of job.yaml
         "gpu_memory": gpu_memory,
         "cpus": cpus,
         "memory": memory,
-        "workers": workers,
+        "workers": int(workers) if workers and workers.isdecimal() else workers,
         "max_workers_per_host": max_workers_per_host,
         "priority": priority,
         "queue": queue,
