@@ -13,8 +13,9 @@ Losses are rounded down to steps and ties go to the first host: hosts that are n
 other, which keeps the rest of them whole.
 """
 
+from collections import Counter
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from itertools import groupby
 from typing import Final
 
@@ -26,10 +27,11 @@ from policies.packing_cutting import remainder_values
 from policies.packing_devices import devices_after
 from policies.packing_mix import PRIOR, SizeMix
 from policies.packing_room import HostKinds, Vacancy, kinds_of
-from policies.packing_scarcity import Expected, SlotPrice, model_premiums, share_of_time, slot_prices
+from policies.packing_scarcity import Census, Counts, Expected, SlotPrice, model_premiums, share_of_time, slot_prices
 from scheduler.model.ledger import Ledger
-from scheduler.model.policy import PlacementScore, Scorer
+from scheduler.model.policy import Scorer
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
+from scheduler.model.work import WorkSeen
 
 STEP_MILLI: Final = 20.0
 """Losses closer than this are equal."""
@@ -39,7 +41,6 @@ CPU_WEIGHT: Final = 0.3
 """What a device expected to be stranded counts: other hosts will take part of the work that strands it."""
 _GRAIN: Final = 0.05
 """Shares of what stays closer than this are one."""
-_LENGTHS: Final = WHOLE_DEVICE_MILLI + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,24 +102,57 @@ def _devices(slot: SlotPrice) -> int:
     return slot.shape.gpu_count
 
 
-@cache
-def device_values(mix: SizeMix, gpu_model: str) -> NDArray[np.float64]:
-    """Return float64 (1001,): the value of r free thousandths of a device of one model; only differences matter."""
-    rest = np.arange(WHOLE_DEVICE_MILLI + 1)
-    values = remainder_values(mix) - FRAGMENT_WEIGHT * rest * (1.0 - mix.share_fitting(gpu_model))
-    values.setflags(write=False)
-    return values
+class Prices:
+    """What follows from a mix alone, worked out when it is first asked for: it takes a moment, and lasts.
+
+    Attributes:
+        cpu: see `CpuPerDevice`.
+    """
+
+    def __init__(self, mix: SizeMix) -> None:
+        """Price work of this mix."""
+        self._mix, self.cpu = mix, CpuPerDevice.of(mix)
+        self._by_model: dict[str, NDArray[np.float64]] = {}
+
+    @cached_property
+    def _remainder(self) -> NDArray[np.float64]:
+        return remainder_values(self._mix)
+
+    def device_values(self, gpu_model: str) -> NDArray[np.float64]:
+        """Return float64 (1001,): the value of r free thousandths of a device of a model; only differences matter."""
+        if gpu_model not in self._by_model:
+            rest, unfit = np.arange(WHOLE_DEVICE_MILLI + 1), 1.0 - self._mix.share_fitting(gpu_model)
+            values = self._remainder - FRAGMENT_WEIGHT * rest * unfit
+            values.setflags(write=False)
+            self._by_model[gpu_model] = values
+        return self._by_model[gpu_model]
 
 
-def headroom_score(mix: SizeMix) -> PlacementScore:
-    """Return the default placement score for work of this mix."""
-    expected = Expected.of(mix)
-    return lambda start: _Priced(mix, expected, start)
+def headroom(start: Ledger, work: WorkSeen) -> Scorer:
+    """Score by what hosts lose, in whole steps: the lowest wins.
+
+    What is taken to run before anything was seen counts like so much that was seen, half of it over by now: the less
+    was seen, the more it matters.
+    """
+    return _Priced(*_learned(work), start)
 
 
-def headroom(start: Ledger) -> Scorer:
-    """Score as `headroom_score` does for work that is not known yet."""
-    return headroom_score(PRIOR)(start)
+@lru_cache(maxsize=4)
+def _learned(work: WorkSeen) -> tuple[Prices, Expected]:
+    usual, seen, started = (Counter[Shape](dict(PRIOR.counts)) for _ in range(3))
+    running = Counter({shape: count // 2 for shape, count in PRIOR.counts})
+    usual.update(dict(work.usual))
+    for counter, counts in ((seen, work.seen), (started, work.started), (running, work.running)):
+        counter.update(dict(zip(work.shapes, counts, strict=True)))
+    shapes = tuple(seen)
+    sums = Counts(*(np.array([each[shape] for shape in shapes]) for each in (seen, started, running)))
+    return _prices_of(SizeMix.of(usual)), Census(shapes).expected(sums)
+
+
+@lru_cache(maxsize=4)
+def _prices_of(mix: SizeMix) -> Prices:
+    """Return the prices of a mix; the usual one stays the same for long, and its prices with it."""
+    return Prices(mix)
 
 
 def stranding(cpu: CpuPerDevice, cpu_milli: Amounts, gpu_milli: Amounts) -> NDArray[np.float64]:
@@ -129,8 +163,8 @@ def stranding(cpu: CpuPerDevice, cpu_milli: Amounts, gpu_milli: Amounts) -> NDAr
 class _Priced:
     """A scorer by the prices of one mix and of what is scarce in one ledger."""
 
-    def __init__(self, mix: SizeMix, expected: Expected, start: Ledger) -> None:
-        self._mix, self._cpu, self._expected, self._start = mix, CpuPerDevice.of(mix), expected, start
+    def __init__(self, prices: Prices, expected: Expected, start: Ledger) -> None:
+        self._prices, self._cpu, self._expected, self._start = prices, prices.cpu, expected, start
 
     @cached_property
     def _scarcity(self) -> Scarcity:
@@ -139,21 +173,30 @@ class _Priced:
         return Scarcity.now(self._expected, vacancy, np.maximum(start.gpu_milli, 0).sum(axis=1))
 
     @cached_property
+    def _values(self) -> NDArray[np.float64]:
+        per_model = [self._prices.device_values(model) for model in self._start.table.gpu_models]
+        return np.array(per_model).reshape(-1, WHOLE_DEVICE_MILLI + 1)
+
+    @cached_property
+    def _premiums(self) -> NDArray[np.float64]:
+        return np.array([self._scarcity.premium(model) for model in self._start.table.gpu_models])
+
+    @cached_property
     def _to_come(self) -> NDArray[np.float64]:
         return self._scarcity.value_to_come(kinds_of(self._start.table))
 
     def __call__(self, ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.float64]:
         """Return float64 (N,): the steps that rows lose by one unit on their fullest devices that fit."""
         table, before, after = ledger.table, ledger.gpu_milli[rows], devices_after(ledger, rows, shape)
-        values = np.array([device_values(self._mix, model) for model in table.gpu_models]).reshape(-1, _LENGTHS)
-        premiums, of_row = np.array([self._scarcity.premium(m) for m in table.gpu_models]), table.gpu_model[rows]
+        values = self._values
+        of_row = table.gpu_model[rows]
         free, cores = np.maximum(before, 0).sum(axis=1), ledger.cpu_milli[rows]
         held, left = Vacancy.of(ledger, rows, before), Vacancy.of(ledger, rows, after, shape)
         loss = (
             (values[of_row[:, None], np.maximum(before, 0)] - values[of_row[:, None], np.maximum(after, 0)]).sum(axis=1)
             + stranding(self._cpu, cores - shape.cpu_milli, free - shape.total_gpu_milli)
             - stranding(self._cpu, cores, free)
-            + premiums[of_row] * shape.total_gpu_milli
+            + self._premiums[of_row] * shape.total_gpu_milli
             + self._value(held)
             - self._value(left)
         )

@@ -7,7 +7,6 @@ that no likely piece fits is worth nothing, whatever its length.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
 import numpy as np
@@ -42,12 +41,8 @@ class Duals:
     value: float
 
 
-@cache
 def remainder_values(mix: SizeMix) -> NDArray[np.float64]:
-    """Return float64 (1001,): the value of r free thousandths of one device, never falling, 0 at r = 0.
-
-    Kept by mix, because the same learned mix is asked for until a new one is learned.
-    """
+    """Return float64 (1001,): the value of r free thousandths of one device, never falling, 0 at r = 0."""
     sizes, counts = mix.pieces()
     values = np.zeros(WHOLE_DEVICE_MILLI + 1)
     if len(sizes):

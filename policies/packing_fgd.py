@@ -6,6 +6,7 @@ placement is chosen.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 from policies.packing_devices import devices_after
 from policies.packing_mix import PRIOR, SizeMix
 from scheduler.model.ledger import Ledger
-from scheduler.model.policy import PlacementScore, Scorer
+from scheduler.model.policy import Scorer
 from scheduler.model.resources import Shape
+from scheduler.model.work import WorkSeen
 
 POPULAR: Final = 0.95
 """Share of the pods that the typical ones make up together."""
@@ -83,8 +85,13 @@ def score_of(growth: NDArray[np.float64]) -> NDArray[np.int64]:
     return score
 
 
-def fgd_score(mix: SizeMix) -> PlacementScore:
-    """Return FGD for work of this mix, as a placement score: the lowest wins."""
+def fgd(start: Ledger, work: WorkSeen) -> Scorer:  # noqa: ARG001  # the scarce is no concern of FGD
+    """Score by the growth of the fragment, for the work seen, or a usual mix before there is any: the lowest wins."""
+    return _scorer_for(SizeMix(work.usual) if work.usual else PRIOR)
+
+
+@lru_cache(maxsize=4)
+def _scorer_for(mix: SizeMix) -> Scorer:
     typical = Typical.of(mix)
 
     def score(ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.float64]:
@@ -94,9 +101,4 @@ def fgd_score(mix: SizeMix) -> PlacementScore:
         growth = fragment(typical, accepts, cpu - shape.cpu_milli, after) - fragment(typical, accepts, cpu, gpu)
         return -score_of(growth).astype(np.float64)
 
-    return lambda _start: score
-
-
-def fgd(start: Ledger) -> Scorer:
-    """Score as `fgd_score` does for work that is not known yet."""
-    return fgd_score(PRIOR)(start)
+    return score

@@ -70,8 +70,10 @@ class SizeMix:
 PRIOR: Final = SizeMix(
     (
         (Shape(cpu_milli=8000, memory_mib=32768, gpu_count=1), 12),
+        (Shape(cpu_milli=16000, memory_mib=65536, gpu_count=2), 2),
+        (Shape(cpu_milli=32000, memory_mib=131072, gpu_count=4), 2),
         (Shape(cpu_milli=64000, memory_mib=262144, gpu_count=8), 1),
         (Shape(cpu_milli=4000, memory_mib=16384, gpu_count=1, gpu_milli=500), 4),
     )
 )
-"""What a site is taken to run before it has been watched: mostly whole devices, some halves, few whole hosts."""
+"""What a site is taken to run before it has been watched: mostly whole devices, some halves, few gangs."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scheduler.model.ledger import Ledger
 from scheduler.model.policy import Scorer
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
+from scheduler.model.work import WorkSeen
 
 _CPU_WEIGHT: Final = 1e-9
 """Makes CPU and memory decide only between hosts that are equal in GPUs."""
@@ -18,7 +19,7 @@ _BREAKS_A_DEVICE: Final = 0.5
 """Less than a thousandth of a device is worth, so it decides only between hosts that are equal in GPUs."""
 
 
-def best_fit(_start: Ledger) -> Scorer:
+def best_fit(_start: Ledger, _work: WorkSeen) -> Scorer:
     """Prefer the host with least GPU left, so that large holes stay; work without GPUs goes to hosts without.
 
     Among equals a share of a device goes where a device is shared already, and then where least CPU is left.
@@ -26,12 +27,12 @@ def best_fit(_start: Ledger) -> Scorer:
     return _tightest
 
 
-def worst_fit(_start: Ledger) -> Scorer:
+def worst_fit(_start: Ledger, _work: WorkSeen) -> Scorer:
     """Prefer the host with most GPU left, so that load is even; work without GPUs goes where most CPU is left."""
     return _emptiest
 
 
-def first_fit(_start: Ledger) -> Scorer:
+def first_fit(_start: Ledger, _work: WorkSeen) -> Scorer:
     """Prefer nothing: the first host by name wins."""
     return _any
 

@@ -33,7 +33,7 @@ PREEMPTION_RULES: Final[Mapping[str, MayPreempt]] = MappingProxyType(
 def policy_from_names(  # noqa: PLR0913  # one argument per choice, all by name
     *,
     queue_order: str = "priority",
-    placement_score: str = "best-fit",
+    placement_score: str = "headroom",
     victim_cost: str = "lost-work",
     may_preempt: str = "higher-priority",
     min_runtime_s: float = 300.0,

@@ -254,8 +254,8 @@ class PolicyNames(Section):
 
     queue_order: str = "priority"
     """Which waiting job is tried first."""
-    placement_score: str = "best-fit"
-    """Which host is best."""
+    placement_score: str = "headroom"
+    """Which host is best. headroom and fgd follow the jobs and models that the site was seen to run."""
     victim_cost: str = "lost-work"
     """Which running job is cheapest to stop."""
     may_preempt: str = "higher-priority"

@@ -6,17 +6,18 @@ Everything that can surprise is given: cluster, store, clock, traffic. The same 
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from scheduler.control.board import Board, ModelOutlook, ModelTally, Report
 from scheduler.control.clocks import stopwatch_s
 from scheduler.control.demand import DemandMemory, demand_of
 from scheduler.control.intents import intents_of, not_started
 from scheduler.control.keeping import Keeper
+from scheduler.control.lessons import REMEMBERED, Lessons
 from scheduler.control.noticing import Noticed, new_proposals, noticed
 from scheduler.control.ports import Clock, Cluster, Store, TrafficSource
 from scheduler.control.reconcile import Reconciled, reconcile
-from scheduler.control.records import CycleRecord, EventKind, EventRecord
+from scheduler.control.records import CycleRecord, EventKind, EventRecord, JobRecord
 from scheduler.control.runtimes import REMEMBERED_JOBS, RunTimes
 from scheduler.control.sentences import refusal
 from scheduler.control.settings import Served, Settings
@@ -26,6 +27,7 @@ from scheduler.model.observation import Observation
 from scheduler.model.plan import Action, Consolidation, StartJob
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
+from scheduler.model.work import WorkSeen
 from scheduler.model.workloads import Moved
 from scheduler.planning.planner import plan
 
@@ -70,6 +72,7 @@ class Cycle:
     _noticed: Noticed = field(default_factory=Noticed)
     _keeper: Keeper = field(default_factory=Keeper)
     _run_times: RunTimes | None = None
+    _lessons: Lessons | None = None
     _number: int | None = None
 
     def turn(self) -> Report:
@@ -121,7 +124,7 @@ class Cycle:
         return self._run_times
 
     def _snapshot(self, seen: Observation, reconciled: Reconciled, number: int) -> Snapshot:
-        return self._keeper.snapshot(
+        snapshot = self._keeper.snapshot(
             version=number,
             seen=seen,
             jobs=reconciled.jobs,
@@ -133,6 +136,14 @@ class Cycle:
             restart_cost_s=self.settings.restart_cost_s,
             run_times=self._learned(),
         )
+        return replace(snapshot, work=self._work(seen, reconciled.jobs))
+
+    def _work(self, seen: Observation, jobs: Sequence[JobRecord]) -> WorkSeen:
+        """Return what work has asked for up to now; a process begins with what the store remembers."""
+        if self._lessons is None:
+            self._lessons = Lessons()
+            jobs = self.store.jobs(open_only=False, limit=REMEMBERED)
+        return self._lessons.look(jobs, seen.replicas, [served.model for served in self.served])
 
     def _moves(self, now_s: float) -> tuple[Moved, ...]:
         if self.policy.consolidation is Consolidation.OFF:

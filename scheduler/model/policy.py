@@ -12,6 +12,7 @@ from scheduler.model.plan import Consolidation
 from scheduler.model.resources import Shape
 from scheduler.model.running import Running
 from scheduler.model.snapshot import Snapshot
+from scheduler.model.work import WorkSeen
 from scheduler.model.workloads import TrainingJob
 
 HOUR_S: Final = 3600.0
@@ -25,9 +26,10 @@ wins, ties go to the first row.
 A row's score depends on that row's host, on what is free there and on the shape only, so that it may be remembered
 until the row changes.
 """
-PlacementScore: TypeAlias = Callable[[Ledger], Scorer]
-"""Called once a plan, with the ledger that the plan starts from: what depends on the whole site, such as what is
-scarce, is worked out here. Ledgers of the scores asked for have the same hosts."""
+PlacementScore: TypeAlias = Callable[[Ledger, WorkSeen], Scorer]
+"""Called once a plan, with the ledger that the plan starts from and the work that the site was seen to run: what
+depends on the whole site, such as what is scarce, is worked out here. Ledgers of the scores asked for have the same
+hosts."""
 VictimCost: TypeAlias = Callable[[Running, float], NDArray[np.float64]]
 """What stopping each of J running jobs at the given epoch second costs, in GPU-seconds, float64 (J,), none below 0."""
 MayPreempt: TypeAlias = Callable[[TrainingJob, TrainingJob], bool]

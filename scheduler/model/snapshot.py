@@ -10,6 +10,7 @@ from scheduler.model.ledger import Ledger
 from scheduler.model.plan import Reservation
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.running import Running, place_of
+from scheduler.model.work import NOTHING_SEEN, WorkSeen
 from scheduler.model.workloads import JobId, JobState, Moved, Replica, ServingModel, TrainingJob, rank_of
 
 MOST_CHANGES: Final = 3000
@@ -31,6 +32,7 @@ class Snapshot:
         held: those that their owners or operators hold, in their order.
         by_id: `jobs` by their id.
         moves: recent moves of running jobs, of those that are over by now too.
+        work: what jobs and models have asked for up to now, for policies that learn from it.
         running: those of `jobs` that hold room, as columns.
         waiting: those of `jobs` with `state.is_waiting`, in their order.
         ledger: free capacity with all of `jobs` and `replicas` in place (reservations are not taken from it).
@@ -49,6 +51,7 @@ class Snapshot:
     held: tuple[TrainingJob, ...] = field(compare=False, repr=False)
     by_id: Mapping[str, TrainingJob] = field(compare=False, repr=False)
     moves: tuple[Moved, ...] = ()
+    work: WorkSeen = NOTHING_SEEN
 
     @classmethod
     def of(  # noqa: PLR0913  # one argument per attribute, all by name

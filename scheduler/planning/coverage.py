@@ -138,7 +138,7 @@ class _Outlook:
 
     def __init__(self, snapshot: Snapshot, models: Sequence[ServingModel], policy: Policy) -> None:
         self.models, self.room = models, _room_for_serving(snapshot, models)
-        self.scorer = policy.placement_score(self.room)
+        self.scorer = policy.placement_score(self.room, snapshot.work)
         usable = {host.name for host in snapshot.hosts if host.state in {HostState.READY, HostState.CORDONED}}
         living = [r for r in snapshot.replicas if r.state is not ReplicaState.STOPPING and r.slot.host in usable]
         self.replicas = {model.name: [r for r in living if r.model == model.name] for model in models}

@@ -152,7 +152,7 @@ class Draft:
         leaving = tuple(action.job_id for action in ended)
         _expect_what_is_leaving(snapshot, room, leaving)
         promises = Promises(snapshot, policy.reservation_s, room)
-        scorer = policy.placement_score(snapshot.ledger)
+        scorer = policy.placement_score(snapshot.ledger, snapshot.work)
         return cls(snapshot, policy, scorer, room, promises, ended=leaving)
 
     @cached_property

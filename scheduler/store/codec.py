@@ -5,7 +5,7 @@ The ledger is not written: `Snapshot.of` counts it again from what is.
 
 import gzip
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -17,6 +17,7 @@ from scheduler.model.errors import ConfigError, Fault
 from scheduler.model.hosts import Host
 from scheduler.model.plan import Plan, PreemptJob, Proposal, Reservation, StartJob, StartReplica, StopReplica, Unplaced
 from scheduler.model.snapshot import Snapshot
+from scheduler.model.work import NOTHING_SEEN, WorkSeen
 from scheduler.model.workloads import Moved, Replica, ServingModel, TrainingJob
 
 
@@ -74,6 +75,7 @@ class _SnapshotBody:
     replicas: tuple[Replica, ...]
     reservations: tuple[Reservation, ...]
     moves: tuple[Moved, ...] = ()
+    work: WorkSeen = NOTHING_SEEN
 
 
 def _action_kind(value: object) -> str:
@@ -131,6 +133,7 @@ def _body(cycle: CycleRecord) -> _CycleBody:
             world.replicas,
             world.reservations,
             world.moves,
+            world.work,
         ),
         cycle.demand,
         _PlanBody(made.snapshot_version, made.actions, made.reservations, made.unplaced, made.proposals),
@@ -151,6 +154,7 @@ def _record(body: _CycleBody) -> CycleRecord:
         moves=world.moves,
     )
     plan = Plan(made.snapshot_version, made.actions, made.reservations, made.unplaced, made.proposals)
+    snapshot = replace(snapshot, work=world.work)
     return CycleRecord(body.number, body.at_s, snapshot, body.demand, plan, body.plan_duration_s)
 
 

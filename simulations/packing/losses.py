@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.packing import STEP_MILLI, Scarcity, device_values, stranding
+from policies.packing import STEP_MILLI, Prices, Scarcity, stranding
 from policies.packing_cpu import CpuPerDevice
 from policies.packing_mix import SizeMix
 from policies.packing_room import Vacancy
@@ -50,9 +50,10 @@ class Losses:
         self._model_of: list[int] = room.fleet.model.tolist()
         self._kind_of: list[int] = room.kinds.of_host.tolist()
         self._asked = list(zip(shapes.gpu_count.tolist(), shapes.gpu_milli.tolist(), strict=True))
-        self._values = np.array([device_values(mix, model) for model in self._models])
+        prices = Prices(mix)
+        self._values = np.array([prices.device_values(model) for model in self._models])
         self._drops = _drops(self._values, shapes)
-        self._cpu = _CpuTable(room, shapes, CpuPerDevice.of(mix))
+        self._cpu = _CpuTable(room, shapes, prices.cpu)
         self._scarcity = Scarcity()
         self._partial_of: dict[tuple[int, ...], int] = {}
         self._devices_of: dict[tuple[int, ...], _Devices] = {}

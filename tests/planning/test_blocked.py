@@ -7,6 +7,7 @@ from policies.placement_scores import first_fit
 from scheduler.model.hosts import Device, Host
 from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape
+from scheduler.model.work import NOTHING_SEEN
 from scheduler.model.workloads import Gang
 from scheduler.planning.blocked import Blocked
 from scheduler.planning.placing import hosts_for_gang
@@ -47,7 +48,7 @@ HOSTS = st.lists(
 @given(hosts=HOSTS, gangs=st.lists(GANGS, min_size=2, max_size=12))
 def test_whoever_is_ruled_out_finds_no_room(hosts: list[Host], gangs: list[Gang]) -> None:
     room, blocked = Counted(Ledger.of(hosts)), Blocked()
-    scorer = first_fit(room)
+    scorer = first_fit(room, NOTHING_SEEN)
     for gang in gangs:
         fits = hosts_for_gang(room, gang, scorer) is not None
         assert not (fits and gang in blocked)

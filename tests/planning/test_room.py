@@ -11,6 +11,7 @@ from policies.packing import headroom
 from scheduler.model.errors import InvariantBroken
 from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape
+from scheduler.model.work import NOTHING_SEEN
 from scheduler.planning.room import Counted, Room, fits_in
 
 WHOLE, HALF = Shape(1000, 1024, 1), Shape(500, 0, 1, 500)
@@ -110,7 +111,7 @@ def test_remembered_scores_follow_every_change_and_every_copy(say: Any) -> None:
     @given(changes=changes)
     def follow(changes: list[tuple[int, Shape, bool]]) -> None:
         ledger = Counted(Ledger.of(hosts))
-        scorer = headroom(ledger)
+        scorer = headroom(ledger, NOTHING_SEEN)
         for row, shape, copies in changes:
             before = Counted(ledger)
             if ledger.units(shape)[row]:

@@ -4,11 +4,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.packing_fgd import POPULAR, Typical, fgd_score, fragment, score_of
+from policies.packing_fgd import POPULAR, Typical, fgd, fragment, score_of
 from policies.packing_mix import SizeMix
 from scheduler.model.hosts import Device, Host
 from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape, Slot
+from scheduler.model.work import WorkSeen
 
 MODELS = ("T4", "G2")
 
@@ -78,7 +79,7 @@ def test_a_half_goes_beside_the_half_that_it_completes() -> None:
     hosts = [Host(f"h{i}", 8000, 8192, (Device(0),), "T4") for i in range(2)]
     ledger = Ledger.of(hosts, [(Slot("h1", (0,)), half)])
     whole = Shape(cpu_milli=1000, gpu_count=1)
-    score = fgd_score(SizeMix.of({half: 1, whole: 1}))(ledger)(ledger, np.arange(2), half)
+    score = fgd(ledger, WorkSeen(usual=((half, 1), (whole, 1))))(ledger, np.arange(2), half)
     assert score.argmin() == 1
 
 
@@ -86,5 +87,6 @@ def test_work_without_devices_goes_where_it_keeps_no_device_from_work() -> None:
     task = Shape(cpu_milli=4000)
     hosts = [Host("gpu", 4000, 8192, (Device(0),), "T4"), Host("wide", 64_000, 8192, (Device(0),), "T4")]
     ledger = Ledger.of(hosts)
-    score = fgd_score(SizeMix.of({Shape(cpu_milli=4000, gpu_count=1): 1}))(ledger)(ledger, np.arange(2), task)
+    work = WorkSeen(usual=((Shape(cpu_milli=4000, gpu_count=1), 1),))
+    score = fgd(ledger, work)(ledger, np.arange(2), task)
     assert score.argmin() == 1

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.packing import Scarcity, device_values, headroom, headroom_score
+from policies.packing import Prices, Scarcity, headroom
 from policies.packing_cpu import CpuPerDevice
 from policies.packing_cutting import best_filling, remainder_values, solve
 from policies.packing_mix import PRIOR, SizeMix
@@ -18,6 +18,7 @@ from policies.registry import policy_from_names
 from scheduler.model.hosts import Device, Host
 from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape, Slot
+from scheduler.model.work import NOTHING_SEEN, WorkSeen
 
 HALF = Shape(cpu_milli=1000, gpu_count=1, gpu_milli=500)
 WHOLE = Shape(cpu_milli=1000, gpu_count=1)
@@ -35,6 +36,14 @@ def vacant(whole: list[int], cores: list[int] | None = None) -> Vacancy:
     free = np.array(cores or [128] * len(whole), dtype=np.int64) * 1000
     kinds = HostKinds(HostKind(max(8, d), int(cpu), 8192, "G2") for d, cpu in zip(whole, free, strict=True))
     return Vacancy(np.array(whole, dtype=np.int64), free, np.full(len(whole), 8192), kinds.of_host, kinds)
+
+
+def often(mix: SizeMix) -> WorkSeen:
+    """Work of this mix, a thousand times as much, all of it waiting."""
+    shapes, counts = zip(*mix.counts, strict=True)
+    none = (0,) * len(shapes)
+    seen = tuple(1000 * count for count in counts)
+    return WorkSeen(shapes, seen, none, none, tuple(zip(shapes, seen, strict=True)))
 
 
 def test_a_mix_counts_and_grows_without_changing() -> None:
@@ -80,7 +89,7 @@ def test_nothing_seen_means_nothing_preferred() -> None:
     assert not remainder_values(SizeMix()).any()
     hosts = [Host(f"h{i}", 8000, 8192, (Device(0),), "T4") for i in range(3)]
     ledger = Ledger.of(hosts)
-    assert headroom_score(SizeMix())(ledger)(ledger, np.arange(3), Shape(cpu_milli=1)).tolist() == [0.0] * 3
+    assert headroom(ledger, NOTHING_SEEN)(ledger, np.arange(3), Shape(cpu_milli=1)).tolist() == [0.0] * 3
 
 
 @given(st.integers(0, 128_000), st.integers(0, 8000), st.floats(100, 20_000), st.floats(1, 10_000))
@@ -153,14 +162,14 @@ def test_a_share_goes_where_its_rest_can_still_be_used() -> None:
     mix = SizeMix.of({share(600): 10, share(400): 10})
     hosts = [Host(f"h{i}", 64_000, 8192, (Device(0),), "T4") for i in range(3)]
     ledger = Ledger.of(hosts, [(Slot("h1", (0,)), share(300)), (Slot("h2", (0,)), share(600))])
-    assert headroom_score(mix)(ledger)(ledger, np.arange(3), share(400)).argmin() == 2
+    assert headroom(ledger, often(mix))(ledger, np.arange(3), share(400)).argmin() == 2
 
 
 def test_a_scarce_model_is_left_to_those_who_need_it() -> None:
     only = Shape(cpu_milli=1000, gpu_count=1, gpu_models=frozenset({"T4"}))
     hosts = [Host("a", 64_000, 8192, (Device(0),), "T4"), Host("b", 64_000, 8192, (Device(0), Device(1)), "G2")]
     ledger = Ledger.of(hosts)
-    score = headroom_score(SizeMix.of({only: 1, WHOLE: 1}))(ledger)(ledger, np.arange(2), WHOLE)
+    score = headroom(ledger, often(SizeMix.of({only: 1, WHOLE: 1})))(ledger, np.arange(2), WHOLE)
     assert score.argmin() == 1
 
 
@@ -168,12 +177,12 @@ def test_work_with_much_cpu_goes_where_devices_can_spare_it() -> None:
     wide, narrow = (Host(name, cpu, 8192, (Device(0), Device(1)), "T4") for name, cpu in (("w", 96_000), ("n", 16_000)))
     mix = SizeMix.of({Shape(cpu_milli=8000, gpu_count=1): 1})
     ledger = Ledger.of([narrow, wide])
-    score = headroom_score(mix)(ledger)(ledger, np.arange(2), Shape(cpu_milli=14_000, gpu_count=1))
+    score = headroom(ledger, often(mix))(ledger, np.arange(2), Shape(cpu_milli=14_000, gpu_count=1))
     assert score.argmin() == 1
 
 
 def test_prices_are_values_that_cannot_be_written_to() -> None:
-    for values in (remainder_values(PRIOR), device_values(PRIOR, "T4")):
+    for values in (remainder_values(PRIOR), Prices(PRIOR).device_values("T4")):
         with pytest.raises(ValueError, match="read-only"):
             values[0] = 1.0
 

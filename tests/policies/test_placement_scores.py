@@ -10,6 +10,7 @@ from policies.registry import PLACEMENT_SCORES
 from scheduler.model.hosts import Device, Host
 from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape, Slot
+from scheduler.model.work import NOTHING_SEEN, WorkSeen
 
 SHAPES = (
     Shape(cpu_milli=1000),
@@ -23,6 +24,9 @@ HOSTS = tuple(
 )
 starts = st.lists(st.tuples(st.integers(0, 7), st.sampled_from(SHAPES)), max_size=12)
 
+SEEN = (9, 90, 50, 9, 20)
+WATCHED = WorkSeen(SHAPES, SEEN, (9, 80, 40, 9, 10), (0, 20, 20, 3, 5), tuple(zip(SHAPES, SEEN, strict=True)))
+
 
 def filled(started: list[tuple[int, Shape]]) -> Ledger:
     """Return the ledger after these were placed in order, as far as there was room."""
@@ -34,16 +38,18 @@ def filled(started: list[tuple[int, Shape]]) -> Ledger:
 
 
 @pytest.mark.parametrize("name", PLACEMENT_SCORES)
+@pytest.mark.parametrize("work", [NOTHING_SEEN, WATCHED], ids=["nothing", "much"])
 @given(before=starts, later=starts, elsewhere=starts, shape=st.sampled_from(SHAPES))
-def test_a_row_is_scored_by_itself(
+def test_a_row_is_scored_by_itself(  # noqa: PLR0913, PLR0917  # the world before, the row's later, the others' later
     name: str,
+    work: WorkSeen,
     before: list[tuple[int, Shape]],
     later: list[tuple[int, Shape]],
     elsewhere: list[tuple[int, Shape]],
     shape: Shape,
 ) -> None:
     """So scores may be remembered until a row changes: others do not matter, nor who else is asked about."""
-    scorer = PLACEMENT_SCORES[name](filled(before))
+    scorer = PLACEMENT_SCORES[name](filled(before), work)
     ledger = filled([*before, *later])
     rows = np.flatnonzero(ledger.units_fitting(shape) > 0)
     scores = scorer(ledger, rows, shape)
@@ -57,7 +63,7 @@ def test_a_row_is_scored_by_itself(
 @pytest.mark.parametrize("name", PLACEMENT_SCORES)
 def test_a_site_without_hosts_is_scored_too(name: str) -> None:
     empty = Ledger.of(())
-    assert PLACEMENT_SCORES[name](empty)(empty, np.zeros(0, dtype=np.int64), SHAPES[1]).shape == (0,)
+    assert PLACEMENT_SCORES[name](empty, NOTHING_SEEN)(empty, np.zeros(0, dtype=np.int64), SHAPES[1]).shape == (0,)
 
 
 @given(before=starts, shape=st.sampled_from(SHAPES))

@@ -19,6 +19,7 @@ from scheduler.model.policy import VictimCost
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.running import Running
 from scheduler.model.snapshot import Snapshot
+from scheduler.model.work import NOTHING_SEEN
 from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
 
 WHOLE, HALF, CPU = Shape(1000, 0, 1), Shape(500, 0, 1, 500), Shape(2000)
@@ -43,31 +44,31 @@ def best(score: np.ndarray) -> int:
 
 
 def test_best_fit_leaves_large_holes_whole(ledger: Ledger) -> None:
-    assert best(best_fit(ledger)(ledger, ALL[:3], WHOLE)) == 2
-    assert best(best_fit(ledger)(ledger, ALL[:2], WHOLE)) == 1
+    assert best(best_fit(ledger, NOTHING_SEEN)(ledger, ALL[:3], WHOLE)) == 2
+    assert best(best_fit(ledger, NOTHING_SEEN)(ledger, ALL[:2], WHOLE)) == 1
 
 
 def test_best_fit_sends_work_without_gpus_to_hosts_without(ledger: Ledger) -> None:
-    assert best(best_fit(ledger)(ledger, ALL, CPU)) == 3
+    assert best(best_fit(ledger, NOTHING_SEEN)(ledger, ALL, CPU)) == 3
 
 
 def test_best_fit_prefers_a_device_that_is_shared_already() -> None:
     hosts = [Host(f"h{i}", 4000, 1, (Device(0), Device(1))) for i in range(2)]
     taken = [(Slot("h0", (0,)), WHOLE), (Slot("h1", (0,)), HALF), (Slot("h1", (1,)), HALF)]
     ledger = Ledger.of(hosts, taken)
-    assert best(best_fit(ledger)(ledger, ALL[:2], HALF)) == 1
-    assert best(best_fit(ledger)(ledger, ALL[:2], replace(HALF, gpu_milli=400))) == 1
+    assert best(best_fit(ledger, NOTHING_SEEN)(ledger, ALL[:2], HALF)) == 1
+    assert best(best_fit(ledger, NOTHING_SEEN)(ledger, ALL[:2], replace(HALF, gpu_milli=400))) == 1
 
 
 def test_best_fit_breaks_ties_by_least_cpu() -> None:
     hosts = [Host("h0", 16_000, 1, (Device(0),)), Host("h1", 8_000, 1, (Device(0),))]
-    assert best(best_fit(Ledger.of(hosts))(Ledger.of(hosts), ALL[:2], WHOLE)) == 1
+    assert best(best_fit(Ledger.of(hosts), NOTHING_SEEN)(Ledger.of(hosts), ALL[:2], WHOLE)) == 1
 
 
 def test_worst_fit_evens_out_and_first_fit_prefers_nobody(ledger: Ledger) -> None:
-    assert best(worst_fit(ledger)(ledger, ALL[:3], WHOLE)) == 0
-    assert best(worst_fit(ledger)(ledger, ALL, CPU)) == 0
-    assert first_fit(ledger)(ledger, ALL, WHOLE).tolist() == [0.0] * 4
+    assert best(worst_fit(ledger, NOTHING_SEEN)(ledger, ALL[:3], WHOLE)) == 0
+    assert best(worst_fit(ledger, NOTHING_SEEN)(ledger, ALL, CPU)) == 0
+    assert first_fit(ledger, NOTHING_SEEN)(ledger, ALL, WHOLE).tolist() == [0.0] * 4
 
 
 def cost(policy: VictimCost, *jobs: TrainingJob, now_s: float = 400.0) -> list[float]:

@@ -20,7 +20,7 @@ MakeSetup = Callable[..., Setup]
 
 
 def test_no_job_is_lost_and_every_success_did_all_of_its_work(make_setup: MakeSetup) -> None:
-    setup = make_setup(outages=(Outage("b", 20.4 * 86400, 20.6 * 86400),))
+    setup = make_setup(outages=(Outage("a", 20.4 * 86400, 20.6 * 86400), Outage("b", 20.7 * 86400, 20.8 * 86400)))
     simulation = Simulation(setup)
     outcome = simulation.run()
     world = simulation.world
@@ -135,3 +135,14 @@ def test_numbers_that_do_not_exist_do_not_count() -> None:
     runs = [outcome_with(wait_mean_s=math.nan), outcome_with(wait_mean_s=6.0)]
     assert estimates(runs)["wait_mean_s"].mean == 6.0
     assert math.isnan(estimates(runs[:1])["wait_mean_s"].mean)
+
+
+def test_the_loop_plans_by_what_it_has_seen_asked_for(make_setup: MakeSetup) -> None:
+    setup = make_setup(per_day=60)
+    simulation = Simulation(setup)
+    simulation.run()
+    works = [cycle.snapshot.work for cycle in simulation.world.store.cycles()]
+    workers, served = sum(arrival.spec.gang.workers for arrival in setup.arrivals), setup.served[0].model
+    assert 0.9 * workers <= sum(works[-1].seen) <= workers + served.max_replicas
+    assert sum(works[-1].running) >= served.min_replicas
+    assert works[-1].usual
