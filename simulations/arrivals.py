@@ -30,7 +30,13 @@ def from_stream(
 ) -> Iterator[Arrival]:
     """Yield a Poisson process's jobs between two moments, in order."""
     rng = chance(seed, f"jobs {stream.name}")
-    gang = gang_of(stream.workers, shape_of(stream.resources), stream.max_per_host)
+    gang = gang_of(
+        stream.workers,
+        shape_of(stream.resources),
+        stream.max_per_host,
+        prefer_same=stream.prefer_same,
+        require_same=stream.require_same,
+    )
     at_s = start_s + rng.exponential(DAY_S / stream.per_day)
     number = 1
     while at_s < end_s:

@@ -37,6 +37,12 @@ def submit(  # noqa: PLR0913  # one argument a key of job.yaml
     max_workers_per_host: Annotated[
         int | None, typer.Option(help="Most workers on one host.", show_default=False)
     ] = None,
+    prefer_same: Annotated[
+        str | None, typer.Option(help="Host label, such as rack, to be the same if possible.", show_default=False)
+    ] = None,
+    require_same: Annotated[
+        str | None, typer.Option(help="Host label that must be the same for all workers.", show_default=False)
+    ] = None,
     priority: Annotated[str | None, typer.Option(help="Priority class.", show_default=False)] = None,
     queue: Annotated[str | None, typer.Option(help="Queue.", show_default=False)] = None,
     max_runtime: Annotated[str | None, typer.Option(help="Longest an attempt takes.", show_default=False)] = None,
@@ -64,6 +70,8 @@ def submit(  # noqa: PLR0913  # one argument a key of job.yaml
         "memory": memory,
         "workers": int(workers) if workers and workers.isdecimal() else workers,
         "max_workers_per_host": max_workers_per_host,
+        "prefer_same": prefer_same,
+        "require_same": require_same,
         "priority": priority,
         "queue": queue,
         "max_runtime": max_runtime,

@@ -73,7 +73,13 @@ def parse_job(  # noqa: PLR0913  # what the cluster allows comes by name, each o
     return JobSpec(
         name=job.name,
         entrypoint=job.entrypoint,
-        gang=gang_of(job.workers, shape_of(job.resources), job.max_workers_per_host),
+        gang=gang_of(
+            job.workers,
+            shape_of(job.resources),
+            job.max_workers_per_host,
+            prefer_same=job.prefer_same,
+            require_same=job.require_same,
+        ),
         owner=owner,
         queue=job.queue,
         priority_class=job.priority,

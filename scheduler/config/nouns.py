@@ -19,9 +19,12 @@ def shape_of(resources: Resources) -> Shape:
     )
 
 
-def gang_of(workers: WorkerRange, shape: Shape, max_per_host: int) -> Gang:
+def gang_of(
+    workers: WorkerRange, shape: Shape, max_per_host: int, *, prefer_same: str = "", require_same: str = ""
+) -> Gang:
     """Return the gang; elastic when it may have more workers than the fewest."""
-    return Gang(workers.min, shape, max_per_host, max_workers=workers.max if workers.max > workers.min else 0)
+    most = workers.max if workers.max > workers.min else 0
+    return Gang(workers.min, shape, max_per_host, prefer_same, require_same, most)
 
 
 def serving_model_of(model: Model) -> ServingModel:

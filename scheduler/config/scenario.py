@@ -60,6 +60,10 @@ class JobStream(Training):
     """Workers of each job, which start together or not at all; a range for jobs that shrink and grow."""
     max_per_host: Annotated[int, Field(ge=0)] = 0
     """Most workers of a job on one host; 0 for no limit."""
+    prefer_same: str = ""
+    """As in job.yaml."""
+    require_same: str = ""
+    """As in job.yaml."""
     resources: Resources = Resources()
     """Of each worker."""
     duration: DurationSeconds

@@ -365,6 +365,10 @@ class JobFile(Section):
     """Workers that start together or not at all; of a range at least the fewest, and more when there is room."""
     max_workers_per_host: Annotated[int, Field(ge=0)] = 0
     """Most workers on one host; 0 for no limit."""
+    prefer_same: Annotated[str, Field(examples=["rack"])] = ""
+    """Label of hosts, such as rack or switch: the workers go where it has as few values as possible."""
+    require_same: Annotated[str, Field(examples=["switch"])] = ""
+    """Label of hosts, such as rack or switch: all workers on hosts with the same value, or the job waits."""
     priority: str = "normal"
     """Priority class; a higher one goes first and may preempt a lower one."""
     queue: str = "default"

@@ -10,6 +10,7 @@ from scheduler.model.ledger import Ledger
 from scheduler.model.plan import Reason, Unplaced
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 from scheduler.model.workloads import Gang
+from scheduler.planning.near import most_together
 from scheduler.planning.placing import capped, limit_of
 from scheduler.planning.wording import asks, models_of, plural
 
@@ -37,12 +38,13 @@ def never_fits(hosts: Sequence[Host], gang: Gang, subject: str = "") -> Unplaced
 
 def never_fits_on(whole: Ledger, gang: Gang, subject: str = "") -> Unplaced | None:
     """As `never_fits`, for room made by `empty`, so that it is made once for many gangs."""
-    fitting = int(capped(whole.units(gang.shape), limit_of(gang), gang.workers).sum())
+    fitting = most_together(gang, capped(whole.units(gang.shape), limit_of(gang), gang.workers), whole.table)
     if fitting >= gang.workers:
         return None
     if not whole.table.matching(gang.shape).any():
         return Unplaced(subject, Reason.NO_HOST_MATCHES, _no_match(whole, gang.shape), gang.workers)
-    message = f"this gang can never run: {asks(gang)}; {_has(whole, gang.shape)}{_suggestion(whole, gang, fitting)}"
+    has = _has_together(whole, gang, fitting) if gang.require_same else _has(whole, gang.shape)
+    message = f"this gang can never run: {asks(gang)}; {has}{_suggestion(whole, gang, fitting)}"
     return Unplaced(subject, Reason.IMPOSSIBLE_GANG, message, gang.workers, fitting)
 
 
@@ -78,6 +80,14 @@ def _has(whole: Ledger, shape: Shape) -> str:
     return f"{hosts} with at most {cores} CPU and {memory} MiB"
 
 
+def _has_together(whole: Ledger, gang: Gang, fitting: int) -> str:
+    """Say how many workers the largest rack (or the like) takes."""
+    label = gang.require_same
+    if not any(key == label for host in whole.hosts for key, _ in host.labels):
+        return f"no host has the label {label}, so that none is known to be near another"
+    return f"no one {label} takes more than {fitting} of the workers"
+
+
 def _suggestion(whole: Ledger, gang: Gang, fitting: int) -> str:
     """Say what of it would fit: fewer workers, or as many GPUs over workers with fewer each."""
     total = gang.workers * gang.shape.gpu_count
@@ -86,6 +96,7 @@ def _suggestion(whole: Ledger, gang: Gang, fitting: int) -> str:
         split = replace(
             gang, workers=total // size, shape=replace(gang.shape, gpu_count=size), max_per_host=0, max_workers=0
         )
-        if whole.units(split.shape).clip(max=split.workers).sum() >= split.workers:
+        units = whole.units(split.shape).clip(max=split.workers)
+        if most_together(split, units, whole.table) >= split.workers:
             return f"; fits: --workers {split.workers} --gpus {size}"
     return f"; fits: --workers {fitting}" if fitting else ""

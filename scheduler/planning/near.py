@@ -26,6 +26,13 @@ def near(gang: Gang, units: NDArray[np.int64], table: HostTable) -> NDArray[np.i
     return units
 
 
+def most_together(gang: Gang, units: NDArray[np.int64], table: HostTable) -> int:
+    """Return how many workers fit at once when each host takes `units`, int64 (H,); in one domain if that is a must."""
+    if not gang.require_same:
+        return int(units.sum())
+    return int(per_domain(units, table.domains(gang.require_same)).max(initial=0))
+
+
 def per_domain(units: NDArray[np.int64], domains: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the sum of `units`, int64 (H,), over the hosts of each domain."""
     return np.bincount(domains, units, 1).astype(np.int64)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scheduler.model.plan import Reason
 from scheduler.model.resources import Shape
 from scheduler.model.workloads import Gang
+from scheduler.planning.near import most_together
 from scheduler.planning.placing import capped, limit_of
 from scheduler.planning.room import Counted
 from scheduler.planning.wording import asks, plural
@@ -56,7 +57,7 @@ def _parts(shape: Shape) -> list[tuple[Reason, Shape]]:
 
 
 def _workers_fitting(gang: Gang, shape: Shape, now: Counted) -> int:
-    return int(capped(now.units(shape), limit_of(gang), gang.workers).sum())
+    return most_together(gang, capped(now.units(shape), limit_of(gang), gang.workers), now.table)
 
 
 def _free_on_hosts(reason: Reason, part: Shape, now: Counted) -> NDArray[np.int64]:
@@ -84,5 +85,6 @@ def _of_one(gang: Gang, reason: Reason, free: int, host: str) -> Scarcity:
 
 def _of_many(gang: Gang, reason: Reason, fitting: int, host: str) -> Scarcity:
     each = gang.shape.gpu_count if reason is Reason.INSUFFICIENT_DEVICES else 1
-    message = f"needs {asks(gang)}; there is room for {fitting} now"
+    where = f" in any one {gang.require_same}" if gang.require_same else ""
+    message = f"needs {asks(gang)}; there is room for {fitting}{where} now"
     return Scarcity(reason, message, gang.workers * each, fitting * each, host)

@@ -39,7 +39,8 @@ def asks(gang: Gang) -> str:
     if gang.most == 1:
         return f"{unit(gang.shape)} on one host"
     limit = f", at most {gang.max_per_host} on a host" if gang.max_per_host else ""
-    return f"{size(gang)} workers × {unit(gang.shape)}{limit}"
+    together = f", all in one {gang.require_same}" if gang.require_same else ""
+    return f"{size(gang)} workers × {unit(gang.shape)}{limit}{together}"
 
 
 def size(gang: Gang) -> str:
