@@ -125,8 +125,8 @@ class Keeper:
     def _planned(self, job: JobRecord) -> TrainingJob | None:
         if job.state.is_final:
             return None
-        expected = self._run_times.of(job)
-        planned = with_deadlines(training_job(job, self._settings.restart_cost_s, expected), self._settings.marks)
+        expected_s = self._run_times.expected_s(job)
+        planned = with_deadlines(training_job(job, self._settings.restart_cost_s, expected_s), self._settings.marks)
         if len(self._gangs) >= MOST_GANGS:
             self._gangs.clear()
         gang = self._gangs.setdefault(planned.gang, planned.gang)

@@ -26,36 +26,20 @@ REMEMBERED_JOBS: Final = 2000
 
 @dataclass(slots=True)
 class _Sample:
-    """Run times of jobs alike, in seconds, and when half and nearly all were over; small changes are not told."""
+    """Run times of jobs alike, in seconds, and when nearly all of them were over; small changes are not told."""
 
     newest: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
-    half_s: float = 0.0
-    nearly_all_s: float = 0.0
+    expected_s: float = 0.0
 
     def add(self, runtime_s: float) -> bool:
-        """Take in one; return whether anything changed by enough to be told."""
+        """Take in one; return whether what is expected changed by enough to be told."""
         self.newest.append(runtime_s)
         in_order = sorted(self.newest)
-        half_s = in_order[ceil(len(in_order) / 2) - 1]
-        nearly_all_s = in_order[ceil(NEARLY_ALL * len(in_order)) - 1] * (1 + MARGIN)
-        pairs = ((half_s, self.half_s), (nearly_all_s, self.nearly_all_s))
-        told = any(abs(new_s - old_s) > TOLD_SHARE * old_s for new_s, old_s in pairs)
+        expected_s = in_order[ceil(NEARLY_ALL * len(in_order)) - 1] * (1 + MARGIN)
+        told = abs(expected_s - self.expected_s) > TOLD_SHARE * self.expected_s
         if told:
-            self.half_s, self.nearly_all_s = half_s, nearly_all_s
+            self.expected_s = expected_s
         return told
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What is known of the present or next attempt of a job, in seconds; None when nothing is.
-
-    Attributes:
-        likely_s: half of the jobs like it were over by then.
-        nearly_sure_s: nearly all of them were.
-    """
-
-    likely_s: float | None = None
-    nearly_sure_s: float | None = None
 
 
 class RunTimes:
@@ -65,7 +49,7 @@ class RunTimes:
     all. A likeness counts only when enough jobs share it.
 
     Attributes:
-        version: grows whenever `of` may have another answer than before for a job that has not changed.
+        version: grows whenever `expected_s` may have another answer than before for a job that has not changed.
     """
 
     def __init__(self) -> None:
@@ -83,19 +67,16 @@ class RunTimes:
                     size = len(sample.newest)
                     self.version += size == least or (told and size > least)
 
-    def of(self, job: JobRecord) -> Expected:
-        """Return what to expect of the present or next attempt of a job.
+    def expected_s(self, job: JobRecord) -> float | None:
+        """Return within what time the present or next attempt of a job is almost surely over; None when unknown.
 
         What earlier attempts have left behind as a checkpoint need not be done again.
         """
         for kind, least in _kinds(job):
             sample = self._samples.get(kind)
             if sample is not None and len(sample.newest) >= least:
-                done_s = _worked_s(job)
-                return Expected(
-                    max(sample.half_s - done_s, LEAST_LEFT_S), max(sample.nearly_all_s - done_s, LEAST_LEFT_S)
-                )
-        return Expected()
+                return max(sample.expected_s - _worked_s(job), LEAST_LEFT_S)
+        return None
 
 
 def _kinds(job: JobRecord) -> Iterator[tuple[Hashable, int]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from scheduler.control.records import HostMark, JobRecord, Outcome, Wish
-from scheduler.control.runtimes import Expected, RunTimes
+from scheduler.control.runtimes import RunTimes
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.observation import Observation, Run
 from scheduler.model.plan import Cause, Reservation
@@ -41,8 +41,8 @@ def snapshot_of(  # noqa: PLR0913  # the world has that many parts, all by name
         run_times: how long jobs like these took, for those that do not say how long they run.
     """
     known = {job.job_id: job for job in jobs}
-    expected = (run_times or RunTimes()).of
-    training = [training_job(job, restart_cost_s, expected(job)) for job in known.values() if not job.state.is_final]
+    expected_s = (run_times or RunTimes()).expected_s
+    training = [training_job(job, restart_cost_s, expected_s(job)) for job in known.values() if not job.state.is_final]
     words = tuple(marks)
     return Snapshot.of(
         version=version,
@@ -59,7 +59,7 @@ def snapshot_of(  # noqa: PLR0913  # the world has that many parts, all by name
     )
 
 
-def training_job(job: JobRecord, restart_cost_s: float, expected: Expected = Expected()) -> TrainingJob:  # noqa: B008
+def training_job(job: JobRecord, restart_cost_s: float, expected_runtime_s: float | None = None) -> TrainingJob:
     """Return what the planner needs to know of a job."""
     attempt = job.attempt if job.state.holds_room else None
     earlier = job.attempts[:-1] if attempt else job.attempts
@@ -76,8 +76,7 @@ def training_job(job: JobRecord, restart_cost_s: float, expected: Expected = Exp
         grace_period_s=job.spec.grace_period_s,
         checkpoint_interval_s=job.spec.checkpoint_interval_s,
         max_runtime_s=job.spec.max_runtime_s,
-        expected_runtime_s=expected.nearly_sure_s,
-        likely_runtime_s=expected.likely_s,
+        expected_runtime_s=expected_runtime_s,
         attempt=len(job.attempts),
         slots=attempt.slots if attempt else (),
         started_at_s=(attempt.started_at_s or attempt.decided_at_s) if attempt else None,

@@ -32,7 +32,7 @@ class Running:
         priority: int64 (J,).
         started_s: float64 (J,), when the attempt got its room, epoch seconds; 0 when unknown.
         saved_s: float64 (J,), its last checkpoint, or else its start; infinity when neither is known.
-        ends_s: float64 (J,), when it is likely to be over (`TrainingJob.likely_s`); infinity when unknown.
+        ends_s: float64 (J,), when it is expected to be over (`TrainingJob.runtime_s`); infinity when unknown.
         restart_cost_s: float64 (J,).
         submitted_s: float64 (J,), when it was accepted, epoch seconds.
         ran_before_s: float64 (J,), how long its earlier attempts held room.
@@ -192,4 +192,4 @@ def _saved_s(job: TrainingJob) -> float:
 
 
 def _ends_s(job: TrainingJob) -> float:
-    return float("inf") if job.started_at_s is None else job.started_at_s + job.likely_s
+    return float("inf") if job.started_at_s is None else job.started_at_s + job.runtime_s

@@ -121,7 +121,6 @@ class TrainingJob:
         checkpoint_interval_s: how often it says it saves; None when it never does.
         max_runtime_s: longest it says one attempt takes; None when it does not say.
         expected_runtime_s: within what time nearly all jobs like it were over; None when too few have ended yet.
-        likely_runtime_s: within what time half of them were.
         attempt: number of the latest attempt; 0 before the first.
         slots: one per worker while `state.holds_room`, else empty; their number is the size at which it runs.
         started_at_s: when the present attempt got its room; None when none runs.
@@ -147,7 +146,6 @@ class TrainingJob:
     checkpoint_interval_s: float | None = None
     max_runtime_s: float | None = None
     expected_runtime_s: float | None = None
-    likely_runtime_s: float | None = None
     attempt: int = 0
     slots: tuple[Slot, ...] = ()
     started_at_s: float | None = None
@@ -180,11 +178,6 @@ class TrainingJob:
         """How long an attempt takes at most: by its own word, else as jobs like it did; infinity when unknown."""
         known_s = self.max_runtime_s if self.max_runtime_s is not None else self.expected_runtime_s
         return inf if known_s is None else known_s
-
-    @property
-    def likely_s(self) -> float:
-        """How long an attempt is likely to take: as jobs like it did, else by its own word; infinity when unknown."""
-        return self.runtime_s if self.likely_runtime_s is None else min(self.likely_runtime_s, self.runtime_s)
 
 
 def rank_of(job: TrainingJob) -> tuple[float, int, str]:

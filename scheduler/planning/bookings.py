@@ -54,8 +54,8 @@ class Bookings:
     def take(self, job: TrainingJob, slots: Sequence[Slot]) -> None:
         """Note that a job has these slots from about now on."""
         ends_s = self._now_s + job.runtime_s
-        if isfinite(job.likely_s):
-            self._releases.append(Release(self._now_s + job.likely_s, tuple(slots), job.gang.shape))
+        if isfinite(ends_s):
+            self._releases.append(Release(ends_s, tuple(slots), job.gang.shape))
         for booking, room in self._at:
             if booking.start_s < ends_s:
                 room.take_all(slots, job.gang.shape)

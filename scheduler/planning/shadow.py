@@ -57,5 +57,5 @@ def _waited_for(booking: Booking, snapshot: Snapshot) -> tuple[tuple[JobId, ...]
     there = there[np.argsort(-ends_s[there], kind="stable")]
     jobs = [running.jobs[index] for index in there]
     overdue = (job.job_id for job in jobs if (job.started_at_s or 0.0) + job.runtime_s <= now_s)
-    unknown = (job.job_id for job in jobs if job.likely_s == inf)
+    unknown = (job.job_id for job in jobs if job.runtime_s == inf)
     return tuple(job.job_id for job in jobs), tuple(overdue), tuple(unknown)

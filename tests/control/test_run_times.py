@@ -25,10 +25,6 @@ def job(spec: JobSpec = SPEC, *attempts: AttemptRecord, state: JobState = JobSta
     return JobRecord(JobId("1"), spec, state, Wish.RUN, 0.0, attempts=attempts)
 
 
-def expected_s(times: RunTimes, of: JobRecord) -> float | None:
-    return times.of(of).nearly_sure_s
-
-
 def learned(*jobs: JobRecord) -> RunTimes:
     times = RunTimes()
     times.learn(jobs)
@@ -38,9 +34,9 @@ def learned(*jobs: JobRecord) -> RunTimes:
 def test_nothing_is_expected_before_enough_has_ended() -> None:
     times, asked = RunTimes(), job(state=JobState.PENDING)
     for _ in range(3):
-        assert expected_s(times, asked) is None
+        assert times.expected_s(asked) is None
         times.learn([job(SPEC, attempt(1000.0))])
-    assert expected_s(times, asked) == pytest.approx(1000.0 * (1 + MARGIN))
+    assert times.expected_s(asked) == pytest.approx(1000.0 * (1 + MARGIN))
 
 
 def test_the_closest_likeness_wins() -> None:
@@ -51,38 +47,35 @@ def test_the_closest_likeness_wins() -> None:
         *[job(other_name, attempt(1000.0))] * 3,
         *[job(replace(SPEC, owner="bob", name="big"), attempt(5000.0))] * 20,
     )
-    assert expected_s(times, job(replace(SPEC, name="train-77"))) == pytest.approx(110.0)
-    assert expected_s(times, job(other_name)) == pytest.approx(1100.0)
-    assert expected_s(times, job(replace(SPEC, name="new"))) == pytest.approx(1100.0)
-    assert expected_s(times, job(other_gang)) == pytest.approx(5500.0)
+    assert times.expected_s(job(replace(SPEC, name="train-77"))) == pytest.approx(110.0)
+    assert times.expected_s(job(other_name)) == pytest.approx(1100.0)
+    assert times.expected_s(job(replace(SPEC, name="new"))) == pytest.approx(1100.0)
+    assert times.expected_s(job(other_gang)) == pytest.approx(5500.0)
 
 
 def test_only_success_teaches() -> None:
     failed = job(SPEC, attempt(5.0, Outcome.FAILED), state=JobState.FAILED)
     stopped = job(SPEC, attempt(5.0, Outcome.STOPPED), state=JobState.STOPPED)
-    assert expected_s(learned(*[failed] * 20, *[stopped] * 20), job()) is None
+    assert learned(*[failed] * 20, *[stopped] * 20).expected_s(job()) is None
 
 
 def test_work_that_was_saved_counts_and_work_that_was_lost_does_not() -> None:
     saved = attempt(300.0, Outcome.PREEMPTED, saved_s=350.0)
     lost = attempt(300.0, Outcome.LOST)
     times = learned(*[job(SPEC, saved, lost, attempt(750.0))] * 3)
-    assert expected_s(times, job(state=JobState.PENDING)) == pytest.approx(1100.0)
-    assert expected_s(times, job(SPEC, saved, lost, state=JobState.PREEMPTED)) == pytest.approx(850.0)
+    assert times.expected_s(job(state=JobState.PENDING)) == pytest.approx(1100.0)
+    assert times.expected_s(job(SPEC, saved, lost, state=JobState.PREEMPTED)) == pytest.approx(850.0)
     almost = attempt(2000.0, Outcome.PREEMPTED, saved_s=2000.0)
-    assert expected_s(times, job(SPEC, almost, state=JobState.PREEMPTED)) == LEAST_LEFT_S
+    assert times.expected_s(job(SPEC, almost, state=JobState.PREEMPTED)) == LEAST_LEFT_S
 
 
 @given(took=st.lists(st.floats(LEAST_LEFT_S, 1e6), min_size=3, max_size=120))
 def test_nine_of_ten_of_the_newest_are_over_by_then(took: list[float]) -> None:
-    expected = learned(*(job(SPEC, attempt(runtime_s)) for runtime_s in took)).of(job())
-    newest = took[-KEPT:]
-    assert expected.nearly_sure_s is not None
-    assert expected.likely_s is not None
-    told = 1 + 2 * TOLD_SHARE
-    assert sum(runtime_s <= expected.likely_s * told for runtime_s in newest) >= 0.5 * len(newest)
-    assert sum(runtime_s <= expected.nearly_sure_s * told for runtime_s in newest) >= 0.9 * len(newest)
-    assert expected.nearly_sure_s <= max(newest) * (1 + MARGIN) * told
+    expected_s = learned(*(job(SPEC, attempt(runtime_s)) for runtime_s in took)).expected_s(job())
+    newest, told = took[-KEPT:], 1 + 2 * TOLD_SHARE
+    assert expected_s is not None
+    assert sum(runtime_s <= expected_s * told for runtime_s in newest) >= 0.9 * len(newest)
+    assert expected_s <= max(newest) * (1 + MARGIN) * told
 
 
 def test_only_what_matters_is_told() -> None:
