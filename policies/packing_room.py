@@ -6,7 +6,6 @@ and memory beside the devices suffice.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,9 +136,12 @@ class Vacancy:
         return room
 
 
-@lru_cache(maxsize=4)
 def kinds_of(table: HostTable) -> HostKinds:
-    """Return the kinds of the hosts of a table; the last answers are kept, because tables stay the same for long."""
+    """Return the kinds of the hosts of a table; the answer is kept with it, whatever states its hosts are in."""
+    return table.remembered("kinds", lambda: _kinds(table))
+
+
+def _kinds(table: HostTable) -> HostKinds:
     whole = (table.device_exists & ~table.device_is_part).sum(axis=1).tolist()
     return HostKinds(
         HostKind(devices, host.cpu_milli, host.memory_mib, host.gpu_model)

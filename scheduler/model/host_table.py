@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.hosts import Host, HostState
-from scheduler.model.resources import Shape
+from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 
 _Made = TypeVar("_Made")
 
@@ -36,17 +36,27 @@ def count_units(
         matches: bool (N, max(D, 1)), where its constraints hold.
         cpu_milli: int64 (N,), free; below zero counts as nothing.
         memory_mib: int64 (N,), likewise.
-        gpu_milli: int64 (N, D), free; `ABSENT` where there is no device.
+        gpu_milli: int64 (N, D), free, at most 1000; `ABSENT` where there is no device.
     """
-    limit: NDArray[np.int64] = np.where(matches.any(axis=1), np.iinfo(np.int64).max, 0)
+    limit = _host_limit(shape, cpu_milli, memory_mib)
+    if not shape.gpu_count:
+        return np.where(matches.any(axis=1), limit, 0)
+    suits = matches & (gpu_milli >= shape.gpu_milli)
+    if 2 * shape.gpu_milli > WHOLE_DEVICE_MILLI:
+        devices = (suits.astype(np.float32) @ np.ones(suits.shape[1], dtype=np.float32)).astype(np.int64)
+    else:
+        devices = np.einsum("ij->i", gpu_milli // shape.gpu_milli * suits)
+    fitting: NDArray[np.int64] = np.minimum(limit, devices // shape.gpu_count if shape.gpu_count > 1 else devices)
+    return fitting
+
+
+def _host_limit(shape: Shape, cpu_milli: NDArray[np.int64], memory_mib: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many units CPU and memory are enough for, int64 (N,)."""
+    limit = np.full(len(cpu_milli), np.iinfo(np.int64).max)
     for free, asked in ((cpu_milli, shape.cpu_milli), (memory_mib, shape.memory_mib)):
         if asked:
             limit = np.minimum(limit, np.maximum(free, 0) // asked)
-    if not shape.gpu_count:
-        return limit
-    per_device = np.where(matches & (gpu_milli > 0), gpu_milli // shape.gpu_milli, 0)
-    fitting: NDArray[np.int64] = np.minimum(limit, per_device.sum(axis=1) // shape.gpu_count)
-    return fitting
+    return limit
 
 
 class HostTable:

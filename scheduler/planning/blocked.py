@@ -1,9 +1,9 @@
-"""Gangs that found no room, remembered so that none is tried in vain twice while no room is gained."""
+"""Gangs that found no room, or would find some, remembered so that none is tried in vain, or twice."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from scheduler.model.resources import Shape
 from scheduler.model.workloads import Gang
 
 Constraints = tuple[object, ...]
@@ -13,13 +13,20 @@ Amounts = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Refused:
+class _Asked:
+    """What a gang asks for, beside its constraints."""
+
     amounts: Amounts
     workers: int
 
-    def rules_out(self, amounts: Amounts, workers: int) -> bool:
-        """Whether it asked for no more in any way: then that finds no room either."""
-        return self.workers <= workers and all(map(int.__le__, self.amounts, amounts))
+    @classmethod
+    def by(cls, gang: Gang) -> "_Asked":
+        shape = gang.shape
+        return cls((shape.cpu_milli, shape.memory_mib, shape.gpu_count, shape.gpu_milli), gang.workers)
+
+    def is_within(self, other: "_Asked") -> bool:
+        """Whether it asks for no more in any way: then it finds room wherever the other does."""
+        return self.workers <= other.workers and all(map(int.__le__, self.amounts, other.amounts))
 
 
 class Blocked:
@@ -34,7 +41,7 @@ class Blocked:
         """Start with nothing known."""
         self._grown = 0
         self._known: dict[int, Gang] = {}
-        self._refused: dict[Constraints, list[_Refused]] = {}
+        self._refused: dict[Constraints, list[_Asked]] = {}
 
     def as_of(self, grown: int) -> Self:
         """Return itself, with all forgotten if room has been gained since; `grown` counts how often that happened."""
@@ -51,23 +58,42 @@ class Blocked:
     def add(self, gang: Gang) -> None:
         """Remember that a gang found no room."""
         self._known[id(gang)] = gang
-        refused = _Refused(_amounts(gang.shape), gang.workers)
-        others = self._refused.setdefault(_constraints(gang), [])
-        others[:] = [other for other in others if not refused.rules_out(other.amounts, other.workers)]
+        refused, others = _Asked.by(gang), self._refused.setdefault(_constraints(gang), [])
+        others[:] = [other for other in others if not refused.is_within(other)]
         others.append(refused)
 
     def _is_ruled_out(self, gang: Gang) -> bool:
-        amounts, workers = _amounts(gang.shape), gang.workers
-        ruled_out = any(refused.rules_out(amounts, workers) for refused in self._refused.get(_constraints(gang), ()))
+        asked = _Asked.by(gang)
+        ruled_out = any(refused.is_within(asked) for refused in self._refused.get(_constraints(gang), ()))
         if ruled_out:
             self._known[id(gang)] = gang
         return ruled_out
 
 
+class Fits:
+    """Whether gangs fit into a room that changes no more: few are tried, the others follow from these."""
+
+    def __init__(self, fits: Callable[[Gang], bool]) -> None:
+        """Ask `fits` where nothing that is known decides."""
+        self._fits, self._blocked = fits, Blocked()
+        self._roomy: dict[Constraints, list[_Asked]] = {}
+
+    def __call__(self, gang: Gang) -> bool:
+        """Return whether a gang fits."""
+        asked, roomy = _Asked.by(gang), self._roomy.setdefault(_constraints(gang), [])
+        if any(asked.is_within(other) for other in roomy):
+            return True
+        if gang in self._blocked:
+            return False
+        fits = self._fits(gang)
+        if fits:
+            roomy[:] = [other for other in roomy if not other.is_within(asked)]
+            roomy.append(asked)
+        else:
+            self._blocked.add(gang)
+        return fits
+
+
 def _constraints(gang: Gang) -> Constraints:
     shape = gang.shape
     return (shape.gpu_models, shape.device_memory_mib, shape.host_labels, gang.max_per_host, gang.require_same)
-
-
-def _amounts(shape: Shape) -> Amounts:
-    return (shape.cpu_milli, shape.memory_mib, shape.gpu_count, shape.gpu_milli)

@@ -12,13 +12,14 @@ from scheduler.model.ledger import Ledger
 from scheduler.model.plan import Reason, StartJob, Unplaced
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import Gang, TrainingJob
+from scheduler.planning.blocked import Fits
 from scheduler.planning.draft import Draft
 from scheduler.planning.feasibility import empty, never_fits_on
 from scheduler.planning.fleet import Fleet, count_by_row, survivors
 from scheduler.planning.headroom import Held
 from scheduler.planning.near import near
 from scheduler.planning.placing import capped, limit_of
-from scheduler.planning.room import Counted, Room
+from scheduler.planning.room import Room
 from scheduler.planning.scarcity import Scarcity, scarcity
 from scheduler.planning.serving import Served
 from scheduler.planning.shadow import behind_bookings, with_bookings
@@ -30,6 +31,8 @@ MOST_NAMES = 5
 """More names of those in the way than these help nobody."""
 MOST_MOMENTS = 12
 """Moments in the future that are looked at for an "until"."""
+MOST_GANGS = 100_000
+"""Different gangs of which it is remembered whether they could ever run."""
 MOST_ESTIMATES = 8
 """Different gangs for which they are looked at."""
 
@@ -57,17 +60,43 @@ class Explainer:
         return table.remembered("whole", lambda: empty(table.hosts))
 
     @cached_property
-    def without_holds(self) -> Counted:
-        """Usable room if nothing were held."""
-        return self._room_without_holds.now
+    def fits_without_holds(self) -> Fits:
+        """Whether a gang would fit if nothing were held."""
+        return _fits_into(self._room_without_holds.now)
 
     @cached_property
-    def without_promises(self) -> Counted:
-        """Usable room if nothing were held or promised."""
+    def fits_without_promises(self) -> Fits:
+        """Whether a gang would fit if nothing were held or promised."""
         room = self._room_without_holds.copy()
         for _, shape, slots in self.draft.promises.holders():
             room.expect(slots, shape)
-        return room.now
+        return _fits_into(room.now)
+
+    @cached_property
+    def fits_now(self) -> Fits:
+        """Whether a gang fits into what is usable now."""
+        return _fits_into(self.draft.room.now)
+
+    @cached_property
+    def holders(self) -> tuple[str, ...]:
+        """Who has been promised room."""
+        return tuple(holder for holder, _, _ in self.draft.promises.holders())
+
+    @cached_property
+    def peaks(self) -> tuple[tuple[str, ...], float | None]:
+        """The models for whose peaks room is held, and when the last of these is."""
+        now_s = self.draft.snapshot.taken_at_s
+        models = tuple(dict.fromkeys(name for held in self.held for name in held.models))
+        return models, max((held.until_s for held in self.held if held.until_s > now_s), default=None)
+
+    def never_fits(self, gang: Gang) -> Unplaced | None:
+        """Say why a gang is larger than the whole cluster, or None; asked once for as long as the hosts stay."""
+        known: dict[Gang, Unplaced | None] = self.draft.snapshot.ledger.table.remembered("never fits", dict)
+        if gang not in known:
+            if len(known) >= MOST_GANGS:
+                known.clear()
+            known[gang] = never_fits_on(self.whole, gang)
+        return known[gang]
 
     @cached_property
     def holders_on(self) -> Callable[[str], tuple[str, ...]]:
@@ -163,25 +192,29 @@ class _WhyNot:
     def __init__(self, explainer: Explainer) -> None:
         self._explainer = explainer
         self._now_s = explainer.draft.snapshot.taken_at_s
+        self._promised = explainer.draft.promises.of
         self._of_gang: dict[int, tuple[Unplaced | None, bool, Unplaced]] = {}
 
     def __call__(self, job: TrainingJob) -> Unplaced:
-        if id(job.gang) not in self._of_gang:
-            self._of_gang[id(job.gang)] = self._why_gang_waits(job.gang)
-        never, fits, lacks = self._of_gang[id(job.gang)]
-        why = never or _backing_off(job, self._now_s) or _being_freed(job, self._explainer)
-        why = why or (behind_bookings(job, self._explainer.draft) if fits else lacks)
+        known = self._of_gang.get(id(job.gang))
+        if known is None:
+            known = self._of_gang[id(job.gang)] = self._why_gang_waits(job.gang)
+        never, fits, lacks = known
+        why = lacks
+        if not never and (fits or job.not_before_s > self._now_s or self._promised(job.job_id)):
+            own = _backing_off(job, self._now_s) or _being_freed(job, self._explainer)
+            why = own or (behind_bookings(job, self._explainer.draft) if fits else lacks)
         return Unplaced(job.job_id, why.reason, why.message, why.asked, why.free, why.until_s, why.blocked_by)
 
     def _why_gang_waits(self, gang: Gang) -> tuple[Unplaced | None, bool, Unplaced]:
         """Return why a gang never fits, if so; whether it would fit but for bookings; and what it lacks."""
-        never = never_fits_on(self._explainer.whole, gang)
+        never = self._explainer.never_fits(gang)
         if never:
             return never, False, never
         rules = (_held_for_serving, _reserved)
         lacks = next((why for rule in rules if (why := rule(gang, self._explainer))), None)
         draft = self._explainer.draft
-        fits = bool(draft.bookings) and _fits(gang, draft.room.now)
+        fits = bool(draft.bookings) and self._explainer.fits_now(gang)
         return None, fits, lacks or _insufficient(gang, self._explainer)
 
 
@@ -213,24 +246,26 @@ def _freed_for(subject: str, needs: str, slots: Sequence[Slot], asked: int, expl
     return Unplaced(subject, Reason.WAITS_FOR_PREEMPTION, message, asked, 0, until_s, names)
 
 
+def _fits_into(room: Ledger) -> Fits:
+    return Fits(lambda gang: _fits(gang, room))
+
+
 def _fits(gang: Gang, ledger: Ledger) -> bool:
     units = capped(ledger.units(gang.shape), limit_of(gang), gang.workers)
     return bool(near(gang, units, ledger.table).sum() >= gang.workers)
 
 
 def _held_for_serving(gang: Gang, explainer: Explainer) -> Unplaced | None:
-    if not explainer.held or not _fits(gang, explainer.without_holds):
+    if not explainer.held or not explainer.fits_without_holds(gang):
         return None
-    models = tuple(dict.fromkeys(name for held in explainer.held for name in held.models))
-    now_s = explainer.draft.snapshot.taken_at_s
-    until_s = max((held.until_s for held in explainer.held if held.until_s > now_s), default=None)
+    models, until_s = explainer.peaks
     message = f"needs {asks(gang)}; the room is held for the peak of {listed(models)}"
     return Unplaced("", Reason.HELD_FOR_SERVING, message, gang.workers, 0, until_s, models)
 
 
 def _reserved(gang: Gang, explainer: Explainer) -> Unplaced | None:
-    holders = tuple(holder for holder, _, _ in explainer.draft.promises.holders())
-    if not holders or not _fits(gang, explainer.without_promises):
+    holders = explainer.holders
+    if not holders or not explainer.fits_without_promises(gang):
         return None
     message = f"needs {asks(gang)}; the room was freed for {listed(holders)}"
     return Unplaced("", Reason.RESERVED, message, gang.workers, 0, None, holders[:MOST_NAMES])

@@ -26,14 +26,14 @@ def place_training(draft: Draft) -> list[StartJob]:
             continue
         if blocked > draft.policy.max_backfill:
             break
-        start = None if tried.finds_no_room(job) else _start(job, draft, tried)
+        start = None if tried.is_over(job) or tried.finds_no_room(job) else _start(job, draft, tried)
         if start:
             starts.append(start)
             continue
         blocked += 1
         if job.job_id in draft.promises.lapsed:
             continue
-        if not tried.is_hopeless(job):
+        if not tried.is_over(job) and not tried.is_hopeless(job):
             _promise_or_preempt(job, draft, tried)
         if not draft.promises.of(job.job_id):
             bookings.book(job)
@@ -57,6 +57,12 @@ class _Tried:
         self.now, self.coming = Blocked(), Blocked()
         self._nobody: dict[bytes, Blocked] = {}
         self._behind: dict[tuple[object, ...], tuple[int, float]] = {}
+        self._over: dict[tuple[int, int, str], int] = {}
+
+    def is_over(self, job: TrainingJob) -> bool:
+        """Whether jobs like it find nothing at all, now or coming, and it has no promise either: the quick answer."""
+        known = self._over.get((id(job.gang), job.priority, job.queue))
+        return known == self._draft.room.grown and not self._draft.promises.of(job.job_id)
 
     def finds_no_room(self, job: TrainingJob) -> bool:
         """Whether a job without a promise need not be tried."""
@@ -68,7 +74,11 @@ class _Tried:
         """Whether there is nothing to be promised and nobody to be stopped, or a promise is there already."""
         if self._draft.promises.of(job.job_id) or self.is_behind(job, "coming", job.priority, job.queue):
             return True
-        return job.gang in self.coming.as_of(self._draft.room.grown) and job.gang in self.nobody_for(job)
+        if job.gang not in self.coming.as_of(self._draft.room.grown) or job.gang not in self.nobody_for(job):
+            return False
+        if job.gang in self.now.as_of(self._draft.room.grown):
+            self._over[id(job.gang), job.priority, job.queue] = self._draft.room.grown
+        return True
 
     def nobody_for(self, job: TrainingJob) -> Blocked:
         """Gangs for which nobody could be stopped who may be stopped for this job."""

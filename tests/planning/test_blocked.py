@@ -9,7 +9,7 @@ from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape
 from scheduler.model.work import NOTHING_SEEN
 from scheduler.model.workloads import Gang
-from scheduler.planning.blocked import Blocked
+from scheduler.planning.blocked import Blocked, Fits
 from scheduler.planning.placing import hosts_for_gang
 from scheduler.planning.room import Counted
 
@@ -55,6 +55,21 @@ def test_whoever_is_ruled_out_finds_no_room(hosts: list[Host], gangs: list[Gang]
         if not fits:
             blocked.add(gang)
             assert gang in blocked
+
+
+@given(hosts=HOSTS, gangs=st.lists(GANGS, min_size=2, max_size=12))
+def test_what_is_known_of_some_gangs_is_true_of_others(hosts: list[Host], gangs: list[Gang]) -> None:
+    room = Counted(Ledger.of(hosts))
+    scorer = first_fit(room, NOTHING_SEEN)
+    tried: list[Gang] = []
+
+    def fits(gang: Gang) -> bool:
+        tried.append(gang)
+        return hosts_for_gang(room, gang, scorer) is not None
+
+    known = Fits(fits)
+    assert [known(gang) for gang in gangs] == [hosts_for_gang(room, gang, scorer) is not None for gang in gangs]
+    assert len(tried) == len(set(tried))
 
 
 def bigger(**more: int) -> Gang:
