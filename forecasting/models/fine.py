@@ -1,11 +1,14 @@
-"""Steps below an hour: hourly paths drawn finer, moved to where the last minutes are, with the noise of fine bins."""
+"""Steps below an hour: the next hour from the last minutes, then hourly paths drawn finer with the noise of bins."""
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from forecasting.models import near
 from forecasting.models.cloud import Cloud
+from forecasting.models.moments import Learnt
 
 Floats = NDArray[np.float64]
 
@@ -13,6 +16,7 @@ HOUR_S: Final = 3600
 _NOISE_DAYS: Final = 14
 _MEMORY_H: Final = 3.0
 """Hours in which a deviation of the last minutes fades by a factor e."""
+_NEAR_HOURS: Final = 2
 _SEED: Final = 20130723
 
 
@@ -39,7 +43,26 @@ def refined(hourly: Cloud, past: Floats, lead: int, bins: int, per_hour: int) ->
     random = np.random.default_rng(_SEED)
     begins = random.integers(0, max(1, len(noise) - bins + 1), len(errors))
     stretch = noise[(begins[:, None] + np.arange(bins)) % len(noise)]
-    return Cloud(centre, errors + stretch, hourly.weights, hourly.alike)
+    drawn = Cloud(centre, errors + stretch, hourly.weights, hourly.alike)
+    learnt = near.learn(_bridged(past), per_hour, min(bins, _NEAR_HOURS * per_hour))
+    return drawn if learnt is None else _begun(drawn, learnt, per_hour, random)
+
+
+def _begun(drawn: Cloud, learnt: Learnt, per_hour: int, random: np.random.Generator) -> Cloud:
+    """Return the cloud with its first hour as learnt from the last minutes, passing over to its own within the next."""
+    leads = len(learnt.centre)
+    share = np.clip(_NEAR_HOURS - np.arange(1, leads + 1) / per_hour, 0.0, 1.0)
+    order = np.resize(random.permutation(len(learnt.errors)), len(drawn.errors))
+    centre, errors = drawn.centre.copy(), drawn.errors.copy()
+    centre[:leads] = share * learnt.centre + (1 - share) * centre[:leads]
+    errors[:, :leads] = np.sqrt(share) * learnt.errors[order] + np.sqrt(1 - share) * errors[:, :leads]
+    return replace(drawn, centre=centre, errors=errors)
+
+
+def _bridged(past: Floats) -> Floats:
+    """Return values (n,) with gaps in straight lines."""
+    known = np.flatnonzero(np.isfinite(past))
+    return np.asarray(np.interp(np.arange(len(past)), known, past[known]))
 
 
 def _drawn_finer(errors: Floats, centres: Floats, at: Floats, known: float) -> Floats:
