@@ -6,6 +6,7 @@ from typing import Final
 
 from policies import may_preempt as rules
 from policies import packing, packing_fgd, placement_scores, queue_order, victim_order
+from policies.ageing import ByAgedPriority
 from scheduler.model.errors import ConfigError, Fault
 from scheduler.model.plan import Consolidation
 from scheduler.model.policy import MayPreempt, PlacementScore, Policy, QueueOrder, VictimCost
@@ -39,6 +40,8 @@ def policy_from_names(  # noqa: PLR0913  # one argument per choice, all by name
     min_runtime_s: float = 300.0,
     reservation_s: float = 900.0,
     bookings: int = 4,
+    ageing_per_hour: float = 1.0,
+    ageing_most: float = 30.0,
     consolidation: Consolidation = Consolidation.OFF,
     moves_per_hour: int = 6,
     move_again_after_s: float = 14_400.0,
@@ -58,14 +61,17 @@ def policy_from_names(  # noqa: PLR0913  # one argument per choice, all by name
     faults = [_unknown(field, name, known) for field, name, known in asked if name not in known]
     if faults:
         raise ConfigError(*faults)
+    ages = queue_order == "priority" and ageing_per_hour * ageing_most > 0
     return Policy(
-        queue_order=QUEUE_ORDERS[queue_order],
+        queue_order=ByAgedPriority(ageing_per_hour, ageing_most) if ages else QUEUE_ORDERS[queue_order],
         placement_score=PLACEMENT_SCORES[placement_score],
         victim_cost=VICTIM_COSTS[victim_cost],
         may_preempt=PREEMPTION_RULES[may_preempt],
         min_runtime_s=min_runtime_s,
         reservation_s=reservation_s,
         bookings=bookings,
+        ageing_per_hour=ageing_per_hour if ages else 0.0,
+        ageing_most=ageing_most if ages else 0.0,
         consolidation=consolidation,
         moves_per_hour=moves_per_hour,
         move_again_after_s=move_again_after_s,

@@ -24,6 +24,8 @@ def policy_of(names: schema.PolicyNames) -> Policy:
         min_runtime_s=names.min_runtime,
         reservation_s=names.reservation,
         bookings=names.bookings,
+        ageing_per_hour=names.ageing_per_hour,
+        ageing_most=names.ageing_most,
         consolidation=names.consolidation,
         moves_per_hour=names.moves_per_hour,
         move_again_after_s=names.move_again_after,

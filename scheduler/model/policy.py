@@ -54,6 +54,9 @@ class Policy:
         max_backfill: how many blocked jobs may be passed over in one plan.
         bookings: for how many of the first blocked jobs room is booked ahead, which nobody behind them may delay; 0 for
             none: then whatever fits goes first.
+        ageing_per_hour: points by which each hour of waiting raises a job's priority while it runs, so that those whom
+            it overtook in the queue do not preempt it; the order of the queue has its own.
+        ageing_most: points that a job gains so at most.
         consolidation: see `Consolidation`.
         moves_per_hour: most jobs moved by it in any hour.
         move_again_after_s: a job that was moved stays for so long.
@@ -69,6 +72,8 @@ class Policy:
     reservation_s: float = 900.0
     max_backfill: int = 10_000
     bookings: int = 4
+    ageing_per_hour: float = 0.0
+    ageing_most: float = 0.0
     consolidation: Consolidation = Consolidation.OFF
     moves_per_hour: int = 6
     move_again_after_s: float = 14_400.0

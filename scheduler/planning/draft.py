@@ -173,7 +173,8 @@ class Draft:
 
     def rights_of(self, job: TrainingJob) -> bytes:
         """Return a key that is equal for waiting jobs for whom the same may be stopped."""
-        return self._rights.answers(job, self.snapshot.running)
+        answers = self._rights.answers(job, self.snapshot.running)
+        return answers + str(job.priority).encode() if self.policy.ageing_most else answers
 
     @cached_property
     def _rights(self) -> Rights:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.model.policy import Policy
+from scheduler.model.policy import HOUR_S, Policy
 from scheduler.model.running import Running
 from scheduler.model.workloads import TrainingJob
 from scheduler.planning.roster import Roster
@@ -17,16 +17,17 @@ class Rights:
         self._policy, self._now_s = policy, now_s
         self._answers: dict[tuple[int, str], bytes] = {}
         self._roster: Roster | None = None
-        self._parts: dict[bytes, Roster] = {}
+        self._parts: dict[tuple[bytes, int], Roster] = {}
 
     def of(self, job: TrainingJob, roster: Roster) -> Roster:
         """Return whom the policy lets be stopped for a waiting job and who has had its minimum run."""
         if roster is not self._roster:
             self._roster, self._parts = roster, {}
         answers = self.answers(job, roster.running)
-        if answers not in self._parts:
-            self._parts[answers] = self._part(np.frombuffer(answers, dtype=bool), roster)
-        return self._parts[answers]
+        key = (answers, job.priority if self._policy.ageing_most else 0)
+        if key not in self._parts:
+            self._parts[key] = self._part(np.frombuffer(answers, dtype=bool), job.priority, roster)
+        return self._parts[key]
 
     def answers(self, job: TrainingJob, running: Running) -> bytes:
         """Return the policy's answers for a waiting job, one for each group of running jobs, as a key."""
@@ -42,8 +43,16 @@ class Rights:
             answers[group] = self._policy.may_preempt(job, running.jobs[example])
         return answers
 
-    def _part(self, answers: NDArray[np.bool_], roster: Roster) -> Roster:
+    def _part(self, answers: NDArray[np.bool_], priority: int, roster: Roster) -> Roster:
         running = roster.running
-        old_enough = self._now_s - running.started_s >= self._policy.min_runtime_s
-        allowed = (answers[running.group] & old_enough)[roster.order]
+        may = answers[running.group] & (self._now_s - running.started_s >= self._policy.min_runtime_s)
+        if self._policy.ageing_most:
+            may &= ~self._overtook(running, priority)
+        allowed = may[roster.order]
         return roster.only(allowed[roster.who])
+
+    def _overtook(self, running: Running, priority: int) -> NDArray[np.bool_]:
+        """Return which running jobs of lower priority had waited for so long that they went first, bool (J,)."""
+        waited_s = running.started_s - running.submitted_s - running.ran_before_s
+        gain = np.clip(self._policy.ageing_per_hour * waited_s / HOUR_S, 0.0, self._policy.ageing_most)
+        return (running.priority < priority) & (running.priority + gain >= priority)
