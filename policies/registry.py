@@ -9,10 +9,10 @@ from policies import packing, packing_fgd, placement_scores, queue_order, victim
 from policies.ageing import ByAgedPriority
 from scheduler.model.errors import ConfigError, Fault
 from scheduler.model.plan import Consolidation
-from scheduler.model.policy import MayPreempt, PlacementScore, Policy, QueueOrder, VictimCost
+from scheduler.model.policy import MayDisplace, MayPreempt, PlacementScore, Policy, QueueOrder, VictimCost
 
 QUEUE_ORDERS: Final[Mapping[str, QueueOrder]] = MappingProxyType(
-    {"priority": queue_order.by_priority, "fifo": queue_order.fifo}
+    {"priority": queue_order.by_priority, "fifo": queue_order.fifo, "shortest-first": queue_order.shortest_first}
 )
 PLACEMENT_SCORES: Final[Mapping[str, PlacementScore]] = MappingProxyType(
     {
@@ -24,10 +24,17 @@ PLACEMENT_SCORES: Final[Mapping[str, PlacementScore]] = MappingProxyType(
     }
 )
 VICTIM_COSTS: Final[Mapping[str, VictimCost]] = MappingProxyType(
-    {"lost-work": victim_order.lost_work, "newest-first": victim_order.newest_first}
+    {
+        "lost-work-and-wait": victim_order.lost_work_and_wait,
+        "lost-work": victim_order.lost_work,
+        "newest-first": victim_order.newest_first,
+    }
 )
 PREEMPTION_RULES: Final[Mapping[str, MayPreempt]] = MappingProxyType(
     {"higher-priority": rules.higher_priority, "never": rules.never}
+)
+DISPLACEMENT_RULES: Final[Mapping[str, MayDisplace | None]] = MappingProxyType(
+    {"never": None, "shorter-first": rules.shorter_first}
 )
 
 
@@ -35,8 +42,9 @@ def policy_from_names(  # noqa: PLR0913  # one argument per choice, all by name
     *,
     queue_order: str = "priority",
     placement_score: str = "headroom",
-    victim_cost: str = "lost-work",
+    victim_cost: str = "lost-work-and-wait",
     may_preempt: str = "higher-priority",
+    may_displace: str = "never",
     min_runtime_s: float = 300.0,
     reservation_s: float = 900.0,
     bookings: int = 4,
@@ -57,6 +65,7 @@ def policy_from_names(  # noqa: PLR0913  # one argument per choice, all by name
         ("placement_score", placement_score, PLACEMENT_SCORES),
         ("victim_cost", victim_cost, VICTIM_COSTS),
         ("may_preempt", may_preempt, PREEMPTION_RULES),
+        ("may_displace", may_displace, DISPLACEMENT_RULES),
     )
     faults = [_unknown(field, name, known) for field, name, known in asked if name not in known]
     if faults:
@@ -67,6 +76,7 @@ def policy_from_names(  # noqa: PLR0913  # one argument per choice, all by name
         placement_score=PLACEMENT_SCORES[placement_score],
         victim_cost=VICTIM_COSTS[victim_cost],
         may_preempt=PREEMPTION_RULES[may_preempt],
+        may_displace=DISPLACEMENT_RULES[may_displace],
         min_runtime_s=min_runtime_s,
         reservation_s=reservation_s,
         bookings=bookings,

@@ -1,9 +1,18 @@
-"""What stopping a running job costs, in GPU-seconds; the cheapest is stopped first."""
+"""What stopping a running job costs, in GPU-seconds; the cheapest is stopped first.
+
+By lost work alone small jobs are always cheapest, and a full host of them gives way where one large job could: many
+jobs are late then instead of one. So the default also counts the wait that a stop causes.
+"""
+
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.running import Running
+
+LEAST_GPUS: Final = 1e-9
+"""Weight of work without devices, so that means exist where nobody has any."""
 
 
 def lost_work(running: Running, now_s: float) -> NDArray[np.float64]:
@@ -14,3 +23,22 @@ def lost_work(running: Running, now_s: float) -> NDArray[np.float64]:
 def newest_first(running: Running, now_s: float) -> NDArray[np.float64]:
     """Return the time each attempt has run, over all its devices, float64 (J,): the newest first, saved or not."""
     return np.maximum(now_s - running.started_s, 0.0) * running.gpus
+
+
+def lost_work_and_wait(running: Running, now_s: float) -> NDArray[np.float64]:
+    """Return the lost work and the wait that a stop will cause, float64 (J,).
+
+    Whoever is stopped waits until somebody of those who run ends. How long is not known, but what has run for long is
+    expected to run as long again (the spread of training times is that wide), so the wait is as long as what a running
+    device has been held for on average. It counts
+
+    - once a job, whatever its size: one late job is one late job. A second of it is worth one GPU-second, as waiting
+      jobs mostly are of one GPU, so that a GPU lost for a second keeps about one of them waiting for a second;
+    - less, the longer a job has run itself: the same wait is a smaller part of its time;
+    - once more for each time that the job was stopped before, so that it is others' turn.
+    """
+    served_s = running.served_s(now_s)
+    weight = np.maximum(running.gpus, LEAST_GPUS)
+    wait_s = (served_s @ weight) / max(float(weight.sum()), LEAST_GPUS)
+    share = wait_s / np.maximum(wait_s + served_s, 1.0)
+    return lost_work(running, now_s) + wait_s * share * (1 + running.stops)

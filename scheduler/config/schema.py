@@ -256,10 +256,12 @@ class PolicyNames(Section):
     """Which waiting job is tried first."""
     placement_score: str = "headroom"
     """Which host is best. headroom and fgd follow the jobs and models that the site was seen to run."""
-    victim_cost: str = "lost-work"
+    victim_cost: str = "lost-work-and-wait"
     """Which running job is cheapest to stop."""
     may_preempt: str = "higher-priority"
     """Who may have whom stopped."""
+    may_displace: str = "never"
+    """Who may have jobs of its own priority and queue stopped: never, or shorter-first for much shorter jobs."""
     min_runtime: DurationSeconds = 300.0
     """A younger attempt is not preempted for another job (for serving it is)."""
     reservation: DurationSeconds = 900.0

@@ -21,6 +21,7 @@ def policy_of(names: schema.PolicyNames) -> Policy:
         placement_score=names.placement_score,
         victim_cost=names.victim_cost,
         may_preempt=names.may_preempt,
+        may_displace=names.may_displace,
         min_runtime_s=names.min_runtime,
         reservation_s=names.reservation,
         bookings=names.bookings,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from scheduler.control.attempts import last_step
 from scheduler.control.records import AttemptRecord, EventKind, EventRecord, JobRecord, Outcome
@@ -13,6 +14,8 @@ from scheduler.model.workloads import Gang, JobState
 from scheduler.planning.wording import plural, size
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
+
+_PLAIN_CAUSES: Final = {Cause.DRAIN: "its host is being drained", Cause.STOP_ASKED: "asked for by its owner"}
 
 
 def transition(before: JobRecord, after: JobRecord, cycle: int, now_s: float) -> EventRecord | None:
@@ -71,14 +74,14 @@ def preempting(job: JobRecord, action: PreemptJob, cause: str, cycle: int, now_s
 def cause_of(action: PreemptJob, gang: Gang, demand: Demand, now_s: float) -> str:
     """Return why a job is stopped, for instance "4 GPUs for edit-check before the 19:10 peak"."""
     match action.cause:
-        case Cause.DRAIN:
-            return "its host is being drained"
-        case Cause.STOP_ASKED:
-            return "asked for by its owner"
+        case Cause.DRAIN | Cause.STOP_ASKED:
+            return _PLAIN_CAUSES[action.cause]
         case Cause.CONSOLIDATION:
             return f"it goes on elsewhere so that {action.beneficiary} fits"
         case Cause.GROWTH:
             return f"{room(gang)} more are free and nobody waits for them"
+        case Cause.SHORTER:
+            return f"{room(gang)} for {action.beneficiary}, which is much shorter"
         case Cause.SERVING:
             return f"{room(gang)} for {action.beneficiary}{_before_peak(demand.of(action.beneficiary), now_s)}"
         case _:

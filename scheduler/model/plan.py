@@ -26,6 +26,8 @@ class Cause(StrEnum):
     """Room for replicas."""
     PRIORITY = "priority"
     """Room for a job of higher priority."""
+    SHORTER = "shorter"
+    """Room for a job of the same priority that is much shorter."""
     CONSOLIDATION = "consolidation"
     """It goes on elsewhere, so that a waiting gang fits."""
     GROWTH = "growth"

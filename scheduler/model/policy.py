@@ -38,6 +38,10 @@ MayPreempt: TypeAlias = Callable[[TrainingJob, TrainingJob], bool]
 It may look at priority and queue only: it is asked once for all jobs that agree in these. Whether the second
 job is preemptible at all, and old enough, has been seen to before.
 """
+MayDisplace: TypeAlias = Callable[[TrainingJob, Running, float], NDArray[np.bool_]]
+"""Which of J running jobs a waiting job of the same priority and queue may have stopped for its size, at the given
+epoch second, bool (J,): the gain must exceed the cost. That they are equals, preemptible and long enough undisturbed
+has been seen to before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Policy:
         placement_score: which host is best.
         victim_cost: which running job is cheapest to stop.
         may_preempt: who may have whom stopped.
+        may_displace: who may have an equal stopped for its size; None for nobody.
         min_runtime_s: an attempt younger than this is not preempted for another job (for serving it is).
         reservation_s: how long freed room is kept for its holder.
         max_backfill: how many blocked jobs may be passed over in one plan.
@@ -68,6 +73,7 @@ class Policy:
     placement_score: PlacementScore
     victim_cost: VictimCost
     may_preempt: MayPreempt
+    may_displace: MayDisplace | None = None
     min_runtime_s: float = 300.0
     reservation_s: float = 900.0
     max_backfill: int = 10_000

@@ -109,6 +109,10 @@ class Running:
         added = sorted((job for job in come if job.state.holds_room), key=rank_of)
         return left.having([(place_of(job, left.jobs), job) for job in added], table)
 
+    def served_s(self, now_s: float) -> NDArray[np.float64]:
+        """Return how long each has held room in all its attempts, float64 (J,)."""
+        return np.maximum(now_s - self.started_s, 0.0) + self.ran_before_s
+
     def without(self, gone: Sequence[int]) -> "Running":
         """Return the table without some of its jobs, by their row."""
         if not len(gone):

@@ -111,11 +111,13 @@ class Grant:
         holder: job id or model name.
         need: all that is promised to it.
         victims: who is stopped for it.
+        cause: why.
     """
 
     holder: str
     need: Need
     victims: tuple[Victim, ...]
+    cause: Cause
 
 
 @dataclass
@@ -175,6 +177,10 @@ class Draft:
         """Return a key that is equal for waiting jobs for whom the same may be stopped."""
         answers = self._rights.answers(job, self.snapshot.running)
         return answers + str(job.priority).encode() if self.policy.ageing_most else answers
+
+    def equals_stoppable_for(self, job: TrainingJob) -> Roster:
+        """Return who of its equals may still be stopped for a waiting job because it is so much shorter."""
+        return self._rights.of_equals(job, self.roster)
 
     @cached_property
     def _rights(self) -> Rights:

@@ -29,6 +29,22 @@ class Rights:
             self._parts[key] = self._part(np.frombuffer(answers, dtype=bool), job.priority, roster)
         return self._parts[key]
 
+    def of_equals(self, job: TrainingJob, roster: Roster) -> Roster:
+        """Return the equals whom the policy lets be stopped because the waiting job is so much shorter.
+
+        The time for which an attempt is left in peace doubles each time that its job is stopped, so that nobody is
+        stopped more often than a logarithm of the time.
+        """
+        running = roster.running
+        displace = self._policy.may_displace
+        key = (job.priority, job.queue)
+        if displace is None or key not in running.groups:
+            return roster.only(np.zeros(len(roster.row), dtype=bool))
+        peace_s = self._policy.min_runtime_s * 2.0**running.stops
+        equals = (running.group == running.groups.index(key)) & (self._now_s - running.started_s >= peace_s)
+        allowed = (equals & displace(job, running, self._now_s))[roster.order]
+        return roster.only(allowed[roster.who])
+
     def answers(self, job: TrainingJob, running: Running) -> bytes:
         """Return the policy's answers for a waiting job, one for each group of running jobs, as a key."""
         key = (job.priority, job.queue)

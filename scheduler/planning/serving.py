@@ -82,7 +82,7 @@ class _Supply:
         need = self._promise(need)
         if victims and not self.fleet.model.survive_host_losses:
             whole = replace(before, count=before.count - need.count)
-            self.draft.grants.append(Grant(self.name, whole, victims))
+            self.draft.grants.append(Grant(self.name, whole, victims, Cause.SERVING))
         return need
 
     def _more_important(self) -> tuple[str, ...]:

@@ -21,6 +21,8 @@ from scheduler.planning.preemption import victims_for
 from scheduler.planning.room import Counted, fits_in
 from scheduler.planning.roster import Roster, Victim
 
+FOR_OTHERS: Final = frozenset({Cause.SERVING, Cause.PRIORITY, Cause.SHORTER})
+"""Causes for which jobs are stopped so that somebody gets their room."""
 MOST_OFFERS: Final = 256
 """Elastic jobs that are looked at as shrinking in one search, the cheapest of them by device freed."""
 
@@ -56,7 +58,7 @@ def keep_remainders(draft: Draft) -> None:
     """
     for job_id, order in list(draft.preemptions.items()):
         job = draft.snapshot.by_id[job_id]
-        if job.gang.is_elastic and order.cause in {Cause.SERVING, Cause.PRIORITY} and _keep(job, draft):
+        if job.gang.is_elastic and order.cause in FOR_OTHERS and _keep(job, draft):
             del draft.preemptions[job_id]
 
 

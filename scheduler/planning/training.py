@@ -1,5 +1,7 @@
 """Waiting jobs in queue order: start what fits, promise what is being freed, preempt for what may preempt."""
 
+from typing import Final
+
 from scheduler.model.plan import Cause, StartJob
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import TrainingJob
@@ -10,7 +12,12 @@ from scheduler.planning.growing import top_up
 from scheduler.planning.near_needs import needs_of
 from scheduler.planning.placing import hosts_for_gang
 from scheduler.planning.room import fits_in
+from scheduler.planning.roster import Roster
 from scheduler.planning.shrinking import keep_remainders, victims_by_cost
+
+MOST_DISPLACING: Final = 8
+"""Waiting jobs for which equals are looked at in one plan, where the site wants that: the first that find nobody less
+important."""
 
 
 def place_training(draft: Draft) -> list[StartJob]:
@@ -50,6 +57,7 @@ class _Tried:
         bookings: the bookings of this run.
         now: gangs for which there is no room now.
         coming: gangs for which not enough is coming.
+        displacing: for how many more jobs equals are looked at.
     """
 
     def __init__(self, draft: Draft, bookings: Bookings) -> None:
@@ -58,6 +66,7 @@ class _Tried:
         self._nobody: dict[bytes, Blocked] = {}
         self._behind: dict[tuple[object, ...], tuple[int, float]] = {}
         self._over: dict[tuple[int, int, str], int] = {}
+        self.displacing = MOST_DISPLACING if draft.policy.may_displace else 0
 
     def is_over(self, job: TrainingJob) -> bool:
         """Whether jobs like it find nothing at all, now or coming, and it has no promise either: the quick answer."""
@@ -74,6 +83,8 @@ class _Tried:
         """Whether there is nothing to be promised and nobody to be stopped, or a promise is there already."""
         if self._draft.promises.of(job.job_id) or self.is_behind(job, "coming", job.priority, job.queue):
             return True
+        if self.displacing:
+            return False
         if job.gang not in self.coming.as_of(self._draft.room.grown) or job.gang not in self.nobody_for(job):
             return False
         if job.gang in self.now.as_of(self._draft.room.grown):
@@ -138,13 +149,13 @@ def _promise_or_preempt(job: TrainingJob, draft: Draft, tried: _Tried) -> None:
     """Promise a blocked job the room that is being freed; where that is too little, have others stopped for it."""
     if _promise(job, draft, tried):
         return
-    grant = _grant_for(job, draft, tried)
+    grant = _grant_for(job, draft, tried) or _grant_for_size(job, draft, tried)
     if grant is None:
         if job.gang not in tried.coming or job.gang not in tried.nobody_for(job):
             tried.found_bookings(job, "coming", job.priority, job.queue)
         return
     tried.bookings.give(grant.victims)
-    draft.stop(grant.victims, Cause.PRIORITY, job.job_id)
+    draft.stop(grant.victims, grant.cause, job.job_id)
     draft.grants.append(grant)
     _promise(job, draft, tried)
     _leave_what_is_not_needed(grant, draft, tried.bookings)
@@ -178,16 +189,32 @@ def _grant_for(job: TrainingJob, draft: Draft, tried: _Tried) -> Grant | None:
     nobody = tried.nobody_for(job)
     if job.gang in nobody:
         return None
-    coming, roster = draft.room.coming, draft.stoppable_for(job)
-    found = (
-        Grant(job.job_id, need, victims)
-        for need in needs_of(job.gang, coming, roster)
-        if (victims := victims_by_cost(need, draft, roster)) is not None
-    )
-    grant = min(found, key=lambda grant: sum(victim.cost for victim in grant.victims), default=None)
+    grant = _cheapest(job, draft, draft.stoppable_for(job), Cause.PRIORITY)
     if grant is None:
         nobody.add(job.gang)
-    elif tried.bookings:
-        room = tried.bookings.room_if_stopped(job, grant.victims)
-        return grant if hosts_for_gang(room, job.gang, draft.scorer) is not None else None
-    return grant
+    return grant if grant and _delays_nobody(job, grant, draft, tried) else None
+
+
+def _grant_for_size(job: TrainingJob, draft: Draft, tried: _Tried) -> Grant | None:
+    """Return which equals to stop for a much shorter job; for the first few of a plan, as each answer is its own."""
+    if not tried.displacing:
+        return None
+    tried.displacing -= 1
+    grant = _cheapest(job, draft, draft.equals_stoppable_for(job), Cause.SHORTER)
+    return grant if grant and _delays_nobody(job, grant, draft, tried) else None
+
+
+def _cheapest(job: TrainingJob, draft: Draft, roster: Roster, cause: Cause) -> Grant | None:
+    found = (
+        Grant(job.job_id, need, victims, cause)
+        for need in needs_of(job.gang, draft.room.coming, roster)
+        if (victims := victims_by_cost(need, draft, roster)) is not None
+    )
+    return min(found, key=lambda grant: sum(victim.cost for victim in grant.victims), default=None)
+
+
+def _delays_nobody(job: TrainingJob, grant: Grant, draft: Draft, tried: _Tried) -> bool:
+    if not tried.bookings:
+        return True
+    room = tried.bookings.room_if_stopped(job, grant.victims)
+    return hosts_for_gang(room, job.gang, draft.scorer) is not None

@@ -164,7 +164,7 @@ def test_a_replayed_file_is_found_beside_the_configuration(cluster: Cluster, tmp
             "cluster: small",
             "cluster: small\npolicy: {queue_order: lifo}",
             '2: unknown queue_order "lifo"',
-            "one of: fifo, priority",
+            "one of: fifo, priority, shortest-first",
         ),
         (
             "cluster: small",

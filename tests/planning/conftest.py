@@ -25,6 +25,8 @@ from scheduler.model.workloads import (
 from scheduler.planning.planner import plan
 
 NOW_S = 10_000.0
+BY_LOST_WORK = policy_from_names(victim_cost="lost-work")
+"""The plainest cost, so that tests of who gives way can be followed by hand."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Words:
 
     def plan(self, demand: Demand = Demand(), policy: Policy | None = None, **parts: object) -> Plan:  # noqa: B008
         """Plan for a snapshot of these parts."""
-        return plan(self.snapshot(**parts), demand, policy or policy_from_names())
+        return plan(self.snapshot(**parts), demand, policy or BY_LOST_WORK)
 
     def snapshot(self, **parts: object) -> Snapshot:
         return Snapshot.of(**({"taken_at_s": NOW_S} | parts))

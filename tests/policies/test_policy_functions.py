@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from policies.headroom_rules import lead_time_s, scale_down
-from policies.may_preempt import higher_priority, never
+from policies.may_preempt import higher_priority, never, shorter_first
 from policies.placement_scores import best_fit, first_fit, worst_fit
-from policies.queue_order import by_priority, fifo
+from policies.queue_order import by_priority, fifo, shortest_first
 from policies.registry import policy_from_names
-from policies.victim_order import lost_work, newest_first
+from policies.victim_order import lost_work, lost_work_and_wait, newest_first
 from scheduler.model.errors import ConfigError
 from scheduler.model.host_table import HostTable
 from scheduler.model.hosts import Device, Host
@@ -27,7 +27,8 @@ ALL = np.arange(4)
 
 
 def job(job_id: str, **parts: object) -> TrainingJob:
-    return TrainingJob(JobId(job_id), "job", Gang(2, WHOLE), **({"submitted_at_s": float(job_id)} | parts))
+    parts = {"gang": Gang(2, WHOLE), "submitted_at_s": float(job_id)} | parts
+    return TrainingJob(JobId(job_id), "job", **parts)
 
 
 @pytest.fixture
@@ -71,9 +72,13 @@ def test_worst_fit_evens_out_and_first_fit_prefers_nobody(ledger: Ledger) -> Non
     assert first_fit(ledger, NOTHING_SEEN)(ledger, ALL, WHOLE).tolist() == [0.0] * 4
 
 
+def table(*jobs: TrainingJob) -> Running:
+    running = [replace(one, state=JobState.RUNNING, slots=(Slot("h0", (0,)),) * one.gang.workers) for one in jobs]
+    return Running.of(running, HostTable([Host("h0", 16_000, 1, (Device(0),))]))
+
+
 def cost(policy: VictimCost, *jobs: TrainingJob, now_s: float = 400.0) -> list[float]:
-    running = [replace(one, state=JobState.RUNNING, slots=(Slot("h0", (0,)),) * 2) for one in jobs]
-    return policy(Running.of(running, HostTable([Host("h0", 16_000, 1, (Device(0),))])), now_s).tolist()
+    return policy(table(*jobs), now_s).tolist()
 
 
 def test_lost_work_is_what_the_last_checkpoint_does_not_hold() -> None:
@@ -86,6 +91,75 @@ def test_lost_work_is_what_the_last_checkpoint_does_not_hold() -> None:
 
 def test_newest_first_looks_at_the_run_only() -> None:
     assert cost(newest_first, job("1", started_at_s=100.0, checkpointed_at_s=399.0)) == [600.0]
+
+
+def test_the_wait_counts_once_a_job_whatever_its_size() -> None:
+    one = job("1", gang=Gang(1, WHOLE), started_at_s=0.0, checkpointed_at_s=400.0, restart_cost_s=0.0)
+    eight = replace(one, gang=Gang(8, WHOLE))
+    assert cost(lost_work_and_wait, one, eight) == [200.0, 200.0]
+
+
+def test_the_wait_counts_once_more_for_each_stop_and_less_the_longer_a_job_has_run() -> None:
+    fresh = job("1", started_at_s=300.0, checkpointed_at_s=400.0, restart_cost_s=0.0)
+    old = replace(fresh, ran_before_s=900.0)
+    young, stopped, aged = cost(lost_work_and_wait, fresh, replace(fresh, stops=2), old)
+    assert stopped == pytest.approx(3 * young)
+    assert aged < young
+
+
+def test_nobody_who_loses_more_costs_less_for_it() -> None:
+    jobs = [job("1", started_at_s=0.0, checkpointed_at_s=saved_s) for saved_s in (400.0, 300.0, 10.0)]
+    assert cost(lost_work_and_wait, *jobs) == sorted(cost(lost_work_and_wait, *jobs))
+
+
+def test_costs_of_nobody_and_of_work_without_devices_are_numbers() -> None:
+    assert cost(lost_work_and_wait) == cost(lost_work) == cost(newest_first) == []
+    (only,) = cost(lost_work_and_wait, job("1", gang=Gang(1, CPU), started_at_s=100.0))
+    assert only == 150.0
+
+
+def may(beneficiary: TrainingJob, victim: TrainingJob, now_s: float = 10_000.0) -> bool:
+    return bool(shorter_first(beneficiary, table(victim), now_s)[0])
+
+
+def long_one(**parts: object) -> TrainingJob:
+    return job("0", **({"started_at_s": 0.0, "checkpointed_at_s": 10_000.0, "restart_cost_s": 0.0} | parts))
+
+
+def test_a_job_makes_room_for_one_of_half_its_length_and_not_for_a_longer_one() -> None:
+    assert may(job("1", max_runtime_s=5_000.0), long_one())
+    assert not may(job("1", max_runtime_s=5_001.0), long_one())
+    assert may(job("1"), long_one())
+    assert not may(job("1", ran_before_s=9_000.0), long_one())
+
+
+def test_what_is_known_of_the_end_counts_more_than_what_has_been_run() -> None:
+    assert not may(job("1", max_runtime_s=1_000.0), long_one(max_runtime_s=11_000.0))
+    assert may(job("1", max_runtime_s=1_000.0), long_one(max_runtime_s=12_000.0))
+    assert may(job("1", max_runtime_s=1_000.0), long_one(max_runtime_s=9_000.0)), "it ran longer than expected"
+
+
+def test_of_two_whose_length_nobody_knows_the_end_that_is_expected_is_only_a_bound() -> None:
+    young = long_one(started_at_s=9_000.0, submitted_at_s=9_000.0)
+    assert not may(job("1"), replace(young, expected_runtime_s=50_000.0, submitted_at_s=9_000.0))
+    assert may(job("1", max_runtime_s=1_000.0), replace(young, expected_runtime_s=50_000.0))
+    assert not may(job("1"), long_one(expected_runtime_s=11_000.0))
+
+
+def test_what_is_lost_counts_against_it() -> None:
+    assert not may(job("1", max_runtime_s=3_000.0), long_one(checkpointed_at_s=7_900.0))
+    assert not may(job("1", max_runtime_s=3_000.0), long_one(restart_cost_s=2_100.0))
+
+
+def test_small_jobs_are_not_stopped_many_for_one() -> None:
+    large = job("1", gang=Gang(8, WHOLE), max_runtime_s=2_000.0)
+    assert not may(large, long_one())
+    assert may(large, long_one(gang=Gang(8, WHOLE)))
+
+
+def test_who_waited_longer_than_it_ran_is_left_alone() -> None:
+    assert may(job("1"), long_one(submitted_at_s=-10_000.0))
+    assert not may(job("1"), long_one(submitted_at_s=-10_001.0))
 
 
 def test_shares_of_devices_count_in_part() -> None:
@@ -106,6 +180,18 @@ def test_the_queue_goes_by_priority_then_age_or_by_age_alone() -> None:
     assert [each.job_id for each in fifo(Snapshot.of(jobs=[job("5", priority=99), job("1")]))] == ["1", "5"]
 
 
+def test_short_ones_go_first_until_the_long_have_waited_as_long_as_they_take() -> None:
+    def order(*jobs: TrainingJob) -> list[str]:
+        return [each.job_id for each in shortest_first(Snapshot.of(jobs=jobs))]
+
+    long = job("1", submitted_at_s=0.0, max_runtime_s=5_000.0)
+    short = job("2", submitted_at_s=3_999.0, max_runtime_s=1_000.0)
+    assert order(long, short) == ["2", "1"]
+    assert order(long, replace(short, submitted_at_s=4_001.0)) == ["1", "2"]
+    assert order(long, short, job("3", priority=75, max_runtime_s=99_999.0)) == ["3", "2", "1"]
+    assert order(job("4", ran_before_s=2_000.0), job("5")) == ["5", "4"], "who has run is expected to run on"
+
+
 def test_only_higher_priority_may_preempt() -> None:
     high, low = job("1", priority=75), job("2", priority=50)
     assert higher_priority(high, low)
@@ -117,7 +203,7 @@ def test_only_higher_priority_may_preempt() -> None:
 def test_policies_are_found_by_name() -> None:
     policy = policy_from_names(queue_order="fifo", placement_score="worst-fit", min_runtime_s=1.0, reservation_s=2.0)
     assert (policy.queue_order, policy.placement_score) == (fifo, worst_fit)
-    assert (policy.victim_cost, policy.may_preempt) == (lost_work, higher_priority)
+    assert (policy.victim_cost, policy.may_preempt, policy.may_displace) == (lost_work_and_wait, higher_priority, None)
     assert (policy.min_runtime_s, policy.reservation_s) == (1.0, 2.0)
 
 
@@ -126,7 +212,7 @@ def test_unknown_names_are_all_told_at_once_with_those_known() -> None:
         policy_from_names(queue_order="lifo", may_preempt="always")
     told = [(fault.field, fault.help) for fault in caught.value.faults]
     assert told == [
-        ("policy.queue_order", "one of: fifo, priority"),
+        ("policy.queue_order", "one of: fifo, priority, shortest-first"),
         ("policy.may_preempt", "one of: higher-priority, never"),
     ]
     assert 'unknown queue_order "lifo"' in str(caught.value)
