@@ -33,10 +33,13 @@ class FlashCrowds:
         lived = series.values[known[0] : known[-1] + 1]
         scale = Transform.fitted(lived)
         day = _DAY_S // series.step_s
-        cleaned = clean(scale.forward(lived), day, 7 * day)
-        usual = scale.inverse(cleaned.usual)
+        scaled = scale.forward(lived)
+        cleaned = clean(scaled, day, 7 * day)
+        for index, difference in cleaned.shifts:
+            scaled[:index] += difference  # what is usual is on the level of today, so must be what came
+        over = scale.inverse(scaled) / np.maximum(scale.inverse(cleaned.usual), 1e-300)
         runs = np.flatnonzero(np.diff(np.concatenate(([0], cleaned.spikes.astype(int), [0]))))
-        spikes = [(lived[a:b] / np.maximum(usual[a:b], 1e-300)).max() for a, b in runs.reshape(-1, 2)]
+        spikes = [over[a:b].max() for a, b in runs.reshape(-1, 2)]
         return cls(tuple(sorted(float(s) for s in spikes)), float(len(lived) * series.step_s))
 
     @property

@@ -20,6 +20,7 @@ Line = tuple[Any, NDArray[np.float64]]
 
 _BANDS: Final = (0.1, 0.5, 0.9, 0.99)
 _PAST_OF_HORIZON: Final = 1.0
+_DAY_S: Final = 86400
 _COLOURS: Final = ("#1f5fbf", "#8a8a8a", "#b8860b", "#2e8b57", "#8b3a62", "#555555")
 _DPI: Final = 120
 
@@ -46,11 +47,19 @@ def plot_forecast(  # noqa: PLR0913, PLR0917  # a picture of six things
     seen = _moments(past.start_s, past.step_s, len(past)), past.values
     ahead = _moments(fitted.start_s, fitted.step_s, horizon)
     later = None if came is None else (_moments(came.start_s, came.step_s, len(came)), came.values)
-    plot_bands(path, seen, ahead, fitted.quantiles(horizon, _BANDS), title, later)
+    day = min(_DAY_S // fitted.step_s, horizon)
+    top = ahead[:day], np.full(day, fitted.peak(day, (0.99,)).values[0])
+    plot_bands(path, seen, ahead, fitted.quantiles(horizon, _BANDS), title, later, top)
 
 
 def plot_bands(  # noqa: PLR0913, PLR0917  # likewise
-    path: Path, past: Line, ahead: Any, bands: NDArray[np.float64], title: str, came: Line | None = None
+    path: Path,
+    past: Line,
+    ahead: Any,
+    bands: NDArray[np.float64],
+    title: str,
+    came: Line | None = None,
+    top: Line | None = None,
 ) -> None:
     """Write a picture of what was and of the bands to come.
 
@@ -61,18 +70,24 @@ def plot_bands(  # noqa: PLR0913, PLR0917  # likewise
         bands: p10, p50, p90 and p99, (4, n).
         title: over the picture.
         came: what came after all, if it is known.
+        top: the p99 of the peak of a window, over the window.
     """
     figure, axes = _figure(1)
     p10, p50, p90, p99 = bands
     axes[0].plot(*past, color="#222222", lw=1.5)
     if came is not None:
-        axes[0].plot(*came, color="#222222", lw=1.0, ls=":")
+        axes[0].plot(*came, color="#222222", lw=1.2, ls=(0, (1, 1)))
     axes[0].fill_between(ahead, p10, p90, color=_COLOURS[0], alpha=0.2, lw=0)
     axes[0].fill_between(ahead, p90, p99, color=_COLOURS[0], alpha=0.1, lw=0)
     axes[0].plot(ahead, p50, color=_COLOURS[0], lw=1.5)
     axes[0].plot(ahead, p99, color=_COLOURS[0], lw=1.2, ls="--")
     for line, name in ((p50, "p50"), (p99, "p99")):
         axes[0].annotate(name, (ahead[-1], line[-1]), xytext=(4, 0), textcoords="offset points", color=_COLOURS[0])
+    if top is not None:
+        axes[0].plot(*top, color="#b3401a", lw=1.2)
+        at = (top[0][0], top[1][0])
+        label = "p99 of the peak of these 24 h"
+        axes[0].annotate(label, at, xytext=(0, 4), textcoords="offset points", color="#b3401a")
     axes[0].set_ylim(bottom=0)
     axes[0].set_ylabel("requests/s")
     axes[0].set_title(title, loc="left", fontsize=10, wrap=True)

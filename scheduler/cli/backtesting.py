@@ -8,12 +8,13 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from scheduler.cli.flags import date_flag_s
 from scheduler.cli.forecasting import (
     FileColumns,
     HolidaysOption,
@@ -70,7 +71,7 @@ class Source:
         for part in parts:
             first, dots, last = part.partition(_STRETCH)
             if dots:
-                found = replace(found, from_s=_date_s(first, text), until_s=_date_s(last, text))
+                found = replace(found, from_s=date_flag_s(first, text), until_s=date_flag_s(last, text))
             else:
                 found = replace(found, zone=part)
         return found
@@ -135,7 +136,7 @@ def backtest(  # noqa: PLR0913  # one argument a flag
             models=_names(models),
             every_s=duration(every, "--every"),
             windows_s=tuple(sorted({duration(part, "--horizons") for part in horizons.split(",")})),
-            first_s=_date_s(train_until, "--train-until"),
+            first_s=date_flag_s(train_until, "--train-until"),
             step_s=duration(finer, "--finer") if finer else None,
             rate=rate,
             holidays=columns.days(),
@@ -181,17 +182,6 @@ def _names(text: str) -> tuple[str, ...]:
             raise ConfigError(f'--models: no model "{name}"', help=f"one of {', '.join(NAMES)}")
         model(name)
     return names
-
-
-def _date_s(text: str, given: str) -> float | None:
-    """Return epoch seconds; None for ""."""
-    if not text:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(f'{given}: "{text}" is not a date', help="for instance 2012-06-01") from error
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
 def _progress(of: str, screen: Screen, origins: int) -> "Callable[[str, int], None]":

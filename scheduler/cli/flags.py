@@ -1,7 +1,24 @@
 """Values of flags that the library of the command line does not read by itself."""
 
+from datetime import UTC, datetime
+
 from scheduler.config.units import UnitError, duration_s
 from scheduler.model.errors import ConfigError
+
+
+def date_flag_s(text: str, flag: str) -> float | None:
+    """Return the epoch seconds of a date given by a flag, UTC unless it says otherwise; None for "".
+
+    Raises:
+        ConfigError: it is not one.
+    """
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f'{flag}: "{text}" is not a date', help="for instance 2012-06-01") from error
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
 def levels_flag(text: str, flag: str) -> tuple[float, ...]:

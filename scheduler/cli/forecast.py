@@ -21,7 +21,7 @@ from scheduler.wire.cluster import Capacity, Forecast, Peak, PoolList
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _FILE_ENDINGS: Final = (".csv", ".csv.gz", ".parquet", ".json")
 _USUAL_QUANTILES: Final = "0.1,0.5,0.9,0.99"
-_HOLIDAYS_HELP: Final = "headroom explain cluster traffic"
+_HOLIDAYS_HELP: Final = "a traffic source has a key holidays: headroom explain cluster traffic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,12 @@ def forecast(  # noqa: PLR0913  # one argument a flag
     timestamp: Annotated[str, typer.Option(metavar="COL", help="The file's column of times.")] = "timestamp",
     value: Annotated[str, typer.Option(metavar="COL", help="The file's column of requests per bin.")] = "requests",
     zone: Annotated[str, typer.Option(metavar="NAME", help="Time zone whose days the file's traffic follows.")] = "UTC",
+    since: Annotated[
+        str,
+        typer.Option(
+            "--from", metavar="DATE", help="Forecast a file from then, and draw what came.", show_default=False
+        ),
+    ] = "",
     holidays: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Days that go like Sundays: .ics, or a date a line.", show_default=False),
@@ -99,11 +105,11 @@ def forecast(  # noqa: PLR0913  # one argument a flag
         from scheduler.cli.forecasting import FileColumns, forecast_file  # noqa: PLC0415  # only files need them
 
         columns = FileColumns(timestamp, value, zone, holidays)
-        wanted = {"horizon": horizon, "quantiles": quantiles}
+        wanted = {"horizon": horizon, "quantiles": quantiles, "since": since}
         forecast_file(session, Path(model), columns, **wanted, plot=plot, output=output)
     else:
-        if holidays:
-            raise ConfigError("--holidays is for files; a traffic source has a key of that name", help=_HOLIDAYS_HELP)
+        if holidays or since:
+            raise ConfigError("--holidays and --from are for files", help=_HOLIDAYS_HELP)
         _show_model(session, model, _Wanted(duration_flag(horizon, "--horizon"), quantiles, plot), output)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scheduler.cli.flags import levels_flag
+from scheduler.cli.flags import date_flag_s, levels_flag
 from scheduler.cli.forecast_view import PEAKS_S, document, forecast_text
 from scheduler.cli.session import Output, Session
 from scheduler.config.units import UnitError, duration_s
@@ -64,6 +64,7 @@ def forecast_file(  # noqa: PLR0913  # one argument a flag
     *,
     horizon: str = "48h",
     quantiles: str = "0.1,0.5,0.9,0.99",
+    since: str = "",
     plot: Path | None = None,
     output: Output = Output.TABLE,
 ) -> None:
@@ -72,7 +73,9 @@ def forecast_file(  # noqa: PLR0913  # one argument a flag
 
     with faults():
         check_plot(plot)
-        series = read(path, columns or FileColumns())
+        whole = read(path, columns or FileColumns())
+        from_s = date_flag_s(since, "--from")
+        series = whole if from_s is None else whole.until(from_s)
         reach_s = max(duration(horizon, "--horizon"), PEAKS_S[-1])
         fitted = Forecaster(horizon_s=reach_s, holidays=(columns or FileColumns()).days()).fit(series)
         bins = max(1, duration(horizon, "--horizon") // fitted.step_s)
@@ -84,7 +87,8 @@ def forecast_file(  # noqa: PLR0913  # one argument a flag
     if plot:
         from forecasting.plotting import plot_forecast  # noqa: PLC0415  # only pictures pay for it
 
-        plot_forecast(plot, series, fitted, bins, f"{path.name}: {fitted.basis}")
+        came = whole.between(fitted.start_s, fitted.start_s + bins * fitted.step_s) if since else None
+        plot_forecast(plot, series, fitted, bins, f"{path.name}: {fitted.basis}", came)
         session.screen.note(f"picture in {plot}")
 
 

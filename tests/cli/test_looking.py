@@ -116,7 +116,7 @@ def test_a_forecast_as_far_as_asked(headroom: Headroom) -> None:
 def test_flags_for_files_are_refused_for_models(headroom: Headroom) -> None:
     shown = headroom("forecast", "edit-check", "--holidays", "days.txt")
     assert shown.code == 2
-    assert "a traffic source has a key of that name" in shown.err
+    assert "a traffic source has a key holidays" in shown.err
 
 
 def test_quantiles_of_a_served_model_as_asked(headroom: Headroom, plane: Any, forecast: Any) -> None:

@@ -147,3 +147,22 @@ def test_a_fleet_is_forecast_and_timed(file: Path, capsys: pytest.CaptureFixture
     assert "3 series of 6 weeks, 24 h ahead, 1 processes" in capsys.readouterr().out
     assert run(["bench", "forecast-fleet", str(file), "--weeks", "99"]) == 2
     assert "ask for fewer --weeks" in capsys.readouterr().err
+
+
+def test_a_forecast_from_a_moment_of_the_past_knows_nothing_of_later(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pd.read_csv(file)
+    early = tmp_path / "early.csv"
+    table[table["timestamp"] < "2012-03-12"].to_csv(early, index=False)
+    found = []
+    for path, flags in ((file, ["--from", "2012-03-12"]), (early, [])):
+        assert run(["forecast", str(path), *flags, "-o", "json"]) == 0
+        found.append(json.loads(capsys.readouterr().out)["item"]["points"])
+    assert found[0] == found[1]
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "past.svg"
+    assert run(["forecast", str(file), "--from", "2012-03-12", "--plot", str(picture)]) == 0
+    assert "p99 of the peak" not in capsys.readouterr().out
+    assert picture.stat().st_size > 10_000
+    assert run(["forecast", str(file), "--from", "easter"]) == 2
