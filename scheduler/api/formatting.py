@@ -94,11 +94,11 @@ def initials(name: str) -> str:
     return (words[0][:2] if len(words) == 1 else words[0][0] + words[1][0]).lower() if words else "?"
 
 
-def asks_for(workers: int, gpus: float, models: tuple[str, ...], cpus: float) -> str:
-    """Return what a gang asks for: "8 × 1 MI300X", "1 × 0.5 any", "4 CPU"."""
+def asks_for(workers: int, gpus: float, models: tuple[str, ...], cpus: float, most: int = 0) -> str:
+    """Return what a gang asks for: "8 × 1 MI300X", "1 × 0.5 any", "4 CPU", or "2–8 × 1 any" when it can grow."""
     if not gpus:
-        return f"{trimmed(workers * cpus)} CPU"
-    return f"{workers}{THIN}×{THIN}{trimmed(gpus, 2)} {'/'.join(models) or 'any'}"
+        return f"{trimmed(workers * cpus)}{f'–{trimmed(most * cpus)}' if most else ''} CPU"
+    return f"{workers}{f'–{most}' if most else ''}{THIN}×{THIN}{trimmed(gpus, 2)} {'/'.join(models) or 'any'}"
 
 
 def ranges(indices: tuple[int, ...]) -> str:

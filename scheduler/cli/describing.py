@@ -44,7 +44,7 @@ def _text(job: Job, now: datetime, screen: Screen, *, all_events: bool) -> str:
         "Waits": _waits(job, now, screen),
         "Progress": _progress(job, now, screen),
         "Conditions": " · ".join(f"{one.type} {moment(one.at, now, screen)}" for one in job.conditions),
-        "Attempts": _lines(_attempt(one, now, screen) for one in job.attempts),
+        "Attempts": _lines(_attempt(one, now, screen, sized=bool(job.max_workers)) for one in job.attempts),
         "Events": _events(job, now, screen, everything=all_events),
         "Runs": job.entrypoint,
     }
@@ -115,9 +115,10 @@ def _progress(job: Job, now: datetime, screen: Screen) -> str:
     return f"step {thousands(job.step)}{of_all}{saved}{lost}"
 
 
-def _attempt(one: Attempt, now: datetime, screen: Screen) -> str:
+def _attempt(one: Attempt, now: datetime, screen: Screen, *, sized: bool) -> str:
     span = f"{moment(one.started_at, now, screen)} – {moment(one.ended_at, now, screen) if one.ended_at else ''}"
     facts = [
+        plural(one.workers, "worker") if sized else "",
         f"{one.outcome} {one.cause}".strip(),
         f"from step {thousands(one.resumed_from_step)}" if one.resumed_from_step else "",
         f"saved step {thousands(one.checkpoint_step)}" if one.checkpoint_step is not None else "",

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ValidationInfo
 
 AS_WRITTEN: Final = "as written"
 """Validation context of values that people wrote, where a size needs a unit."""
@@ -98,12 +98,14 @@ def devices(value: object) -> float:
 
 
 def workers(value: object) -> object:
-    """Read a number of workers, "2-8" or {min: 2, max: 8} as the fewest and the most.
+    """Read a number of workers, "2-8" or {min: 2, max: 8} as the fewest and the most; what a program read stays.
 
     Raises:
         UnitError: not a number of workers, below 1, or more at least than at most.
     """
     help_ = "4, 2-8 or {min: 2, max: 8}"
+    if isinstance(value, BaseModel):
+        return value
     match = _RANGE.fullmatch(str(value)) if isinstance(value, int | str) and not isinstance(value, bool) else None
     if match:
         value = {"min": int(match[1]), "max": int(match[2] or match[1])}

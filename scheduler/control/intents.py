@@ -84,7 +84,7 @@ def _intended(
     cause = cause_of(action, _freed(action, job), demand, now_s)
     stopping = tuple(told(a, action, cause, now_s) if a.number == action.attempt else a for a in job.attempts)
     changed = replace(job, state=JobState.PREEMPTING, attempts=stopping)
-    return changed, preempting(job, action, cause, cycle, now_s)
+    return changed, preempting(changed, action, cause, cycle, now_s)
 
 
 def _freed(action: PreemptJob, job: JobRecord) -> Gang:

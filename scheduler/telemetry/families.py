@@ -118,9 +118,20 @@ def _training(report: Report) -> Iterator[Metric]:
     pending: defaultdict[Key, float] = defaultdict(float)
     for unplaced in report.cycle.plan.unplaced:
         pending[(unplaced.reason.value,)] += waiting.get(unplaced.subject, 0.0)
+    yield _elastic_workers(report.cycle.snapshot)
     yield _gauge("jobs", "Jobs that are not final", counts, ("state", "priority", "queue"))
     yield _gauge("pending_gpus", "GPUs that waiting jobs ask for, by why they wait", pending, ("reason",))
     yield _gauge("oldest_pending_seconds", "Age of the oldest waiting job", oldest, ("priority",))
+
+
+def _elastic_workers(snapshot: Snapshot) -> GaugeMetricFamily:
+    jobs = [job for job in snapshot.running.jobs if job.gang.is_elastic]
+    values: dict[Key, float] = {
+        ("fewest",): sum(job.gang.workers for job in jobs),
+        ("now",): sum(len(job.slots) for job in jobs),
+        ("most",): sum(job.gang.most for job in jobs),
+    }
+    return _gauge("elastic_workers", "Workers of running jobs that can shrink and grow", values, ("bound",))
 
 
 def _counters(report: Report) -> Iterator[Metric]:

@@ -63,6 +63,8 @@ def test_gangs_are_asked_for_in_one_way() -> None:
     assert ask(8, 1.0, ("MI300X",), 8).replace("\u202f", " ") == "8 × 1 MI300X"
     assert ask(1, 0.5, (), 8).replace("\u202f", " ") == "1 × 0.5 any"
     assert ask(2, 0.0, (), 4) == "8 CPU"
+    assert ask(2, 1.0, (), 4, 8).replace("\u202f", " ") == "2–8 × 1 any"
+    assert ask(2, 0.0, (), 4, 8) == "8–32 CPU"
 
 
 def test_devices_are_named_as_ranges() -> None:

@@ -20,6 +20,7 @@ from scheduler.cli.wording import (
     plural,
     seconds,
     thousands,
+    workers_of,
     zone_name,
 )
 from scheduler.wire.base import Why
@@ -86,6 +87,18 @@ def a_job(**changes: Any) -> Job:
 )
 def test_what_a_job_asks_for(changes: dict[str, Any], text: str) -> None:
     assert asks(a_job(**changes)) == text
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"workers": 4}, "4"),
+        ({"workers": 4, "min_workers": 2, "max_workers": 8, "where": ("a:0",)}, "4 of 2–8"),
+        ({"workers": 2, "min_workers": 2, "max_workers": 8}, "2–8"),
+    ],
+)
+def test_with_how_many_workers_a_job_runs(changes: dict[str, Any], text: str) -> None:
+    assert workers_of(a_job(**changes)) == text
 
 
 def test_hosts_of_a_job_are_named_once_in_order() -> None:

@@ -124,6 +124,14 @@ def test_a_request_has_the_same_faults_without_file_and_line(faults_of: FaultsOf
         ({"name": "x" * 64}, "name: is too long"),
         ({"workers": 1.5}, "workers: 1.5 is not a whole number or a range"),
         ({"workers": -2}, "workers: -2 is too small"),
+        ({"workers": {"min": 0, "max": 4}}, "workers: 0 is too small"),
+        ({"workers": {"min": 4, "max": 2}}, "workers: at least 4 are more than at most 2"),
+        ({"workers": "8-2"}, "workers: at least 8 are more than at most 2"),
+        ({"workers": "few"}, "workers: few is not a whole number or a range"),
+        ({"workers": True}, "workers: True is not a whole number or a range"),
+        ({"workers": {"min": 2}}, "workers.max is missing"),
+        ({"workers": {"min": 2, "max": 4, "most": 5}}, 'unknown key "most"'),
+        ({"workers": {"min": 2, "max": "many"}}, 'workers.max: "many" is not a whole number'),
         ({"preemptible": "maybe"}, 'preemptible: "maybe" is neither true nor false'),
         ({"env": {"A": True}}, "env.A: true is not text"),
         ({"env": []}, "env: [] is not a mapping of keys to values"),
@@ -139,6 +147,22 @@ def test_a_request_has_the_same_faults_without_file_and_line(faults_of: FaultsOf
 def test_each_wrong_value_is_named(changes: dict, message: str, faults_of: FaultsOf) -> None:
     found = faults_of(parse_job, {"entrypoint": "x", **changes}, **ALLOWED)
     assert [fault.message for fault in found] == [message]
+
+
+@pytest.mark.parametrize(
+    ("workers", "fewest", "most"),
+    [
+        (4, 4, 0),
+        ("4", 4, 0),
+        ("2-8", 2, 8),
+        ("2 – 8", 2, 8),
+        ({"min": 2, "max": 8}, 2, 8),
+        ({"min": 3, "max": 3}, 3, 0),
+    ],
+)
+def test_workers_are_a_number_or_a_range(workers: object, fewest: int, most: int) -> None:
+    gang = parse_job({"entrypoint": "x", "workers": workers}, **ALLOWED).gang
+    assert (gang.workers, gang.max_workers, gang.is_elastic) == (fewest, most, bool(most))
 
 
 @pytest.mark.parametrize("content", [[], "text", 3, None])

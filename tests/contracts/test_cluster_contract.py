@@ -69,6 +69,27 @@ def test_a_gang_lands_on_its_slots_and_keeps_them_while_it_runs(harness: Harness
     assert run_of(seen, job_id).ended_at_s is None
 
 
+def test_a_gang_goes_on_from_its_checkpoint_with_fewer_workers_and_then_with_more(harness: Harness) -> None:
+    gang = Gang(1, ONE.shape, max_workers=4)
+    sizes = (4, 1, 3)
+    job_id, saved = harness.job(gang), 0
+    for attempt, size in enumerate(sizes, start=1):
+        slots = tuple(Slot("gpu-a", (device,)) for device in range(size))
+        harness.cluster.apply(StartJob(job_id, attempt, slots))
+
+        def has_gone_on(seen: Observation, attempt: int = attempt, saved: int = saved) -> bool:
+            run = run_of(seen, job_id, attempt)
+            return run is not None and run.progress is not None and run.progress.step > saved
+
+        run = run_of(harness.wait_until(has_gone_on), job_id, attempt)
+        assert run.slots == slots
+        harness.cluster.apply(PreemptJob(job_id, attempt, 10.0, Cause.GROWTH))
+        seen = harness.wait_until(lambda seen, attempt=attempt: state_of(seen, job_id, attempt) is RunState.STOPPED)
+        saved = run_of(seen, job_id, attempt).progress.step
+    rest = running(harness, Gang(1, FULL.shape), FULL_SLOTS[:1])
+    assert state_of(harness.cluster.observe(), rest) is RunState.RUNNING, "all the room is free again"
+
+
 def test_a_gang_that_does_not_fit_whole_leaves_the_room_as_it_was(harness: Harness) -> None:
     running(harness, ONE, (Slot("gpu-b", (0,)),))
     too_large = harness.job(FULL)

@@ -6,11 +6,13 @@ import pytest
 
 from scheduler.control import sentences
 from scheduler.control.attempts import opened
-from scheduler.control.records import EventKind, JobRecord, Wish
+from scheduler.control.intents import intents_of
+from scheduler.control.records import EventKind, JobRecord, Outcome, Wish
 from scheduler.model.demand import Demand, ModelDemand
 from scheduler.model.jobspec import JobSpec
-from scheduler.model.plan import Action, Cause, PreemptJob, StartJob, StartReplica, StopReplica
+from scheduler.model.plan import Action, Cause, Plan, PreemptJob, StartJob, StartReplica, StopReplica
 from scheduler.model.resources import Shape, Slot
+from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, ReplicaId
 
 NOW_S = 1_350_259_200.0 + 17 * 3600
@@ -77,6 +79,44 @@ def test_a_preemption_says_what_it_costs() -> None:
     event = sentences.preempting(JOB, action, "4 GPUs for edit-check", 5, NOW_S)
     assert (event.kind, event.title) == (EventKind.PREEMPTION, "409 embed-wiki preempting")
     assert event.detail == "4 GPUs for edit-check, 1m to save; costs 1m28s of 4 GPUs"
+
+
+SIZED = replace(JOB, spec=replace(JOB.spec, gang=replace(GANG, workers=1, max_workers=4)))
+
+
+@pytest.mark.parametrize(
+    ("slots", "goes_on_with", "cause", "before", "after", "detail"),
+    [
+        (4, 2, Cause.SERVING, "shrinking from 4 to 2 workers", "shrunk from 4 to 2 workers", "4 GPUs for chat"),
+        (4, 1, Cause.PRIORITY, "shrinking from 4 to 1 worker", "shrunk from 4 to 1 worker", "6 GPUs for chat"),
+        (2, 0, Cause.PRIORITY, "preempting", "preempted", "4 GPUs for chat"),
+        (1, 3, Cause.GROWTH, "growing from 1 to 3 workers", "grown from 1 to 3 workers", "4 GPUs more are free"),
+        (2, 2, Cause.CONSOLIDATION, "preempting", "preempted", "it goes on elsewhere so that chat fits"),
+    ],
+)
+def test_a_job_that_goes_on_at_another_size_is_told_so(  # noqa: PLR0913, PLR0917  # a table
+    slots: int, goes_on_with: int, cause: Cause, before: str, after: str, detail: str
+) -> None:
+    start = StartJob(JOB.job_id, 1, tuple(Slot("a", (2 * n, 2 * n + 1)) for n in range(slots)))
+    running = replace(SIZED, attempts=(opened(SIZED, start, NOW_S),))
+    stop = PreemptJob(JOB.job_id, 1, 60.0, cause, "chat", goes_on_with=goes_on_with)
+    record_of = {JOB.job_id: running}.__getitem__
+    made = intents_of(Plan(1, (stop,)), Snapshot.of(taken_at_s=NOW_S), Demand(), record_of, 5)
+    (stopping,), (event,) = made.jobs, made.events
+    assert event.title == f"409 embed-wiki {before}"
+    assert event.detail.startswith(detail)
+    ended = replace(stopping.attempts[0], outcome=Outcome.PREEMPTED, checkpoint_step=340, lost_gpu_s=20.0)
+    told = sentences.transition(stopping, replace(stopping, attempts=(ended,)), 6, NOW_S)
+    assert told is not None
+    assert told.title == f"409 embed-wiki {after}"
+    assert told.detail.startswith(detail)
+    assert told.detail.endswith("; saved step 340, lost 20 GPU-seconds")
+
+
+def test_a_start_says_with_how_many_of_the_workers_it_may_have() -> None:
+    action = StartJob(JOB.job_id, 1, (Slot("a", (0, 1)), Slot("b", (0, 1))))
+    event = sentences.starting(replace(SIZED, attempts=(opened(SIZED, action, NOW_S),)), action, 5, NOW_S)
+    assert event.title == "409 embed-wiki started with 2 of 1–4 workers"
 
 
 def test_a_start_says_where_how_long_it_waited_and_from_which_step() -> None:

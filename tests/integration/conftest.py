@@ -26,12 +26,19 @@ control: {period: 500ms, preemption_grace: 30s}
 policy: {min_runtime: 0s}
 """
 
+FASTER = """
+replay: {start: "2026-01-01T00:00:00Z", speed: 120}
+"""
+"""A day in twelve minutes, so that what takes half an hour by policy takes seconds."""
+
 JOB = """
 import json, os, pathlib, sys, time
 
 folder = pathlib.Path(os.environ["HEADROOM_CHECKPOINT_DIR"])
 with (folder / "starts").open("a") as starts:
     starts.write(os.environ["HEADROOM_ATTEMPT"] + "\\n")
+with (folder / "sizes").open("a") as sizes:
+    sizes.write(os.environ["HEADROOM_WORKERS"] + "\\n")
 marker = folder / "headroom.json"
 step = json.loads(marker.read_text())["step"] if marker.exists() else 0
 while step < int(sys.argv[1]):
@@ -52,10 +59,10 @@ def free_port() -> int:
 class Plane:
     """Starts, kills and starts again one control plane."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cluster: str = CLUSTER) -> None:
         self.state_dir = folder / "state"
         self._config = folder / "cluster.yaml"
-        self._config.write_text(CLUSTER)
+        self._config.write_text(cluster)
         self.port = free_port()
         self.job_dir = folder / "job"
         self.job_dir.mkdir()
@@ -94,7 +101,14 @@ class Plane:
 
     def starts(self, job_id: str) -> list[str]:
         """Return the numbers of the attempts whose process really ran, in order."""
-        file = self.state_dir / "checkpoints" / job_id / "starts"
+        return self._noted(job_id, "starts")
+
+    def sizes(self, job_id: str) -> list[str]:
+        """Return the numbers of workers that its processes were told, in order."""
+        return self._noted(job_id, "sizes")
+
+    def _noted(self, job_id: str, name: str) -> list[str]:
+        file = self.state_dir / "checkpoints" / job_id / name
         return file.read_text().split() if file.exists() else []
 
     def until(self, done: Callable[[], bool], wall_s: float = 60.0) -> None:
@@ -122,6 +136,18 @@ class Plane:
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
     """A control plane that is up."""
     one = Plane(tmp_path_factory.mktemp("plane"))
+    try:
+        one.start()
+        yield one
+    finally:
+        one.clean_up()
+
+
+@pytest.fixture
+def fast_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
+    """One that is up, on a clock that goes 120 times as fast."""
+    faster = CLUSTER.replace("500ms", "1m").replace("30s", "1h") + FASTER
+    one = Plane(tmp_path_factory.mktemp("plane"), faster)
     try:
         one.start()
         yield one

@@ -29,7 +29,12 @@ MODEL = ServingModel("m", SHAPES[1], max_replicas=9, warm_up_s=90.0)
 HOSTS = [Host(name, 6000, 4096, tuple(Device(index) for index in range(3))) for name in "abc"]
 
 slots = st.builds(Slot, st.sampled_from("abc"), st.sampled_from([(), (0,), (1,), (2,), (0, 1), (1, 2)]))
-gangs = st.builds(Gang, st.integers(1, 2), st.sampled_from(SHAPES))
+gangs = st.builds(
+    lambda workers, shape, most: Gang(workers, shape, max_workers=most if most > workers else 0),
+    st.integers(1, 2),
+    st.sampled_from(SHAPES),
+    st.sampled_from([0, 0, 2]),
+)
 works = st.builds(
     Work,
     duration_s=st.floats(1, 3000),

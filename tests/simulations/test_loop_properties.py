@@ -54,7 +54,13 @@ class Stairs:
         return Traffic(Series(0, 3600, np.array([])), float(self.load(np.array(now_s))), now_s)
 
 
-gangs = st.builds(Gang, st.integers(1, 2), st.sampled_from(SHAPES), st.sampled_from([0, 1]))
+gangs = st.builds(
+    lambda workers, shape, limit, most: Gang(workers, shape, limit, max_workers=most if most > workers else 0),
+    st.integers(1, 2),
+    st.sampled_from(SHAPES),
+    st.sampled_from([0, 1]),
+    st.sampled_from([0, 0, 2, 3]),
+)
 specs = st.builds(
     JobSpec,
     name=st.just("job"),
