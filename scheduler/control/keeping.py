@@ -39,7 +39,9 @@ class Keeper:
 
     _snapshot: Snapshot | None = None
     _settings: _Settings = field(default_factory=_Settings)
-    _records: Mapping[JobId, JobRecord] = field(default_factory=dict)
+    _records: dict[JobId, JobRecord] = field(default_factory=dict)
+    _seen: Mapping[int, JobRecord] = field(default_factory=dict)
+    """The records by identity, which is quick to compare."""
     _strays: Mapping[JobId, TrainingJob] = field(default_factory=dict)
     _seen_hosts: tuple[Host, ...] = ()
     _gangs: dict[Gang, Gang] = field(default_factory=dict)
@@ -66,7 +68,7 @@ class Keeper:
         before = self._snapshot if settings == self._settings else None
         self._snapshot, self._settings, self._run_times = None, settings, run_times or self._run_times
         if before is None:
-            self._records, self._strays = {}, {}
+            self._records, self._seen, self._strays = {}, {}, {}
         changed = self._changes(jobs, strays)
         changed |= self._expected_otherwise(changed, before)
         hosts = self._marked(seen.hosts, before)
@@ -95,13 +97,13 @@ class Keeper:
 
     def _changes(self, jobs: Iterable[JobRecord], strays: Iterable[Run]) -> dict[JobId, TrainingJob | None]:
         """Return every job that is new or another than in the turn before, None for one that is over."""
-        known, self._records = self._records, {job.job_id: job for job in jobs}
-        changed = {
-            job_id: self._planned(job)
-            for job_id, job in self._records.items()
-            if (old := known.get(job_id)) is not job and old != job
-        }
-        gone = known.keys() - self._records.keys()
+        before, self._seen = self._seen, {id(job): job for job in jobs}
+        new = {job.job_id: job for job in map(self._seen.__getitem__, self._seen.keys() - before.keys())}
+        gone = {before[key].job_id for key in before.keys() - self._seen.keys()} - new.keys()
+        changed = {job_id: self._planned(job) for job_id, job in new.items() if self._records.get(job_id) != job}
+        self._records |= new
+        for job_id in gone:
+            del self._records[job_id]
         return {**changed, **dict.fromkeys(gone), **self._stray_changes(strays)}
 
     def _expected_otherwise(

@@ -41,6 +41,7 @@ class Blocked:
         """Start with nothing known."""
         self._grown = 0
         self._known: dict[int, Gang] = {}
+        self._open: dict[int, Gang] = {}
         self._refused: dict[Constraints, list[_Asked]] = {}
 
     def as_of(self, grown: int) -> Self:
@@ -48,15 +49,18 @@ class Blocked:
         if grown != self._grown:
             self._grown = grown
             self._known.clear()
+            self._open.clear()
             self._refused.clear()
         return self
 
     def __contains__(self, gang: Gang) -> bool:
         """Whether a gang is known to find no room."""
-        return id(gang) in self._known or self._is_ruled_out(gang)
+        key = id(gang)
+        return key in self._known or (key not in self._open and self._is_ruled_out(gang))
 
     def add(self, gang: Gang) -> None:
         """Remember that a gang found no room."""
+        self._open.clear()
         self._known[id(gang)] = gang
         refused, others = _Asked.by(gang), self._refused.setdefault(_constraints(gang), [])
         others[:] = [other for other in others if not refused.is_within(other)]
@@ -65,8 +69,7 @@ class Blocked:
     def _is_ruled_out(self, gang: Gang) -> bool:
         asked = _Asked.by(gang)
         ruled_out = any(refused.is_within(asked) for refused in self._refused.get(_constraints(gang), ()))
-        if ruled_out:
-            self._known[id(gang)] = gang
+        (self._known if ruled_out else self._open)[id(gang)] = gang
         return ruled_out
 
 

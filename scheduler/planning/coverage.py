@@ -159,7 +159,7 @@ class _Outlook:
         units = capped(room.units(model.shape), limit, count)
         count = min(count, int(units.sum()))
         if count > 0:
-            rows = fewest_hosts(units, count, room.scores(model.shape, self.scorer))
+            rows = fewest_hosts(units, count, room.score(model.shape, self.scorer))
             room.put(rows, model.shape)
         return count
 

@@ -212,7 +212,7 @@ class Draft:
         room.promise_at(victim.job.slots, victim.job.gang.shape)
         units = grant.need.fitting(room.coming.units(grant.need.shape))
         if not room.coming.overdrawn(victim.job.slots) and units.sum() >= grant.need.count:
-            score = room.coming.scores(grant.need.shape, self.scorer)
+            score = room.coming.score(grant.need.shape, self.scorer)
             self.promises.promise(grant.holder, fewest_hosts(units, grant.need.count, score))
             return True
         room.expect(victim.job.slots, victim.job.gang.shape)

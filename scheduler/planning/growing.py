@@ -80,7 +80,7 @@ def _rows_beside(
         fitting = np.where(part, units, 0)
         count = min(missing - len(rows), int(fitting.sum()))
         if count:
-            rows += fewest_hosts(fitting, count, usable.scores(gang.shape, scorer))
+            rows += fewest_hosts(fitting, count, usable.score(gang.shape, scorer))
     return rows
 
 

@@ -88,7 +88,7 @@ def _slots(draft: Draft, shape: Shape, limit: NDArray[np.int64] | int, most: int
     count = min(most, int(units.sum()))
     if not count:
         return ()
-    return draft.room.promise(fewest_hosts(units, count, coming.scores(shape, draft.scorer)), shape)
+    return draft.room.promise(fewest_hosts(units, count, coming.score(shape, draft.scorer)), shape)
 
 
 def _limit(draft: Draft, fleet: Fleet) -> NDArray[np.int64]:

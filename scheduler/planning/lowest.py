@@ -16,7 +16,11 @@ class Lowest(Counted):
         """Follow these rooms, at least one."""
         super().__init__(rooms[0])
         self._rooms, self._followed = tuple(rooms), [len(room.touched) for room in rooms]
-        self._lower(np.arange(len(self.hosts)))
+        for room in rooms[1:]:
+            np.minimum(self.cpu_milli, room.cpu_milli, out=self.cpu_milli)
+            np.minimum(self.memory_mib, room.memory_mib, out=self.memory_mib)
+            np.minimum(self.gpu_milli, room.gpu_milli, out=self.gpu_milli)
+        self.touched.extend(np.flatnonzero(self._differs_from(rooms[0])).tolist())
 
     def caught_up(self) -> Self:
         """Return itself with all that has changed meanwhile."""
@@ -27,6 +31,16 @@ class Lowest(Counted):
         if rows:
             self._lower(np.array(sorted(rows), dtype=np.int64))
         return self
+
+    def _differs_from(self, room: Counted) -> NDArray[np.bool_]:
+        """Return which rows are not as in a room, bool (H,)."""
+        devices = self.gpu_milli != room.gpu_milli
+        differs: NDArray[np.bool_] = (
+            (self.cpu_milli != room.cpu_milli)
+            | (self.memory_mib != room.memory_mib)
+            | (devices.astype(np.float32) @ np.ones(devices.shape[1], dtype=np.float32) > 0)
+        )
+        return differs
 
     def _lower(self, rows: NDArray[np.int64]) -> None:
         changed = np.zeros(len(rows), dtype=bool)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scheduler.model.policy import Scorer
 from scheduler.model.workloads import Gang
 from scheduler.planning.near import near
-from scheduler.planning.room import Counted
+from scheduler.planning.room import Counted, Score
 
 NO_LIMIT = np.iinfo(np.int64).max
 """As `max_per_host`: as many as fit."""
@@ -29,10 +29,10 @@ def hosts_for_gang(ledger: Counted, gang: Gang, scorer: Scorer) -> Sequence[int]
     units = near(gang, capped(ledger.units(gang.shape), limit_of(gang), gang.workers), ledger.table)
     if units.sum() < gang.workers:
         return None
-    return fewest_hosts(units, gang.workers, ledger.scores(gang.shape, scorer))
+    return fewest_hosts(units, gang.workers, ledger.score(gang.shape, scorer))
 
 
-def fewest_hosts(units: NDArray[np.int64], count: int, score: NDArray[np.float64]) -> Sequence[int]:
+def fewest_hosts(units: NDArray[np.int64], count: int, score: Score) -> Sequence[int]:
     """Spread `count` units over as few hosts as possible, then over those that score lowest.
 
     The hosts with most room are filled up; what is left over goes to the best host that takes all of it.
@@ -40,7 +40,7 @@ def fewest_hosts(units: NDArray[np.int64], count: int, score: NDArray[np.float64
     Args:
         units: int64 (H,), how many fit on each host; their sum is at least `count`.
         count: units to place, at least 1.
-        score: float64 (H,), lower is better; ties go to the first row.
+        score: lower is better; ties go to the first row. Asked only where it decides.
 
     Returns:
         The row of each unit.
@@ -48,11 +48,11 @@ def fewest_hosts(units: NDArray[np.int64], count: int, score: NDArray[np.float64
     filled, rest = _filled(units, count, score)
     takes_rest = units >= rest
     takes_rest[filled] = False
-    last = int(np.where(takes_rest, score, np.inf).argmin())
-    return [*np.repeat(filled, units[filled]).tolist(), *[last] * rest]
+    last = _lowest(score, np.flatnonzero(takes_rest), 1)[0]
+    return [*np.repeat(filled, units[filled]).tolist(), *[int(last)] * rest]
 
 
-def _filled(units: NDArray[np.int64], count: int, score: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
+def _filled(units: NDArray[np.int64], count: int, score: Score) -> tuple[NDArray[np.int64], int]:
     """Return the rows that are filled up, those with most room first, and how many units are left over."""
     most = int(units.max())
     if most >= count:
@@ -62,16 +62,22 @@ def _filled(units: NDArray[np.int64], count: int, score: NDArray[np.float64]) ->
     level = most - int(np.searchsorted(room, count))
     above = np.flatnonzero(units > level)
     rest = count - int(units[above].sum())
-    at_level = np.flatnonzero(units == level)
-    some = _lowest(score, at_level, (rest - 1) // level)
-    return np.concatenate([above[np.lexsort((score[above], -units[above]))], some]), rest - level * len(some)
+    some = _lowest(score, np.flatnonzero(units == level), (rest - 1) // level)
+    in_order = above[np.lexsort((score(above), -units[above]))] if len(above) > 1 else above
+    return np.concatenate([in_order, some]), rest - level * len(some)
 
 
-def _lowest(score: NDArray[np.float64], rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+def _lowest(score: Score, rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     """Return the rows that score lowest, at most so many, in that order; ties go to the first row."""
-    if most and most < len(rows):
-        rows = rows[score[rows] <= np.partition(score[rows], most - 1)[most - 1]]
-    return rows[np.argsort(score[rows], kind="stable")][:most]
+    if not most or len(rows) <= 1:
+        return rows[:most]
+    scores = score(rows)
+    if most == 1:
+        return rows[[scores.argmin()]]
+    if most < len(rows):
+        near = np.flatnonzero(scores <= np.partition(scores, most - 1)[most - 1])
+        rows, scores = rows[near], scores[near]
+    return rows[np.argsort(scores, kind="stable")][:most]
 
 
 def most_even(

@@ -7,7 +7,7 @@ The only place of the planner that knows how free, coming and promised room add 
     now     the lower of the two, host by host and device by device: what a start may use that breaks no promise
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
@@ -22,6 +22,10 @@ from scheduler.model.resources import Shape, Slot
 
 _Number = TypeVar("_Number", np.int64, np.float64)
 
+Score = Callable[[NDArray[np.int64]], NDArray[np.float64]]
+"""Scores, float64 (N,), of N host rows; the lowest is best."""
+FEW: Final = 8
+"""Up to one in so many hosts are few."""
 MIB_OUTWEIGHS: Final = 1e6
 """What a MiB of a device counts: more than any two scores differ, so that scores decide only among hosts whose devices
 are of one size. Device memory stays below 2**24 MiB, so that sums are exact to 1/256."""
@@ -64,6 +68,7 @@ class Counted(Trial):
         self.base, self.touched = ledger, list[int]()
         self.kept_units: dict[Shape, _Kept[np.int64]] = {}
         self.kept_scores: dict[tuple[Scorer, Shape], _Kept[np.float64]] = {}
+        self._scored: set[tuple[Scorer, Shape]] = set()
         if isinstance(ledger, Counted):
             self.base, self.touched = ledger.base, ledger.touched.copy()
             self.kept_units = {shape: kept.shared() for shape, kept in ledger.kept_units.items()}
@@ -94,6 +99,17 @@ class Counted(Trial):
             rows = self._rows_since(kept.seen)
             kept.update(len(self.touched), rows, self._scores_of(rows, shape, scorer))
         return kept.values
+
+    def score(self, shape: Shape, scorer: Scorer) -> Score:
+        """Return what gives the scores of host rows, as `scores`; few that are asked for once are not remembered."""
+
+        def of_rows(rows: NDArray[np.int64]) -> NDArray[np.float64]:
+            if (scorer, shape) in self._scored or len(rows) * FEW > len(self.hosts):
+                return self.scores(shape, scorer)[rows]
+            self._scored.add((scorer, shape))
+            return self._scores_of(rows, shape, scorer)
+
+        return of_rows
 
     def _rows_since(self, seen: int) -> NDArray[np.int64]:
         return np.array(sorted(set(self.touched[seen:])), dtype=np.int64)

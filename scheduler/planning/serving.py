@@ -121,10 +121,9 @@ class _Supply:
         count = min(need.count, int(units.sum()))
         if not count:
             return ()
-        score = ledger.scores(self.shape, self.draft.scorer)
         if self.fleet.model.survive_host_losses:
-            return most_even(units, count, score, self.counts)
-        return fewest_hosts(units, count, score)
+            return most_even(units, count, ledger.scores(self.shape, self.draft.scorer), self.counts)
+        return fewest_hosts(units, count, ledger.score(self.shape, self.draft.scorer))
 
     def _less(self, need: Need, rows: Sequence[int]) -> Need:
         added = np.bincount(np.array(rows, dtype=np.int64), minlength=len(self.counts))

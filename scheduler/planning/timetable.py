@@ -141,7 +141,7 @@ class Timetable:
         before = wants.fitting(now.units(wants.shape))
         if wants.are_met_by(before):
             return -np.inf
-        entries = np.flatnonzero(self.at_s < until_s)
+        entries = slice(None) if until_s == np.inf else np.flatnonzero(self.at_s < until_s)
         row, at_s = self.row[entries], self.at_s[entries]
         units = wants.fitting(self._units_after(wants.shape, base, ceiling, entries))
         previous = np.roll(units, 1)
@@ -150,7 +150,7 @@ class Timetable:
         return wants.first_met_s(before, row, at_s, units - previous)
 
     def _units_after(
-        self, shape: Shape, base: Counted, ceiling: Counted | None, entries: NDArray[np.int64]
+        self, shape: Shape, base: Counted, ceiling: Counted | None, entries: NDArray[np.int64] | slice
     ) -> NDArray[np.int64]:
         """Return how many units fit on the host of each entry, int64 (N,), once it has been released."""
         row, freed = self.row[entries], self._freed_so_far[entries]

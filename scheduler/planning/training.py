@@ -77,7 +77,7 @@ class _Tried:
         """Whether a job without a promise need not be tried."""
         if self._draft.promises.of(job.job_id):
             return False
-        return job.gang in self.now.as_of(self._draft.room.grown) or self.is_behind(job, "now")
+        return self.is_behind(job, "now") or job.gang in self.now.as_of(self._draft.room.grown)
 
     def is_hopeless(self, job: TrainingJob) -> bool:
         """Whether there is nothing to be promised and nobody to be stopped, or a promise is there already."""

@@ -121,7 +121,9 @@ def test_remembered_scores_follow_every_change_and_every_copy(say: Any) -> None:
                     fits = np.flatnonzero(one.units_fitting(asked))
                     anew = np.full(len(hosts), np.inf)
                     anew[fits] = scorer(one, fits, asked)
+                    assert np.array_equal(one.score(asked, scorer)(fits[:1]), anew[fits[:1]])
                     assert np.array_equal(one.scores(asked, scorer), anew)
+                    assert np.array_equal(one.score(asked, scorer)(fits), anew[fits])
             ledger = before if copies else ledger
 
     follow()
