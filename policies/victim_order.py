@@ -39,6 +39,6 @@ def lost_work_and_wait(running: Running, now_s: float) -> NDArray[np.float64]:
     """
     served_s = running.served_s(now_s)
     weight = np.maximum(running.gpus, LEAST_GPUS)
-    wait_s = (served_s @ weight) / max(float(weight.sum()), LEAST_GPUS)
+    wait_s = float((served_s * weight).sum()) / max(float(weight.sum()), LEAST_GPUS)
     share = wait_s / np.maximum(wait_s + served_s, 1.0)
     return lost_work(running, now_s) + wait_s * share * (1 + running.stops)
