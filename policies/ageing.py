@@ -1,5 +1,6 @@
 """Ageing: waiting raises a job's place in the queue, by a bounded gain; docs/decisions/0008 says why these numbers."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from scheduler.model.policy import HOUR_S
@@ -22,7 +23,7 @@ class ByAgedPriority:
     per_hour: float
     most: float
 
-    def __call__(self, snapshot: Snapshot) -> tuple[TrainingJob, ...]:
+    def __call__(self, snapshot: Snapshot, _placed: Collection[str] = ()) -> tuple[TrainingJob, ...]:
         """Return all waiting jobs in this order."""
         now_s = snapshot.taken_at_s
         return tuple(sorted(snapshot.waiting, key=lambda job: -job.priority - self.gain(job, now_s)))

@@ -1,21 +1,23 @@
 """Which waiting job is tried first."""
 
+from collections.abc import Collection
+
 from policies.length import takes_s
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import TrainingJob
 
 
-def by_priority(snapshot: Snapshot) -> tuple[TrainingJob, ...]:
+def by_priority(snapshot: Snapshot, _placed: Collection[str] = ()) -> tuple[TrainingJob, ...]:
     """Order by priority, higher first; equals by age, older first."""
     return tuple(sorted(fifo(snapshot), key=lambda job: -job.priority))
 
 
-def fifo(snapshot: Snapshot) -> tuple[TrainingJob, ...]:
+def fifo(snapshot: Snapshot, _placed: Collection[str] = ()) -> tuple[TrainingJob, ...]:
     """Order by submission, whatever the priority; snapshots list their jobs so."""
     return snapshot.waiting
 
 
-def shortest_first(snapshot: Snapshot) -> tuple[TrainingJob, ...]:
+def shortest_first(snapshot: Snapshot, _placed: Collection[str] = ()) -> tuple[TrainingJob, ...]:
     """Order by priority, then by when each would be over had it never waited: the short ones first, with ageing.
 
     A later job goes first only while it was submitted less than this one's run, past and expected, after it. So nobody

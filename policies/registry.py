@@ -4,15 +4,20 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from policies import fair_share, packing, packing_fgd, placement_scores, queue_order, victim_order
 from policies import may_preempt as rules
-from policies import packing, packing_fgd, placement_scores, queue_order, victim_order
 from policies.ageing import ByAgedPriority
 from scheduler.model.errors import ConfigError, Fault
 from scheduler.model.plan import Consolidation
 from scheduler.model.policy import MayDisplace, MayPreempt, PlacementScore, Policy, QueueOrder, VictimCost
 
 QUEUE_ORDERS: Final[Mapping[str, QueueOrder]] = MappingProxyType(
-    {"priority": queue_order.by_priority, "fifo": queue_order.fifo, "shortest-first": queue_order.shortest_first}
+    {
+        "priority": queue_order.by_priority,
+        "fifo": queue_order.fifo,
+        "shortest-first": queue_order.shortest_first,
+        "fair-share": fair_share.fair_share,
+    }
 )
 PLACEMENT_SCORES: Final[Mapping[str, PlacementScore]] = MappingProxyType(
     {

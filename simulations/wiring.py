@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from scheduler.config.scenario import Scenario
-from scheduler.config.scenario_loading import hosts_of, start_s
+from scheduler.config.scenario_loading import cluster_config, hosts_of, start_s
 from scheduler.config.schema import LocalHost
 from scheduler.config.schema import ReplayTraffic as TrafficSection
 from scheduler.config.wiring import policy_of, served_of, settings_of
@@ -46,8 +46,8 @@ def setup_of(scenario: Scenario, *, seed: int, reactive: bool = False) -> Setup:
         lead_in_s=scenario.lead_in,
         idle_period_s=scenario.idle_period,
         hosts=hosts,
-        policy=policy_of(scenario.policy),
-        settings=settings_of(control, scenario.policy),
+        policy=policy_of(scenario.policy, cluster_config(scenario).queues),
+        settings=settings_of(control, scenario.policy, cluster_config(scenario).queues),
         served=served_of(scenario.models),
         sources=traffic,
         loads={name: np.vectorize(recorded.rate_at, otypes=[np.float64]) for name, recorded in traffic.items()},

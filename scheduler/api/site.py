@@ -8,6 +8,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from scheduler.api.access import Guard
+from scheduler.config.queues import order_name, queue_names
 from scheduler.config.schema import Config
 from scheduler.config.wiring import policy_of
 from scheduler.control.board import Board
@@ -70,13 +71,13 @@ class Site:
             cluster=config.cluster,
             backend=config.backend.kind,
             clock=clock,
-            policy=policy_of(config.policy),
+            policy=policy_of(config.policy, config.queues),
             period_s=config.control.period,
             quantile=config.control.quantile,
             margin=config.control.margin,
-            policy_name=config.policy.queue_order,
+            policy_name=order_name(config.policy.queue_order, config.queues),
             priorities=config.priorities,
-            queues=config.queues,
+            queues=queue_names(config.queues),
             owners={model.name: model.owner for model in config.models},
             longest_grace_s=config.control.preemption_grace,
         )

@@ -16,6 +16,7 @@ from scheduler.backends.ray.cluster import RayCluster
 from scheduler.backends.ray.local import LocalHostSpec, LocalRay
 from scheduler.cli.attempt_logs import AttemptLogs
 from scheduler.config import schema
+from scheduler.config.queues import queue_names, submitters_of
 from scheduler.config.schema import Config, RemoteRay
 from scheduler.config.wiring import policy_of, served_of, settings_of
 from scheduler.control.admission import House
@@ -95,7 +96,7 @@ def compose(config: Config, ray: RemoteRay) -> ControlPlane:
     board, stop, poke = Board(), threading.Event(), threading.Event()
     served = served_of(config.models)
     cluster = _cluster(config, ray, clock, store, served)
-    policy = policy_of(config.policy)
+    policy = policy_of(config.policy, config.queues)
     cycle = Cycle(
         cluster=cluster,
         store=store,
@@ -103,7 +104,7 @@ def compose(config: Config, ray: RemoteRay) -> ControlPlane:
         served=served,
         sources=sources_of(config),
         policy=policy,
-        settings=settings_of(config.control, config.policy),
+        settings=settings_of(config.control, config.policy, config.queues),
         board=board,
         tallies=cluster.tallies,
     )
@@ -112,7 +113,9 @@ def compose(config: Config, ray: RemoteRay) -> ControlPlane:
         board=board,
         clock=clock,
         policy=policy,
-        house=House(config.priorities, config.queues, config.control.preemption_grace),
+        house=House(
+            config.priorities, queue_names(config.queues), config.control.preemption_grace, submitters_of(config.queues)
+        ),
         packages=PackageShelf(config.state_dir / "packages"),
         gate=cycle.gate,
         poke=poke,

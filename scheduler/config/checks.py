@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from scheduler.config.faults import did_you_mean, dotted, fault_at
 from scheduler.config.files import files_of
+from scheduler.config.queues import queue_faults
 from scheduler.config.schema import Config, ErlangA, ErlangC, LocalRay, PrometheusTraffic, RemoteRay
 from scheduler.config.wiring import policy_of
 from scheduler.config.yaml_file import Document, Where
@@ -36,6 +37,7 @@ def is_loopback(host: str) -> bool:
 
 def _unique_names(config: Config) -> Iterator[tuple[Where, str, str]]:
     yield from _twice(("models",), (model.name for model in config.models))
+    yield from _twice(("queues",), (queue.name for queue in config.queues))
     yield from _twice(("api", "tokens"), (token.name for token in config.api.tokens))
     if isinstance(config.backend, LocalRay):
         yield from _twice(("backend", "hosts"), (host.name for host in config.backend.hosts))
@@ -131,7 +133,7 @@ def _replay_starts(config: Config) -> Iterator[tuple[Where, str, str]]:
 
 def _policies_known(config: Config) -> Iterator[tuple[Where, str, str]]:
     try:
-        policy_of(config.policy)
+        policy_of(config.policy, config.queues)
     except ConfigError as error:
         for fault in error.faults:
             yield tuple(fault.field.split(".")), fault.message, fault.help
@@ -154,5 +156,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     _address_has_port,
     _replay_starts,
     _policies_known,
+    queue_faults,
     _closed_to_strangers,
 )

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from scheduler.config.schema import (
     ONE_WORKER,
@@ -11,10 +11,12 @@ from scheduler.config.schema import (
     LocalHost,
     Model,
     PolicyNames,
+    QueueSection,
     ReplayTraffic,
     Resources,
     Section,
     Workers,
+    queue_from_name,
 )
 from scheduler.config.units import DurationSeconds
 
@@ -157,5 +159,7 @@ class Scenario(Section):
     """As in cluster.yaml."""
     policy: PolicyNames = PolicyNames()
     """As in cluster.yaml."""
+    queues: tuple[Annotated[QueueSection, BeforeValidator(queue_from_name)], ...] = ()
+    """As in cluster.yaml; those that jobs name are there without being declared."""
     priorities: dict[str, int] = Field(default_factory=lambda: {"urgent": 100, "high": 75, "normal": 50, "low": 25})
     """Integer of each priority class; higher goes first."""

@@ -10,7 +10,7 @@ from scheduler.config.checks import cross_faults
 from scheduler.config.faults import did_you_mean, fault_at, read_section
 from scheduler.config.files import beside
 from scheduler.config.scenario import JobStream, JobTrace, Scenario, ScenarioHost
-from scheduler.config.schema import Config, LocalHost, LocalRay, Replay
+from scheduler.config.schema import Config, LocalHost, LocalRay, QueueSection, Replay
 from scheduler.config.yaml_file import Document, Where, read_yaml
 from scheduler.model.errors import ConfigError
 
@@ -59,11 +59,18 @@ def cluster_config(scenario: Scenario) -> Config:
         control=scenario.control,
         policy=scenario.policy,
         priorities=scenario.priorities,
-        queues=tuple(dict.fromkeys(["default", *(origin.queue for _, origin in _origins(scenario))])),
+        queues=(*scenario.queues, *(QueueSection(name=name) for name in _other_queues(scenario))),
         replay=Replay(start=scenario.start),
         traffic=dict(scenario.traffic),
         models=scenario.models,
     )
+
+
+def _other_queues(scenario: Scenario) -> Iterator[str]:
+    """Yield the default queue and those that jobs name, as far as they are not declared."""
+    declared = {queue.name for queue in scenario.queues}
+    named = dict.fromkeys(["default", *(origin.queue for _, origin in _origins(scenario))])
+    yield from (name for name in named if name not in declared)
 
 
 def hosts_of(scenario: Scenario) -> Iterator[LocalHost]:

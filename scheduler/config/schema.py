@@ -252,8 +252,8 @@ class Control(Section):
 class PolicyNames(Section):
     """Policies by their name in `policies.registry`, and their numbers."""
 
-    queue_order: str = "priority"
-    """Which waiting job is tried first."""
+    queue_order: str = "auto"
+    """Which waiting job is tried first; auto is fair-share where queues have terms, else priority."""
     placement_score: str = "headroom"
     """Which host is best. headroom and fgd follow the jobs and models that the site was seen to run."""
     victim_cost: str = "lost-work-and-wait"
@@ -277,10 +277,51 @@ class PolicyNames(Section):
     """When a waiting gang would fit if a few running jobs went on elsewhere: off, propose (say it) or do."""
     moves_per_hour: Annotated[int, Field(ge=0)] = 6
     """Most jobs that consolidation moves in any hour."""
+    usage_half_life: DurationSeconds = 7 * 86_400.0
+    """Under fair share, what was used so long ago counts half; 0 to go by what is held now only."""
     move_again_after: Annotated[DurationSeconds, Field(le=7 * 86_400)] = 14_400.0
     """A job that consolidation moved stays for so long, at most 7d."""
     grow_after: Annotated[DurationSeconds, Field(gt=0)] = 1800.0
     """An attempt as old as this may be stopped to go on with more workers, if that pays for itself in as long again."""
+
+
+class Quota(Section):
+    """Amounts of resources; what is left out is not counted."""
+
+    cpus: Cores | None = None
+    """Cores."""
+    memory: SizeMib | None = None
+    """Memory of hosts."""
+    gpus: Annotated[float, Field(ge=0)] | None = None
+    """Devices of any model."""
+    gpu_models: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    """Devices of single models."""
+
+
+def queue_from_name(value: object) -> object:
+    """Read a queue of which nothing but the name is said."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+class QueueSection(Section):
+    """A queue; its name alone stands for one without terms."""
+
+    name: Annotated[str, Field(min_length=1, examples=["research"])]
+    """Unique name."""
+    guarantee: Quota = Quota()
+    """What it can always have back from other queues; nothing when left out."""
+    borrow_limit: Quota = Quota()
+    """How far above its guarantee it may go while others leave room; without limit where left out."""
+    lend_limit: Quota = Quota()
+    """How much of its guarantee others may use while it does not; all of it where left out."""
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    """Its part of what is shared beyond guarantees: twice the weight, twice the part."""
+    submitters: tuple[str, ...] = ()
+    """Who may submit to it, by the name of their token; everybody when left out."""
+
+    def __str__(self) -> str:
+        """Return its name, as the default is shown."""
+        return self.name
 
 
 class Token(Section):
@@ -342,8 +383,10 @@ class Config(Section):
         default_factory=lambda: {"urgent": 100, "high": 75, "normal": 50, "low": 25}
     )
     """Priority classes; the higher goes first."""
-    queues: Annotated[tuple[str, ...], Field(min_length=1)] = ("default",)
-    """Queues that jobs may name."""
+    queues: Annotated[tuple[Annotated[QueueSection, BeforeValidator(queue_from_name)], ...], Field(min_length=1)] = (
+        QueueSection(name="default"),
+    )
+    """Queues that jobs may name; default is always there."""
     api: Api = Api()
     """The HTTP API and the page."""
     router: Router = Router()

@@ -1,23 +1,24 @@
 """From a configuration's sections to what the control loop is made of; live and in simulations alike."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from policies.capacity import CapacityRule, ErlangA, ErlangC, TargetRate
 from policies.registry import policy_from_names
 from scheduler.config import schema
 from scheduler.config.nouns import serving_model_of
+from scheduler.config.queues import order_name, queues_of
 from scheduler.control.settings import Served, Settings
 from scheduler.model.policy import Policy
 
 
-def policy_of(names: schema.PolicyNames) -> Policy:
-    """Return the policy that the names stand for.
+def policy_of(names: schema.PolicyNames, queues: Iterable[schema.QueueSection] = ()) -> Policy:
+    """Return the policy that the names stand for, at a site with these queues.
 
     Raises:
         ConfigError: a name that nobody knows.
     """
     return policy_from_names(
-        queue_order=names.queue_order,
+        queue_order=order_name(names.queue_order, queues),
         placement_score=names.placement_score,
         victim_cost=names.victim_cost,
         may_preempt=names.may_preempt,
@@ -34,8 +35,11 @@ def policy_of(names: schema.PolicyNames) -> Policy:
     )
 
 
-def settings_of(control: schema.Control, policy: schema.PolicyNames) -> Settings:
+def settings_of(
+    control: schema.Control, policy: schema.PolicyNames, queues: Sequence[schema.QueueSection] = ()
+) -> Settings:
     """Return the numbers of the loop."""
+    shares = order_name(policy.queue_order, queues) == "fair-share"
     return Settings(
         period_s=control.period,
         quantile=control.quantile,
@@ -46,6 +50,8 @@ def settings_of(control: schema.Control, policy: schema.PolicyNames) -> Settings
         min_runtime_s=policy.min_runtime,
         joint_peak=control.joint_peak,
         flash_crowd=control.reserve.flash_crowd,
+        queues=queues_of(queues),
+        usage_half_life_s=policy.usage_half_life if shares else 0.0,
     )
 
 

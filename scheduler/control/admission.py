@@ -17,12 +17,14 @@ class House:
     Attributes:
         priorities: integer of each priority class; higher goes first.
         queues: names that exist.
+        submitters: who may submit to a queue, for queues that are not open to everybody.
         longest_grace_s: longest grace period a job may ask for; it is part of serving's lead time.
     """
 
     priorities: Mapping[str, int] = field(default_factory=dict)
     queues: tuple[str, ...] = ("default",)
     longest_grace_s: float = 60.0
+    submitters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def priority(self, name: str) -> int:
         """Return the integer of a priority class.
@@ -39,6 +41,10 @@ def faults_of(spec: JobSpec, house: House, packages: PackageShelf, hosts: Sequen
     """Yield all that is wrong with a submission; `hosts` are those last seen, None when none were yet."""
     if spec.queue not in house.queues:
         yield _unknown("UnknownQueue", f'unknown queue "{spec.queue}"', "queue", house.queues)
+    allowed = house.submitters.get(spec.queue)
+    if allowed and spec.owner not in allowed:
+        message = f"{spec.owner or 'nobody'} may not submit to queue {spec.queue}"
+        yield Fault("NotPermitted", message, field="queue", help=f"it is open to: {', '.join(allowed)}")
     if spec.grace_period_s > house.longest_grace_s:
         message = f"grace period {spec.grace_period_s:g} s is longer than the site allows"
         yield Fault("BadValue", message, field="grace", help=f"at most {house.longest_grace_s:g} s")

@@ -14,6 +14,7 @@ from scheduler.control.demand import DemandMemory, demand_of
 from scheduler.control.intents import intents_of, not_started
 from scheduler.control.keeping import Keeper
 from scheduler.control.lessons import REMEMBERED, Lessons
+from scheduler.control.metering import METERED_JOBS, Meter
 from scheduler.control.noticing import Noticed, new_proposals, noticed
 from scheduler.control.ports import Clock, Cluster, Store, TrafficSource
 from scheduler.control.reconcile import Reconciled, reconcile
@@ -26,6 +27,7 @@ from scheduler.model.errors import ActionFailed, Unreachable
 from scheduler.model.observation import Observation
 from scheduler.model.plan import Action, Consolidation, StartJob
 from scheduler.model.policy import Policy
+from scheduler.model.queues import MeanUse
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.work import WorkSeen
 from scheduler.model.workloads import Moved
@@ -73,6 +75,7 @@ class Cycle:
     _keeper: Keeper = field(default_factory=Keeper)
     _run_times: RunTimes | None = None
     _lessons: Lessons | None = None
+    _meter: Meter | None = None
     _number: int | None = None
 
     def turn(self) -> Report:
@@ -135,8 +138,22 @@ class Cycle:
             models=[served.model for served in self.served],
             restart_cost_s=self.settings.restart_cost_s,
             run_times=self._learned(),
+            queues=self.settings.queues,
+            usage=self._usage(seen.taken_at_s),
         )
+        if self._meter is not None:
+            self._meter.see(snapshot)
         return replace(snapshot, work=self._work(seen, reconciled.jobs))
+
+    def _usage(self, now_s: float) -> tuple[MeanUse, ...]:
+        """Return what was used lately; read from the records when the loop begins."""
+        if not self.settings.usage_half_life_s:
+            return ()
+        if self._meter is None:
+            self._meter = Meter(
+                self.settings.usage_half_life_s, now_s, self.store.jobs(open_only=False, limit=METERED_JOBS)
+            )
+        return self._meter.usage(now_s)
 
     def _work(self, seen: Observation, jobs: Sequence[JobRecord]) -> WorkSeen:
         """Return what work has asked for up to now; a process begins with what the store remembers."""

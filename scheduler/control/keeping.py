@@ -10,6 +10,7 @@ from scheduler.control.snapshotting import marked, stray_job, training_job, with
 from scheduler.model.hosts import Host
 from scheduler.model.observation import Observation, Run
 from scheduler.model.plan import Reservation
+from scheduler.model.queues import MeanUse, Queue
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, Moved, ServingModel, TrainingJob
 
@@ -25,6 +26,7 @@ class _Settings:
 
     marks: tuple[HostMark, ...] = ()
     models: tuple[ServingModel, ...] = ()
+    queues: tuple[Queue, ...] = ()
     restart_cost_s: float = 0.0
 
 
@@ -62,9 +64,11 @@ class Keeper:
         restart_cost_s: float,
         moves: Iterable[Moved] = (),
         run_times: RunTimes | None = None,
+        queues: Iterable[Queue] = (),
+        usage: Iterable[MeanUse] = (),
     ) -> Snapshot:
         """Return what the planner sees now; for the arguments see `snapshot_of`."""
-        settings = _Settings(tuple(marks), tuple(models), restart_cost_s)
+        settings = _Settings(tuple(marks), tuple(models), tuple(queues), restart_cost_s)
         before = self._snapshot if settings == self._settings else None
         self._snapshot, self._settings, self._run_times = None, settings, run_times or self._run_times
         if before is None:
@@ -82,6 +86,8 @@ class Keeper:
                 replicas=seen.replicas,
                 reservations=reservations,
                 moves=moves,
+                queues=settings.queues,
+                usage=usage,
             )
         else:
             self._snapshot = before.after(
@@ -92,6 +98,7 @@ class Keeper:
                 replicas=seen.replicas,
                 reservations=reservations,
                 moves=moves,
+                usage=usage,
             )
         return self._snapshot
 

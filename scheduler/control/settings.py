@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from policies.capacity import CapacityRule
 from scheduler.control.attempts import Patience
+from scheduler.model.queues import Queue
 from scheduler.model.workloads import ServingModel
 
 
@@ -22,6 +23,8 @@ class Settings:
         restart_cost_s: time an attempt needs before it makes progress again.
         joint_peak: hold room for the joint peak of models on one kind of device, not for each model's own.
         flash_crowd: share of past flash crowds that a reserve is held for; 0 for no reserve.
+        queues: as the site declares them.
+        usage_half_life_s: what was used so long ago counts half; 0 where use is not metered.
         silent_after_s: a traffic source whose last value is older is silent.
         outlooks: whether reports carry what people are shown of the coming load; a simulation that nobody watches
             saves the time.
@@ -38,6 +41,8 @@ class Settings:
     restart_cost_s: float = 60.0
     joint_peak: bool = True
     flash_crowd: float = 0.0
+    queues: tuple[Queue, ...] = ()
+    usage_half_life_s: float = 0.0
     silent_after_s: float = 300.0
     outlooks: bool = True
     patience: Patience = field(default_factory=Patience)

@@ -8,6 +8,7 @@ from scheduler.control.runtimes import RunTimes
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.observation import Observation, Run
 from scheduler.model.plan import Cause, Reservation
+from scheduler.model.queues import MeanUse, Queue
 from scheduler.model.resources import Shape
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, Moved, ServingModel, TrainingJob
@@ -25,6 +26,8 @@ def snapshot_of(  # noqa: PLR0913  # the world has that many parts, all by name
     restart_cost_s: float,
     moves: Iterable[Moved] = (),
     run_times: RunTimes | None = None,
+    queues: Iterable[Queue] = (),
+    usage: Iterable[MeanUse] = (),
 ) -> Snapshot:
     """Put together what the planner sees.
 
@@ -39,6 +42,8 @@ def snapshot_of(  # noqa: PLR0913  # the world has that many parts, all by name
         restart_cost_s: time an attempt needs before it makes progress again.
         moves: recent moves of jobs.
         run_times: how long jobs like these took, for those that do not say how long they run.
+        queues: as the site declares them.
+        usage: what was used lately.
     """
     known = {job.job_id: job for job in jobs}
     expected_s = (run_times or RunTimes()).expected_s
@@ -56,6 +61,8 @@ def snapshot_of(  # noqa: PLR0913  # the world has that many parts, all by name
         replicas=seen.replicas,
         reservations=reservations,
         moves=moves,
+        queues=queues,
+        usage=usage,
     )
 
 

@@ -1,6 +1,6 @@
 """The choices of a site, as functions and numbers in one frozen value."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -17,8 +17,12 @@ from scheduler.model.workloads import TrainingJob
 
 HOUR_S: Final = 3600.0
 
-QueueOrder: TypeAlias = Callable[[Snapshot], tuple[TrainingJob, ...]]
-"""All jobs with `state.is_waiting`, in the order in which they are tried."""
+QueueOrder: TypeAlias = Callable[[Snapshot, Collection[str]], Iterable[TrainingJob]]
+"""All jobs with `state.is_waiting`, each once, in the order in which they are tried.
+
+The next job is asked for only when the one before has been decided on: by then the ids of those that start, or have
+been promised room, are in the second argument, which the order may look at but not change.
+"""
 Scorer: TypeAlias = Callable[[Ledger, NDArray[np.int64], Shape], NDArray[np.float64]]
 """Scores, float64 (N,), of putting one unit of a shape on each of N host rows (it fits on all of them); the lowest
 wins, ties go to the first row.

@@ -6,6 +6,7 @@ Row j of every job column is job j of `Running.jobs`; an entry says what one job
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from itertools import chain
 from typing import Final
 
@@ -29,6 +30,8 @@ class Running:
         jobs: the jobs.
         groups: the different priorities and queues among them.
         group: int64 (J,), which of `groups` each is.
+        accounts: the different queues and owners among them.
+        account: int64 (J,), which of `accounts` each is.
         priority: int64 (J,).
         started_s: float64 (J,), when the attempt got its room, epoch seconds; 0 when unknown.
         saved_s: float64 (J,), its last checkpoint, or else its start; infinity when neither is known.
@@ -51,6 +54,8 @@ class Running:
     jobs: tuple[TrainingJob, ...]
     groups: tuple[Who, ...]
     group: NDArray[np.int64]
+    accounts: tuple[tuple[str, str], ...]
+    account: NDArray[np.int64]
     priority: NDArray[np.int64]
     started_s: NDArray[np.float64]
     saved_s: NDArray[np.float64]
@@ -72,18 +77,40 @@ class Running:
     @classmethod
     def of(cls, jobs: Iterable[TrainingJob], table: HostTable) -> "Running":
         """Tabulate those of the jobs that hold room."""
-        return cls._tabulated(tuple(job for job in jobs if job.state.holds_room), table, ())
+        return cls._tabulated(tuple(job for job in jobs if job.state.holds_room), table, (), ())
+
+    @cached_property
+    def held(self) -> NDArray[np.int64]:
+        """CPU, memory and thousandths of devices that each job holds on known hosts, int64 (J, 3)."""
+        parts = (*self.freed[:, :AMOUNTS].T, self.freed[:, AMOUNTS:].sum(axis=1))
+        sums = [np.bincount(self.who, weights=part, minlength=len(self.jobs)) for part in parts]
+        return np.stack(sums, axis=1).astype(np.int64)
+
+    def summed_by_account(self, amounts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return sums over the jobs of each queue and owner, int64 (A, R), of amounts of each job, (J, R)."""
+        sums = [np.bincount(self.account, weights=column, minlength=len(self.accounts)) for column in amounts.T]
+        return np.stack(sums, axis=1).astype(np.int64)
 
     @classmethod
-    def _tabulated(cls, jobs: tuple[TrainingJob, ...], table: HostTable, groups: tuple[Who, ...]) -> "Running":
+    def _tabulated(
+        cls,
+        jobs: tuple[TrainingJob, ...],
+        table: HostTable,
+        groups: tuple[Who, ...],
+        accounts: tuple[tuple[str, str], ...],
+    ) -> "Running":
         numbers = {who: number for number, who in enumerate(groups)}
         group = [numbers.setdefault((job.priority, job.queue), len(numbers)) for job in jobs]
+        owners = {account: number for number, account in enumerate(accounts)}
+        account = [owners.setdefault((job.queue, job.owner), len(owners)) for job in jobs]
         row, who, freed = _entries(jobs, table)
         runs = [job.state is not JobState.PREEMPTING for job in jobs]
         return cls(
             jobs,
             tuple(numbers),
             np.array(group, dtype=np.int64),
+            tuple(owners),
+            np.array(account, dtype=np.int64),
             np.array([job.priority for job in jobs], dtype=np.int64),
             np.array([job.started_at_s or 0.0 for job in jobs], dtype=np.float64),
             np.array([_saved_s(job) for job in jobs], dtype=np.float64),
@@ -128,6 +155,7 @@ class Running:
         return Running(
             jobs=tuple(jobs),
             groups=self.groups,
+            accounts=self.accounts,
             row=self.row[entries],
             who=new_index[self.who[entries]],
             freed=self.freed[entries],
@@ -139,7 +167,7 @@ class Running:
         if not come:
             return self
         at = np.array([index for index, _ in come], dtype=np.int64)
-        new = self._tabulated(tuple(job for _, job in come), table, self.groups)
+        new = self._tabulated(tuple(job for _, job in come), table, self.groups, self.accounts)
         columns = {name: np.insert(getattr(self, name), at, getattr(new, name)) for name in _JOB_COLUMNS}
         moved = np.arange(len(self.jobs)) + np.searchsorted(at, np.arange(len(self.jobs)), side="right")
         place = at + np.arange(len(at))
@@ -151,6 +179,7 @@ class Running:
         return Running(
             jobs=tuple(jobs),
             groups=new.groups,
+            accounts=new.accounts,
             row=np.concatenate([self.row, new.row])[order],
             who=who[order],
             freed=np.concatenate([self.freed, new.freed])[order],
@@ -164,7 +193,7 @@ def place_of(job: TrainingJob, jobs: Sequence[TrainingJob]) -> int:
 
 
 _JOB_COLUMNS: Final = tuple(
-    field.name for field in fields(Running) if field.name not in {"jobs", "groups", "row", "who", "freed"}
+    field.name for field in fields(Running) if field.name not in {"jobs", "groups", "accounts", "row", "who", "freed"}
 )
 
 

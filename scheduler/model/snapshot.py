@@ -8,6 +8,7 @@ from typing import Final
 from scheduler.model.hosts import Host
 from scheduler.model.ledger import Ledger
 from scheduler.model.plan import Reservation
+from scheduler.model.queues import MeanUse, Queue
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.running import Running, place_of
 from scheduler.model.work import NOTHING_SEEN, WorkSeen
@@ -33,6 +34,8 @@ class Snapshot:
         by_id: `jobs` by their id.
         moves: recent moves of running jobs, of those that are over by now too.
         work: what jobs and models have asked for up to now, for policies that learn from it.
+        queues: as the site declares them; empty where it shares by nothing but the order of the queue.
+        usage: what was used lately, by queue and owner.
         running: those of `jobs` that hold room, as columns.
         waiting: those of `jobs` with `state.is_waiting`, in their order.
         ledger: free capacity with all of `jobs` and `replicas` in place (reservations are not taken from it).
@@ -52,6 +55,8 @@ class Snapshot:
     by_id: Mapping[str, TrainingJob] = field(compare=False, repr=False)
     moves: tuple[Moved, ...] = ()
     work: WorkSeen = NOTHING_SEEN
+    queues: tuple[Queue, ...] = ()
+    usage: tuple[MeanUse, ...] = ()
 
     @classmethod
     def of(  # noqa: PLR0913  # one argument per attribute, all by name
@@ -65,6 +70,8 @@ class Snapshot:
         replicas: Iterable[Replica] = (),
         reservations: Iterable[Reservation] = (),
         moves: Iterable[Moved] = (),
+        queues: Iterable[Queue] = (),
+        usage: Iterable[MeanUse] = (),
     ) -> "Snapshot":
         """Put the parts in their order and count the ledger from scratch."""
         in_order = tuple(sorted(hosts, key=lambda host: host.name))
@@ -85,6 +92,8 @@ class Snapshot:
             held=tuple(job for job in jobs if job.state is JobState.HELD),
             by_id={str(job.job_id): job for job in jobs},
             moves=tuple(moves),
+            queues=tuple(queues),
+            usage=tuple(usage),
         )
 
     def after(  # noqa: PLR0913  # one argument per part, all by name
@@ -97,6 +106,7 @@ class Snapshot:
         replicas: Iterable[Replica] = (),
         reservations: Iterable[Reservation] = (),
         moves: Iterable[Moved] = (),
+        usage: Iterable[MeanUse] = (),
     ) -> "Snapshot":
         """Return the next snapshot: equal to one made by `of` from all the parts, but for the price of what changed.
 
@@ -108,6 +118,7 @@ class Snapshot:
             replicas: likewise.
             reservations: likewise.
             moves: likewise.
+            usage: likewise.
         """
         there = tuple(replicas)
         if there != self.replicas:
@@ -126,6 +137,8 @@ class Snapshot:
                 replicas=there,
                 reservations=reservations,
                 moves=moves,
+                queues=self.queues,
+                usage=usage,
             )
         left, started = _moved(self.replicas, there) if there != self.replicas else ([], [])
         return Snapshot(
@@ -142,6 +155,8 @@ class Snapshot:
             held=_replaced(self.held, *_those(_is_held, gone, come)),
             by_id=_updated(self.by_id, changed),
             moves=tuple(moves),
+            queues=self.queues,
+            usage=tuple(usage),
         )
 
     def model(self, name: str) -> ServingModel | None:

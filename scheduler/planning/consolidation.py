@@ -78,6 +78,7 @@ def _blocked(draft: Draft, starts: Sequence[StartJob]) -> list[TrainingJob]:
         and job.job_id not in draft.promises.lapsed
         and job.not_before_s <= now_s
         and not draft.promises.of(job.job_id)
+        and not (draft.quotas is not None and draft.quotas.refusal(job))
     )
     return [job for job, _ in zip(waiting, range(MOST_GANGS), strict=False)]
 

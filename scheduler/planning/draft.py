@@ -11,9 +11,11 @@ from scheduler.model.policy import Policy, Scorer
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobState, ReplicaState, TrainingJob
+from scheduler.planning.line import Line
 from scheduler.planning.needs import Need
 from scheduler.planning.placing import fewest_hosts
 from scheduler.planning.preemption import stop_order
+from scheduler.planning.quotas import Quotas
 from scheduler.planning.rights import Rights
 from scheduler.planning.room import Counted, Room, fits_in
 from scheduler.planning.roster import Roster, Victim, stoppable
@@ -134,6 +136,8 @@ class Draft:
         preemptions: jobs that are stopped for somebody, by job id.
         ended: jobs that are stopped whatever the room.
         bookings: room booked ahead for blocked jobs, in queue order.
+        placed: ids of waiting jobs that start or have been promised room.
+        quotas: the accounts of the queues from when training is placed on; None where queues have no terms.
     """
 
     snapshot: Snapshot
@@ -145,6 +149,8 @@ class Draft:
     preemptions: dict[str, PreemptJob] = field(default_factory=dict)
     ended: tuple[str, ...] = ()
     bookings: list[Booking] = field(default_factory=list)
+    placed: set[str] = field(default_factory=set)
+    quotas: Quotas | None = None
     _roster: Roster | None = None
 
     @classmethod
@@ -158,9 +164,15 @@ class Draft:
         return cls(snapshot, policy, scorer, room, promises, ended=leaving)
 
     @cached_property
-    def queue(self) -> tuple[TrainingJob, ...]:
+    def queue(self) -> Line:
         """All waiting jobs in the order in which they are tried."""
-        return self.policy.queue_order(self.snapshot)
+        return Line(self.policy.queue_order(self.snapshot, self.placed))
+
+    def open_accounts(self) -> None:
+        """Count what queues hold, once it is known what serving takes; where they have no terms nothing is counted."""
+        if not all(queue.is_plain for queue in self.snapshot.queues):
+            promised = {holder: slots for holder, _, slots in self.promises.holders()}
+            self.quotas = Quotas(self.snapshot, self.room.now, promised, self.preemptions)
 
     @property
     def roster(self) -> Roster:
@@ -169,6 +181,18 @@ class Draft:
             self._roster = stoppable(self.snapshot, self.policy)
         return self._roster
 
+    def count(self, job: TrainingJob, slots: Sequence[Slot] = ()) -> None:
+        """Let the order of the queue and the accounts know who starts in these slots, or was promised room."""
+        self.placed.add(job.job_id)
+        if self.quotas is not None and slots:
+            self.quotas.start(job, slots)
+        elif self.quotas is not None:
+            self.quotas.promise(job, self.promises.of(job.job_id))
+
+    def more_workers(self, job: TrainingJob, wanted: int) -> int:
+        """Return by how many workers, at most `wanted`, the terms of queues let a job grow."""
+        return wanted if self.quotas is None else self.quotas.more_workers(job, wanted)
+
     def stoppable_for(self, job: TrainingJob) -> Roster:
         """Return who may still be stopped for a waiting job."""
         return self._rights.of(job, self.roster)
@@ -176,7 +200,9 @@ class Draft:
     def rights_of(self, job: TrainingJob) -> bytes:
         """Return a key that is equal for waiting jobs for whom the same may be stopped."""
         answers = self._rights.answers(job, self.snapshot.running)
-        return answers + str(job.priority).encode() if self.policy.ageing_most else answers
+        if self.policy.ageing_most:
+            answers += str(job.priority).encode()
+        return answers if self.quotas is None else answers + self.quotas.rights_of(job)
 
     def equals_stoppable_for(self, job: TrainingJob) -> Roster:
         """Return who of its equals may still be stopped for a waiting job because it is so much shorter."""
@@ -189,6 +215,8 @@ class Draft:
     def stop(self, victims: Sequence[Victim], cause: Cause, beneficiary: str) -> None:
         """Stop victims for somebody: their room is coming, and they cannot be stopped twice."""
         self._roster = self.roster.without([victim.index for victim in victims])
+        if self.quotas is not None:
+            self.quotas.stop(victim.job for victim in victims)
         for victim in victims:
             self.room.expect(victim.job.slots, victim.job.gang.shape)
             self.preemptions[victim.job.job_id] = stop_order(victim.job, cause, self.snapshot.taken_at_s, beneficiary)

@@ -43,6 +43,7 @@ def grow(draft: Draft, starts: Sequence[StartJob]) -> None:
     awaited = _awaited(draft, starts)
     for job in candidates:
         rows = _rows_beside(job.slots, job.gang, draft.room.now, draft.scorer, ~awaited)
+        rows = rows[: draft.more_workers(job, len(rows))]
         more = Counted(draft.room.now).put(rows, job.gang.shape) if rows else ()
         if more and _pays(job, len(more), draft):
             _carry_out(job, more, draft)
@@ -54,7 +55,8 @@ def _topped_up(start: StartJob, draft: Draft, bookings: Bookings) -> StartJob:
         return start
     usable = bookings.room_for(job)
     rows = _rows_beside(start.slots, job.gang, usable, draft.scorer)
-    more = draft.room.start(rows, job.gang.shape, usable)
+    more = draft.room.start(rows[: draft.more_workers(job, len(rows))], job.gang.shape, usable)
+    draft.count(job, more)
     bookings.take(job, more)
     return replace(start, slots=(*start.slots, *more))
 
@@ -149,4 +151,5 @@ def _pays(job: TrainingJob, more: int, draft: Draft) -> bool:
 def _carry_out(job: TrainingJob, more: Sequence[Slot], draft: Draft) -> None:
     draft.room.expect(job.slots, job.gang.shape)
     draft.promises.promise_at(job, (*job.slots, *more))
+    draft.count(job, more)
     draft.preemptions[job.job_id] = stop_order(job, Cause.GROWTH, draft.snapshot.taken_at_s)

@@ -19,6 +19,7 @@ from scheduler.planning.fleet import Fleet, count_by_row, survivors
 from scheduler.planning.headroom import Held
 from scheduler.planning.near import near
 from scheduler.planning.placing import capped, limit_of
+from scheduler.planning.queue_reasons import QueueReasons
 from scheduler.planning.room import Room
 from scheduler.planning.scarcity import Scarcity, scarcity
 from scheduler.planning.serving import Served
@@ -194,16 +195,17 @@ class _WhyNot:
         self._now_s = explainer.draft.snapshot.taken_at_s
         self._promised = explainer.draft.promises.of
         self._of_gang: dict[int, tuple[Unplaced | None, bool, Unplaced]] = {}
+        self._by_queue = QueueReasons(explainer.draft)
 
     def __call__(self, job: TrainingJob) -> Unplaced:
         known = self._of_gang.get(id(job.gang))
         if known is None:
             known = self._of_gang[id(job.gang)] = self._why_gang_waits(job.gang)
         never, fits, lacks = known
-        why = lacks
+        why = never or self._by_queue.of(job) or lacks
         if not never and (fits or job.not_before_s > self._now_s or self._promised(job.job_id)):
             own = _backing_off(job, self._now_s) or _being_freed(job, self._explainer)
-            why = own or (behind_bookings(job, self._explainer.draft) if fits else lacks)
+            why = own or self._by_queue.of(job) or (behind_bookings(job, self._explainer.draft) if fits else lacks)
         return Unplaced(job.job_id, why.reason, why.message, why.asked, why.free, why.until_s, why.blocked_by)
 
     def _why_gang_waits(self, gang: Gang) -> tuple[Unplaced | None, bool, Unplaced]:

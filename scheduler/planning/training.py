@@ -1,5 +1,6 @@
 """Waiting jobs in queue order: start what fits, promise what is being freed, preempt for what may preempt."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from scheduler.model.plan import Cause, StartJob
@@ -11,8 +12,9 @@ from scheduler.planning.draft import Draft, Grant
 from scheduler.planning.growing import top_up
 from scheduler.planning.near_needs import needs_of
 from scheduler.planning.placing import hosts_for_gang
+from scheduler.planning.reclaiming import rosters_for, victims_in_queue
 from scheduler.planning.room import fits_in
-from scheduler.planning.roster import Roster
+from scheduler.planning.roster import Roster, Victim
 from scheduler.planning.shrinking import keep_remainders, victims_by_cost
 
 MOST_DISPLACING: Final = 8
@@ -26,6 +28,7 @@ def place_training(draft: Draft) -> list[StartJob]:
     Nobody is preempted before everything free and everything coming has been tried, and a job's turn comes before
     those behind it take free room that its victims' room must be joined with.
     """
+    draft.open_accounts()
     bookings = Bookings(draft)
     starts, tried, blocked = [], _Tried(draft, bookings), 0
     for job in draft.queue:
@@ -33,8 +36,13 @@ def place_training(draft: Draft) -> list[StartJob]:
             continue
         if blocked > draft.policy.max_backfill:
             break
+        if draft.quotas is not None and draft.quotas.refusal(job):
+            blocked += 1
+            _make_way_in_queue(job, draft, tried)
+            continue
         start = None if tried.is_over(job) or tried.finds_no_room(job) else _start(job, draft, tried)
         if start:
+            draft.count(job, start.slots)
             starts.append(start)
             continue
         blocked += 1
@@ -42,7 +50,9 @@ def place_training(draft: Draft) -> list[StartJob]:
             continue
         if not tried.is_over(job) and not tried.is_hopeless(job):
             _promise_or_preempt(job, draft, tried)
-        if not draft.promises.of(job.job_id):
+        if draft.promises.of(job.job_id):
+            draft.count(job)
+        else:
             bookings.book(job)
     return top_up(draft, starts, bookings)
 
@@ -189,10 +199,10 @@ def _grant_for(job: TrainingJob, draft: Draft, tried: _Tried) -> Grant | None:
     nobody = tried.nobody_for(job)
     if job.gang in nobody:
         return None
-    grant = _cheapest(job, draft, draft.stoppable_for(job), Cause.PRIORITY)
+    grant = _cheapest_of(job, draft, draft.stoppable_for(job), Cause.PRIORITY)
     if grant is None:
         nobody.add(job.gang)
-    return grant if grant and _delays_nobody(job, grant, draft, tried) else None
+    return grant if grant and _delays_nobody(job, grant.victims, draft, tried) else None
 
 
 def _grant_for_size(job: TrainingJob, draft: Draft, tried: _Tried) -> Grant | None:
@@ -200,8 +210,14 @@ def _grant_for_size(job: TrainingJob, draft: Draft, tried: _Tried) -> Grant | No
     if not tried.displacing:
         return None
     tried.displacing -= 1
-    grant = _cheapest(job, draft, draft.equals_stoppable_for(job), Cause.SHORTER)
-    return grant if grant and _delays_nobody(job, grant, draft, tried) else None
+    grant = _cheapest_of(job, draft, draft.equals_stoppable_for(job), Cause.SHORTER)
+    return grant if grant and _delays_nobody(job, grant.victims, draft, tried) else None
+
+
+def _cheapest_of(job: TrainingJob, draft: Draft, by_rule: Roster, cause: Cause) -> Grant | None:
+    """Return whom to stop for a job of those that the rule allows and the terms of queues let go."""
+    found = (_cheapest(job, draft, roster, cause) for roster in rosters_for(job, draft, by_rule))
+    return next((grant for grant in found if grant is not None), None)
 
 
 def _cheapest(job: TrainingJob, draft: Draft, roster: Roster, cause: Cause) -> Grant | None:
@@ -213,8 +229,26 @@ def _cheapest(job: TrainingJob, draft: Draft, roster: Roster, cause: Cause) -> G
     return min(found, key=lambda grant: sum(victim.cost for victim in grant.victims), default=None)
 
 
-def _delays_nobody(job: TrainingJob, grant: Grant, draft: Draft, tried: _Tried) -> bool:
+def _delays_nobody(job: TrainingJob, victims: Sequence[Victim], draft: Draft, tried: _Tried) -> bool:
     if not tried.bookings:
         return True
-    room = tried.bookings.room_if_stopped(job, grant.victims)
+    return _finds_room(job, victims, draft, tried)
+
+
+def _finds_room(job: TrainingJob, victims: Sequence[Victim], draft: Draft, tried: _Tried) -> bool:
+    room = tried.bookings.room_if_stopped(job, victims)
     return hosts_for_gang(room, job.gang, draft.scorer) is not None
+
+
+def _make_way_in_queue(job: TrainingJob, draft: Draft, tried: _Tried) -> None:
+    """Stop jobs of a queue that is at its limit for one of its own, if that gives it room as well."""
+    victims, bookings = victims_in_queue(job, draft), tried.bookings
+    if not victims or not _finds_room(job, victims, draft, tried):
+        return
+    bookings.give(victims)
+    draft.stop(victims, Cause.PRIORITY, job.job_id)
+    usable = bookings.coming_for(job)
+    rows = hosts_for_gang(usable, job.gang, draft.scorer)
+    if rows is not None:
+        bookings.take(job, draft.promises.promise(job.job_id, rows, usable))
+        draft.count(job)

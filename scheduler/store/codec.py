@@ -16,6 +16,7 @@ from scheduler.model.demand import Demand
 from scheduler.model.errors import ConfigError, Fault
 from scheduler.model.hosts import Host
 from scheduler.model.plan import Plan, PreemptJob, Proposal, Reservation, StartJob, StartReplica, StopReplica, Unplaced
+from scheduler.model.queues import MeanUse, Queue
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.work import NOTHING_SEEN, WorkSeen
 from scheduler.model.workloads import Moved, Replica, ServingModel, TrainingJob
@@ -75,6 +76,8 @@ class _SnapshotBody:
     replicas: tuple[Replica, ...]
     reservations: tuple[Reservation, ...]
     moves: tuple[Moved, ...] = ()
+    queues: tuple[Queue, ...] = ()
+    usage: tuple[MeanUse, ...] = ()
     work: WorkSeen = NOTHING_SEEN
 
 
@@ -133,6 +136,8 @@ def _body(cycle: CycleRecord) -> _CycleBody:
             world.replicas,
             world.reservations,
             world.moves,
+            world.queues,
+            world.usage,
             world.work,
         ),
         cycle.demand,
@@ -152,6 +157,8 @@ def _record(body: _CycleBody) -> CycleRecord:
         replicas=world.replicas,
         reservations=world.reservations,
         moves=world.moves,
+        queues=world.queues,
+        usage=world.usage,
     )
     plan = Plan(made.snapshot_version, made.actions, made.reservations, made.unplaced, made.proposals)
     snapshot = replace(snapshot, work=world.work)

@@ -10,6 +10,7 @@ import pytest
 from scheduler.config.checks import is_loopback
 from scheduler.config.loading import load_config
 from scheduler.config.nouns import serving_model_of
+from scheduler.config.queues import queue_names
 from scheduler.config.schema import Config, LocalRay, PrometheusTraffic, ReplayTraffic
 from scheduler.model.errors import Fault
 from scheduler.model.resources import Shape
@@ -28,7 +29,7 @@ EVERY_CLUSTER = [
 
 def test_a_small_file_gets_all_defaults(cluster: Cluster) -> None:
     config = load_config(cluster())
-    assert (config.api.host, config.api.port, config.queues) == ("127.0.0.1", 8321, ("default",))
+    assert (config.api.host, config.api.port, queue_names(config.queues)) == ("127.0.0.1", 8321, ("default",))
     assert config.priorities == {"urgent": 100, "high": 75, "normal": 50, "low": 25}
     assert (config.control.period, config.control.quantile, config.control.reactive) == (30.0, 0.99, False)
     assert isinstance(config.backend, LocalRay)
@@ -164,7 +165,7 @@ def test_a_replayed_file_is_found_beside_the_configuration(cluster: Cluster, tmp
             "cluster: small",
             "cluster: small\npolicy: {queue_order: lifo}",
             '2: unknown queue_order "lifo"',
-            "one of: fifo, priority, shortest-first",
+            "one of: fair-share, fifo, priority, shortest-first",
         ),
         (
             "cluster: small",

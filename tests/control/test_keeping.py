@@ -43,11 +43,13 @@ def parts(world: World, version: int, marks: Sequence[HostMark], strays: Sequenc
 
 
 def same_columns(one: Running, other: Running) -> bool:
-    """Equal but for the numbers that groups have."""
-    names = [field.name for field in fields(Running) if field.name not in {"jobs", "groups", "group"}]
+    """Equal but for the numbers that groups and accounts have."""
+    numbered = {"groups", "group", "accounts", "account"}
+    names = [field.name for field in fields(Running) if field.name not in {"jobs", *numbered}]
     columns = all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
     groups = [[running.groups[number] for number in running.group] for running in (one, other)]
-    return columns and one.jobs == other.jobs and groups[0] == groups[1]
+    accounts = [[running.accounts[number] for number in running.account] for running in (one, other)]
+    return columns and one.jobs == other.jobs and groups[0] == groups[1] and accounts[0] == accounts[1]
 
 
 def assert_same(kept: Snapshot, anew: Snapshot) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from scheduler.config.job import parse_job
 from scheduler.config.loading import load_config
+from scheduler.config.queues import queue_names
 from scheduler.config.schema import Config, ReplayTraffic
 from scheduler.config.wiring import served_of
 from scheduler.demo.programme import CONFIG, ENDS_AT, EVENING_FROM, SPEED, STARTS_AT, SUBMISSIONS, TRAINING, Submission
@@ -47,7 +48,7 @@ def test_every_job_is_one_that_the_cluster_accepts(config: Any, submission: Subm
     spec = parse_job(
         dict(submission.job),
         priorities=config.priorities,
-        queues=config.queues,
+        queues=queue_names(config.queues),
         max_grace_s=config.control.preemption_grace,
         owner="me",
     )
@@ -57,7 +58,8 @@ def test_every_job_is_one_that_the_cluster_accepts(config: Any, submission: Subm
 
 def test_some_jobs_are_gangs_and_priorities_differ(config: Any) -> None:
     specs = [
-        parse_job(dict(s.job), priorities=config.priorities, queues=config.queues, owner="me") for s in SUBMISSIONS
+        parse_job(dict(s.job), priorities=config.priorities, queues=queue_names(config.queues), owner="me")
+        for s in SUBMISSIONS
     ]
     gangs: list[Gang] = [spec.gang for spec in specs if spec.gang.workers > 1]
     assert len(gangs) >= 2

@@ -212,7 +212,7 @@ def test_unknown_names_are_all_told_at_once_with_those_known() -> None:
         policy_from_names(queue_order="lifo", may_preempt="always")
     told = [(fault.field, fault.help) for fault in caught.value.faults]
     assert told == [
-        ("policy.queue_order", "one of: fifo, priority, shortest-first"),
+        ("policy.queue_order", "one of: fair-share, fifo, priority, shortest-first"),
         ("policy.may_preempt", "one of: higher-priority, never"),
     ]
     assert 'unknown queue_order "lifo"' in str(caught.value)

@@ -363,6 +363,8 @@ def again(snapshot: Snapshot, **changed: object) -> Snapshot:
         "models": snapshot.models,
         "replicas": snapshot.replicas,
         "reservations": snapshot.reservations,
+        "queues": snapshot.queues,
+        "usage": snapshot.usage,
     }
     return Snapshot.of(**(parts | changed))
 

@@ -1,0 +1,87 @@
+"""What owners used lately, kept up to date turn by turn; after a restart it follows from the records of attempts.
+
+A mean over the past with weights that halve every half-life: over a step of d seconds in which amounts a are held, a
+mean m becomes m * k + a * (1 - k) with k = 2 ** (-d / half-life). Attempts add to it in closed form: one that held a
+from t0 to t1 adds a * (2 ** (-(now - t1) / half-life) - 2 ** (-(now - t0) / half-life)).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from scheduler.control.records import AttemptRecord, JobRecord
+from scheduler.model.queues import MeanUse
+from scheduler.model.snapshot import Snapshot
+
+METERED_JOBS: Final = 100_000
+"""Jobs read from the store when a loop begins, the newest."""
+NEGLIGIBLE: Final = 1e-3
+"""Mean amounts below this, in thousandths of devices and cores and MiB, are forgotten."""
+Account = tuple[str, str]
+"""Queue and owner."""
+Three = tuple[float, float, float]
+"""CPU, memory and devices, as in `MeanUse`."""
+NONE: Final[Three] = (0.0, 0.0, 0.0)
+
+
+class Meter:
+    """The use of every queue and owner, for a loop that shows it each snapshot."""
+
+    def __init__(self, half_life_s: float, now_s: float, past: Iterable[JobRecord] = ()) -> None:
+        """Begin with what attempts of the past used up to now."""
+        self._half_life_s, self._at_s = half_life_s, now_s
+        self._means = _from_records(past, now_s, half_life_s)
+        self._held: Mapping[Account, Three] = {}
+
+    def usage(self, now_s: float) -> tuple[MeanUse, ...]:
+        """Return the means now, by queue and owner; what was held is what the last snapshot showed."""
+        kept = _weight(now_s - self._at_s, self._half_life_s)
+        means = {
+            account: _mixed(self._means.get(account, NONE), self._held.get(account, NONE), kept)
+            for account in self._means.keys() | self._held.keys()
+        }
+        self._means = {account: mean for account, mean in means.items() if max(mean) > NEGLIGIBLE}
+        self._at_s = now_s
+        return tuple(MeanUse(*account, *self._means[account]) for account in sorted(self._means))
+
+    def see(self, snapshot: Snapshot) -> None:
+        """Take over what is held from now on."""
+        running = snapshot.running
+        sums = running.summed_by_account(running.held).tolist()
+        self._held = {
+            account: (amounts[0], amounts[1], amounts[2])
+            for account, amounts in zip(running.accounts, sums, strict=True)
+            if any(amounts)
+        }
+
+
+def _weight(age_s: float, half_life_s: float) -> float:
+    return float(2.0 ** (-max(0.0, age_s) / half_life_s))
+
+
+def _mixed(mean: Three, held: Three, kept: float) -> Three:
+    cpu, memory, gpu = (m * kept + h * (1.0 - kept) for m, h in zip(mean, held, strict=True))
+    return (cpu, memory, gpu)
+
+
+def _from_records(records: Iterable[JobRecord], now_s: float, half_life_s: float) -> dict[Account, Three]:
+    sums: dict[Account, Three] = defaultdict(lambda: NONE)
+    for record in records:
+        share = sum(_counted(attempt, now_s, half_life_s) for attempt in record.attempts)
+        gang, account = record.spec.gang, (record.spec.queue, record.spec.owner)
+        shape, before = gang.shape, sums[account]
+        sums[account] = (
+            before[0] + share * shape.cpu_milli,
+            before[1] + share * shape.memory_mib,
+            before[2] + share * shape.total_gpu_milli,
+        )
+    return dict(sums)
+
+
+def _counted(attempt: AttemptRecord, now_s: float, half_life_s: float) -> float:
+    """Return the weight of the time in which an attempt held room, times its workers."""
+    if attempt.started_at_s is None:
+        return 0.0
+    ended_s = now_s if attempt.ended_at_s is None else attempt.ended_at_s
+    began, ended = (_weight(now_s - at_s, half_life_s) for at_s in (attempt.started_at_s, ended_s))
+    return max(0.0, ended - began) * len(attempt.slots)

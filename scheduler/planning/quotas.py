@@ -1,0 +1,257 @@
+"""What queues hold as a plan goes on: who may start by the terms of the queues, and who is owed room.
+
+A queue never holds more than its guarantee and its borrow limit, and whoever borrows leaves free what others keep of
+their guarantees. Made only where queues are declared with such terms.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.model.entitlements import Entitlement, Entitlements, Row
+from scheduler.model.ledger import Ledger
+from scheduler.model.resources import Slot
+from scheduler.model.running import place_of
+from scheduler.model.snapshot import Snapshot
+from scheduler.model.workloads import TrainingJob
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the terms of queues let a job wait.
+
+    Attributes:
+        queue: whose terms: the job's own, or the one that keeps most of what is free.
+        column: the resource, as in `scheduler.model.entitlements`.
+        asked: by the job.
+        free: what the terms leave it.
+        ceiling: the most that the job's queue may hold; None when another queue keeps what is free.
+    """
+
+    queue: str
+    column: int
+    asked: int
+    free: int
+    ceiling: int | None
+
+
+@dataclass(slots=True)
+class _Account:
+    """What a queue's running jobs hold, with those that start, what of it leaves, and what was promised to others."""
+
+    running: Row
+    held: Row
+    leaving: Row
+    promised: Row
+
+    @property
+    def will_hold(self) -> Row:
+        """What it holds once all that leaves is gone and all that is promised runs."""
+        return plus(less(self.held, self.leaving), self.promised)
+
+
+class Quotas:
+    """The accounts of all queues in one planning run.
+
+    Attributes:
+        entitlements: what the queues may have.
+        refused: why jobs were refused, by job id.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, now: Ledger, promised: Mapping[str, Sequence[Slot]], stopped: Iterable[str]
+    ) -> None:
+        """Count what is held.
+
+        Args:
+            snapshot: the world.
+            now: room that may be used: what serving has, or is kept for it or by promises, taken off.
+            promised: slots by the holder of the promise.
+            stopped: jobs that this plan stops already.
+        """
+        self._running = snapshot.running
+        self.entitlements = Entitlements(snapshot.queues, snapshot.ledger.table)
+        self._nothing: Row = (0,) * len(self.entitlements.capacity)
+        self._accounts: dict[str, _Account] = {}
+        self._promises: dict[str, Row] = {}
+        self._asked: dict[int, Row] = {}
+        self._verdicts: dict[tuple[str, int], Refusal | None] = {}
+        self._owed: dict[tuple[str, int], bool] = {}
+        self.refused: dict[str, Refusal] = {}
+        self._free = _usable(now, self.entitlements) if self.entitlements.keeps_any else self._nothing
+        self._count_running()
+        self.stop(snapshot.by_id[job_id] for job_id in stopped)
+        for holder, slots in sorted(promised.items()):
+            if holder in snapshot.by_id:
+                self.promise(snapshot.by_id[holder], slots)
+
+    def _count_running(self) -> None:
+        running = self._running
+        self.amounts = self.entitlements.held(running)
+        held = running.summed_by_account(self.amounts).tolist()
+        leaving = running.summed_by_account(self.amounts * running.leaving[:, None]).tolist()
+        for (queue, _), has, goes in zip(running.accounts, held, leaving, strict=True):
+            account = self._account(queue)
+            account.running, account.leaving = plus(account.running, has), plus(account.leaving, goes)
+            account.held = account.running
+
+    def refusal(self, job: TrainingJob) -> Refusal | None:
+        """Return why a job may not start now; like jobs are judged once until something changes."""
+        if job.job_id in self._promises:
+            verdict = self._judged(job)
+        else:
+            key = (job.queue, id(job.gang))
+            if key not in self._verdicts:
+                self._verdicts[key] = self._judged(job)
+            verdict = self._verdicts[key]
+        if verdict is not None:
+            self.refused[job.job_id] = verdict
+        return verdict
+
+    def excess(self, job: TrainingJob) -> Row:
+        """Return by how much its queue would be above its ceiling with a job, once all that leaves is gone."""
+        after = plus(self._without_own(job, self._account(job.queue).will_hold), self.asked(job))
+        ceiling = self.entitlements[job.queue].ceiling
+        return tuple(max(0, amount - most) for amount, most in zip(after, ceiling, strict=True))
+
+    def is_owed(self, job: TrainingJob) -> bool:
+        """Whether a job is covered by its queue's guarantee: the queue may have room back for it."""
+        if job.job_id in self._promises:
+            return self._covers(job)
+        key = (job.queue, id(job.gang))
+        if key not in self._owed:
+            self._owed[key] = self._covers(job)
+        return self._owed[key]
+
+    def rights_of(self, job: TrainingJob) -> bytes:
+        """Return a key that is equal for jobs that have the same rights to what other queues hold."""
+        return f"{job.queue}\n{self.is_owed(job)}".encode()
+
+    def surplus(self, queue: str) -> Row:
+        """Return by how much a queue is above its guarantee with what runs and stays, below 0 when it is not.
+
+        What starts by this plan, or is promised, does not count: it is not there before others give way.
+        """
+        account = self._account(queue)
+        return less(less(account.running, account.leaving), self.entitlements[queue].guarantee)
+
+    def asked(self, job: TrainingJob) -> Row:
+        """Return what a job asks for."""
+        if id(job.gang) not in self._asked:
+            self._asked[id(job.gang)] = self.entitlements.asked_by(job.gang)
+        return self._asked[id(job.gang)]
+
+    def start(self, job: TrainingJob, slots: Iterable[Slot]) -> None:
+        """Count a job that starts."""
+        got, account = self.entitlements.held_at(job.gang, slots), self._account(job.queue)
+        own = self._promises.pop(job.job_id, self._nothing)
+        account.promised = less(account.promised, own)
+        account.held = plus(account.held, got)
+        self._free = less(plus(self._free, own), got)
+        self._forget()
+
+    def promise(self, job: TrainingJob, slots: Iterable[Slot]) -> None:
+        """Count a job that is promised room; of one that still runs only what is more than it has."""
+        if job.job_id in self._promises:
+            return
+        got, account = self.entitlements.held_at(job.gang, slots), self._account(job.queue)
+        if job.state.holds_room:
+            has = self.entitlements.held_at(job.gang, job.slots)
+            got = tuple(max(0, more) for more in less(got, has))
+        else:
+            self._promises[job.job_id] = got
+        account.promised = plus(account.promised, got)
+        self._forget()
+
+    def more_workers(self, job: TrainingJob, wanted: int) -> int:
+        """Return by how many workers, at most `wanted`, a job that runs or starts may grow."""
+        each, account = self.entitlements.asked_by(job.gang.of_size(1)), self._account(job.queue)
+        held = plus(account.held, account.promised)
+        one = self.entitlements[job.queue]
+        below = _times(less(one.ceiling, held), each, wanted)
+        if not self.entitlements.keeps_any:
+            return below
+        kept = tuple(self._kept_in(one, column) for column in range(len(each)))
+        within = (less(one.guarantee, held), less(self._free, kept))
+        return min(below, max(_times(left, each, wanted) for left in within))
+
+    def stop(self, jobs: Iterable[TrainingJob]) -> None:
+        """Count running jobs that are told to stop."""
+        for job in jobs:
+            row, account = place_of(job, self._running.jobs), self._account(job.queue)
+            if not self._running.leaving[row]:
+                account.leaving = plus(account.leaving, self.amounts[row].tolist())
+        self._forget()
+
+    def _account(self, queue: str) -> _Account:
+        if queue not in self._accounts:
+            self._accounts[queue] = _Account(self._nothing, self._nothing, self._nothing, self._nothing)
+        return self._accounts[queue]
+
+    def _covers(self, job: TrainingJob) -> bool:
+        held = self._without_own(job, self._account(job.queue).will_hold)
+        return self.entitlements.covers(job.queue, held, job.gang)
+
+    def _forget(self) -> None:
+        """Judge all jobs anew: what queues hold has changed."""
+        self._verdicts.clear()
+        self._owed.clear()
+
+    def _without_own(self, job: TrainingJob, amounts: Row) -> Row:
+        own = self._promises.get(job.job_id)
+        return amounts if own is None else less(amounts, own)
+
+    def _judged(self, job: TrainingJob) -> Refusal | None:
+        account, own = self._account(job.queue), self._promises.get(job.job_id, self._nothing)
+        asked = self._promises.get(job.job_id) or self.asked(job)
+        held = self._without_own(job, plus(account.held, account.promised))
+        one = self.entitlements[job.queue]
+        for column, (has, wants, most) in enumerate(zip(held, asked, one.ceiling, strict=True)):
+            if wants and has + wants > most:
+                return Refusal(job.queue, column, wants, max(0, most - has), most)
+        if not self.entitlements.keeps_any or self.entitlements.covers(job.queue, held, job.gang):
+            return None
+        return self._kept_by_others(one, asked, plus(self._free, own))
+
+    def _kept_by_others(self, one: Entitlement, asked: Row, free: Row) -> Refusal | None:
+        for column, wants in enumerate(asked):
+            kept = self._kept_in(one, column)
+            if kept and wants > free[column] - kept:
+                most = max(self._others(one), key=lambda other: self._still_kept(other, column))
+                return Refusal(most.queue.name, column, wants, max(0, free[column] - kept), None)
+        return None
+
+    def _others(self, one: Entitlement) -> list[Entitlement]:
+        return [other for other in self.entitlements.declared if other is not one]
+
+    def _kept_in(self, one: Entitlement, column: int) -> int:
+        return sum(self._still_kept(other, column) for other in self._others(one))
+
+    def _still_kept(self, other: Entitlement, column: int) -> int:
+        return max(0, other.kept[column] - self._account(other.queue.name).held[column])
+
+
+def _times(left: Row, each: Row, most: int) -> int:
+    """Return how often `each` fits into `left`, at most `most` times."""
+    return max(0, min([most, *(have // wants for have, wants in zip(left, each, strict=True) if wants)]))
+
+
+def _usable(now: Ledger, entitlements: Entitlements) -> Row:
+    """Return what is free on hosts that take work, one sum a column."""
+    table = now.table
+    gpu_milli: NDArray[np.int64] = np.maximum(now.gpu_milli, 0).sum(axis=1) * table.usable
+    by_model = [int(gpu_milli[entitlements.has_model(model)].sum()) for model in entitlements.models]
+    plain = (int(np.maximum(free, 0)[table.usable].sum()) for free in (now.cpu_milli, now.memory_mib))
+    return (*plain, int(gpu_milli.sum()), *by_model)
+
+
+def plus(one: Row, other: Iterable[int]) -> Row:
+    """Return the sums."""
+    return tuple(a + b for a, b in zip(one, other, strict=True))
+
+
+def less(one: Row, other: Iterable[int]) -> Row:
+    """Return the differences."""
+    return tuple(a - b for a, b in zip(one, other, strict=True))
