@@ -41,6 +41,7 @@ class Running:
         ran_before_s: float64 (J,), how long its earlier attempts held room.
         stops: int64 (J,), how many of them were stopped for others.
         gpus: float64 (J,), devices of all its workers; shares count in part.
+        saves_every_s: float64 (J,), how often the attempt saves, once it has saved; 0 until then, and when it does not.
         surplus: int64 (J,), workers above the fewest with which it runs.
         lacking: int64 (J,), workers below the most with which it runs.
         stoppable: bool (J,), whether it runs, is preemptible, and is not being stopped by its owner anyhow.
@@ -65,6 +66,7 @@ class Running:
     ran_before_s: NDArray[np.float64]
     stops: NDArray[np.int64]
     gpus: NDArray[np.float64]
+    saves_every_s: NDArray[np.float64]
     surplus: NDArray[np.int64]
     lacking: NDArray[np.int64]
     stoppable: NDArray[np.bool_]
@@ -120,6 +122,7 @@ class Running:
             np.array([job.ran_before_s for job in jobs], dtype=np.float64),
             np.array([job.stops for job in jobs], dtype=np.int64),
             np.array([job.gang_now.gpus for job in jobs], dtype=np.float64),
+            np.array([_saves_every_s(job) for job in jobs], dtype=np.float64),
             np.array([len(job.slots) - job.gang.workers for job in jobs], dtype=np.int64),
             np.array([job.gang.most - len(job.slots) for job in jobs], dtype=np.int64),
             np.array([r and j.preemptible and not j.stop_asked for j, r in zip(jobs, runs, strict=True)], dtype=bool),
@@ -222,6 +225,10 @@ def _entries(
 def _saved_s(job: TrainingJob) -> float:
     saved_s = job.checkpointed_at_s if job.checkpointed_at_s is not None else job.started_at_s
     return float("inf") if saved_s is None else saved_s
+
+
+def _saves_every_s(job: TrainingJob) -> float:
+    return 0.0 if job.checkpointed_at_s is None else job.checkpoint_interval_s or 0.0
 
 
 def _ends_s(job: TrainingJob) -> float:

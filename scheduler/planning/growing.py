@@ -103,34 +103,29 @@ def _parts(here: NDArray[np.bool_], gang: Gang, usable: Counted) -> Iterator[NDA
 def _candidates(draft: Draft) -> list[TrainingJob]:
     """Return running jobs that may grow now: not lately started, just saved, and not being stopped."""
     running, policy, now_s = draft.snapshot.running, draft.policy, draft.snapshot.taken_at_s
-    age_s = now_s - running.started_s
-    may = running.stoppable & (running.lacking > 0) & (age_s >= max(policy.grow_after_s, policy.min_runtime_s))
+    may = running.stoppable & (running.lacking > 0)
+    may &= now_s - running.started_s >= max(policy.grow_after_s, policy.min_runtime_s)
+    may &= now_s - running.saved_s <= FRESH_SHARE * running.saves_every_s
     if not may.any():
         return []
     may[running.who[draft.snapshot.ledger.table.leaving[running.row]]] = False
     found = np.flatnonzero(may)
     share = running.lacking[found] / (running.lacking[found] + running.surplus[found] + 1)
     order = found[np.lexsort((found, -share, -running.priority[found]))]
-    fresh = (job for job in map(running.jobs.__getitem__, order) if _is_fresh(job, now_s))
-    rows = draft.room.now.table.rows
-    able = (job for job in fresh if job.job_id not in draft.preemptions and all(s.host in rows for s in job.slots))
-    return [job for job, _ in zip(able, range(MOST_LOOKED_AT), strict=False)]
-
-
-def _is_fresh(job: TrainingJob, now_s: float) -> bool:
-    """Whether a job saves its work and has just done so."""
-    if job.checkpoint_interval_s is None or job.checkpointed_at_s is None:
-        return False
-    return now_s - job.checkpointed_at_s <= FRESH_SHARE * job.checkpoint_interval_s
+    rows, stopped = draft.room.now.table.rows, draft.preemptions
+    able = (job for job in map(running.jobs.__getitem__, order) if job.job_id not in stopped)
+    known = (job for job in able if all(slot.host in rows for slot in job.slots))
+    return [job for job, _ in zip(known, range(MOST_LOOKED_AT), strict=False)]
 
 
 def _awaited(draft: Draft, starts: Sequence[StartJob]) -> NDArray[np.bool_]:
     """Return the hosts that some waiting job could use and has not been promised, bool (H,)."""
     table = draft.snapshot.ledger.table
     started = {start.job_id for start in starts}
-    shapes = {job.gang.shape for job in draft.queue if job.job_id not in started and not draft.promises.of(job.job_id)}
+    waiting = (job for job in draft.queue if job.job_id not in started and not draft.promises.of(job.job_id))
+    shapes = {id(job.gang): job.gang.shape for job in waiting}
     awaited = np.zeros(len(table.usable), dtype=bool)
-    for shape in shapes:
+    for shape in set(shapes.values()):
         awaited |= table.matching(shape).any(axis=1)
     return awaited
 
