@@ -5,7 +5,7 @@ What Headroom gives every attempt of a job, as environment variables of its driv
     HEADROOM_JOB_ID, HEADROOM_ATTEMPT
     HEADROOM_CHECKPOINT_DIR     the same folder for all attempts of the job
     HEADROOM_RESUME_STEP        step of the last checkpoint; absent when there is none
-    HEADROOM_WORKERS            workers of the gang
+    HEADROOM_WORKERS            workers of the gang in this attempt
     HEADROOM_GPUS_PER_WORKER    devices (or the share of one) of each worker
     HEADROOM_DEVICES            JSON: per worker its host and the device indices that Headroom counts for it
     HEADROOM_PLACEMENT_GROUP    name of the Ray placement group with one bundle a worker

@@ -24,7 +24,7 @@ from scheduler.planning.roster import Roster, Victim
 FOR_OTHERS: Final = frozenset({Cause.SERVING, Cause.PRIORITY, Cause.SHORTER})
 """Causes for which jobs are stopped so that somebody gets their room."""
 MOST_OFFERS: Final = 256
-"""Elastic jobs that are looked at as shrinking in one search, the cheapest of them by device freed."""
+"""Elastic jobs that are looked at as shrinking in one search, the cheapest of them by worker given up."""
 
 
 def victims_by_cost(need: Need, draft: Draft, roster: Roster) -> tuple[Victim, ...] | None:
@@ -41,10 +41,11 @@ def victims_by_cost(need: Need, draft: Draft, roster: Roster) -> tuple[Victim, .
     stopped = victims_for(need, coming, roster)
     if not stopped:
         return stopped
-    offered = _offered(roster)
+    now_s = draft.snapshot.taken_at_s
+    offered = _offered(roster, now_s)
     if not len(offered):
         return stopped
-    offers = _Offers(roster, offered, need, coming, draft.snapshot.taken_at_s)
+    offers = _Offers(roster, offered, need, coming, now_s)
     shrunk = victims_for(need, coming, offers.roster)
     if not shrunk or _cost(shrunk) > _cost(stopped):
         return stopped
@@ -106,14 +107,14 @@ def _cost(victims: Iterable[Victim]) -> float:
     return sum(victim.cost for victim in victims)
 
 
-def _offered(roster: Roster) -> NDArray[np.int64]:
+def _offered(roster: Roster, now_s: float) -> NDArray[np.int64]:
     """Return which running jobs of a roster could shrink, int64 (O,), at most `MOST_OFFERS`."""
     running = roster.running
     elastic = np.zeros(len(running.jobs), dtype=bool)
     elastic[roster.order[np.unique(roster.who)]] = True
     offered = np.flatnonzero(elastic & (running.surplus > 0))
     if len(offered) > MOST_OFFERS:
-        price = running.gpus[offered] / running.surplus[offered]
+        price = _lost_gpu_s(running, offered, now_s) / running.surplus[offered]
         offered = np.sort(offered[np.argsort(price, kind="stable")[:MOST_OFFERS]])
     return offered
 

@@ -26,6 +26,13 @@ def test_a_gang_larger_than_the_cluster_is_told_what_would_fit(say: Any, hosts: 
     )
 
 
+def test_an_elastic_gang_is_judged_by_its_fewest_workers(say: Any, hosts: Any) -> None:
+    assert never_fits(hosts, Gang(3, say.gpus(4), max_workers=9)) is None
+    why = never_fits(hosts, Gang(4, say.gpus(4), max_workers=9))
+    assert why.message.startswith("this gang can never run: 4–9 workers × 4 GPUs; ")
+    assert why.message.endswith("fits: --workers 3")
+
+
 def test_a_worker_larger_than_any_host_is_told_to_split(say: Any, hosts: Any) -> None:
     why = never_fits(hosts, Gang(1, say.gpus(8)))
     assert why.message.endswith("at most 4 on one; fits: --workers 2 --gpus 4")

@@ -47,7 +47,7 @@ def report() -> Report:
     running = TrainingJob(
         JobId("1"),
         "lm",
-        Gang(1, WHOLE),
+        Gang(1, WHOLE, max_workers=3),
         state=JobState.RUNNING,
         attempt=1,
         slots=(Slot("a", (1,)),),
@@ -139,6 +139,9 @@ EXPECTED = {
     sample("host_up", host="c"): 0.0,
     sample("jobs", state="Running", priority="50", queue="default"): 1,
     sample("jobs", state="Pending", priority="75", queue="research"): 1,
+    sample("elastic_workers", bound="fewest"): 1.0,
+    sample("elastic_workers", bound="now"): 1.0,
+    sample("elastic_workers", bound="most"): 3.0,
     sample("pending_gpus", reason="InsufficientDevices"): 4.0,
     sample("oldest_pending_seconds", priority="75"): 600.0,
     sample("preemptions_total", reason="serving", outcome="saved"): 7,
