@@ -30,10 +30,8 @@ _GPU_GRAIN: Final = 10
 """Grains of the table of stranded devices, in thousandths of a core and of a device."""
 
 _NO_ROWS: Final = np.zeros(0, dtype=np.int64)
-_FIRST: Final = np.zeros(1, dtype=np.int64)
 
 Rows = NDArray[np.float32]
-_Column = NDArray[np.int64] | np.int64
 
 
 class Losses:
@@ -64,15 +62,23 @@ class Losses:
         self.table = np.full((many, hosts), NO_ROOM, dtype=np.int16)
         self._partial, self._whole = np.zeros(hosts, dtype=np.int64), room.whole()
         self._version, self._fresh = 0, np.full(many, -1, dtype=np.int64)
+        self._slots, self._everywhere, self._open = _SlotTable(room, shapes), 0, _NO_ROWS
         self._reprice_rows()
         for row in range(hosts):
             self._settle(row)
 
     def reprice(self, scarcity: Scarcity) -> None:
         """Use another scarcity; the rows of the table are brought up to date when they are next asked for."""
-        if scarcity != self._scarcity:
-            self._scarcity = scarcity
-            self._reprice_rows()
+        before, self._scarcity = self._scarcity, scarcity
+        if scarcity == before:
+            return
+        touched = self._slots.reprice(scarcity, self._whole)
+        self._open = np.union1d(self._open, touched)
+        if (scarcity.premiums, scarcity.to_come) == (before.premiums, before.to_come) and not scarcity.to_come:
+            self._version += 1
+            return
+        self._reprice_rows()
+        self._everywhere, self._open = self._version, _NO_ROWS
 
     def best(self, shape: int) -> int | None:
         """Return the host row of least loss, the first among equals, or None when there is no room."""
@@ -91,9 +97,8 @@ class Losses:
         """Put a host's column together anew."""
         self._settle(row)
         shared, whole = self._priced[self._partial[row]], self._wholes[self._kind_of[row], self._whole[row]]
-        if (slots := self._slots.row(row, int(self._whole[row]))) is not None:
-            shared, whole = shared + slots[0], whole + slots[1]
-        column = np.minimum(shared, whole)
+        slots = self._slots.at(row)
+        column = np.minimum(shared + slots[0], whole + slots[1])
         column += self._cpu.row(row)
         np.add(column, _LEAST, out=self.table[:, row], casting="unsafe")
 
@@ -114,9 +119,8 @@ class Losses:
             self._priced[self._partial[row], shape],
             self._wholes[self._kind_of[row], self._whole[row], shape],
         )
-        if (slots := self._slots.row(row, int(self._whole[row]))) is not None:
-            shared, whole = shared + slots[0][shape], whole + slots[1][shape]
-        return bool(shared <= whole)
+        slots = self._slots.at(row)[:, shape]
+        return bool(shared + slots[0] <= whole + slots[1])
 
     def _settle(self, row: int) -> None:
         """Look up the state of a host."""
@@ -127,6 +131,7 @@ class Losses:
             devices = self._devices_of[key] = self._devices(model, key[1:])
         self._whole[row], self._partial[row] = devices.whole, devices.partial
         self._cpu.settle(row, devices.free_milli)
+        self._slots.settle(row, devices.whole)
 
     def _devices(self, model: int, free: tuple[int, ...]) -> "_Devices":
         rests = tuple(sorted({milli for milli in free if 0 < milli < WHOLE_DEVICE_MILLI}))
@@ -162,7 +167,6 @@ class Losses:
         barred = np.where(shapes.allowed.T, 0, _NEVER)
         self._premiums = (premium[:, None] * total / STEP_MILLI + barred).astype(np.float32)
         self._wholes = self._whole_rows()
-        self._slots = _SlotTable(self._room, shapes, self._scarcity)
         many = len(self._partial_plain)
         self._priced = np.zeros((many + 64, len(total)), dtype=np.float32)
         if many:
@@ -184,13 +188,16 @@ class Losses:
         return np.minimum(loss, _NEVER).astype(np.float32)
 
     def _refresh(self, shape: int) -> None:
-        shared, whole = self._priced[self._partial, shape], self._wholes[self._room.kinds.of_host, self._whole, shape]
-        rows, slots = self._slots.column(shape, self._whole)
-        shared[rows] += slots[0]
-        whole[rows] += slots[1]
-        losses = np.minimum(shared, whole)
-        losses += self._cpu.column(shape)
-        np.add(losses, _LEAST, out=self.table[shape], casting="unsafe")
+        """Bring up to date what prices have changed since: everywhere, or only where there is room for gangs."""
+        rows = self._open if self._fresh[shape] >= self._everywhere else slice(None)
+        partial, whole = self._partial[rows], self._whole[rows]
+        slots = self._slots.of(shape, rows)
+        losses = np.minimum(
+            self._priced[partial, shape] + slots[0],
+            self._wholes[self._room.kinds.of_host[rows], whole, shape] + slots[1],
+        )
+        losses += self._cpu.column(shape, rows)
+        self.table[shape, rows] = losses + _LEAST
         self._fresh[shape] = self._version
 
 
@@ -218,57 +225,80 @@ class _Devices(NamedTuple):
 
 
 class _SlotTable:
-    """What a shape takes away from the room for gangs."""
+    """What a shape takes away from the room for gangs.
 
-    def __init__(self, room: Room, shapes: ShapeTable, scarcity: Scarcity) -> None:
-        """Use one scarcity, by what is free now and later."""
-        self._room, self._shapes, self._scarcity = room, shapes, scarcity
-        self._gang = min((slot.shape.gpu_count for slot in scarcity.slots), default=0)
-        self._rows: dict[tuple[int, int, int, int], tuple[Rows, Rows] | None] = {}
-        self._few = np.zeros(len(shapes.shapes), dtype=np.int64)
+    Hosts in the same state lose the same: rows over shapes are worked out once a state. State 0 has no such room.
+    """
 
-    def row(self, row: int, whole: int) -> tuple[Rows, Rows] | None:
-        """Return the loss of every shape on one host, on a shared device and on whole ones; None where there is none.
+    def __init__(self, room: Room, shapes: ShapeTable) -> None:
+        """Begin without prices."""
+        self._room, self._shapes, self._scarcity = room, shapes, Scarcity()
+        self._state = np.zeros(len(room.cpu_milli), dtype=np.int64)
+        self._lost: Rows = np.zeros((2, 1, len(shapes.shapes)), dtype=np.float32)
+        self._states: dict[tuple[int, ...], int] = {}
 
-        Args:
-            row: the host.
-            whole: its whole free devices.
-        """
-        if not self._gang or whole < self._gang:
-            return None
-        room = self._room
-        key = (int(room.kinds.of_host[row]), whole, int(room.cpu_milli[row]), int(room.memory_mib[row]))
-        if key not in self._rows:
-            self._rows[key] = self._losses_at(*key)
-        return self._rows[key]
-
-    def column(self, shape: int, whole: NDArray[np.int64]) -> tuple[NDArray[np.int64], tuple[Rows, Rows]]:
-        """Return hosts with room for gangs, and the loss of one shape on them, on a shared device and on whole ones.
+    def reprice(self, scarcity: Scarcity, whole: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Use other prices for room; return the host rows whose losses have changed.
 
         Args:
-            shape: which.
+            scarcity: the prices.
             whole: int64 (H,), whole free devices.
         """
-        rows = np.flatnonzero(whole >= self._gang) if self._gang else _NO_ROWS
-        room, shapes = self._room, self._shapes
-        state = Vacancy(whole[rows], room.cpu_milli[rows], room.memory_mib[rows], room.kinds.of_host[rows], room.kinds)
-        return rows, self._lost(state, shapes.gpu_count[shape], shapes.cpu_milli[shape], shapes.memory_mib[shape])
+        before = self._state > 0
+        self._scarcity = scarcity
+        least = min((slot.shape.gpu_count for slot in scarcity.slots), default=0)
+        rows = np.flatnonzero(whole >= least) if least else _NO_ROWS
+        found, of_row = np.unique(self._amounts(rows, whole[rows]), axis=0, return_inverse=True)
+        self._state[:] = 0
+        self._state[rows] = of_row.reshape(-1) + 1
+        self._lost = np.concatenate([np.zeros((2, 1, len(self._shapes.shapes))), self._losses_at(found)], axis=1)
+        self._states = {tuple(state): index + 1 for index, state in enumerate(found.tolist())}
+        return np.flatnonzero(before | (self._state > 0))
 
-    def _losses_at(self, kind: int, whole: int, cpu_milli: int, memory_mib: int) -> tuple[Rows, Rows] | None:
-        shapes, few = self._shapes, self._few
-        state = Vacancy(few + whole, few + cpu_milli, few + memory_mib, few + kind, self._room.kinds)
-        if not self._scarcity.room_value(state.at(_FIRST)).any():
-            return None
-        return self._lost(state, shapes.gpu_count, shapes.cpu_milli, shapes.memory_mib)
+    def settle(self, row: int, whole: int) -> None:
+        """Look up the state of a host with so many whole free devices."""
+        self._state[row] = 0
+        if not any(whole >= slot.shape.gpu_count for slot in self._scarcity.slots):
+            return
+        amounts = self._amounts(np.array([row]), np.array([whole]))
+        key = tuple(amounts[0].tolist())
+        if key not in self._states:
+            self._states[key] = self._lost.shape[1]
+            self._lost = np.concatenate([self._lost, self._losses_at(amounts)], axis=1)
+        self._state[row] = self._states[key]
 
-    def _lost(self, state: Vacancy, count: _Column, cpu_milli: _Column, memory_mib: _Column) -> tuple[Rows, Rows]:
-        before = self._scarcity.room_value(state)
-        cpu, memory = state.cpu_milli - cpu_milli, state.memory_mib - memory_mib
-        shared, broken = (
-            ((before - self._scarcity.room_value(Vacancy(left, cpu, memory, state.kind, state.kinds))) / STEP_MILLI)
-            for left in (state.whole, np.maximum(state.whole - count, 0))
-        )
-        return shared.astype(np.float32), broken.astype(np.float32)
+    def at(self, row: int) -> Rows:
+        """Return the loss of every shape on one host, float32 (2, K): on a shared device, and on whole ones."""
+        lost: Rows = self._lost[:, self._state[row]]
+        return lost
+
+    def of(self, shape: int, rows: NDArray[np.int64] | slice) -> Rows:
+        """Return the loss of one shape on hosts, float32 (2, N): on a shared device, and on whole ones."""
+        lost: Rows = self._lost[:, self._state[rows], shape]
+        return lost
+
+    def _amounts(self, rows: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.int64]:
+        room = self._room
+        return np.column_stack([room.kinds.of_host[rows], whole, room.cpu_milli[rows], room.memory_mib[rows]])
+
+    def _losses_at(self, states: NDArray[np.int64]) -> Rows:
+        """Return float32 (2, S, K) for rows of `_amounts`."""
+        shapes, many = self._shapes, len(self._shapes.shapes)
+        kind, whole, cpu, memory = (column[:, None] for column in states.T)
+        before = self._value(kind, whole, cpu, memory)
+        left_cpu, left_memory = cpu - shapes.cpu_milli, memory - shapes.memory_mib
+        wide = np.broadcast_to(kind, left_cpu.shape), left_cpu, left_memory
+        after = [
+            self._value(wide[0], np.broadcast_to(left, left_cpu.shape), *wide[1:])
+            for left in (whole, np.maximum(whole - shapes.gpu_count, 0))
+        ]
+        lost: Rows = ((before[None] - np.array(after)) / STEP_MILLI).astype(np.float32).reshape(2, len(states), many)
+        return lost
+
+    def _value(self, *amounts: NDArray[np.int64]) -> NDArray[np.float64]:
+        kind, whole, cpu, memory = (amount.reshape(-1) for amount in amounts)
+        value = self._scarcity.room_value(Vacancy(whole, cpu, memory, kind, self._room.kinds))
+        return value.reshape(amounts[0].shape)
 
 
 class _CpuTable:
@@ -315,13 +345,13 @@ class _CpuTable:
             misfits = self._misfits_of[cpu, memory] = self._misfits[0][cpu] + self._misfits[1][memory]
         return misfits
 
-    def column(self, shape: int) -> Rows:
-        """Return the loss of one shape on every host, float32 (H,)."""
-        state = self._state[0]
+    def column(self, shape: int, rows: NDArray[np.int64] | slice) -> Rows:
+        """Return the loss of one shape on hosts, float32 (N,)."""
+        state = self._state[0, rows]
         lost: Rows = self._stranded.take(state - self._taken[shape], mode="clip")
         lost -= self._stranded[state]
-        lost += self._misfits[0][self._ranks[0], shape]
-        lost += self._misfits[1][self._ranks[1], shape]
+        lost += self._misfits[0][self._ranks[0, rows], shape]
+        lost += self._misfits[1][self._ranks[1, rows], shape]
         return lost
 
 

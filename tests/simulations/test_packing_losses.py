@@ -42,20 +42,19 @@ def table_of(fleet: Fleet) -> ShapeTable:
 
 
 @settings(deadline=None, max_examples=40)
-@given(courses, st.floats(0, 1), st.floats(0, 9000))
+@given(courses, st.floats(0, 1), st.floats(0, 9000), st.sampled_from([(), (0.0, 0.4, 0.2, 0.1, 0.05)]))
 def test_losses_kept_through_changes_are_those_made_from_nothing(
-    course: list[tuple[int, bool]], premium: float, slot: float
+    course: list[tuple[int, bool]], premium: float, slot: float, to_come: tuple[float, ...]
 ) -> None:
     room = Room(small_fleet())
     table = table_of(room.fleet)
-    scarcity = Scarcity(
-        (("T4", premium),), (SlotPrice(SHAPES[6], slot), SlotPrice(SHAPES[5], slot / 3), SlotPrice(WIDE_PAIR, slot / 2))
-    )
+    prices = (SlotPrice(SHAPES[6], slot), SlotPrice(SHAPES[5], slot / 3), SlotPrice(WIDE_PAIR, slot / 2))
+    scarcity = Scarcity((("T4", premium),), prices, to_come)
     kept = Losses(room, table, MIX)
     seats: list[tuple[Seat, int]] = []
     for step, (shape, leaves) in enumerate(course):
-        if step == len(course) // 2:
-            kept.reprice(scarcity)
+        if step >= len(course) // 3:
+            kept.reprice(Scarcity(scarcity.premiums, prices[: step % 4], to_come if step % 3 else ()))
         if leaves and seats:
             seat, old = seats.pop(0)
             room.add(seat, table.shapes[old], 1)
