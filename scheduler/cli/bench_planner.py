@@ -1,6 +1,7 @@
 """`headroom bench planner`: how long deciding takes, on a made-up site as large as one likes."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,6 +10,8 @@ from scheduler.cli.session import Session
 from scheduler.cli.table import Column, Table, render
 
 if TYPE_CHECKING:
+    from simulations.packing.speed import Speed
+    from simulations.packing.workload import Fleet, Pods
     from simulations.speed.measure import CycleTimes, Measured
 
 HostsOption = Annotated[int, typer.Option("--hosts", min=1, help="Hosts of 8 GPUs each.")]
@@ -18,6 +21,10 @@ ModelsOption = Annotated[int, typer.Option("--models", min=1, help="Served model
 CyclesOption = Annotated[int, typer.Option("--cycles", min=1, help="Cycles to measure, one change each.")]
 ScoreOption = Annotated[str, typer.Option("--placement-score", metavar="NAME", help="As in policy.placement_score.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of the site and of what happens there.")]
+NodesOption = Annotated[
+    Path | None, typer.Option("--nodes", metavar="FILE", help="Place on these hosts, as in bench packing.")
+]
+PodsOption = Annotated[Path | None, typer.Option("--pods", metavar="FILE", help="Place these pods, likewise.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -31,10 +38,14 @@ def planner(  # noqa: PLR0913  # one argument a flag
     cycles: CyclesOption = 200,
     placement_score: ScoreOption = "headroom",
     seed: SeedOption = 1,
+    nodes: NodesOption = None,
+    pods: PodsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Time the planner: everything at once on empty hosts, then cycles in each of which one thing has changed."""
     from policies.registry import policy_from_names  # noqa: PLC0415  # other commands need not load it
+    from simulations.packing.speed import document as placing_document  # noqa: PLC0415  # likewise
+    from simulations.packing.speed import speeds  # noqa: PLC0415  # likewise
     from simulations.speed.measure import measure  # noqa: PLC0415  # likewise
     from simulations.speed.report import document  # noqa: PLC0415  # likewise
     from simulations.speed.site import Size  # noqa: PLC0415  # likewise
@@ -42,11 +53,37 @@ def planner(  # noqa: PLR0913  # one argument a flag
     screen = Session.of(context).screen
     policy = policy_from_names(placement_score=placement_score)
     found = measure(Size(hosts, running, pending, models, seed), policy, cycles, screen.note)
+    screen.note("placing pods one by one on a fleet and on eight of it")
+    placing = speeds(*_placed(nodes, pods, seed), seed)
     if as_json:
-        screen.say(json.dumps(document(found), indent=2))
+        screen.say(json.dumps({**document(found), "placing": placing_document(placing)}, indent=2))
         return
     screen.say(render(_table(found), screen))
     screen.note(_sums(found))
+    screen.say(render(_placing(placing), screen))
+
+
+def _placed(nodes: Path | None, pods: Path | None, seed: int) -> "tuple[Fleet, Pods]":
+    from simulations.packing.made_up import OPENB_HOSTS, fleet_of, pods_for  # noqa: PLC0415  # as above
+    from simulations.packing.workload import read_hosts, read_pods  # noqa: PLC0415  # as above
+
+    fleet = read_hosts(nodes) if nodes else fleet_of(OPENB_HOSTS, seed)
+    return fleet, read_pods(pods) if pods else pods_for(len(fleet.cpu_milli), seed)
+
+
+def _placing(speeds: "tuple[Speed, ...]") -> Table:
+    titles = ("HOSTS", "PLACED/S", "WITHOUT LEARNING", "EXACT FGD", "TIMES FGD")
+    rows = [
+        (
+            f"{one.hosts}",
+            f"{one.placements_per_s:.0f}",
+            f"{one.deciding_per_s:.0f}",
+            f"{one.exact_fgd_per_s:.0f}",
+            f"{one.times_fgd:.0f}",
+        )
+        for one in speeds
+    ]
+    return Table(tuple(Column(title, right=True) for title in titles), tuple(rows), tuple(row[0] for row in rows))
 
 
 def _table(found: "Measured") -> Table:

@@ -16,7 +16,7 @@ class Packer(Protocol):
     """Decides where pods go; the run that owns the room carries out.
 
     Attributes:
-        learning_s: wall time spent on learning prices, which a live system does beside its decisions.
+        learning_s: seconds on a processor spent on learning prices.
     """
 
     learning_s: float

@@ -34,7 +34,7 @@ class Outcome:
         failed_pods: pods that no host had room for.
         lost_demand_pct: share of the demand for devices that was lost; None without departures.
         placed: pods that got a seat.
-        seconds: wall time of the decisions, without the learning.
+        seconds: of this process on a processor, for deciding, and for learning where a policy does.
     """
 
     allocated_pct: tuple[float, ...]
@@ -80,7 +80,7 @@ def arrivals(pods: Pods, capacity_milli: int, seed: int) -> NDArray[np.int64]:
     return pods.shape[np.append(order, extra[:enough])]
 
 
-class _Play:
+class Play:
     """A room and the packer that decides in it."""
 
     def __init__(self, fleet: Fleet, pods: Pods, packer_of: PackerOf, seed: int) -> None:
@@ -91,7 +91,7 @@ class _Play:
 
     @property
     def learning_s(self) -> float:
-        """Wall time of what is not deciding."""
+        """Seconds of `seconds` that went into learning."""
         return self._packer.learning_s
 
     def arrive(self, shape: int) -> Seat | None:
@@ -112,10 +112,10 @@ class _Play:
 
 def fill(fleet: Fleet, pods: Pods, packer_of: PackerOf, seed: int) -> Outcome:
     """Try each arrival once, in order; what does not fit is dropped and nothing leaves."""
-    play, order = _Play(fleet, pods, packer_of, seed), arrivals(pods, fleet.capacity_milli, seed)
-    began = time.perf_counter()
+    play, order = Play(fleet, pods, packer_of, seed), arrivals(pods, fleet.capacity_milli, seed)
+    began = time.process_time()
     seated = np.array([play.arrive(shape) is not None for shape in order.tolist()])
-    seconds = time.perf_counter() - began - play.learning_s
+    seconds = time.process_time() - began
     asked = play.table.total_milli[order]
     at = np.searchsorted(asked.cumsum(), np.array(MARKS) / 100 * fleet.capacity_milli, side="right") - 1
     allocated = (asked * seated).cumsum()[np.minimum(at, len(order) - 1)] / fleet.capacity_milli * 100
@@ -139,17 +139,17 @@ def churn_of(pods: Pods, capacity_milli: int, load: float, seed: int) -> Churn:
 
 def churn(fleet: Fleet, pods: Pods, packer_of: PackerOf, load: float, seed: int) -> Outcome:
     """Seat arrivals where there is room and lose them where there is none; the seated leave at their time."""
-    play, course = _Play(fleet, pods, packer_of, seed), churn_of(pods, fleet.capacity_milli, load, seed)
-    began = time.perf_counter()
+    play, course = Play(fleet, pods, packer_of, seed), churn_of(pods, fleet.capacity_milli, load, seed)
+    began = time.process_time()
     seated = np.zeros(len(course.shape), dtype=bool)
     seated[list(_seated(play, course))] = True
-    seconds = time.perf_counter() - began - play.learning_s
+    seconds = time.process_time() - began
     asked, counted = play.table.total_milli[course.shape], slice(course.first_counted, None)
     lost = float((asked * ~seated)[counted].sum() / max(asked[counted].sum(), 1) * 100)
     return Outcome((), int((~seated[counted]).sum()), lost, int(seated.sum()), seconds)
 
 
-def _seated(play: _Play, course: Churn) -> Iterator[int]:
+def _seated(play: Play, course: Churn) -> Iterator[int]:
     """Yield the arrivals that got a seat, carrying out what happens in between."""
     seats: dict[int, Seat] = {}
     shapes = course.shape.tolist()

@@ -38,7 +38,7 @@ class Result:
 
     @property
     def placements_per_s(self) -> float:
-        """Pods seated per second of deciding, over all runs; pods that were refused cost time and count for nothing."""
+        """Pods seated per second on a processor, learning included; refused ones cost time and count for nothing."""
         runs = (*self.filled, *self.churned)
         return sum(run.placed for run in runs) / max(sum(run.seconds for run in runs), 1e-9)
 
