@@ -11,9 +11,9 @@ from scheduler.cli.pools import held_lines
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Output, OutputOption, Session, WatchOption
 from scheduler.cli.table import Cell, Column, Table, cell
-from scheduler.cli.wording import NOTHING, moment, number, plain, zone_name
+from scheduler.cli.wording import NOTHING, moment, number, plain, seconds, zone_name
 from scheduler.wire.base import Single
-from scheduler.wire.cluster import Capacity, CapacityPoint
+from scheduler.wire.cluster import Capacity, CapacityPoint, Proposal
 
 _HOURS_AHEAD: Final = (0, 1, 2, 4, 8, 12, 24, 36, 48)
 _ROWS: Final = ("p50", "p99", "planned", "ready", "training", "held", "free")
@@ -88,5 +88,12 @@ def _verdict(item: Capacity, now: datetime, screen: Screen) -> str:
         item.notice,
         f"{item.gpus} GPUs: {words}" if item.gpus else "",
         *held_lines(item.pools),
+        *map(_proposed, item.proposals),
     ]
     return "\n".join(line for line in lines if line)
+
+
+def _proposed(proposal: Proposal) -> str:
+    moves = ", ".join(f"{move.job_id} to {' and '.join(move.hosts)}" for move in proposal.moves)
+    cost = f"loses {seconds(proposal.lost_gpu_s)} of one GPU, saves a wait of about {seconds(proposal.waits_s)}"
+    return f"Job {proposal.job_id} would fit if these moved: {moves} ({cost})"

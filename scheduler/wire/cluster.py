@@ -135,6 +135,26 @@ class PoolList(Resource):
     pools: tuple[Pool, ...]
 
 
+class ProposedMove(Resource):
+    """A running job that could go on elsewhere."""
+
+    job_id: str
+    hosts: tuple[str, ...]
+    """Where there is room for it now."""
+
+
+class Proposal(Resource):
+    """Moves that would make room for a waiting job; nothing is moved unless the site's policy says so."""
+
+    job_id: str
+    """The job that would fit."""
+    moves: tuple[ProposedMove, ...]
+    lost_gpu_s: float
+    """Work that the moves lose, restarts included."""
+    waits_s: float
+    """How long the job is expected to wait otherwise."""
+
+
 class Capacity(Resource):
     """Whether serving is covered, until when, and what is being done about it."""
 
@@ -173,6 +193,7 @@ class Capacity(Resource):
     points: tuple[CapacityPoint, ...] = ()
     preempted_at: tuple[datetime, ...] = ()
     pools: tuple[Pool, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
 
 
 class ForecastPoint(Resource):

@@ -12,11 +12,13 @@ from scheduler.api.presenting.hosts import host_views
 from scheduler.api.presenting.jobs import devices_by_host, job_view, places, queue_of
 from scheduler.api.presenting.models import lowest_ratio, outlook_of, tallies_at
 from scheduler.api.presenting.points import MOST_PAST_POINTS, Window, gpu_points
+from scheduler.api.presenting.proposals import proposal_view
 from scheduler.api.presenting.times import finite, moment, moment_or_none
 from scheduler.control.records import HostMark
 from scheduler.model.hosts import HostState
-from scheduler.model.plan import Reservation
+from scheduler.model.plan import Move, Proposal, Reservation
 from scheduler.model.resources import Slot
+from scheduler.model.workloads import JobId
 
 
 def test_seconds_become_utc_and_unknown_stays_unknown() -> None:
@@ -40,6 +42,13 @@ def test_waiting_is_the_age_without_the_time_it_ran(world: Any) -> None:
     assert job.lost_gpu_s == 164.0
     done = job_view(replace(record, finished_at_s=record.submitted_at_s + 60), now_s)
     assert done.age_s == 60.0
+
+
+def test_proposed_moves_name_each_host_once() -> None:
+    move = Move(JobId("401"), (Slot("b", (0,)), Slot("a", (1,)), Slot("b", (1,))))
+    view = proposal_view(Proposal(JobId("9"), (move,), 340.0, 7200.0))
+    assert (view.job_id, view.lost_gpu_s, view.waits_s) == ("9", 340.0, 7200.0)
+    assert [(one.job_id, one.hosts) for one in view.moves] == [("401", ("a", "b"))]
 
 
 def test_only_those_that_wait_say_why(world: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.wire.cluster import Pool, PoolPeak
+from scheduler.wire.cluster import Pool, PoolPeak, Proposal, ProposedMove
 
 Headroom = Callable[..., Any]
 
@@ -256,3 +256,16 @@ def test_every_kind_of_file_is_explained(topic: str, headroom: Headroom) -> None
     shown = headroom("explain", topic)
     assert shown.code == 0
     assert "(needed)" in shown.out
+
+
+def test_capacity_says_what_could_be_moved_for_whom(headroom: Headroom, plane: Any, capacity: Any) -> None:
+    move = ProposedMove(job_id="401", hosts=("gpu2", "gpu3"))
+    proposal = Proposal(job_id="9", moves=(move,), lost_gpu_s=340, waits_s=7200)
+    item = capacity.model_copy(update={"proposals": (proposal,)})
+    plane.gives("GET", "/capacity", plane.answers["GET", "/capacity"].model_copy(update={"item": item}))
+    out = headroom("capacity").out
+    assert (
+        "Job 9 would fit if these moved: 401 to gpu2 and gpu3 (loses 5m40s of one GPU, saves a wait of about 2h)" in out
+    )
+    found = json.loads(headroom("capacity", "-o", "json").out)
+    assert found["item"]["proposals"][0]["moves"] == [{"job_id": "401", "hosts": ["gpu2", "gpu3"]}]

@@ -10,6 +10,7 @@ from scheduler.api.presenting.hosts import host_views
 from scheduler.api.presenting.models import gpus_per_replica, model_views, tallies_at
 from scheduler.api.presenting.points import Window, gpu_points, rate_points
 from scheduler.api.presenting.pools import pool_view
+from scheduler.api.presenting.proposals import proposal_view
 from scheduler.api.presenting.times import DAY_S, moment
 from scheduler.control.board import GpuShares, Report
 from scheduler.control.records import JobRecord, Outcome
@@ -86,6 +87,7 @@ def capacity_view(report: Report, past: Past, window: Window, policy: Policy) ->
         preemptions_24h=sum(attempt.outcome is Outcome.PREEMPTED for attempt in ended),
         points=_points(report, past, window, everything),
         pools=tuple(pool_view(pool) for pool in report.pools),
+        proposals=tuple(proposal_view(proposal) for proposal in report.cycle.plan.proposals),
         preempted_at=tuple(moment(at_s) for at_s in sorted(_preempted_at_s(past.jobs)) if at_s >= window.since_s),
     )
 
