@@ -30,6 +30,7 @@ from scheduler.model.errors import (
 from scheduler.wire.base import ErrorAnswer, Listing, Resource, Single
 from scheduler.wire.cluster import Capacity, DrainAnswer, DrainOrder, Forecast, Host, ServedModel, Status
 from scheduler.wire.jobs import Event, HoldOrder, Job, JobOrder, PriorityOrder
+from scheduler.wire.queues import Queue
 
 DEFAULT_URL: Final = "http://127.0.0.1:8321"
 API: Final = "/api/v1"
@@ -244,6 +245,10 @@ class Client:
     def models(self) -> Listing[ServedModel]:
         """Return the served models, most important first."""
         return self.get("/models", Listing[ServedModel])
+
+    def queues(self) -> Listing[Queue]:
+        """Return all queues in the order of declaration."""
+        return self.get("/queues", Listing[Queue])
 
     def capacity(self) -> Capacity:
         """Return whether serving is covered, until when, and what is being done."""

@@ -52,6 +52,7 @@ class Commands(LazyGroup):
         Entry("set-priority", "scheduler.cli.wishes", "set_priority", "Give jobs another priority class."),
         Entry("hosts", "scheduler.cli.hosts", "app", "List hosts; cordon, drain and uncordon them."),
         Entry("models", "scheduler.cli.serving", "models", "List served models and their headroom."),
+        Entry("queues", "scheduler.cli.queues", "queues", "List queues: guarantees, use, and who waits."),
         Entry("capacity", "scheduler.cli.capacity", "capacity", "Say whether serving is covered, and until when."),
         Entry("forecast", "scheduler.cli.forecast", "forecast", "Show the forecast of a model, or of a file."),
         Entry("events", "scheduler.cli.events", "events", "List what happened."),

@@ -80,8 +80,9 @@ def cause_of(action: PreemptJob, gang: Gang, demand: Demand, now_s: float) -> st
             return f"it goes on elsewhere so that {action.beneficiary} fits"
         case Cause.GROWTH:
             return f"{room(gang)} more are free and nobody waits for them"
-        case Cause.SHORTER:
-            return f"{room(gang)} for {action.beneficiary}, which is much shorter"
+        case Cause.SHORTER | Cause.GUARANTEE:
+            why = "which is much shorter" if action.cause is Cause.SHORTER else "whose queue has it back"
+            return f"{room(gang)} for {action.beneficiary}, {why}"
         case Cause.SERVING:
             return f"{room(gang)} for {action.beneficiary}{_before_peak(demand.of(action.beneficiary), now_s)}"
         case _:

@@ -28,6 +28,8 @@ class Cause(StrEnum):
     """Room for a job of higher priority."""
     SHORTER = "shorter"
     """Room for a job of the same priority that is much shorter."""
+    GUARANTEE = "guarantee"
+    """Room that its queue lent, or borrowed from nobody, for a job that another queue's guarantee covers."""
     CONSOLIDATION = "consolidation"
     """It goes on elsewhere, so that a waiting gang fits."""
     GROWTH = "growth"

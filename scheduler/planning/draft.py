@@ -189,6 +189,11 @@ class Draft:
         elif self.quotas is not None:
             self.quotas.promise(job, self.promises.of(job.job_id))
 
+    def takes_back(self, job: TrainingJob, victims: Sequence[Victim]) -> bool:
+        """Whether a job has room back that its queue is guaranteed and others use."""
+        others = any(victim.job.queue != job.queue for victim in victims)
+        return others and self.quotas is not None and self.quotas.is_owed(job)
+
     def more_workers(self, job: TrainingJob, wanted: int) -> int:
         """Return by how many workers, at most `wanted`, the terms of queues let a job grow."""
         return wanted if self.quotas is None else self.quotas.more_workers(job, wanted)

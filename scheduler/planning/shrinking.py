@@ -21,7 +21,7 @@ from scheduler.planning.preemption import victims_for
 from scheduler.planning.room import Counted, fits_in
 from scheduler.planning.roster import Roster, Victim
 
-FOR_OTHERS: Final = frozenset({Cause.SERVING, Cause.PRIORITY, Cause.SHORTER})
+FOR_OTHERS: Final = frozenset({Cause.SERVING, Cause.PRIORITY, Cause.SHORTER, Cause.GUARANTEE})
 """Causes for which jobs are stopped so that somebody gets their room."""
 MOST_OFFERS: Final = 256
 """Elastic jobs that are looked at as shrinking in one search, the cheapest of them by worker given up."""

@@ -1,6 +1,7 @@
 """Waiting jobs in queue order: start what fits, promise what is being freed, preempt for what may preempt."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from scheduler.model.plan import Cause, StartJob
@@ -217,7 +218,9 @@ def _grant_for_size(job: TrainingJob, draft: Draft, tried: _Tried) -> Grant | No
 def _cheapest_of(job: TrainingJob, draft: Draft, by_rule: Roster, cause: Cause) -> Grant | None:
     """Return whom to stop for a job of those that the rule allows and the terms of queues let go."""
     found = (_cheapest(job, draft, roster, cause) for roster in rosters_for(job, draft, by_rule))
-    return next((grant for grant in found if grant is not None), None)
+    grant = next((grant for grant in found if grant is not None), None)
+    takes_back = grant is not None and draft.takes_back(job, grant.victims)
+    return replace(grant, cause=Cause.GUARANTEE) if grant is not None and takes_back else grant
 
 
 def _cheapest(job: TrainingJob, draft: Draft, roster: Roster, cause: Cause) -> Grant | None:

@@ -7,6 +7,7 @@ import numpy as np
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from scheduler.control.board import Report
+from scheduler.control.standing import guaranteed_gpu_milli, standings
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape, Slot
 from scheduler.model.snapshot import Snapshot
@@ -22,6 +23,7 @@ def of_report(report: Report) -> Iterator[Metric]:
     yield from _forecasts(report)
     yield from _hosts(report.cycle.snapshot)
     yield from _training(report)
+    yield from _queues(report.cycle.snapshot)
     yield from _counters(report)
 
 
@@ -132,6 +134,23 @@ def _elastic_workers(snapshot: Snapshot) -> GaugeMetricFamily:
         ("most",): sum(job.gang.most for job in jobs),
     }
     return _gauge("elastic_workers", "Workers of running jobs that can shrink and grow", values, ("bound",))
+
+
+def _queues(snapshot: Snapshot) -> Iterator[Metric]:
+    found = standings(snapshot)
+    guaranteed: dict[Key, float] = {(one.queue.name,): guaranteed_gpu_milli(one.queue) / 1000 for one in found}
+    used: dict[Key, float] = {(one.queue.name,): one.gpu_milli / 1000 for one in found}
+    borrowed: dict[Key, float] = {(one.queue.name,): one.borrowed_gpu_milli / 1000 for one in found}
+    lent: dict[Key, float] = {(one.queue.name,): one.lent_gpu_milli / 1000 for one in found}
+    shares: dict[Key, float] = {}
+    for one in found:
+        shares[one.queue.name, "now"], shares[one.queue.name, "lately"] = one.share, one.mean_share
+    label = ("queue",)
+    yield _gauge("queue_guaranteed_gpus", "GPUs that a queue can always have back", guaranteed, label)
+    yield _gauge("queue_used_gpus", "GPUs that a queue's jobs hold", used, label)
+    yield _gauge("queue_borrowed_gpus", "GPUs held above the guarantee", borrowed, label)
+    yield _gauge("queue_lent_gpus", "GPUs guaranteed and not held, as far as they are not free", lent, label)
+    yield _gauge("queue_share_ratio", "Dominant share of a queue, of all hosts", shares, ("queue", "when"))
 
 
 def _counters(report: Report) -> Iterator[Metric]:

@@ -11,11 +11,14 @@ from scheduler.api.presenting.capacity import capacity_view
 from scheduler.api.presenting.hosts import host_views
 from scheduler.api.presenting.models import forecast_view, model_views, outlook_of, tallies_at
 from scheduler.api.presenting.points import Window
+from scheduler.api.presenting.queues import queue_view
 from scheduler.api.presenting.times import DAY_S, moment_or_none
 from scheduler.api.site import Parts, PartsDep
+from scheduler.control.standing import standings
 from scheduler.model.errors import ConfigError, NotFound
 from scheduler.wire.base import Listing, Single
 from scheduler.wire.cluster import Capacity, CordonOrder, DrainAnswer, DrainOrder, Forecast, Host, ServedModel
+from scheduler.wire.queues import Queue
 
 router = APIRouter(prefix="/api/v1", tags=["cluster"])
 
@@ -70,6 +73,12 @@ def list_models(parts: PartsDep, _: Viewer) -> Listing[ServedModel]:
     report = report_of(parts)
     day_ago = tallies_at(tuple(parts.board.history), report.cycle.at_s - DAY_S)
     return listing(parts, "ModelList", model_views(report, day_ago, parts.site.owners))
+
+
+@router.get("/queues")
+def list_queues(parts: PartsDep, _: Viewer) -> Listing[Queue]:
+    """Return all queues in the order of declaration: guarantee, use, what is borrowed and lent, and who waits."""
+    return listing(parts, "QueueList", map(queue_view, standings(report_of(parts).cycle.snapshot)))
 
 
 @router.get("/capacity")
