@@ -51,7 +51,12 @@ def starting(job: JobRecord, action: StartJob, cycle: int, now_s: float) -> Even
     """Tell of a job that is given room."""
     waited = span(now_s - job.submitted_at_s) if len(job.attempts) == 1 else ""
     step = last_step(job)
-    parts = (f"on {places(action.slots)}", f"waited {waited}" if waited else "", f"from step {step}" if step else "")
+    parts = (
+        f"on {places(action.slots)}",
+        f"waited {waited}" if waited else "",
+        f"from step {step}" if step else "",
+        "before its turn, which delays no booking" if action.cause is Cause.BACKFILL else "",
+    )
     gang, workers = job.spec.gang, len(action.slots)
     title = f"{job.job_id} {job.spec.name} started"
     title += f" with {workers} of {size(gang)} workers" if gang.is_elastic else ""
