@@ -18,6 +18,8 @@ _USUAL_SHARES: Final = (0.35, 0.25, 0.2, 0.2)
 """Of deviations, changes, quick and steady smoothing, to which what their errors earn them is drawn."""
 _PACES: Final = (smoothing.QUICK, smoothing.STEADY)
 _ERROR_HALF_LIFE_DAYS: Final = 28.0
+_BIAS_BELIEVED: Final = 0.5
+"""Of what all errors have in common: a mean over some weeks is about as much chance as bias."""
 _ERROR_HOURS: Final = 3.0
 """Errors are taken from moments within so many hours of the time of day, the nearer the more."""
 
@@ -43,7 +45,15 @@ def forecast(scaled: Floats, day: int, week: int, leads: int) -> Cloud:
     newer = moments.weights(_ERROR_HALF_LIFE_DAYS)
     missed = np.stack([member.errors for member in members])
     shares = stacking.shares(missed, newer, np.array(_USUAL_SHARES), day)
+    weights = newer * (1 - moments.hours_apart / (_ERROR_HOURS + 1))
     errors = spread.adjusted(np.einsum("ml,mrl->rl", shares, missed), moments.age_days, day)
+    errors -= (1 - _BIAS_BELIEVED) * _common(errors, weights)
     centre = (shares * np.stack([member.centre for member in members])).sum(axis=0)
     a_day = max(1.0, len(newer) * day / (moments.at[-1] - moments.at[0] + 1))
-    return Cloud(centre, errors, newer * (1 - moments.hours_apart / (_ERROR_HOURS + 1)), a_day)
+    return Cloud(centre, errors, weights, a_day)
+
+
+def _common(errors: Floats, weights: Floats) -> Floats:
+    """Return (leads,), the weighted mean of errors (rows, leads) over what is known; 0 where nothing is."""
+    total = weights @ ~np.isnan(errors)
+    return np.asarray(weights @ np.nan_to_num(errors) / np.where(total > 0, total, 1.0))

@@ -78,7 +78,7 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What tells it from the others: the text without folders."""
+        """As it was given, without folders."""
         return self.path.name + self.text.removeprefix(str(self.path))
 
     def read(self, columns: FileColumns) -> "Series":
@@ -141,10 +141,9 @@ def backtest(  # noqa: PLR0913  # one argument a flag
             rate=rate,
             holidays=columns.days(),
         )
-        sources = {source.name: source for source in map(Source.of, files)}
-        plans = {name: _plan(source, columns, asked) for name, source in sources.items()}
-    runs = {name: (plan, _run(name, plan, asked, screen)) for name, plan in plans.items()}
-    reports = {name: report(*run) for name, run in runs.items()}
+        plans = {text: _plan(Source.of(text), columns, asked) for text in files}
+    runs = {text: (plan, _run(text, plan, asked, screen)) for text, plan in plans.items()}
+    reports = {text: report(*run) for text, run in runs.items()}
     found = pooled(reports) if len(reports) > 1 else next(iter(reports.values()))
     screen.say(json.dumps(found, indent=2) if as_json else _text(found, plans, screen))
     if plot:
@@ -164,13 +163,13 @@ def _plan(source: Source, columns: FileColumns, asked: _Questions) -> "Plan":
     return engine.plan(series, every_s=asked.every_s, windows_s=asked.windows_s, train_until_s=asked.first_s)
 
 
-def _run(of: str, plan: "Plan", asked: _Questions, screen: Screen) -> "dict[str, Answers]":
+def _run(text: str, plan: "Plan", asked: _Questions, screen: Screen) -> "dict[str, Answers]":
     """Ask models of its own for each series: some remember what they said."""
     from forecasting import backtest as engine  # noqa: PLC0415  # likewise
     from forecasting.peers import model  # noqa: PLC0415  # likewise
 
     models = {name: model(name, asked.holidays) for name in asked.models}
-    return engine.run(plan, models, _progress(of, screen, len(plan.origins)))
+    return engine.run(plan, models, _progress(Source.of(text).name, screen, len(plan.origins)))
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -206,7 +205,7 @@ def _text(found: "dict[str, Any]", plans: "dict[str, Plan]", screen: Screen) -> 
     parts = [f"{count}\n{_scores(found, screen)}"]
     if _OWN in found["models"]:
         parts.append(f"{_OWN} over the others, below 1 is better\n{_ratios(found, screen)}")
-    parts += [f"{name}: {_head(plans[name])}\n{_scores(said, screen)}" for name, said in each.items()]
+    parts += [f"{Source.of(text).name}: {_head(plans[text])}\n{_scores(said, screen)}" for text, said in each.items()]
     return "\n\n".join(parts)
 
 

@@ -166,3 +166,49 @@ def test_a_forecast_from_a_moment_of_the_past_knows_nothing_of_later(
     assert "p99 of the peak" not in capsys.readouterr().out
     assert picture.stat().st_size > 10_000
     assert run(["forecast", str(file), "--from", "easter"]) == 2
+
+
+def test_several_series_in_one_run(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = tmp_path / "other.csv"
+    other.write_bytes(file.read_bytes())
+    sources = [f"{file}@Europe/Berlin", f"{other}@2012-01-10..2012-03-20"]
+    flags = ["--models", "headroom,seasonal-naive", "--every", "150h", "--horizons", "6h,24h"]
+    assert run(["backtest", *sources, *flags]) == 0
+    out = capsys.readouterr().out
+    assert "2 series" in out
+    assert "headroom over the others, below 1 is better" in out
+    assert "traffic.csv@Europe/Berlin: " in out
+    assert "other.csv@2012-01-10..2012-03-20: " in out
+    assert run(["backtest", *sources, *flags, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    each = found["series"]
+    assert list(each) == sources
+    assert found["origins"] == sum(part["origins"] for part in each.values())
+    own = [part["models"]["headroom"]["mase_24h"] for part in each.values()]
+    assert own[0] != own[1]
+    assert found["models"]["headroom"]["mase_24h"] == pytest.approx(np.mean(own))
+
+
+def test_a_quarter_of_an_hour_ahead_of_traffic_drawn_finer(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--finer", "5m", "--rate", "20", "--horizons", "15m,1h", "--models", "headroom,seasonal-naive"]
+    assert run(["backtest", str(file), *flags, "--every", "97h", "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)["models"]
+    assert set(scores["headroom"]["peak_wql"]) == {"15m", "1h"}
+    assert scores["headroom"]["peak_wql"]["15m"] < 0.5 * scores["seasonal-naive"]["peak_wql"]["15m"]
+
+
+@pytest.mark.parametrize(
+    ("source", "flags", "said"),
+    [
+        ("@2012-02-30..", [], "2012-02-30"),
+        ("@Mars/Olympus", [], "Mars/Olympus"),
+        ("@2020-01-01..", [], "too short"),
+        ("", ["--finer", "7m"], "cannot be drawn"),
+        ("", ["--finer", "2h"], "cannot be drawn"),
+    ],
+)
+def test_stretches_and_steps_that_cannot_be(
+    file: Path, source: str, flags: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["backtest", f"{file}{source}", "--models", "headroom", *flags]) == 2
+    assert said in capsys.readouterr().err
