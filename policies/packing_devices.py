@@ -14,6 +14,9 @@ def devices_after(ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDAr
         return free
     suits = ledger.table.matching(shape)[rows] & (free >= shape.gpu_milli)
     chosen = np.where(suits, free, np.iinfo(np.int64).max)
+    if shape.gpu_count == 1:
+        free[np.arange(len(rows)), chosen.argmin(axis=1)] -= shape.gpu_milli
+        return free
     order = np.argsort(chosen, axis=1, kind="stable")[:, : shape.gpu_count]
     np.put_along_axis(free, order, np.take_along_axis(free, order, axis=1) - shape.gpu_milli, axis=1)
     return free

@@ -104,7 +104,8 @@ class Keeper:
 
     def _changes(self, jobs: Iterable[JobRecord], strays: Iterable[Run]) -> dict[JobId, TrainingJob | None]:
         """Return every job that is new or another than in the turn before, None for one that is over."""
-        before, self._seen = self._seen, {id(job): job for job in jobs}
+        listed = tuple(jobs)
+        before, self._seen = self._seen, dict(zip(map(id, listed), listed, strict=True))
         new = {job.job_id: job for job in map(self._seen.__getitem__, self._seen.keys() - before.keys())}
         gone = {before[key].job_id for key in before.keys() - self._seen.keys()} - new.keys()
         changed = {job_id: self._planned(job) for job_id, job in new.items() if self._records.get(job_id) != job}

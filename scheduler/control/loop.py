@@ -2,9 +2,14 @@
 
 from dataclasses import dataclass
 from threading import Event
+from typing import Final
 
 from scheduler.control.cycle import Cycle
+from scheduler.control.pauses import spare_collector
 from scheduler.model.errors import HeadroomError, Unreachable
+
+SPARED_EVERY: Final = 1000
+"""Turns after which the collector is told anew what to pass over; see `spare_collector`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +37,15 @@ def run_forever(cycle: Cycle, stop: Event, poke: Event, backoff: Backoff | None 
         InvariantBroken: a bug; the board says that the loop has stopped.
     """
     pauses = backoff or Backoff()
-    failures = 0
+    failures = turns = 0
     while not stop.is_set():
         poke.clear()
         began_s = cycle.timer()
         failed = _turn(cycle, failures)
         failures = failures + 1 if failed else 0
+        if turns % SPARED_EVERY == 0:
+            spare_collector()
+        turns += 1
         rest_s = cycle.settings.period_s / cycle.clock.speed - (cycle.timer() - began_s)
         if not stop.is_set():
             poke.wait(pauses.pause_s(failures) if failures else max(0.0, rest_s))

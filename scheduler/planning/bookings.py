@@ -43,6 +43,11 @@ class Bookings:
         """Whether there is any."""
         return bool(self._at)
 
+    @property
+    def are_enough(self) -> bool:
+        """Whether no more are made in this run."""
+        return len(self._at) >= self._draft.policy.bookings or len(self._hopeless) >= MOST_TRIES
+
     def room_for(self, job: TrainingJob) -> Counted:
         """Return the room in which a job may start now without delaying a booking."""
         return self._window(job, self._draft.room.now, promised=False)
@@ -77,7 +82,7 @@ class Bookings:
 
     def book(self, job: TrainingJob) -> None:
         """Book room for a blocked job at the earliest time at which its whole gang fits, unless there are enough."""
-        if len(self._at) >= self._draft.policy.bookings or len(self._hopeless) >= MOST_TRIES:
+        if self.are_enough:
             return
         gang = job.gang
         key = (gang.shape, gang.max_per_host, gang.require_same, job.runtime_s)

@@ -18,6 +18,7 @@ class Rights:
         self._answers: dict[tuple[int, str], bytes] = {}
         self._roster: Roster | None = None
         self._parts: dict[tuple[bytes, int], Roster] = {}
+        self._examples: dict[int, int] | None = None
 
     def of(self, job: TrainingJob, roster: Roster) -> Roster:
         """Return whom the policy lets be stopped for a waiting job and who has had its minimum run."""
@@ -54,8 +55,11 @@ class Rights:
 
     def _asked(self, job: TrainingJob, running: Running) -> NDArray[np.bool_]:
         """Return for each group of running jobs whether they may be stopped, bool (G,)."""
+        if self._examples is None:
+            groups, first = np.unique(running.group, return_index=True)
+            self._examples = dict(zip(groups.tolist(), first.tolist(), strict=True))
         answers = np.zeros(len(running.groups), dtype=bool)
-        for group, example in zip(*np.unique(running.group, return_index=True), strict=True):
+        for group, example in self._examples.items():
             answers[group] = self._policy.may_preempt(job, running.jobs[example])
         return answers
 

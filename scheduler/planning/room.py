@@ -24,6 +24,8 @@ _Number = TypeVar("_Number", np.int64, np.float64)
 
 Score = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 """Scores, float64 (N,), of N host rows; the lowest is best."""
+MANY: Final = 256
+"""Changes from which on rows are told apart by marking them, not by sorting."""
 FEW: Final = 8
 """Up to one in so many hosts are few."""
 MIB_OUTWEIGHS: Final = 1e6
@@ -112,7 +114,12 @@ class Counted(Trial):
         return of_rows
 
     def _rows_since(self, seen: int) -> NDArray[np.int64]:
-        return np.array(sorted(set(self.touched[seen:])), dtype=np.int64)
+        recent = self.touched[seen:]
+        if len(recent) <= MANY:
+            return np.array(sorted(set(recent)), dtype=np.int64)
+        changed = np.zeros(len(self.hosts), dtype=bool)
+        changed[recent] = True
+        return np.flatnonzero(changed)
 
     def _scores_of(self, rows: NDArray[np.int64], shape: Shape, scorer: Scorer) -> NDArray[np.float64]:
         scores, fits = np.full(len(rows), np.inf), self.units(shape)[rows] > 0

@@ -34,7 +34,7 @@ def with_bookings(reasons: Sequence[Unplaced], draft: Draft) -> tuple[Unplaced, 
     if not booked:
         return tuple(reasons)
     return tuple(
-        _with_booking(why, booked[why.subject], draft.snapshot) if why.subject in booked else why for why in reasons
+        [_with_booking(why, booked[why.subject], draft.snapshot) if why.subject in booked else why for why in reasons]
     )
 
 

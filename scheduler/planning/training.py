@@ -41,7 +41,11 @@ def place_training(draft: Draft) -> list[StartJob]:
             blocked += 1
             _make_way_in_queue(job, draft, tried)
             continue
-        start = None if tried.is_over(job) or tried.finds_no_room(job) else _start(job, draft, tried)
+        over = tried.is_over(job)
+        if over and bookings.are_enough:
+            blocked += 1
+            continue
+        start = None if over or tried.finds_no_room(job) else _start(job, draft, tried)
         if start:
             draft.count(job, start.slots)
             starts.append(start)
@@ -49,7 +53,7 @@ def place_training(draft: Draft) -> list[StartJob]:
         blocked += 1
         if job.job_id in draft.promises.lapsed:
             continue
-        if not tried.is_over(job) and not tried.is_hopeless(job):
+        if not over and not tried.is_hopeless(job):
             _promise_or_preempt(job, draft, tried)
         if draft.promises.of(job.job_id):
             draft.count(job)

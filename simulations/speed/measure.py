@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from scheduler.control.keeping import Keeper
+from scheduler.control.pauses import spare_collector
 from scheduler.model.plan import Plan, StartJob, StartReplica
 from scheduler.model.policy import Policy
 from scheduler.planning.planner import plan
@@ -86,6 +87,7 @@ def measure(size: Size, policy: Policy, cycles: int, progress: Progress) -> Meas
         progress(f"settling, cycle {number}: {world.running} jobs run, {world.pending} wait")
     found.running, found.pending = world.running, world.pending
     found.cold, made = _Loop(policy).turn(world)
+    spare_collector()
     for number in range(cycles):
         kind = list(CHANGES)[number % len(CHANGES)]
         CHANGES[kind](world)
