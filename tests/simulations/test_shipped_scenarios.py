@@ -73,3 +73,13 @@ def test_other_seeds_bring_other_jobs_and_the_same_traffic() -> None:
     assert one.arrivals != two.arrivals
     assert one.arrivals == setup_of(short, seed=1).arrivals
     assert one.loads["dewiki"](one.start_s) == two.loads["dewiki"](two.start_s)
+
+
+def test_joint_peaks_leave_more_to_training_and_serving_as_well_off() -> None:
+    """An evening of two Wikipedias; room is held for four hours."""
+    evening = {"start": "2012-06-04T13:00:00Z", "days": 4 / 24}
+    joint = scenario("two-wikis", **evening)
+    apart = joint.model_copy(update={"control": joint.control.model_copy(update={"joint_peak": False})})
+    together, alone = run(joint), run(apart)
+    assert together.late_requests_share == alone.late_requests_share == 0.0
+    assert together.training_gpu_s >= alone.training_gpu_s
