@@ -9,12 +9,12 @@ A ledger is kept for the moment of each booking: what will be free then, all boo
 these moments, so that looking at them, and at now, is looking at all the time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from math import inf, isfinite, nextafter
 from typing import Final
 
 from scheduler.model.resources import Shape, Slot
-from scheduler.model.workloads import TrainingJob
+from scheduler.model.workloads import JobId, TrainingJob
 from scheduler.planning.draft import Draft
 from scheduler.planning.lowest import Lowest
 from scheduler.planning.placing import hosts_for_gang
@@ -36,7 +36,8 @@ class Bookings:
         self._at: list[tuple[Booking, Counted]] = []
         self._windows: dict[tuple[int, bool], Lowest] = {}
         self._releases: list[Release] = []
-        self._timetable: tuple[tuple[int, int], Timetable] | None = None
+        self._running: tuple[frozenset[str], Timetable] | None = None
+        self._timetable: tuple[tuple[frozenset[str], int], Timetable] | None = None
         self._hopeless: dict[tuple[Shape, int, str, float], int] = {}
 
     def __bool__(self) -> bool:
@@ -159,13 +160,19 @@ class Bookings:
         return base
 
     def _ends(self) -> Timetable:
-        draft = self._draft
-        state = (len(draft.preemptions), len(self._releases))
+        """Return when room is left by what runs and is not being stopped, and by what this plan starts."""
+        stopped = frozenset((*self._draft.preemptions, *self._draft.ended))
+        if self._running is None or self._running[0] != stopped:
+            self._running = (stopped, self._ends_of_running(stopped))
+        state = (stopped, len(self._releases))
         if self._timetable is None or self._timetable[0] != state:
-            gone = {*draft.preemptions, *draft.ended}
-            ends = Timetable.of(draft.snapshot.running, draft.room.coming.table, self._now_s, gone)
-            self._timetable = (state, ends.plus(self._releases))
+            self._timetable = (state, self._running[1].plus(self._releases))
         return self._timetable[1]
+
+    def _ends_of_running(self, stopped: Collection[str]) -> Timetable:
+        snapshot = self._draft.snapshot
+        gone = [snapshot.by_id[JobId(job_id)] for job_id in stopped]
+        return Timetable.of(snapshot.running, snapshot.ledger.table, self._now_s, gone)
 
     def _give(self, victims: Sequence[Victim], booking: Booking, room: Counted) -> None:
         for victim in victims:

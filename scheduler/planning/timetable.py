@@ -1,6 +1,7 @@
 """When running work is expected to leave: what is free at any later time, and from when on a gang fits."""
 
-from collections.abc import Collection, Iterable
+from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -12,7 +13,7 @@ from scheduler.model.host_table import HostTable, count_units
 from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.running import AMOUNTS, Running
-from scheduler.model.workloads import TrainingJob
+from scheduler.model.workloads import TrainingJob, rank_of
 from scheduler.planning.lowest import Lowest
 from scheduler.planning.room import Counted
 from scheduler.planning.wants import Wants
@@ -86,12 +87,12 @@ class Timetable:
     freed: NDArray[np.int64]
 
     @classmethod
-    def of(cls, running: Running, table: HostTable, now_s: float, gone: Collection[str] = ()) -> "Timetable":
-        """Tabulate the expected ends of running jobs, but of those that are being stopped, or are in `gone`."""
+    def of(cls, running: Running, table: HostTable, now_s: float, gone: Iterable[TrainingJob] = ()) -> "Timetable":
+        """Tabulate the expected ends of running jobs, but of those that are being stopped, or are `gone`."""
         ends_s = expected_ends_s(running.started_s, running.ends_s, now_s)
         ends_s[running.leaving] = np.inf
-        if gone:
-            ends_s[[job.job_id in gone for job in running.jobs]] = np.inf
+        for job in gone:
+            ends_s[bisect_left(running.jobs, rank_of(job), key=rank_of)] = np.inf
         entries = np.flatnonzero(np.isfinite(ends_s[running.who]))
         return cls._sorted(table, ends_s[running.who[entries]], running.row[entries], running.freed[entries])
 
