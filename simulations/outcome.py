@@ -10,6 +10,7 @@ from scipy import stats
 
 from scheduler.control.records import JobRecord
 from scheduler.control.records import Outcome as Ending
+from scheduler.model.plan import Cause
 from scheduler.model.workloads import JobState
 from simulations.serving import ModelService, ServingOutcome
 from simulations.usage import Use
@@ -127,7 +128,8 @@ def _jobs(jobs: Sequence[JobRecord], now_s: float) -> dict[str, float]:
     waits = [_first_start_s(job, now_s) - job.submitted_at_s for job in jobs]
     done = [job for job in jobs if job.state is JobState.SUCCEEDED]
     failed = sum(job.state is JobState.FAILED for job in jobs)
-    endings = [attempt.outcome for job in jobs for attempt in job.attempts]
+    attempts = [attempt for job in jobs for attempt in job.attempts]
+    stopped = [attempt for attempt in attempts if attempt.outcome is Ending.PREEMPTED]
     return {
         "jobs": len(jobs),
         "jobs_succeeded": len(done),
@@ -136,8 +138,8 @@ def _jobs(jobs: Sequence[JobRecord], now_s: float) -> dict[str, float]:
         "wait_mean_s": _mean(waits),
         "wait_p95_s": float(np.quantile(waits, 0.95)) if waits else math.nan,
         "completion_mean_s": _mean((job.finished_at_s or now_s) - job.submitted_at_s for job in done),
-        "preemptions": endings.count(Ending.PREEMPTED),
-        "attempts_lost": endings.count(Ending.LOST),
+        "preemptions": sum(attempt.stop_cause is not Cause.GROWTH for attempt in stopped),
+        "attempts_lost": sum(attempt.outcome is Ending.LOST for attempt in attempts),
     }
 
 

@@ -1,6 +1,6 @@
 """The verdict in words: is serving covered, what is being done, what is unusual. CLI and page both print it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from scheduler.model.demand import Basis, Demand
@@ -84,9 +84,11 @@ def _details(snapshot: Snapshot, demand: Demand, plan: Plan, time: Wording) -> I
     orders = [action for action in plan.actions if isinstance(action, PreemptJob)]
     stopping = {job.job_id for job in snapshot.jobs if job.state is JobState.PREEMPTING}
     stopping |= {order.job_id for order in orders}
-    if stopping:
-        many = "One training job is" if len(stopping) == 1 else f"{len(stopping)} training jobs are"
-        yield f"{many} being preempted now{_for_whom(snapshot, demand, plan, time)}."
+    growing = _growing(snapshot, plan, stopping)
+    if preempted := stopping - growing:
+        yield f"{_jobs(preempted)} being preempted now{_for_whom(snapshot, demand, plan, stopping, time)}."
+    if growing:
+        yield f"{_jobs(growing)} about to go on with more workers."
     starting = dict(_starting(snapshot, plan))
     if starting:
         counts = [f"{number} of {model}" for model, number in starting.items()]
@@ -94,8 +96,18 @@ def _details(snapshot: Snapshot, demand: Demand, plan: Plan, time: Wording) -> I
         yield f"{plural(total, 'replica')} {'is' if total == 1 else 'are'} starting: {listed(counts)}."
 
 
-def _for_whom(snapshot: Snapshot, demand: Demand, plan: Plan, time: Wording) -> str:
-    holders = {reservation.holder for reservation in plan.reservations}
+def _jobs(ids: Collection[str]) -> str:
+    return "One training job is" if len(ids) == 1 else f"{len(ids)} training jobs are"
+
+
+def _growing(snapshot: Snapshot, plan: Plan, stopping: Collection[str]) -> set[str]:
+    """Return the jobs that were told to stop and have been promised more room than they hold."""
+    promised = {reservation.holder: len(reservation.slots) for reservation in plan.reservations}
+    return {job_id for job_id in stopping if promised.get(job_id, 0) > len(snapshot.by_id[job_id].slots)}
+
+
+def _for_whom(snapshot: Snapshot, demand: Demand, plan: Plan, stopping: Collection[str], time: Wording) -> str:
+    holders = {reservation.holder for reservation in plan.reservations} - set(stopping)
     models = [model.name for model in snapshot.models if model.name in holders]
     if not models:
         names = [job.name for job in snapshot.jobs if job.job_id in holders]

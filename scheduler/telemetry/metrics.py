@@ -99,7 +99,9 @@ class Metrics(Collector):
 
 def _ended(totals: Iterable[AttemptTotal]) -> Iterator[Metric]:
     preemptions = CounterMetricFamily(
-        "headroom_preemptions", "Attempts stopped for somebody else", labels=("reason", "outcome")
+        "headroom_preemptions",
+        "Attempts stopped for somebody else, or to go on with more workers",
+        labels=("reason", "outcome"),
     )
     lost = CounterMetricFamily("headroom_lost_gpu_seconds", "GPU-seconds of work done after the last checkpoint")
     lost_gpu_s = 0.0

@@ -151,6 +151,24 @@ def test_a_job_that_others_give_way_to_is_named(say: Any) -> None:
     assert told.detail == "One training job is being preempted now for job-2."
 
 
+def test_a_job_that_shrinks_is_not_named_as_one_that_others_give_way_to(say: Any) -> None:
+    wide = say.running("1", "h0:0", "h0:1")
+    wide = replace(wide, gang=replace(wide.gang, workers=1, max_workers=2))
+    snapshot = say.snapshot(
+        hosts=[say.host("h0", 2)], models=[say.model("chat")], jobs=[wide, say.waiting("2", say.gpus(), priority=75)]
+    )
+    told = words(say, snapshot, coverage(snapshot, [], POLICY), Demand(), plan(snapshot, Demand(), POLICY))
+    assert told.detail == "One training job is being preempted now for job-2."
+
+
+def test_a_job_that_grows_is_not_called_preempted(say: Any) -> None:
+    small = replace(say.running("1", "h0:0"), checkpoint_interval_s=600.0)
+    small = replace(small, gang=replace(small.gang, max_workers=2))
+    snapshot = say.snapshot(hosts=[say.host("h0", 2)], models=[say.model("chat")], jobs=[small])
+    told = words(say, snapshot, coverage(snapshot, [], POLICY), Demand(), plan(snapshot, Demand(), POLICY))
+    assert told.detail == "One training job is about to go on with more workers."
+
+
 def test_the_notice_names_hosts_and_sources_that_are_not_as_usual(say: Any) -> None:
     hosts = [
         say.host("h0", state=HostState.DRAINING),
