@@ -58,8 +58,7 @@ class _Line:
     def begin(self, held: dict[str, Row], means: dict[str, tuple[float, ...]]) -> None:
         """Take over what owners hold and held lately."""
         capacity = self._entitlements.capacity
-        for amounts in held.values():
-            self._held = _plus(self._held, amounts)
+        self._held = tuple(map(sum, zip(*held.values(), strict=True))) or self._held
         self._share = dominant_share(self._held, capacity)
         self._mean = dominant_share([sum(parts) for parts in zip(NOTHING, *means.values(), strict=True)], capacity)
         for name, owner in self._owners.items():

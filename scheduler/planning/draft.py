@@ -137,6 +137,7 @@ class Draft:
         ended: jobs that are stopped whatever the room.
         bookings: room booked ahead for blocked jobs, in queue order.
         placed: ids of waiting jobs that start or have been promised room.
+        spared: rosters that queues can spare, with those they were cut from, until somebody is stopped.
         quotas: the accounts of the queues from when training is placed on; None where queues have no terms.
     """
 
@@ -151,6 +152,7 @@ class Draft:
     bookings: list[Booking] = field(default_factory=list)
     placed: set[str] = field(default_factory=set)
     quotas: Quotas | None = None
+    spared: dict[tuple[int, str, bool, bool], tuple[Roster, Roster]] = field(default_factory=dict)
     _roster: Roster | None = None
 
     @classmethod
@@ -220,6 +222,7 @@ class Draft:
     def stop(self, victims: Sequence[Victim], cause: Cause, beneficiary: str) -> None:
         """Stop victims for somebody: their room is coming, and they cannot be stopped twice."""
         self._roster = self.roster.without([victim.index for victim in victims])
+        self.spared.clear()
         if self.quotas is not None:
             self.quotas.stop(victim.job for victim in victims)
         for victim in victims:

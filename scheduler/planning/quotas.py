@@ -79,6 +79,7 @@ class Quotas:
         self._asked: dict[int, Row] = {}
         self._verdicts: dict[tuple[str, int], Refusal | None] = {}
         self._owed: dict[tuple[str, int], bool] = {}
+        self._kept: dict[int, int] = {}
         self.refused: dict[str, Refusal] = {}
         self._free = _usable(now, self.entitlements) if self.entitlements.keeps_any else self._nothing
         self._count_running()
@@ -90,12 +91,18 @@ class Quotas:
     def _count_running(self) -> None:
         running = self._running
         self.amounts = self.entitlements.held(running)
-        held = running.summed_by_account(self.amounts).tolist()
-        leaving = running.summed_by_account(self.amounts * running.leaving[:, None]).tolist()
-        for (queue, _), has, goes in zip(running.accounts, held, leaving, strict=True):
+        held = running.summed_by_account(self.amounts)
+        leaving = running.summed_by_account(self.amounts * running.leaving[:, None])
+        for queue, numbers in self._accounts_by_queue().items():
             account = self._account(queue)
-            account.running, account.leaving = plus(account.running, has), plus(account.leaving, goes)
-            account.held = account.running
+            account.running = account.held = tuple(held[numbers].sum(axis=0).tolist())
+            account.leaving = tuple(leaving[numbers].sum(axis=0).tolist())
+
+    def _accounts_by_queue(self) -> dict[str, list[int]]:
+        numbers: dict[str, list[int]] = {}
+        for number, (queue, _) in enumerate(self._running.accounts):
+            numbers.setdefault(queue, []).append(number)
+        return numbers
 
     def refusal(self, job: TrainingJob) -> Refusal | None:
         """Return why a job may not start now; like jobs are judged once until something changes."""
@@ -198,6 +205,7 @@ class Quotas:
         """Judge all jobs anew: what queues hold has changed."""
         self._verdicts.clear()
         self._owed.clear()
+        self._kept.clear()
 
     def _without_own(self, job: TrainingJob, amounts: Row) -> Row:
         own = self._promises.get(job.job_id)
@@ -227,7 +235,10 @@ class Quotas:
         return [other for other in self.entitlements.declared if other is not one]
 
     def _kept_in(self, one: Entitlement, column: int) -> int:
-        return sum(self._still_kept(other, column) for other in self._others(one))
+        """Return what others than one queue still keep; what all keep is summed once until something changes."""
+        if column not in self._kept:
+            self._kept[column] = sum(self._still_kept(other, column) for other in self.entitlements.declared)
+        return self._kept[column] - self._still_kept(one, column)
 
     def _still_kept(self, other: Entitlement, column: int) -> int:
         return max(0, other.kept[column] - self._account(other.queue.name).held[column])

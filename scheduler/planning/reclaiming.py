@@ -29,18 +29,24 @@ def rosters_for(job: TrainingJob, draft: Draft, by_rule: Roster) -> Iterator[Ros
         draft: what was decided so far.
         by_rule: whom the site's rules let be stopped for it.
     """
-    roster, quotas = draft.roster, draft.quotas
-    if quotas is None:
+    if draft.quotas is None:
         yield by_rule
         return
+    for by_host in (False, True):
+        key = (id(by_rule), job.queue, draft.quotas.is_owed(job), by_host)
+        if key not in draft.spared:
+            draft.spared[key] = (by_rule, _spared(job, draft, draft.quotas, by_rule, by_host=by_host))
+        yield draft.spared[key][1]
+
+
+def _spared(job: TrainingJob, draft: Draft, quotas: Quotas, by_rule: Roster, *, by_host: bool) -> Roster:
+    """Return those who may be stopped for a job and whom their queues can spare all together."""
+    roster = draft.roster
     allowed, own = _those_in(by_rule), _of_queue(job.queue, roster)
     mine, others = own & allowed, ~own & (_old_enough(draft, roster) if quotas.is_owed(job) else allowed)
-    there = np.unique(roster.who)
-    if not others[there].any():
-        yield roster.only(mine[roster.who])
-        return
-    for order in (there, _host_by_host(roster, there)):
-        yield roster.only((mine | _above_guarantees(roster, quotas, order[others[order]]))[roster.who])
+    there = np.flatnonzero(_those_in(roster))
+    order = _host_by_host(roster, there) if by_host else there
+    return roster.only((mine | _above_guarantees(roster, quotas, order[others[order]]))[roster.who])
 
 
 def victims_in_queue(job: TrainingJob, draft: Draft) -> tuple[Victim, ...]:
