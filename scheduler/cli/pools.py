@@ -10,7 +10,7 @@ from scheduler.wire.cluster import Capacity, Pool
 
 
 def held_lines(pools: Sequence[Pool]) -> list[str]:
-    """Return a line for each kind of room that is held in each pool, and what joint peaks save."""
+    """Return a line for each kind of room to be held in each pool as far as it is there, and what joint peaks save."""
     return [line for pool in pools for line in _lines(pool)]
 
 
@@ -24,7 +24,7 @@ def _lines(pool: Pool) -> list[str]:
         (pool.held_for_rollout, "for a rolling update"),
     )
     return [
-        f"Held on {pool.name}: {plain(amount)} {unit if amount != 1 else unit[:-1]} {what}"
+        f"To hold on {pool.name}: {plain(amount)} {unit if amount != 1 else unit[:-1]} {what}"
         for amount, what in held
         if amount
     ]
@@ -70,7 +70,11 @@ def pool_text(found: Single[Capacity], screen: Screen) -> str:
 def _sentence(pool: Pool, found: Single[Capacity], screen: Screen) -> str:
     day = min(pool.peaks, key=lambda peak: abs(peak.window_s - 86_400))
     unit, saved = "GPUs" if pool.gpus_per_replica else "replicas", day.apart_p99 - day.p99
-    until = f", held room until {moment(pool.peak_at, found.observed_at, screen)}" if pool.peak_at else ""
+    until = (
+        f", held room until {moment(pool.peak_at, found.observed_at, screen)}"
+        if pool.peak_at and pool.held_for_peak
+        else ""
+    )
     head = f"{screen.paint(pool.name, 'bold')} · {_models(pool)} · next {seconds(day.window_s)}"
     sums = f"joint p99 {plain(day.p99)} {unit}, sum of p99s {plain(day.apart_p99)}: saves {plain(saved)}"
     return f"{head}: {sums}{until}"

@@ -158,9 +158,11 @@ def test_joint_peaks_of_pools_for_people_and_programs(headroom: Headroom, plane:
     assert found["kind"] == "PoolList"
     assert found["item"]["pools"][0]["peaks"][0]["apart_p99"] == 51
     held = headroom("capacity").out
-    assert "Held on MI300X: 3 GPUs for the joint peak of 2 models (5 if each model's p99 were added: saves 2)" in held
-    assert "Held on MI300X: 2 GPUs in reserve for a flash crowd" in held
-    assert "Held on MI300X: 1 GPU for a rolling update" in held
+    assert (
+        "To hold on MI300X: 3 GPUs for the joint peak of 2 models (5 if each model's p99 were added: saves 2)" in held
+    )
+    assert "To hold on MI300X: 2 GPUs in reserve for a flash crowd" in held
+    assert "To hold on MI300X: 1 GPU for a rolling update" in held
     assert headroom("forecast", "a", "--pool").code == headroom("forecast").code == 2
 
 
