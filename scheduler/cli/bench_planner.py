@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scheduler.cli.bench_curve import show_curve
 from scheduler.cli.session import Session
 from scheduler.cli.table import Column, Table, render
 
@@ -25,6 +26,13 @@ NodesOption = Annotated[
     Path | None, typer.Option("--nodes", metavar="FILE", help="Place on these hosts, as in bench packing.")
 ]
 PodsOption = Annotated[Path | None, typer.Option("--pods", metavar="FILE", help="Place these pods, likewise.")]
+SweepOption = Annotated[
+    bool,
+    typer.Option("--sweep", help="Instead, how the cost grows: up to --hosts hosts, and with jobs on a fifth of them."),
+]
+PlotOption = Annotated[
+    Path | None, typer.Option("--plot", metavar="FILE", help="With --sweep: write a picture (.png, .svg).")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -40,6 +48,8 @@ def planner(  # noqa: PLR0913  # one argument a flag
     seed: SeedOption = 1,
     nodes: NodesOption = None,
     pods: PodsOption = None,
+    sweep: SweepOption = False,
+    plot: PlotOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Time the planner: everything at once on empty hosts, then cycles in each of which one thing has changed."""
@@ -51,8 +61,11 @@ def planner(  # noqa: PLR0913  # one argument a flag
     from simulations.speed.site import Size  # noqa: PLC0415  # likewise
 
     screen = Session.of(context).screen
-    policy = policy_from_names(placement_score=placement_score)
-    found = measure(Size(hosts, running, pending, models, seed), policy, cycles, screen.note)
+    policy, size = policy_from_names(placement_score=placement_score), Size(hosts, running, pending, models, seed)
+    if sweep:
+        show_curve(size, policy, cycles, screen, plot, as_json=as_json)
+        return
+    found = measure(size, policy, cycles, screen.note)
     screen.note("placing pods one by one on a fleet and on eight of it")
     placing = speeds(*_placed(nodes, pods, seed), seed)
     if as_json:

@@ -1,12 +1,18 @@
 """The planner's benchmark measures what it says: a full site at work that only changes one thing at a time."""
 
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from policies.registry import policy_from_names
-from scheduler.model.ledger import Ledger
+from scheduler.control.keeping import Keeper
+from scheduler.planning.planner import plan
+from simulations.speed.curve import AXES, Point, sizes
+from simulations.speed.curve import document as curve_document
 from simulations.speed.measure import Measured, measure
+from simulations.speed.plotting import plot_curve
 from simulations.speed.report import document, percentiles_ms
 from simulations.speed.site import Size, Submissions, hosts_of, models_of
 from simulations.speed.world import CHANGES, World
@@ -47,17 +53,27 @@ def test_the_same_seed_makes_the_same_site() -> None:
 
 
 @pytest.mark.parametrize("kind", CHANGES)
-def test_a_change_leaves_no_host_with_more_than_it_has(kind: str) -> None:
-    world = World(SMALL)
-    for _ in range(20):
+def test_after_any_change_and_plan_no_host_has_given_more_than_it_has(kind: str) -> None:
+    world, keeper, policy = World(SMALL), Keeper(), policy_from_names()
+    for _ in range(SMALL.running + SMALL.pending):
         world.submit()
-    CHANGES["demand moves"](world)
-    if kind != "a job ends":
-        CHANGES[kind](world)
-    seen = world.observation()
-
-    assert (Ledger.of(seen.hosts).cpu_milli > 0).all()
-    assert len(seen.hosts) == SMALL.hosts
+    for number in range(6):
+        if number:
+            CHANGES[kind](world)
+        snapshot = keeper.snapshot(
+            version=number,
+            seen=world.observation(),
+            jobs=world.jobs.values(),
+            strays=(),
+            marks=(),
+            reservations=world.reservations,
+            models=world.models,
+            restart_cost_s=60.0,
+        )
+        assert (snapshot.ledger.gpu_milli[snapshot.ledger.table.device_exists] >= 0).all()
+        assert (snapshot.ledger.cpu_milli >= 0).all()
+        world.carry_out(plan(snapshot, world.demand, policy))
+    assert world.running > 0
 
 
 def test_the_document_has_both_clocks_and_every_part() -> None:
@@ -72,3 +88,27 @@ def test_the_document_has_both_clocks_and_every_part() -> None:
 def test_percentiles_are_those_of_the_values() -> None:
     assert percentiles_ms(i / 1000 for i in range(101)) == pytest.approx((50, 99, 100))
     assert percentiles_ms([]) == (0.0, 0.0, 0.0)
+
+
+def test_the_curve_grows_one_thing_at_a_time() -> None:
+    base = Size(hosts=20, running=40, pending=10, models=2)
+    made = [(axis, value, size) for axis, value, size in sizes(base, most_hosts=1000)]
+
+    assert {axis for axis, *_ in made} == set(AXES)
+    assert max(size.hosts for *_, size in made) == 1000
+    for axis, value, size in made:
+        assert getattr(size, axis) == value
+        if axis != "hosts":
+            assert replace(size, **{axis: getattr(base, axis)}) == base
+
+
+def test_a_point_says_what_was_measured_and_the_picture_shows_it(tmp_path: Path) -> None:
+    found = measured(cycles=5)
+    points = [Point(axis, value, found) for axis, values in AXES.items() for value in values[:2]]
+    rows = curve_document(points)["curve"]["hosts"]
+    pytest.importorskip("matplotlib")
+    plot_curve(tmp_path / "curve.svg", points)
+
+    assert [row["pending"] for row in rows] == [SMALL.pending] * 2
+    assert 0 < rows[0]["p50_cpu_ms"] <= rows[0]["p99_cpu_ms"]
+    assert (tmp_path / "curve.svg").read_text().count("<path") > 10

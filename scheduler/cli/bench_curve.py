@@ -1,0 +1,44 @@
+"""`headroom bench planner --sweep`: how the cost of a cycle grows with the site, as a table and a picture."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scheduler.cli.screen import Screen
+from scheduler.cli.table import Column, Table, render
+
+if TYPE_CHECKING:
+    from scheduler.model.policy import Policy
+    from simulations.speed.curve import Point
+    from simulations.speed.site import Size
+
+BASE: int = 5
+"""Jobs grow on one in so many of the hosts: the larger the site, the longer it takes to fill."""
+
+
+def show_curve(  # noqa: PLR0913  # what the command was told
+    size: "Size", policy: "Policy", cycles: int, screen: Screen, plot: Path | None, *, as_json: bool
+) -> None:
+    """Measure sites up to the size given, and print or draw what a cycle costs there."""
+    from simulations.preemption.plotting import check_plotting  # noqa: PLC0415  # other commands need not load it
+    from simulations.speed.curve import curve, document  # noqa: PLC0415  # likewise
+    from simulations.speed.plotting import plot_curve  # noqa: PLC0415  # likewise
+
+    if plot:
+        check_plotting()
+    base = replace(size, hosts=max(1, size.hosts // BASE), running=max(1, size.running // BASE))
+    base = replace(base, pending=size.pending // BASE)
+    points = curve(base, size.hosts, policy, cycles, screen.note)
+    if plot:
+        plot_curve(plot, points)
+        screen.note(f"picture in {plot}")
+    screen.say(json.dumps(document(points), indent=2) if as_json else render(_table(points), screen))
+
+
+def _table(points: "list[Point]") -> Table:
+    titles = ("HOSTS", "RUNNING", "PENDING", "P50 MS", "P99 MS", "P50 CPU MS", "P99 CPU MS", "COLD CPU S")
+    rows = tuple((point.axis, *(f"{value:g}" for value in point.row.values())) for point in points)
+    return Table(
+        (Column("GROWING"), *(Column(title, right=True) for title in titles)), rows, tuple(row[0] for row in rows)
+    )
