@@ -36,6 +36,9 @@ ChurnOption = Annotated[
 CopiesOption = Annotated[
     int, typer.Option("--copies", min=1, help="Repeat the hosts and the pods, to see how speed scales.")
 ]
+PlotOption = Annotated[
+    Path | None, typer.Option("--plot", metavar="FILE", help="Also write a picture.", show_default=False)
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -59,13 +62,18 @@ def packing(  # noqa: PLR0913  # one argument a flag
     seeds: SeedsOption = "42-44",
     churn: ChurnOption = None,
     copies: CopiesOption = 1,
+    plot: PlotOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Fill hosts with pods by published policies and by ours, and show how much of the GPUs gets used."""
     from simulations.packing.contenders import chosen  # noqa: PLC0415  # other commands need not load it
+    from simulations.packing.plotting import plot_shares  # noqa: PLC0415  # likewise
     from simulations.packing.report import document, measure  # noqa: PLC0415  # likewise
     from simulations.packing.workload import read_hosts, read_pods  # noqa: PLC0415  # likewise
+    from simulations.preemption.plotting import check_plotting  # noqa: PLC0415  # likewise
 
+    if plot:
+        check_plotting()
     screen, names, numbers = Session.of(context).screen, chosen(policy or []), seeds_of(seeds)
     fleet, listed = read_hosts(nodes).times(copies), read_pods(pods).times(copies)
     results = {}
@@ -74,6 +82,9 @@ def packing(  # noqa: PLR0913  # one argument a flag
         results[name] = measure(name, fleet, listed, numbers, churn)
     text = json.dumps(document(results), indent=2) if as_json else render(_table(results), screen)
     screen.say(text)
+    if plot:
+        plot_shares(plot, results)
+        screen.note(f"picture in {plot}")
 
 
 def seeds_of(text: str) -> tuple[int, ...]:

@@ -194,6 +194,28 @@ def test_the_command_prints_json_or_a_table(files: tuple[Path, Path]) -> None:
     assert table.stdout.splitlines()[1].startswith("best-fit\t")
 
 
+def test_the_command_draws_what_it_found(files: tuple[Path, Path], tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    nodes, pods = map(str, files)
+    picture = tmp_path / "shares.png"
+    asked = [
+        "packing",
+        "--nodes",
+        nodes,
+        "--pods",
+        pods,
+        "--policy",
+        "best-fit",
+        "--policy",
+        "headroom",
+        "--seeds",
+        "1",
+    ]
+    drawn = CliRunner().invoke(app, [*asked, "--plot", str(picture)])
+    assert drawn.exit_code == 0, drawn.output
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_seeds_and_names_are_checked() -> None:
     assert (seeds_of("42-44"), seeds_of("1,5"), seeds_of("7")) == ((42, 43, 44), (1, 5), (7,))
     for text in ("", "x", "5-3"):
