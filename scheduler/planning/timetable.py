@@ -1,7 +1,7 @@
 """When running work is expected to leave: what is free at any later time, and from when on a gang fits."""
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -18,6 +18,8 @@ from scheduler.planning.lowest import Lowest
 from scheduler.planning.room import Counted
 from scheduler.planning.wants import Wants
 
+FIRST_LOOKED_AT: Final = (256, 4096)
+"""Releases that are looked at before all of them."""
 LEAST_LEFT_S: Final = 60.0
 """What a job is given at least that has run for longer than expected."""
 
@@ -142,6 +144,19 @@ class Timetable:
         before = wants.fitting(now.units(wants.shape))
         if wants.are_met_by(before):
             return -np.inf
+        found = (self._first_met_s(wants, base, ceiling, before, sooner_s) for sooner_s in self._sooner(until_s))
+        return next((at_s for at_s in found if at_s is not None), None)
+
+    def _sooner(self, until_s: float) -> Iterator[float]:
+        """Yield moments with ever more releases before them, the last one `until_s`: most gangs fit soon."""
+        for rank in FIRST_LOOKED_AT:
+            if rank < len(self.at_s) and (at_s := float(np.partition(self.at_s, rank)[rank])) < until_s:
+                yield at_s
+        yield until_s
+
+    def _first_met_s(
+        self, wants: Wants, base: Counted, ceiling: Counted | None, before: NDArray[np.int64], until_s: float
+    ) -> float | None:
         entries = slice(None) if until_s == np.inf else np.flatnonzero(self.at_s < until_s)
         row, at_s = self.row[entries], self.at_s[entries]
         units = wants.fitting(self._units_after(wants.shape, base, ceiling, entries))
