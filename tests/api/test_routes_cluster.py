@@ -132,3 +132,9 @@ def test_a_restarted_router_counts_from_its_start(world: Any) -> None:
     world.publish(replace(world.board.report, tallies=fewer))
     models = {model["name"]: model for model in world.http().get("/api/v1/models").json()["items"]}
     assert (models["edit-check"]["requests_24h"], models["edit-check"]["late_24h"]) == (10, 1)
+
+
+def test_queues_are_listed_in_the_order_of_declaration(http: httpx.Client) -> None:
+    answer = http.get("/api/v1/queues").json()
+    assert answer["kind"] == "QueueList"
+    assert answer["items"] == []

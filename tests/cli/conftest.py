@@ -28,6 +28,7 @@ from scheduler.wire.cluster import (
     Status,
 )
 from scheduler.wire.jobs import Attempt, Condition, Event, Job
+from scheduler.wire.queues import Amounts, Queue
 
 NOW = datetime(2026, 11, 23, 17, 24, tzinfo=UTC)
 CYCLE = 18422
@@ -305,11 +306,28 @@ def _handler(plane: ControlPlane) -> type[BaseHTTPRequestHandler]:
 
 
 @pytest.fixture
+def queues() -> tuple[Queue, ...]:
+    """One queue below its guarantee, and one that borrows."""
+    product = Queue(
+        name="product", weight=1.0, guarantee=Amounts(gpus=16), borrow_limit=Amounts(), lend_limit=Amounts(),
+        used=Amounts(gpus=12, cpus=48), guaranteed_gpus=16, borrowed_gpus=0, lent_gpus=4, share=0.3, mean_share=0.41,
+        running=5, waiting=0, waiting_gpus=0,
+    )  # fmt: skip
+    research = Queue(
+        name="research", weight=2.0, submitters=("ana", "ci"), guarantee=Amounts(gpus=8), borrow_limit=Amounts(gpus=16),
+        lend_limit=Amounts(gpu_models={"MI300X": 4}), used=Amounts(gpus=14, cpus=56), guaranteed_gpus=8,
+        borrowed_gpus=6, lent_gpus=0, share=0.35, mean_share=0.28, running=9, waiting=3, waiting_gpus=12,
+    )  # fmt: skip
+    return (product, research)
+
+
+@pytest.fixture
 def plane(  # noqa: PLR0913, PLR0917  # one fixture for each thing that is shown
     jobs: tuple[Job, ...],
     described: Job,
     hosts: tuple[Host, ...],
     models: tuple[ServedModel, ...],
+    queues: tuple[Queue, ...],
     capacity: Capacity,
     forecast: Forecast,
     status: Status,
@@ -324,6 +342,7 @@ def plane(  # noqa: PLR0913, PLR0917  # one fixture for each thing that is shown
     for host in hosts:
         made.gives("GET", f"/hosts/{host.name}", single("Host", host))
     made.gives("GET", "/models", listing("ModelList", *models))
+    made.gives("GET", "/queues", listing("QueueList", *queues))
     made.gives("GET", "/capacity", single("Capacity", capacity))
     made.gives("GET", "/forecast/edit-check", single("Forecast", forecast))
     made.gives("GET", "/status", single("Status", status))

@@ -271,3 +271,16 @@ def test_capacity_says_what_could_be_moved_for_whom(headroom: Headroom, plane: A
     )
     found = json.loads(headroom("capacity", "-o", "json").out)
     assert found["item"]["proposals"][0]["moves"] == [{"job_id": "401", "hosts": ["gpu2", "gpu3"]}]
+
+
+def test_queues_are_listed_with_what_they_use_borrow_and_lend(headroom: Headroom) -> None:
+    shown = headroom("queues")
+    head, first, second = shown.out.strip("\n").split("\n")
+    assert head.split("\t")[:6] == ["QUEUE", "WEIGHT", "GUARANTEE", "USED", "BORROWED", "LENT"]
+    assert first.split("\t")[:10] == ["product", "1", "16 GPUs", "12 GPUs", "0", "4", "30%", "41%", "5", "0"]
+    assert second.split("\t")[9] == "3 (12 GPUs)"
+    assert "2 queues, 3 jobs waiting" in shown.err
+    wide = headroom("queues", "-o", "wide").out.strip("\n").split("\n")
+    assert wide[2].split("\t")[10:] == ["16", "4×MI300X", "56", "ana, ci"]
+    found = json.loads(headroom("queues", "-o", "json").out)
+    assert [item["borrowed_gpus"] for item in found["items"]] == [0.0, 6.0]

@@ -14,6 +14,7 @@ from scheduler.model.demand import Basis, Demand, ModelDemand
 from scheduler.model.hosts import Device, Host, HostState
 from scheduler.model.observation import Observation
 from scheduler.model.plan import Cause, Plan, Reason, StartJob, Unplaced
+from scheduler.model.queues import Amounts, MeanUse, Queue
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import (
@@ -56,6 +57,8 @@ def report() -> Report:
     waiting = TrainingJob(JobId("2"), "big", Gang(4, WHOLE), queue="research", priority=75, submitted_at_s=400.0)
     world = Snapshot.of(
         version=3,
+        queues=[Queue("default", Amounts(gpu_milli=500)), Queue("research", Amounts(gpu_milli=2000))],
+        usage=[MeanUse("research", "", gpu_milli=3000.0)],
         taken_at_s=1000.0,
         hosts=[host("a"), host("b", HostState.DRAINING), host("c", HostState.LOST)],
         jobs=[running, waiting],
@@ -117,6 +120,11 @@ def sample(name: str, **labels: str) -> Key:
 
 
 EXPECTED = {
+    sample("queue_guaranteed_gpus", queue="research"): 2.0,
+    sample("queue_used_gpus", queue="default"): 1.0,
+    sample("queue_borrowed_gpus", queue="default"): 0.5,
+    sample("queue_lent_gpus", queue="research"): 2.0,
+    sample("queue_share_ratio", queue="research", when="lately"): 0.5,
     sample("ratio", model="edit-check"): 20.0 / 16.0,
     sample("lowest_ratio_48h"): 1.08,
     sample("serving_demand_gpus"): 0.8,
