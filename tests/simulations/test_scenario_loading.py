@@ -11,6 +11,9 @@ from scheduler.config.scenario_loading import cluster_config, hosts_of, load_sce
 from scheduler.model.errors import ConfigError
 
 SCENARIOS = Path(__file__).parents[2] / "configs" / "scenarios"
+FLEET_GPUS = 38
+OWN_SIZE = {"fair-share": 16}
+"""GPUs of scenarios that are not about the fleet."""
 SMALL = """\
 scenario: small
 start: "2012-06-04T00:00:00Z"
@@ -34,7 +37,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 def test_every_shipped_scenario_is_sound(path: Path) -> None:
     scenario = load_scenario(path)
     assert scenario.scenario == path.stem
-    assert sum(host.gpus for host in hosts_of(scenario)) == 38
+    assert sum(host.gpus for host in hosts_of(scenario)) == OWN_SIZE.get(path.stem, FLEET_GPUS)
     assert cluster_config(scenario).models == scenario.models
 
 
