@@ -165,7 +165,7 @@ def _given(job: TrainingJob, wanted: NDArray[np.bool_], coming: Counted) -> tupl
         row = coming.table.rows.get(slot.host)
         if row is None:
             return (True, 0, 0, slot)
-        free = int(coming.gpu_milli[row].clip(min=0).sum()) or int(coming.cpu_milli[row])
+        free = int(coming.gpu_milli[row].clip(min=0).sum() if job.gang.shape.gpu_count else coming.cpu_milli[row])
         return (not wanted[row], -free, hosts.count(slot.host), slot)
 
     known = [slot for slot in job.slots if slot.host in coming.table.rows]

@@ -9,6 +9,8 @@ from policies.registry import policy_from_names
 from scheduler.model.plan import Cause, PreemptJob, Reservation, StartJob, StartReplica
 from scheduler.model.workloads import JobState, TrainingJob
 
+WITH_WAIT = policy_from_names(placement_score="best-fit", victim_cost="lost-work-and-wait")
+
 
 def elastic(job: TrainingJob, fewest: int, most: int, **parts: Any) -> TrainingJob:
     return replace(job, gang=replace(job.gang, workers=fewest, max_workers=most), **parts)
@@ -128,3 +130,37 @@ def test_the_policy_of_costs_decides_among_those_that_shrink(say: Any) -> None:
     policy = policy_from_names(placement_score="best-fit")
     made = say.plan(say.demand(chat=1), policy, hosts=hosts, models=[say.model("chat")], jobs=jobs)
     assert [stop.job_id for stop in say.of(made, PreemptJob)] == ["2"]
+
+
+def stops(say: Any, made: Any) -> list[tuple[str, int]]:
+    return [(stop.job_id, stop.goes_on_with) for stop in say.of(made, PreemptJob)]
+
+
+def test_who_goes_on_at_once_is_preferred_to_who_would_have_to_wait(say: Any) -> None:
+    jobs = [
+        elastic(say.running("1", "h0:0", "h0:1", "h0:2"), 2, 3),
+        say.running("2", "h1:0", checkpointed_at_s=say.now_s - 70.0),
+    ]
+    world = {"hosts": [say.host("h0", 3), say.host("h1", 1)], "models": [say.model("chat")], "jobs": jobs}
+    made = say.plan(say.demand(chat=1), WITH_WAIT, **world)
+    assert stops(say, made) == [("1", 2)], "360 GPU-seconds and no wait, against 130 and a wait"
+
+
+def test_one_is_stopped_where_shrinking_several_would_lose_more(say: Any) -> None:
+    jobs = [elastic(say.running(str(n), *(f"h{n}:{device}" for device in range(4))), 3, 4) for n in range(1, 5)]
+    hosts = [say.host(f"h{n}") for n in range(1, 5)]
+    policy = policy_from_names(victim_cost="lost-work")
+    made = say.plan(policy=policy, hosts=hosts, jobs=[*jobs, say.waiting("9", say.gpus(), 4, priority=90)])
+    assert [goes_on_with for _, goes_on_with in stops(say, made)] == [0]
+
+
+def test_what_is_given_up_adds_to_what_is_free(say: Any) -> None:
+    wide = elastic(say.running("1", "h0:0", "h0:1", "h1:0", "h1:1"), 2, 4)
+    rigid = say.running("2", "h2:0,1,2,3", checkpointed_at_s=say.now_s - 50.0)
+    beside = say.running("3", "h0:2,3", preemptible=False)
+    hosts = [say.host("h0"), say.host("h1"), say.host("h2")]
+    made = say.plan(
+        policy=WITH_WAIT, hosts=hosts, jobs=[wide, rigid, beside, say.waiting("9", say.gpus(4), priority=90)]
+    )
+    assert stops(say, made) == [("1", 2)]
+    assert promised(made)["9"] == (say.slot("h1:0,1,2,3"),)
