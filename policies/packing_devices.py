@@ -10,7 +10,7 @@ from scheduler.model.resources import Shape
 def devices_after(ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.int64]:
     """Return int64 (N, D): free thousandths of devices after one unit on each of N rows, where it must fit."""
     free = ledger.gpu_milli[rows]
-    if not shape.gpu_count:
+    if not shape.gpu_count or not len(rows):
         return free
     suits = ledger.table.matching(shape)[rows] & (free >= shape.gpu_milli)
     chosen = np.where(suits, free, np.iinfo(np.int64).max)
