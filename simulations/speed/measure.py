@@ -15,6 +15,8 @@ from simulations.speed.world import CHANGES, World
 
 SETTLING: Final = 40
 """Most cycles until nothing starts any more."""
+QUIET: Final = 3
+"""Cycles without an action after which a site is settled."""
 RESTART_COST_S: Final = 60.0
 Progress = Callable[[str], None]
 
@@ -83,6 +85,7 @@ def measure(size: Size, policy: Policy, cycles: int, progress: Progress) -> Meas
     found.started, replicas = len(starts), sum(isinstance(action, StartReplica) for action in made.actions)
     found.placed = sum(len(start.slots) for start in starts) + replicas
     world.carry_out(made)
+    world.age()
     for number in _settle(world, loop):
         progress(f"settling, cycle {number}: {world.running} jobs run, {world.pending} wait")
     found.running, found.pending = world.running, world.pending
@@ -126,8 +129,8 @@ class _Loop:
 
 
 def _settle(world: World, loop: _Loop) -> Iterator[int]:
-    """Plan until nothing starts or stops, keeping as many jobs waiting as are asked for."""
-    wanted = world.size.pending
+    """Plan until nothing starts or stops any more, keeping as many jobs waiting as are asked for."""
+    wanted, quiet = world.size.pending, 0
     for number in range(SETTLING):
         for _ in range(world.pending - wanted):
             world.withdraw()
@@ -136,7 +139,8 @@ def _settle(world: World, loop: _Loop) -> Iterator[int]:
         _, made = loop.turn(world)
         world.carry_out(made)
         yield number
-        if not made.actions and world.pending == wanted:
+        quiet = quiet + 1 if not made.actions and world.pending == wanted else 0
+        if quiet == QUIET:
             return
 
 

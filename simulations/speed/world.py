@@ -17,6 +17,8 @@ from scheduler.model.workloads import JobId, JobState, Replica, ReplicaId, Repli
 from simulations.speed.site import Size, Submissions, hosts_of, models_of
 
 PERIOD_S: Final = 15.0
+OLDEST_S: Final = 86_400.0
+"""Age of the oldest running job when a site begins to be measured."""
 WARM_UP_CYCLES: Final = 3
 """Cycles after which a replica answers."""
 
@@ -71,6 +73,14 @@ class World:
     def withdraw(self) -> None:
         """Let the youngest waiting job go."""
         del self.jobs[next(job_id for job_id, job in reversed(self.jobs.items()) if job.state.is_waiting)]
+
+    def age(self) -> None:
+        """Let what runs have begun at some time of the last `OLDEST_S`, as on a site that has long been at work."""
+        for job_id, run in self._runs.items():
+            job, began_s = self.jobs[job_id], self.now_s - float(self._rng.uniform(0.0, OLDEST_S))
+            latest = replace(job.attempts[-1], decided_at_s=began_s, started_at_s=began_s)
+            self.jobs[job_id] = replace(job, attempts=(*job.attempts[:-1], latest))
+            self._runs[job_id] = replace(run, started_at_s=began_s)
 
     def end_a_job(self) -> None:
         """Let a running job finish."""
