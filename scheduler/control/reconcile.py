@@ -56,7 +56,9 @@ def reconcile(jobs: Sequence[JobRecord], seen: Observation, patience: Patience, 
     to_remove = [run for run in strays if run.state is not RunState.STOPPING]
     return Reconciled(
         jobs=moved,
-        changed=tuple(after for before, after in zip(jobs, moved, strict=True) if before != after),
+        changed=tuple(
+            after for before, after in zip(jobs, moved, strict=True) if before is not after and before != after
+        ),
         events=tuple(_events(jobs, moved, to_remove, cycle, now_s)),
         orders=tuple(map(_removal, to_remove)) + tuple(_repeated_stops(moved, runs, now_s)),
         strays=strays,
@@ -67,6 +69,8 @@ def reconcile(jobs: Sequence[JobRecord], seen: Observation, patience: Patience, 
 def settled(job: JobRecord, patience: Patience, now_s: float) -> JobRecord:
     """Return a job without an open attempt in the state that follows from its attempts and its owner's wish."""
     state = _resting_state(job, patience)
+    if state is job.state and not state.is_final and job.finished_at_s is None:
+        return job
     ended_s = job.attempt.ended_at_s if job.attempt is not None and state is _final_by_itself(job.attempt) else None
     return replace(job, state=state, finished_at_s=(ended_s or now_s) if state.is_final else None)
 
@@ -81,6 +85,8 @@ def _moved(job: JobRecord, runs: dict[Key, Run], lost: AbstractSet[str], patienc
     if attempt is None or not attempt.is_open:
         return settled(job, patience, now_s)
     run = runs.get((job.job_id, attempt.number))
+    if run is not None and _is_known(job, attempt, run, lost):
+        return job
     gang = job.spec.gang
     after = followed(attempt, run, gang, lost, now_s) if run else unseen(attempt, gang, patience, now_s)
     moved = replace(job, attempts=(*job.attempts[:-1], after))
@@ -89,6 +95,17 @@ def _moved(job: JobRecord, runs: dict[Key, Run], lost: AbstractSet[str], patienc
     if after.outcome is Outcome.NEVER_STARTED:
         moved = backed_off(moved, patience, now_s)
     return settled(moved, patience, now_s)
+
+
+def _is_known(job: JobRecord, attempt: AttemptRecord, run: Run, lost: AbstractSet[str]) -> bool:
+    """Whether a running attempt is recorded as the cluster shows it: true of nearly all, nearly always."""
+    if run.state is not RunState.RUNNING or job.state is not JobState.RUNNING or attempt.stop_asked_at_s is not None:
+        return False
+    progress = run.progress
+    if attempt.started_at_s != run.started_at_s or (lost and any(slot.host in lost for slot in attempt.slots)):
+        return False
+    saved = (attempt.checkpoint_step, attempt.checkpointed_at_s, attempt.total_steps)
+    return progress is None or saved == (progress.step, progress.saved_at_s, progress.total_steps)
 
 
 def _state_while(attempt: AttemptRecord, run: Run | None) -> JobState:
@@ -144,7 +161,7 @@ def _events(
     before: Sequence[JobRecord], after: Sequence[JobRecord], removed: Sequence[Run], cycle: int, now_s: float
 ) -> Iterable[EventRecord]:
     for old, new in zip(before, after, strict=True):
-        event = transition(old, new, cycle, now_s)
+        event = transition(old, new, cycle, now_s) if old is not new else None
         if event is not None:
             yield event
     for run in removed:

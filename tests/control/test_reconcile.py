@@ -259,3 +259,33 @@ def test_whatever_is_seen_the_outcome_is_sound_and_settles(
     again = step(moved, *seen, lost=lost)
     if not moved.state.is_final:
         assert again.changed == ()
+
+
+def test_a_job_recorded_as_the_cluster_shows_it_stays_the_same_object() -> None:
+    saved = Progress(40, 100, 950.0)
+    known = job(attempt(started_at_s=905.0, checkpoint_step=40, checkpointed_at_s=950.0, total_steps=100))
+    waiting = job(state=JobState.PENDING)
+
+    assert step(known, run(RunState.RUNNING, progress=saved)).jobs[0] is known
+    assert step(known, run(RunState.RUNNING)).jobs[0] is known
+    assert step(waiting).jobs[0] is waiting
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        run(RunState.RUNNING, progress=Progress(41, 100, 960.0)),
+        run(RunState.RUNNING, progress=Progress(40, 120, 950.0)),
+        run(RunState.STOPPING),
+        run(RunState.SUCCEEDED, ended_at_s=990.0),
+        replace(run(RunState.RUNNING), started_at_s=906.0),
+    ],
+)
+def test_whatever_is_new_is_recorded(shown: Run) -> None:
+    known = job(attempt(started_at_s=905.0, checkpoint_step=40, checkpointed_at_s=950.0, total_steps=100))
+    assert len(step(known, shown).changed) == 1
+
+
+def test_what_runs_on_a_lost_host_is_lost_however_well_it_is_recorded() -> None:
+    known = job(attempt(started_at_s=905.0))
+    assert step(known, run(RunState.RUNNING), lost=["b"]).jobs[0].attempts[-1].outcome is Outcome.LOST
