@@ -20,7 +20,7 @@ MakeSetup = Callable[..., Setup]
 
 
 def test_no_job_is_lost_and_every_success_did_all_of_its_work(make_setup: MakeSetup) -> None:
-    setup = make_setup(outages=(Outage("a", 20.4 * 86400, 20.6 * 86400), Outage("b", 20.7 * 86400, 20.8 * 86400)))
+    setup = make_setup(outages=(Outage("a", 20.15 * 86400, 20.25 * 86400), Outage("b", 20.8 * 86400, 20.9 * 86400)))
     simulation = Simulation(setup)
     outcome = simulation.run()
     world = simulation.world
