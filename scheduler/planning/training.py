@@ -96,7 +96,9 @@ class _Tried:
 
     def is_hopeless(self, job: TrainingJob) -> bool:
         """Whether there is nothing to be promised and nobody to be stopped, or a promise is there already."""
-        if self._draft.promises.of(job.job_id) or self.is_behind(job, "coming", job.priority, job.queue):
+        if self._draft.promises.of(job.job_id) or self.is_behind(job, "coming"):
+            return True
+        if self.is_behind(job, "coming", job.priority, job.queue):
             return True
         if self.displacing:
             return False
@@ -164,9 +166,12 @@ def _promise_or_preempt(job: TrainingJob, draft: Draft, tried: _Tried) -> None:
     """Promise a blocked job the room that is being freed; where that is too little, have others stopped for it."""
     if _promise(job, draft, tried):
         return
+    if job.gang not in tried.coming:
+        tried.found_bookings(job, "coming")  # enough is coming, and booked: stopping others would not change that
+        return
     grant = _grant_for(job, draft, tried) or _grant_for_size(job, draft, tried)
     if grant is None:
-        if job.gang not in tried.coming or job.gang not in tried.nobody_for(job):
+        if job.gang not in tried.nobody_for(job):
             tried.found_bookings(job, "coming", job.priority, job.queue)
         return
     tried.bookings.give(grant.victims)
