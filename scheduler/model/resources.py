@@ -4,6 +4,8 @@ Units are part of every name: `cpu_milli` (1000 = one core), `memory_mib` (2**20
 whole device). Everything is an integer; a scheduler that adds floats oversubscribes sooner or later.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 WHOLE_DEVICE_MILLI = 1000
@@ -62,3 +64,14 @@ class Slot:
 
     host: str
     devices: tuple[int, ...] = ()
+
+
+def slots_without(slots: Iterable[Slot], some: Iterable[Slot]) -> tuple[Slot, ...]:
+    """Return slots without some of them, each once for each; workers that share a device, or have none, have equals."""
+    left, kept = Counter(some), []
+    for slot in slots:
+        if left[slot]:
+            left[slot] -= 1
+        else:
+            kept.append(slot)
+    return tuple(kept)

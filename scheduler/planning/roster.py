@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from scheduler.model.host_table import count_units
 from scheduler.model.policy import Policy
-from scheduler.model.resources import Shape, Slot
+from scheduler.model.resources import Shape, Slot, slots_without
 from scheduler.model.running import AMOUNTS, Running
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import TrainingJob
@@ -35,7 +35,7 @@ class Victim:
     @property
     def freed(self) -> tuple[Slot, ...]:
         """The slots that it gives up."""
-        return tuple(slot for slot in self.job.slots if slot not in self.keeps) if self.keeps else self.job.slots
+        return slots_without(self.job.slots, self.keeps) if self.keeps else self.job.slots
 
 
 @dataclass(frozen=True, eq=False)

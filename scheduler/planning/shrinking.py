@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.plan import Cause, PreemptJob
-from scheduler.model.resources import Slot
+from scheduler.model.resources import Slot, slots_without
 from scheduler.model.running import AMOUNTS, Running
 from scheduler.model.workloads import TrainingJob
 from scheduler.planning.draft import Draft
@@ -85,22 +85,22 @@ def _keep(job: TrainingJob, draft: Draft) -> bool:
     """Promise a job what it can keep of its room; whether that is all of it, which is then not promised but its own."""
     promised, coming = draft.promises.lift(job.job_id), draft.room.coming
     kept: list[Slot] = []
-    for slot in (*promised, *_fullest_hosts_first(job, set(promised))):
+    for slot in (*promised, *_fullest_hosts_first(job, promised)):
         if fits_in(coming, (*kept, slot), job.gang.shape):
             kept.append(slot)
     if len(kept) == len(job.slots):
         draft.room.promise_at(kept, job.gang.shape)
         return True
     if len(kept) >= job.gang.workers:
-        draft.promises.promise_at(job, [slot for slot in job.slots if slot in kept])
+        draft.promises.promise_at(job, slots_without(job.slots, slots_without(job.slots, kept)))
     else:
         draft.promises.renew(job.job_id, promised)
     return False
 
 
-def _fullest_hosts_first(job: TrainingJob, without: set[Slot]) -> list[Slot]:
+def _fullest_hosts_first(job: TrainingJob, without: Iterable[Slot]) -> list[Slot]:
     hosts = [slot.host for slot in job.slots]
-    return sorted(set(job.slots) - without, key=lambda slot: (-hosts.count(slot.host), slot))
+    return sorted(slots_without(job.slots, without), key=lambda slot: (-hosts.count(slot.host), slot))
 
 
 def _cost(victims: Iterable[Victim]) -> float:
@@ -149,7 +149,7 @@ class _Offers:
         """Return a victim found here as the full roster knows it, with the slots that it keeps."""
         index = int(self.roster.order[victim.index])
         job = self._full.running.jobs[index]
-        keeps = tuple(slot for slot in job.slots if slot not in victim.job.slots)
+        keeps = slots_without(job.slots, victim.job.slots)
         return Victim(int(np.flatnonzero(self._full.order == index)[0]), job, victim.cost, keeps)
 
 

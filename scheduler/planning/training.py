@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from scheduler.model.plan import Cause, StartJob
-from scheduler.model.resources import Slot
+from scheduler.model.resources import Slot, slots_without
 from scheduler.model.workloads import TrainingJob
 from scheduler.planning.blocked import Blocked
 from scheduler.planning.bookings import Bookings
@@ -187,7 +187,7 @@ def _leave_what_is_not_needed(grant: Grant, draft: Draft, bookings: Bookings) ->
     for victim in grant.victims:
         stops = victim.job.job_id in draft.preemptions
         kept = draft.promises.of(victim.job.job_id) if stops else victim.job.slots
-        bookings.take(victim.job, [slot for slot in kept if slot not in victim.keeps])
+        bookings.take(victim.job, slots_without(kept, victim.keeps))
 
 
 def _promise(job: TrainingJob, draft: Draft, tried: _Tried) -> bool:

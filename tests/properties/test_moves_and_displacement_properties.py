@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from policies.registry import policy_from_names
 from scheduler.model.plan import Cause, Consolidation, PreemptJob
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import Gang, TrainingJob
 from scheduler.planning.planner import plan
 
 MANY = settings(max_examples=150)
@@ -25,7 +24,7 @@ POLICY = policy_from_names(
 
 
 def of_one_kind(kit: SimpleNamespace, snapshot: Snapshot) -> Snapshot:
-    """Return the scene as one of equals, none of them elastic; those who run have run for long and just saved."""
+    """Return the scene as one of equals; those who run have run for long and just saved."""
     parts = {"priority": 50, "queue": "default", "preemptible": True, "restart_cost_s": 0.0}
     jobs = [
         replace(job, **parts, started_at_s=500.0, checkpoint_interval_s=600.0, checkpointed_at_s=kit.NOW_S - 5)
@@ -33,11 +32,7 @@ def of_one_kind(kit: SimpleNamespace, snapshot: Snapshot) -> Snapshot:
         else replace(job, **parts)
         for job in snapshot.jobs
     ]
-    return kit.again(snapshot, jobs=[replace(job, gang=of_one_size(job)) for job in jobs])
-
-
-def of_one_size(job: TrainingJob) -> Gang:
-    return replace(job.gang, workers=len(job.slots) or job.gang.workers, max_workers=0)
+    return kit.again(snapshot, jobs=jobs)
 
 
 @pytest.mark.parametrize("kind", ["scenes", "odd_scenes"])
