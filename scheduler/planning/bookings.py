@@ -9,6 +9,7 @@ A ledger is kept for the moment of each booking: what will be free then, all boo
 these moments, so that looking at them, and at now, is looking at all the time.
 """
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from math import inf, isfinite, nextafter
 from typing import Final
@@ -34,6 +35,7 @@ class Bookings:
         """Start without any."""
         self._draft, self._now_s = draft, draft.snapshot.taken_at_s
         self._at: list[tuple[Booking, Counted]] = []
+        self._starts_s: list[float] = []
         self._windows: dict[tuple[int, bool], Lowest] = {}
         self._releases: list[Release] = []
         self._running: tuple[frozenset[str], Timetable] | None = None
@@ -48,6 +50,15 @@ class Bookings:
     def are_enough(self) -> bool:
         """Whether no more are made in this run."""
         return len(self._at) >= self._draft.policy.bookings or len(self._hopeless) >= MOST_TRIES
+
+    @property
+    def made(self) -> int:
+        """How many there are."""
+        return len(self._at)
+
+    def met_by(self, job: TrainingJob) -> int:
+        """Return how many of them begin before a job would be over; those that meet as many meet the same."""
+        return bisect_left(self._starts_s, self._now_s + job.runtime_s)
 
     def room_for(self, job: TrainingJob) -> Counted:
         """Return the room in which a job may start now without delaying a booking."""
@@ -99,6 +110,7 @@ class Bookings:
                 its_room.take_all(booking.slots, gang.shape)
         self._at.append((booking, room))
         self._at.sort(key=lambda pair: pair[0].start_s)
+        self._starts_s = [made.start_s for made, _ in self._at]
         self._windows.clear()
         self._draft.bookings.append(booking)
 

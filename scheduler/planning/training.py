@@ -79,7 +79,7 @@ class _Tried:
         self._draft, self.bookings = draft, bookings
         self.now, self.coming = Blocked(), Blocked()
         self._nobody: dict[bytes, Blocked] = {}
-        self._behind: dict[tuple[object, ...], tuple[int, float]] = {}
+        self._behind: dict[tuple[object, ...], tuple[int, int, int]] = {}
         self._over: dict[tuple[int, int, str], int] = {}
         self.displacing = MOST_DISPLACING if draft.policy.may_displace else 0
 
@@ -116,13 +116,16 @@ class _Tried:
         return self._nobody[rights].as_of(self._draft.room.grown)
 
     def is_behind(self, job: TrainingJob, *what: object) -> bool:
-        """Whether bookings were in the way of such a job, or of one that runs for as long or shorter."""
-        grown, runtime_s = self._behind.get((id(job.gang), *what), (-1, 0.0))
-        return grown == self._draft.room.grown and job.runtime_s >= runtime_s
+        """Whether bookings were in the way of such a job, or of one that meets as many of them or fewer."""
+        known = self._behind.get((id(job.gang), *what))
+        if known is None or known[:2] != (self._draft.room.grown, self.bookings.made):
+            return False
+        return self.bookings.met_by(job) >= known[2]
 
     def found_bookings(self, job: TrainingJob, *what: object) -> None:
         """Remember that bookings are in the way of a job."""
-        self._behind[id(job.gang), *what] = (self._draft.room.grown, job.runtime_s)
+        met = self.bookings.met_by(job)
+        self._behind[id(job.gang), *what] = (self._draft.room.grown, self.bookings.made, met)
 
 
 def _start(job: TrainingJob, draft: Draft, tried: _Tried) -> StartJob | None:
