@@ -43,6 +43,6 @@ def test_files_named_in_commands_of_the_readme_exist() -> None:
     assert not [name for name in named if not (ROOT / name).exists()]
 
 
-def test_no_two_decisions_have_one_number() -> None:
+def test_decisions_are_numbered_without_gaps() -> None:
     numbers = sorted(int(path.name[:4]) for path in (ROOT / "docs" / "decisions").glob("*.md"))
-    assert len(set(numbers)) == len(numbers)
+    assert numbers == list(range(1, len(numbers) + 1))
