@@ -10,7 +10,6 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from scheduler.config.units import Cores, Devices, DurationSeconds, Names, SizeMib, workers
-from scheduler.model.plan import Consolidation
 
 JOB_NAME: Final = r"^[0-9]*[A-Za-z][A-Za-z0-9._-]*$"
 """Names of jobs have a letter, so that none looks like a job's number."""
@@ -273,7 +272,7 @@ class PolicyNames(Section):
     """Points of priority that each hour of waiting adds, with queue_order priority; 0 for none."""
     ageing_most: Annotated[float, Field(ge=0)] = 30.0
     """Points that a job gains by waiting at most: it never overtakes one whose priority is higher by more."""
-    consolidation: Consolidation = Consolidation.OFF
+    consolidation: Literal["off", "propose", "do"] = "off"
     """When a waiting gang would fit if a few running jobs went on elsewhere: off, propose (say it) or do."""
     moves_per_hour: Annotated[int, Field(ge=0)] = 6
     """Most jobs that consolidation moves in any hour."""

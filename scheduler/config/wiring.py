@@ -8,6 +8,7 @@ from scheduler.config import schema
 from scheduler.config.nouns import serving_model_of
 from scheduler.config.queues import order_name, queues_of
 from scheduler.control.settings import Served, Settings
+from scheduler.model.plan import Consolidation
 from scheduler.model.policy import Policy
 
 
@@ -28,7 +29,7 @@ def policy_of(names: schema.PolicyNames, queues: Iterable[schema.QueueSection] =
         bookings=names.bookings,
         ageing_per_hour=names.ageing_per_hour,
         ageing_most=names.ageing_most,
-        consolidation=names.consolidation,
+        consolidation=Consolidation(names.consolidation),
         moves_per_hour=names.moves_per_hour,
         move_again_after_s=names.move_again_after,
         grow_after_s=names.grow_after,
