@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Final
 
 from scheduler.control.records import HostMark, JobRecord
@@ -146,4 +147,4 @@ class Keeper:
         known, self._seen_hosts = self._seen_hosts, hosts
         if before is not None and hosts == known:
             return before.hosts
-        return tuple(sorted(marked(hosts, self._settings.marks), key=lambda host: host.name))
+        return tuple(sorted(marked(hosts, self._settings.marks), key=attrgetter("name")))

@@ -99,6 +99,8 @@ def training_job(job: JobRecord, restart_cost_s: float, expected_runtime_s: floa
 def marked(hosts: Iterable[Host], marks: Iterable[HostMark]) -> tuple[Host, ...]:
     """Return hosts in the state operators gave them; a lost host stays lost."""
     by_name = {mark.host: mark for mark in marks}
+    if not by_name:
+        return tuple(hosts)
     return tuple(_marked(host, by_name.get(host.name)) for host in hosts)
 
 
