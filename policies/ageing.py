@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import numpy as np
+
 from scheduler.model.policy import HOUR_S
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import TrainingJob
@@ -25,8 +27,9 @@ class ByAgedPriority:
 
     def __call__(self, snapshot: Snapshot, _placed: Collection[str] = ()) -> tuple[TrainingJob, ...]:
         """Return all waiting jobs in this order."""
-        now_s = snapshot.taken_at_s
-        return tuple(sorted(snapshot.waiting, key=lambda job: -job.priority - self.gain(job, now_s)))
+        now_s, waiting = snapshot.taken_at_s, snapshot.waiting
+        rank = [-job.priority - self.gain(job, now_s) for job in waiting]
+        return tuple(waiting[index] for index in np.argsort(rank, kind="stable").tolist())
 
     def gain(self, job: TrainingJob, now_s: float) -> float:
         """Return what waiting adds to a job's priority, 0 to `most`; time in which it held room does not count."""

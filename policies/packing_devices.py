@@ -1,10 +1,15 @@
 """What devices have left after one unit of a shape took the fullest of them that fit, as the ledger hands them out."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape
+
+LAST: Final = np.iinfo(np.int64).max
+"""In place of the free amount of a device that does not suit: it is chosen after all that do."""
 
 
 def devices_after(ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.int64]:
@@ -13,7 +18,7 @@ def devices_after(ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDAr
     if not shape.gpu_count or not len(rows):
         return free
     suits = ledger.table.matching(shape)[rows] & (free >= shape.gpu_milli)
-    chosen = np.where(suits, free, np.iinfo(np.int64).max)
+    chosen = np.where(suits, free, LAST)
     if shape.gpu_count == 1:
         free[np.arange(len(rows)), chosen.argmin(axis=1)] -= shape.gpu_milli
         return free

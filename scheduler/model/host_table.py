@@ -20,6 +20,8 @@ ABSENT: Final = -1
 """Free thousandths of a device that does not exist (hosts have different numbers of devices)."""
 ANY_DEVICE: Final = -1
 """Device memory asked for by work that uses no device."""
+NO_BOUND: Final = np.iinfo(np.int64).max
+"""Units of a shape that asks for nothing."""
 
 
 def count_units(
@@ -52,7 +54,7 @@ def count_units(
 
 def _host_limit(shape: Shape, cpu_milli: NDArray[np.int64], memory_mib: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return how many units CPU and memory are enough for, int64 (N,)."""
-    limit = np.full(len(cpu_milli), np.iinfo(np.int64).max)
+    limit = np.full(len(cpu_milli), NO_BOUND)
     for free, asked in ((cpu_milli, shape.cpu_milli), (memory_mib, shape.memory_mib)):
         if asked:
             limit = np.minimum(limit, np.maximum(free, 0) // asked)

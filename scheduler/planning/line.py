@@ -10,12 +10,13 @@ class Line:
 
     def __init__(self, order: Iterable[TrainingJob]) -> None:
         """Take an order that is worked out as it is asked for."""
-        self._coming = iter(order)
-        self._known: list[TrainingJob] = []
+        self._known = list(order) if isinstance(order, tuple) else []
+        self._coming = iter(()) if isinstance(order, tuple) else iter(order)
 
     def __iter__(self) -> Iterator[TrainingJob]:
         """Yield what was asked for before, then what comes."""
-        position = 0
+        yield from self._known
+        position = len(self._known)
         while position < len(self._known) or self._ask():
             yield self._known[position]
             position += 1

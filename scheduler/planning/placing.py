@@ -16,6 +16,8 @@ NO_LIMIT = np.iinfo(np.int64).max
 
 def capped(units: NDArray[np.int64], limit: NDArray[np.int64] | int, count: int) -> NDArray[np.int64]:
     """Return how many of `count` units each host takes at most, by its room and a limit per host."""
+    if isinstance(limit, int):
+        return np.minimum(units, min(limit, count))
     return np.minimum(np.minimum(units, limit), count)
 
 
