@@ -35,8 +35,9 @@ def arrivals_of(seed: int, workers: WorkerRange, per_day: float = 8.0) -> list[A
 
 
 def ended(make_setup: Callable[..., Setup], arrivals: list[Arrival], days: float = 3.0) -> Simulation:
-    """Return a simulation that ran until all jobs must be over, beside a model with a peak at noon."""
-    simulation = Simulation(replace(make_setup(), arrivals=arrivals, end_s=START_S + days * DAY_S))
+    """Return a simulation that ran until all jobs must be over, beside a model with a peak at noon that none foresees."""
+    setup = make_setup(reactive=True)
+    simulation = Simulation(replace(setup, arrivals=arrivals, end_s=START_S + days * DAY_S))
     simulation.run()
     return simulation
 
@@ -54,7 +55,7 @@ def resizes(jobs: tuple[JobRecord, ...]) -> Iterator[AttemptRecord]:
 def test_sizes_stay_in_range_nobody_flaps_and_everybody_ends(
     make_setup: Callable[..., Setup], seed: int, fewest: int, more: int
 ) -> None:
-    simulation = ended(make_setup, arrivals_of(seed, WorkerRange(min=fewest, max=fewest + more)))
+    simulation = ended(make_setup, arrivals_of(seed, WorkerRange(min=fewest, max=fewest + more)), days=6.0)
     jobs = jobs_of(simulation)
     for job in jobs:
         assert job.state is JobState.SUCCEEDED
