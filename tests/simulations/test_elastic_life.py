@@ -35,7 +35,7 @@ def arrivals_of(seed: int, workers: WorkerRange, per_day: float = 8.0) -> list[A
 
 
 def ended(make_setup: Callable[..., Setup], arrivals: list[Arrival], days: float = 3.0) -> Simulation:
-    """Return a simulation that ran until all jobs must be over, beside a model with a peak at noon that none foresees."""
+    """Return a simulation that ran until all jobs must be over, beside a model whose peak at noon none foresees."""
     setup = make_setup(reactive=True)
     simulation = Simulation(replace(setup, arrivals=arrivals, end_s=START_S + days * DAY_S))
     simulation.run()
