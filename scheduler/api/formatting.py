@@ -101,17 +101,6 @@ def asks_for(workers: int, gpus: float, models: tuple[str, ...], cpus: float, mo
     return f"{workers}{f'–{most}' if most else ''}{THIN}×{THIN}{trimmed(gpus, 2)} {'/'.join(models) or 'any'}"
 
 
-def ranges(indices: tuple[int, ...]) -> str:
-    """Return sorted whole numbers as ranges: "4-7", "0, 2-3"."""
-    runs: list[list[int]] = []
-    for index in indices:
-        if runs and index == runs[-1][-1] + 1:
-            runs[-1].append(index)
-        else:
-            runs.append([index])
-    return ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
-
-
 def shortened(names: tuple[str, ...]) -> dict[str, str]:
     """Return each host's name without the letters that all share: "ml-serve1013" becomes "1013"."""
     prefix = 0

@@ -11,7 +11,7 @@ from scheduler.api.formatting import asks_for, shortened, trimmed
 from scheduler.api.past import past_of
 from scheduler.api.presenting.capacity import capacity_view
 from scheduler.api.presenting.hosts import host_views
-from scheduler.api.presenting.jobs import devices_by_host, event_view, job_view, queue_of
+from scheduler.api.presenting.jobs import event_view, job_view, queue_of
 from scheduler.api.presenting.models import model_views, tallies_at
 from scheduler.api.presenting.points import Window
 from scheduler.api.presenting.times import DAY_S, moment
@@ -20,7 +20,7 @@ from scheduler.control.board import ModelOutlook, Report
 from scheduler.control.records import JobRecord
 from scheduler.model.workloads import JobState
 from scheduler.wire.cluster import Capacity, Host, ServedModel
-from scheduler.wire.jobs import Event, Job
+from scheduler.wire.jobs import Event, Job, devices_by_host
 
 EVENTS_SHOWN: Final = 8
 DENSE_ABOVE: Final = 40

@@ -9,7 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from scheduler.api import formatting
 from scheduler.api.cells import cells_of, used_share
-from scheduler.api.presenting.jobs import devices_by_host
+from scheduler.planning.wording import ranges
+from scheduler.wire.jobs import devices_by_host
 
 ROWS_SHOWN: Final = 50
 """Of each table of jobs; nobody reads more on a page."""
@@ -54,7 +55,7 @@ def _environment() -> Environment:
         "asks_for": formatting.asks_for,
         "asset": asset,
         "devices_by_host": devices_by_host,
-        "ranges": formatting.ranges,
+        "ranges": ranges,
         "rows_shown": ROWS_SHOWN,
         "used_share": used_share,
     }

@@ -13,8 +13,9 @@ from scheduler.cli.session import Output, OutputOption, Session
 from scheduler.cli.table import Column, Table
 from scheduler.cli.wording import NOTHING, asks, moment, percent, plain, plural, seconds, thousands, workers_of
 from scheduler.config.units import MIB, format_size
+from scheduler.planning.wording import ranges
 from scheduler.wire.base import Single
-from scheduler.wire.jobs import Attempt, Job
+from scheduler.wire.jobs import Attempt, Job, devices_by_host
 
 _LABEL: Final = 11
 _FEW_EVENTS: Final = 3
@@ -73,23 +74,13 @@ def _asked(job: Job) -> str:
 
 
 def _where(job: Job) -> str:
-    devices: dict[str, list[int]] = {}
-    for host, _, indices in (where.partition(":") for where in job.where):
-        devices.setdefault(host, []).extend(int(index) for index in indices.split(",") if index)
-    named = [f"{host} {_gpus(sorted(set(found)))}".rstrip() for host, found in devices.items()]
+    named = [f"{host} {_gpus(devices)}".rstrip() for host, devices in devices_by_host(job.where).items()]
     return f"{', '.join(named)} · attempt {len(job.attempts)}" if named else ""
 
 
-def _gpus(indices: list[int]) -> str:
+def _gpus(indices: tuple[int, ...]) -> str:
     """Return "GPUs 0, 3-6" for ascending indices."""
-    runs: list[list[int]] = []
-    for index in indices:
-        if runs and index == runs[-1][-1] + 1:
-            runs[-1].append(index)
-        else:
-            runs.append([index])
-    text = ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
-    return f"{'GPU' if len(indices) == 1 else 'GPUs'} {text}" if text else ""
+    return f"{'GPU' if len(indices) == 1 else 'GPUs'} {ranges(indices, dash='-')}" if indices else ""
 
 
 def _waits(job: Job, now: datetime, screen: Screen) -> str:

@@ -1,6 +1,6 @@
 """How quantities are put into words; the same in a reason, an error and on the page."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 from scheduler.model.workloads import Gang
@@ -46,3 +46,14 @@ def asks(gang: Gang) -> str:
 def size(gang: Gang) -> str:
     """Return how many workers a gang runs with: "4", or "2–8" of an elastic one."""
     return f"{gang.workers}–{gang.most}" if gang.is_elastic else str(gang.workers)
+
+
+def ranges(ascending: Iterable[int], dash: str = "–") -> str:
+    """Return whole numbers as ranges: "4–7", "0, 2–3"."""
+    runs: list[list[int]] = []
+    for number in ascending:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]}{dash}{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)

@@ -1,6 +1,8 @@
 """Training jobs on the wire."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from itertools import groupby
 
 from scheduler.wire.base import Resource, Why
 
@@ -114,3 +116,12 @@ class PriorityOrder(Resource):
     """A new priority class."""
 
     priority: str
+
+
+def devices_by_host(where: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    """Return the devices of all workers by host, from `where`; workers on one host are taken together."""
+    pairs = sorted((host, devices) for host, _, devices in (place.partition(":") for place in where))
+    return {
+        host: tuple(sorted({int(device) for _, devices in group if devices for device in devices.split(",")}))
+        for host, group in groupby(pairs, key=lambda pair: pair[0])
+    }

@@ -67,12 +67,6 @@ def test_gangs_are_asked_for_in_one_way() -> None:
     assert ask(2, 0.0, (), 4, 8) == "8–32 CPU"
 
 
-def test_devices_are_named_as_ranges() -> None:
-    assert formatting.ranges((4, 5, 6, 7)) == "4–7"
-    assert formatting.ranges((0, 2, 3)) == "0, 2–3"
-    assert formatting.ranges(()) == ""
-
-
 def test_hosts_are_called_by_what_tells_them_apart() -> None:
     assert formatting.shortened(("ml-serve1009", "ml-serve1013")) == {"ml-serve1009": "1009", "ml-serve1013": "1013"}
     assert formatting.shortened(("alone",)) == {"alone": "alone"}

@@ -9,7 +9,7 @@ import pytest
 from scheduler.api.presenting.capacity import devices_by_kind
 from scheduler.api.presenting.covering import coverage_of
 from scheduler.api.presenting.hosts import host_views
-from scheduler.api.presenting.jobs import devices_by_host, job_view, places, queue_of
+from scheduler.api.presenting.jobs import job_view, places, queue_of
 from scheduler.api.presenting.models import lowest_ratio, outlook_of, tallies_at
 from scheduler.api.presenting.points import MOST_PAST_POINTS, Window, gpu_points
 from scheduler.api.presenting.proposals import proposal_view
@@ -19,6 +19,7 @@ from scheduler.model.hosts import HostState
 from scheduler.model.plan import Move, Proposal, Reservation
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import JobId
+from scheduler.wire.jobs import devices_by_host
 
 
 def test_seconds_become_utc_and_unknown_stays_unknown() -> None:

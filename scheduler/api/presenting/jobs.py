@@ -1,7 +1,6 @@
 """Jobs and events on the wire."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 from typing import Final, NamedTuple, TypeAlias
 
 from scheduler.api.presenting.times import MIB, moment, moment_or_none
@@ -117,15 +116,6 @@ def why_view(unplaced: Unplaced) -> Why:
 def places(slots: Iterable[Slot]) -> tuple[str, ...]:
     """Return "host:device,device" per worker, "host" alone for a worker without devices."""
     return tuple(f"{slot.host}:{','.join(map(str, slot.devices))}" if slot.devices else slot.host for slot in slots)
-
-
-def devices_by_host(where: Iterable[str]) -> dict[str, tuple[int, ...]]:
-    """Return the devices of all workers by host, the reverse of `places`, workers on one host taken together."""
-    pairs = sorted((host, devices) for host, _, devices in (place.partition(":") for place in where))
-    return {
-        host: tuple(sorted({int(device) for _, devices in group if devices for device in devices.split(",")}))
-        for host, group in groupby(pairs, key=lambda pair: pair[0])
-    }
 
 
 def _run_s(attempt: AttemptRecord, now_s: float) -> float:
