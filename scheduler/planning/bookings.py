@@ -21,7 +21,7 @@ from scheduler.planning.lowest import Lowest
 from scheduler.planning.placing import hosts_for_gang
 from scheduler.planning.room import Counted
 from scheduler.planning.roster import Victim
-from scheduler.planning.timetable import Booking, Release, Timetable, expected_end_s
+from scheduler.planning.timetable import Booking, Release, Timetable, beginning_anew, going_on
 from scheduler.planning.wants import Wants
 
 MOST_TRIES: Final = 16
@@ -38,6 +38,7 @@ class Bookings:
         self._starts_s: list[float] = []
         self._windows: dict[tuple[int, bool], Lowest] = {}
         self._releases: list[Release] = []
+        self._noted = 0
         self._running: tuple[frozenset[str], Timetable] | None = None
         self._timetable: tuple[tuple[frozenset[str], int], Timetable] | None = None
         self._hopeless: dict[tuple[Shape, int, str, float], int] = {}
@@ -62,35 +63,91 @@ class Bookings:
 
     def room_for(self, job: TrainingJob) -> Counted:
         """Return the room in which a job may start now without delaying a booking."""
-        return self._window(job, self._draft.room.now, promised=False)
+        return self.room_until(self._now_s + job.runtime_s)
 
     def coming_for(self, job: TrainingJob) -> Counted:
         """Return the room being freed that may be promised to a job without delaying a booking."""
-        return self._window(job, self._draft.room.coming, promised=True)
+        return self.coming_until(self._now_s + job.runtime_s)
 
     def take(self, job: TrainingJob, slots: Sequence[Slot]) -> None:
         """Note that a job has these slots from about now on."""
-        ends_s = self._now_s + job.runtime_s
-        if isfinite(ends_s):
-            self._releases.append(Release(ends_s, tuple(slots), job.gang.shape))
-        for booking, room in self._at:
-            if booking.start_s < ends_s:
-                room.take_all(slots, job.gang.shape)
+        if slots:
+            self.note((), [beginning_anew(job, slots, self._now_s)])
 
-    def give(self, victims: Sequence[Victim]) -> None:
-        """Note that jobs are stopped, whose room later bookings had not counted on."""
+    def if_stopped(self, victims: Sequence[Victim]) -> tuple[list[Release], list[Release]]:
+        """Return what changes, as for `allow`, when jobs are stopped, or go on with less."""
+        given = [going_on(victim.job, self._now_s) for victim in victims]
+        return given, [beginning_anew(victim.job, victim.keeps, self._now_s) for victim in victims if victim.keeps]
+
+    def allow(self, given: Sequence[Release], taken: Sequence[Release]) -> bool:
+        """Note what somebody no longer has and what somebody has from now on, unless that would delay a booking.
+
+        Args:
+            given: room counted on until now, with when it would have been left.
+            taken: room that somebody has from about now on, with when it is left.
+
+        Returns:
+            Whether it delays none; if it does, nothing is noted.
+        """
+        self.note(given, taken)
+        taken_slots = [slot for each in taken for slot in each.slots]
+        if any(room.overdrawn(taken_slots) for _, room in self._at):
+            self.note(taken, given)
+            return False
+        return True
+
+    def note(self, given: Sequence[Release], taken: Sequence[Release]) -> None:
+        """Note as `allow`, whatever it delays."""
+        for each in given:
+            if not each.is_known and each in self._releases:
+                self._releases.remove(each)
+        self._releases += [each for each in taken if not each.is_known and isfinite(each.at_s)]
+        self._noted += 1
         for booking, room in self._at:
-            self._give(victims, booking, room)
+            for each in given:
+                if booking.start_s < each.at_s:
+                    room.give_all(self._known(each.slots), each.shape)
+            for each in taken:
+                if booking.start_s < each.at_s:
+                    room.take_all(self._known(each.slots), each.shape)
 
     def room_if_stopped(self, job: TrainingJob, victims: Sequence[Victim]) -> Counted:
-        """Return what `coming_for` a job would be if others were stopped for it."""
+        """Return what `coming_for` a job would be if others were stopped for it, which has been noted here already."""
         coming = Counted(self._draft.room.coming)
         for victim in victims:
-            coming.give_all(victim.freed, victim.job.gang.shape)
-        later = [(booking, Counted(room)) for booking, room in self._within(self._now_s + job.runtime_s)]
-        for booking, room in later:
-            self._give(victims, booking, room)
-        return Lowest([coming, *(room for _, room in later)])
+            coming.give_all(self._known(victim.freed), victim.job.gang.shape)
+        return Lowest([coming, *(room for _, room in self._within(self._now_s + job.runtime_s))])
+
+    def room_until(self, ends_s: float) -> Counted:
+        """Return the room that somebody may have from now on until a time without delaying a booking."""
+        return self._window(ends_s, self._draft.room.now, promised=False)
+
+    def coming_until(self, ends_s: float) -> Counted:
+        """Return the room being freed that somebody may have until a time without delaying a booking."""
+        return self._window(ends_s, self._draft.room.coming, promised=True)
+
+    def withdraw(self, job: TrainingJob) -> list[tuple[Booking, Counted]]:
+        """Take back a job's own booking, and return it, if it has one."""
+        own = [pair for pair in self._at if pair[0].job is job]
+        for booking, _ in own:
+            self._at = [pair for pair in self._at if pair[0] is not booking]
+            for room in self._rooms_during(booking):
+                room.give_all(booking.slots, job.gang.shape)
+            self._look_anew()
+        return own
+
+    def cancel(self, job: TrainingJob) -> None:
+        """Take back a job's own booking for good, if it has one."""
+        if self.withdraw(job):
+            self._draft.bookings[:] = [booking for booking in self._draft.bookings if booking.job is not job]
+
+    def restore(self, withdrawn: Sequence[tuple[Booking, Counted]]) -> None:
+        """Put back what was withdrawn; meanwhile nothing else must have changed."""
+        for booking, room in withdrawn:
+            for other in self._rooms_during(booking):
+                other.take_all(booking.slots, booking.job.gang.shape)
+            self._at.append((booking, room))
+            self._look_anew()
 
     def book(self, job: TrainingJob) -> None:
         """Book room for a blocked job at the earliest time at which its whole gang fits, unless there are enough."""
@@ -104,18 +161,20 @@ class Bookings:
         if found is None:
             self._hopeless[key] = gang.workers
             return
-        booking, room = found
-        for other, its_room in self._at:
-            if booking.start_s <= other.start_s < booking.end_s:
-                its_room.take_all(booking.slots, gang.shape)
-        self._at.append((booking, room))
+        self.restore([found])
+        self._draft.bookings.append(found[0])
+
+    def _rooms_during(self, booking: Booking) -> list[Counted]:
+        """Return what is free when other bookings begin during one."""
+        return [room for other, room in self._at if booking.start_s <= other.start_s < booking.end_s]
+
+    def _look_anew(self) -> None:
         self._at.sort(key=lambda pair: pair[0].start_s)
         self._starts_s = [made.start_s for made, _ in self._at]
         self._windows.clear()
-        self._draft.bookings.append(booking)
 
-    def _window(self, job: TrainingJob, room: Counted, *, promised: bool) -> Counted:
-        within = self._within(self._now_s + job.runtime_s)
+    def _window(self, ends_s: float, room: Counted, *, promised: bool) -> Counted:
+        within = self._within(ends_s)
         if not within:
             return room
         key = (len(within), promised)
@@ -176,7 +235,7 @@ class Bookings:
         stopped = frozenset((*self._draft.preemptions, *self._draft.ended))
         if self._running is None or self._running[0] != stopped:
             self._running = (stopped, self._ends_of_running(stopped))
-        state = (stopped, len(self._releases))
+        state = (stopped, self._noted)
         if self._timetable is None or self._timetable[0] != state:
             self._timetable = (state, self._running[1].plus(self._releases))
         return self._timetable[1]
@@ -186,7 +245,7 @@ class Bookings:
         gone = [snapshot.by_id[JobId(job_id)] for job_id in stopped]
         return Timetable.of(snapshot.running, snapshot.ledger.table, self._now_s, gone)
 
-    def _give(self, victims: Sequence[Victim], booking: Booking, room: Counted) -> None:
-        for victim in victims:
-            if expected_end_s(victim.job, self._now_s) > booking.start_s:
-                room.give_all(victim.freed, victim.job.gang.shape)
+    def _known(self, slots: Sequence[Slot]) -> list[Slot]:
+        """Return those on hosts that are there."""
+        rows = self._draft.room.coming.table.rows
+        return [slot for slot in slots if slot.host in rows]

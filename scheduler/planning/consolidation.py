@@ -4,19 +4,23 @@ A move is a stop with a promise: the job is told to save and stop, room that is 
 leaves is promised to the gang. Nothing is counted on before it is free, so the order of actions stays safe.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from scheduler.model.plan import Cause, Consolidation, Move, Proposal, StartJob, Unplaced
 from scheduler.model.policy import HOUR_S
-from scheduler.model.resources import Slot
+from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import JobId, TrainingJob
+from scheduler.planning.bookings import Bookings
 from scheduler.planning.draft import Draft
 from scheduler.planning.needs import need_of
 from scheduler.planning.placing import hosts_for_gang
 from scheduler.planning.preemption import victims_for
+from scheduler.planning.room import Counted, Room
 from scheduler.planning.roster import Roster, Victim
+from scheduler.planning.timetable import Release, beginning_anew, going_on
 from scheduler.planning.wording import listed
 
 MOST_GANGS: Final = 3
@@ -26,24 +30,27 @@ MOST_TRIES: Final = 12
 FRESH_SHARE: Final = 0.25
 """Jobs are moved while their unsaved work is at most this share of what their checkpoints leave unsaved at worst."""
 
+_Change: TypeAlias = Callable[[Sequence[Slot], Shape], None]
 
-def consolidate(draft: Draft, starts: Sequence[StartJob]) -> tuple[Proposal, ...]:
+
+def consolidate(draft: Draft, starts: Sequence[StartJob], bookings: Bookings) -> tuple[Proposal, ...]:
     """Find moves for gangs that wait; carry them out where the site wants that, and return them where it does not.
 
     Args:
         draft: what was decided so far; stops and promises are added to it when moves are carried out.
         starts: jobs that start now.
+        bookings: of other jobs, which no move delays; a gang for which others move needs its own no longer.
     """
     policy = draft.policy
     if policy.consolidation is Consolidation.OFF:
         return ()
     found = []
     for gang_of in _blocked(draft, starts):
-        moves = _Search(draft, gang_of).run(policy.moves_per_hour - _moved_in(HOUR_S, draft) - _moving(draft))
+        moves = _Search(draft, gang_of, bookings).run(policy.moves_per_hour - _moved_in(HOUR_S, draft) - _moving(draft))
         if moves is None:
             continue
         if policy.consolidation is Consolidation.DO:
-            _carry_out(moves, draft)
+            _carry_out(moves, draft, bookings)
         else:
             found.append(moves.proposal)
     return tuple(found)
@@ -97,15 +104,16 @@ class _Moves:
 
     proposal: Proposal
     gang_of: TrainingJob
-    rows: Sequence[int]
+    slots: Sequence[Slot]
     victims: tuple[Victim, ...]
 
 
 class _Search:
     """The search for the cheapest jobs whose move makes room for one gang."""
 
-    def __init__(self, draft: Draft, gang_of: TrainingJob) -> None:
+    def __init__(self, draft: Draft, gang_of: TrainingJob, bookings: Bookings) -> None:
         self._draft, self._gang_of, self._now_s = draft, gang_of, draft.snapshot.taken_at_s
+        self._bookings = bookings
         long_ago_s = self._now_s - draft.policy.move_again_after_s
         self._settled = {moved.job_id for moved in draft.snapshot.moves if moved.at_s > long_ago_s}
 
@@ -114,7 +122,7 @@ class _Search:
         roster = self._draft.roster
         for _ in range(MOST_TRIES if most > 0 else 0):
             victims = victims_for(need_of(self._gang_of.gang), self._draft.room.coming, roster)
-            if victims is None or len(victims) > most or not self._is_worth(victims):
+            if not victims or len(victims) > most or not self._is_worth(victims):
                 return None
             unfit = [victim for victim in victims if not self._may_move(victim.job)]
             found = self._placed(victims) if not unfit else unfit[0]
@@ -139,22 +147,63 @@ class _Search:
 
     def _placed(self, victims: tuple[Victim, ...]) -> "_Moves | Victim":
         """Find room that is free now for each of them once the gang has its own; or return who finds none."""
-        room, gang = self._draft.room.copy(), self._gang_of.gang
+        with ExitStack() as undo:
+            return self._tried(victims, _Trial(self._draft.room, self._bookings, self._now_s, undo))
+
+    def _tried(self, victims: tuple[Victim, ...], trial: "_Trial") -> "_Moves | Victim":
+        gang_of, draft, bookings = self._gang_of, self._draft, self._bookings
+        trial.withdraw(gang_of)
         for victim in victims:
-            room.expect(victim.job.slots, victim.job.gang.shape)
-        rows = hosts_for_gang(room.coming, gang, self._draft.scorer)
+            trial.free(victim.job)
+        usable = bookings.coming_for(gang_of)
+        rows = hosts_for_gang(usable, gang_of.gang, draft.scorer)
         if rows is None:
             return victims[0]
-        room.promise(rows, gang.shape)
+        slots = Counted(usable).put(rows, gang_of.gang.shape)
+        trial.give(gang_of, slots, draft.room.promise_at, draft.room.expect)
         moves = []
         for victim in sorted(victims, key=lambda victim: (-victim.job.gang_now.gpus, victim.job.job_id)):
-            places = hosts_for_gang(room.now, victim.job.gang_now, self._draft.scorer)
+            job = victim.job
+            until_s = beginning_anew(job, (), self._now_s).at_s
+            usable = bookings.room_until(until_s)
+            places = hosts_for_gang(usable, job.gang_now, draft.scorer)
             if places is None:
                 return victim
-            moves.append(Move(victim.job.job_id, room.start(places, victim.job.gang.shape)))
+            moves.append(Move(job.job_id, Counted(usable).put(places, job.gang.shape)))
+            trial.give(job, moves[-1].slots, draft.room.start_at, draft.room.take_back)
         lost_gpu_s = sum(victim.job.lost_gpu_s(self._now_s) for victim in victims)
-        proposal = Proposal(self._gang_of.job_id, tuple(moves), lost_gpu_s, self._waits_s)
-        return _Moves(proposal, self._gang_of, rows, victims)
+        proposal = Proposal(gang_of.job_id, tuple(moves), lost_gpu_s, self._waits_s)
+        return _Moves(proposal, gang_of, slots, victims)
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """Changes of the room and of what bookings count on, all of them undone in the end."""
+
+    room: Room
+    bookings: Bookings
+    now_s: float
+    undo: ExitStack
+
+    def withdraw(self, job: TrainingJob) -> None:
+        """Look at what there is without a job's own booking."""
+        self.undo.callback(self.bookings.restore, self.bookings.withdraw(job))
+
+    def free(self, job: TrainingJob) -> None:
+        """Count on the room of a job that runs."""
+        self.room.expect(job.slots, job.gang.shape)
+        self.undo.callback(self.room.promise_at, job.slots, job.gang.shape)
+        self._note([going_on(job, self.now_s)], [])
+
+    def give(self, job: TrainingJob, slots: Sequence[Slot], take: _Change, undo: _Change) -> None:
+        """Let a job have slots from now on."""
+        take(slots, job.gang.shape)
+        self.undo.callback(undo, slots, job.gang.shape)
+        self._note([], [beginning_anew(job, slots, self.now_s)])
+
+    def _note(self, given: list[Release], taken: list[Release]) -> None:
+        self.bookings.note(given, taken)
+        self.undo.callback(self.bookings.note, taken, given)
 
 
 def _without(roster: Roster, victims: Iterable[Victim]) -> Roster:
@@ -171,13 +220,18 @@ def _are_fresh(victims: Iterable[Victim], now_s: float) -> bool:
     return unsaved <= FRESH_SHARE * at_worst
 
 
-def _carry_out(moves: _Moves, draft: Draft) -> None:
-    """Stop the jobs, promise each its new room and the gang what they leave."""
+def _carry_out(moves: _Moves, draft: Draft, bookings: Bookings) -> None:
+    """Stop the jobs, promise each its new room and the gang what they leave; it is booked nothing any more."""
     places = dict(_places(moves.proposal))
+    bookings.cancel(moves.gang_of)
     draft.stop(moves.victims, Cause.CONSOLIDATION, moves.gang_of.job_id)
-    draft.promises.promise(moves.gang_of.job_id, moves.rows)
-    for victim in moves.victims:
-        draft.promises.promise_at(victim.job, places[victim.job.job_id])
+    bookings.note(*bookings.if_stopped(moves.victims))
+    for job, slots in (
+        (moves.gang_of, moves.slots),
+        *((victim.job, places[victim.job.job_id]) for victim in moves.victims),
+    ):
+        draft.promises.promise_at(job, slots)
+        bookings.take(job, slots)
 
 
 def _places(proposal: Proposal) -> Iterator[tuple[str, tuple[Slot, ...]]]:

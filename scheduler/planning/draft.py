@@ -13,7 +13,6 @@ from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobState, ReplicaState, TrainingJob
 from scheduler.planning.line import Line
 from scheduler.planning.needs import Need
-from scheduler.planning.placing import fewest_hosts
 from scheduler.planning.preemption import stop_order
 from scheduler.planning.quotas import Quotas
 from scheduler.planning.rights import Rights
@@ -230,31 +229,6 @@ class Draft:
             self.preemptions[victim.job.job_id] = stop_order(victim.job, cause, self.snapshot.taken_at_s, beneficiary)
             if victim.keeps:
                 self.promises.promise_at(victim.job, victim.keeps)
-
-    def spare_unnecessary(self) -> None:
-        """Spare every victim without whom the promise it was stopped for still fits, the most costly first.
-
-        One by one they were all needed; but room that was freed later for somebody else may do for both.
-        """
-        pairs = [(victim, grant) for grant in self.grants for victim in grant.victims]
-        for victim, grant in sorted(pairs, key=lambda pair: pair[0].index, reverse=True):
-            if victim.job.job_id in self.preemptions and self._can_spare(victim, grant):
-                del self.preemptions[victim.job.job_id]
-
-    def _can_spare(self, victim: Victim, grant: Grant) -> bool:
-        """Try to keep the promise without this victim; leave everything as it was when that fails."""
-        room, promised = self.room, self.promises.lift(grant.holder)
-        kept = self.promises.lift(victim.job.job_id)
-        room.promise_at(victim.job.slots, victim.job.gang.shape)
-        units = grant.need.fitting(room.coming.units(grant.need.shape))
-        if not room.coming.overdrawn(victim.job.slots) and units.sum() >= grant.need.count:
-            score = room.coming.score(grant.need.shape, self.scorer)
-            self.promises.promise(grant.holder, fewest_hosts(units, grant.need.count, score))
-            return True
-        room.expect(victim.job.slots, victim.job.gang.shape)
-        self.promises.renew(victim.job.job_id, kept)
-        self.promises.renew(grant.holder, promised)
-        return False
 
 
 def _expect_what_is_leaving(snapshot: Snapshot, room: Room, ended: Sequence[str]) -> None:

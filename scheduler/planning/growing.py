@@ -21,6 +21,7 @@ from scheduler.planning.draft import Draft
 from scheduler.planning.placing import capped, fewest_hosts, limit_of
 from scheduler.planning.preemption import stop_order
 from scheduler.planning.room import Counted
+from scheduler.planning.timetable import beginning_anew, going_on
 
 MOST_LOOKED_AT: Final = 32
 """Running jobs for which room to grow is looked for in one plan, those furthest from their most workers first."""
@@ -35,8 +36,11 @@ def top_up(draft: Draft, starts: Sequence[StartJob], bookings: Bookings) -> list
     return [_topped_up(start, draft, bookings) for start in starts]
 
 
-def grow(draft: Draft, starts: Sequence[StartJob]) -> None:
-    """Have running jobs go on with more workers where there is room that nobody waits for, and where it pays."""
+def grow(draft: Draft, starts: Sequence[StartJob], bookings: Bookings) -> None:
+    """Have running jobs go on with more workers where there is room that nobody waits for, and where it pays.
+
+    A restart makes a job end later; nobody grows on whose end a booking counts.
+    """
     candidates = _candidates(draft)
     if not candidates:
         return
@@ -45,7 +49,7 @@ def grow(draft: Draft, starts: Sequence[StartJob]) -> None:
         rows = _rows_beside(job.slots, job.gang, draft.room.now, draft.scorer, ~awaited)
         rows = rows[: draft.more_workers(job, len(rows))]
         more = Counted(draft.room.now).put(rows, job.gang.shape) if rows else ()
-        if more and _pays(job, len(more), draft):
+        if more and _pays(job, len(more), draft) and _delays_nobody(job, more, draft, bookings):
             _carry_out(job, more, draft)
 
 
@@ -141,6 +145,11 @@ def _pays(job: TrainingJob, more: int, draft: Draft) -> bool:
     gains_for_s = min(left_s * workers / (workers + more), draft.policy.grow_after_s)
     lost_s = now_s - (job.checkpointed_at_s or now_s) + job.restart_cost_s
     return gains_for_s * more > PAYS_TWICE * lost_s * workers
+
+
+def _delays_nobody(job: TrainingJob, more: Sequence[Slot], draft: Draft, bookings: Bookings) -> bool:
+    now_s = draft.snapshot.taken_at_s
+    return bookings.allow([going_on(job, now_s)], [beginning_anew(job, (*job.slots, *more), now_s)])
 
 
 def _carry_out(job: TrainingJob, more: Sequence[Slot], draft: Draft) -> None:

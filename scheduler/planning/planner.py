@@ -4,6 +4,7 @@ from scheduler.model.demand import Demand
 from scheduler.model.plan import Action, Plan
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
+from scheduler.planning.bookings import Bookings
 from scheduler.planning.consolidation import consolidate, with_proposals
 from scheduler.planning.draft import Draft
 from scheduler.planning.ending import end_jobs, stop_orphans
@@ -12,6 +13,7 @@ from scheduler.planning.headroom import hold_headroom
 from scheduler.planning.reasons import Explainer, explain
 from scheduler.planning.serving import keep_serving
 from scheduler.planning.shrinking import keep_off_draining, keep_remainders, with_sizes
+from scheduler.planning.sparing import spare_unnecessary
 from scheduler.planning.training import place_training
 
 
@@ -32,15 +34,16 @@ def plan(snapshot: Snapshot, demand: Demand, policy: Policy) -> Plan:
     """
     ended = end_jobs(snapshot)
     draft = Draft.of(snapshot, policy, ended)
-    keep_off_draining(ended, draft)
+    keep_off_draining(ended, draft, Bookings(draft))
     served = keep_serving(draft, demand)
-    keep_remainders(draft)
+    keep_remainders(draft, Bookings(draft))
     held = hold_headroom(draft, served.fleets, demand.pools)
-    starts = place_training(draft)
-    draft.spare_unnecessary()
-    keep_remainders(draft)
-    proposals = consolidate(draft, starts)
-    grow(draft, starts)
+    bookings = Bookings(draft)
+    starts = place_training(draft, bookings)
+    spare_unnecessary(draft, bookings)
+    keep_remainders(draft, bookings)
+    proposals = consolidate(draft, starts, bookings)
+    grow(draft, starts, bookings)
     reasons = with_proposals(explain(Explainer(draft, held, served, starts)), proposals)
     told = with_sizes((*ended, *draft.preemptions.values()), draft)
     stops: tuple[Action, ...] = (*stop_orphans(snapshot), *told, *served.stops)

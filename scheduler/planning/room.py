@@ -215,6 +215,11 @@ class Room:
         for ledger in (self.free, self.coming, self.now):
             ledger.take_all(slots, shape)
 
+    def take_back(self, slots: Sequence[Slot], shape: Shape) -> None:
+        """Undo `start_at`."""
+        for ledger in (self.free, self.coming, self.now):
+            ledger.give_all(slots, shape)
+
     def promise(self, rows: Sequence[int], shape: Shape, usable: Counted | None = None) -> tuple[Slot, ...]:
         """Keep room for one unit of `shape` on each row of what is coming, which must fit, and return where.
 

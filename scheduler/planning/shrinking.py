@@ -4,7 +4,7 @@ A shrink is a stop with a promise: the job is told to save and stop, and some of
 Only the others count as freed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -15,11 +15,13 @@ from scheduler.model.plan import Cause, PreemptJob
 from scheduler.model.resources import Slot, slots_without
 from scheduler.model.running import AMOUNTS, Running
 from scheduler.model.workloads import TrainingJob
+from scheduler.planning.bookings import Bookings
 from scheduler.planning.draft import Draft
 from scheduler.planning.needs import Need
 from scheduler.planning.preemption import victims_for
 from scheduler.planning.room import Counted, fits_in
 from scheduler.planning.roster import Roster, Victim
+from scheduler.planning.timetable import beginning_anew, going_on
 
 FOR_OTHERS: Final = frozenset({Cause.SERVING, Cause.PRIORITY, Cause.SHORTER, Cause.GUARANTEE})
 """Causes for which jobs are stopped so that somebody gets their room."""
@@ -42,33 +44,33 @@ def victims_by_cost(need: Need, draft: Draft, roster: Roster) -> tuple[Victim, .
     if not stopped:
         return stopped
     now_s = draft.snapshot.taken_at_s
-    offered = _offered(roster, now_s)
-    if not len(offered):
+    given = _offered(roster, need, coming, now_s)
+    if not given:
         return stopped
-    offers = _Offers(roster, offered, need, coming, now_s)
+    offers = _Offers(roster, given, coming, now_s)
     shrunk = victims_for(need, coming, offers.roster)
     if not shrunk or _cost(shrunk) > _cost(stopped):
         return stopped
     return tuple(offers.in_full(victim) for victim in shrunk)
 
 
-def keep_remainders(draft: Draft) -> None:
+def keep_remainders(draft: Draft, bookings: Bookings) -> None:
     """Promise elastic jobs that are stopped for others as much of their own room as nobody needs, if it is enough.
 
-    One whose whole room turns out not to be needed is spared.
+    One whose whole room turns out not to be needed is spared. Room that is booked, too, is needed.
     """
     for job_id, order in list(draft.preemptions.items()):
         job = draft.snapshot.by_id[job_id]
-        if job.gang.is_elastic and order.cause in FOR_OTHERS and _keep(job, draft):
+        if job.gang.is_elastic and order.cause in FOR_OTHERS and _keep(job, draft, bookings):
             del draft.preemptions[job_id]
 
 
-def keep_off_draining(ended: Iterable[PreemptJob], draft: Draft) -> None:
+def keep_off_draining(ended: Iterable[PreemptJob], draft: Draft, bookings: Bookings) -> None:
     """Promise elastic jobs on draining hosts the room they have on others, if it is enough to go on."""
     for order in ended:
         job = draft.snapshot.by_id[order.job_id]
         if order.cause is Cause.DRAIN and job.gang.is_elastic:
-            _keep(job, draft)
+            _keep(job, draft, bookings)
 
 
 def with_sizes(orders: Iterable[PreemptJob], draft: Draft) -> tuple[PreemptJob, ...]:
@@ -81,21 +83,35 @@ def with_sizes(orders: Iterable[PreemptJob], draft: Draft) -> tuple[PreemptJob, 
     )
 
 
-def _keep(job: TrainingJob, draft: Draft) -> bool:
+def _keep(job: TrainingJob, draft: Draft, bookings: Bookings) -> bool:
     """Promise a job what it can keep of its room; whether that is all of it, which is then not promised but its own."""
-    promised, coming = draft.promises.lift(job.job_id), draft.room.coming
+    promised, coming, now_s = draft.promises.lift(job.job_id), draft.room.coming, draft.snapshot.taken_at_s
+    before = [beginning_anew(job, promised, now_s)] if promised else []
     kept: list[Slot] = []
     for slot in (*promised, *_fullest_hosts_first(job, promised)):
         if fits_in(coming, (*kept, slot), job.gang.shape):
             kept.append(slot)
     if len(kept) == len(job.slots):
-        draft.room.promise_at(kept, job.gang.shape)
-        return True
+        if bookings.allow(before, [going_on(job, now_s)]):
+            draft.room.promise_at(kept, job.gang.shape)
+            return True
+        kept.pop()
+    bookings.note(before, ())
+    kept = _undelaying(job, kept, bookings, now_s) if len(kept) >= job.gang.workers else []
     if len(kept) >= job.gang.workers:
-        draft.promises.promise_at(job, slots_without(job.slots, slots_without(job.slots, kept)))
-    else:
-        draft.promises.renew(job.job_id, promised)
+        slots = slots_without(job.slots, slots_without(job.slots, kept))
+        draft.promises.promise_at(job, slots)
+        bookings.take(job, slots)
+    elif draft.promises.renew(job.job_id, promised):
+        bookings.note((), before)
     return False
+
+
+def _undelaying(job: TrainingJob, slots: Sequence[Slot], bookings: Bookings, now_s: float) -> list[Slot]:
+    """Return those slots with which a job may go on, one after the other, without delaying a booking."""
+    fitting = [slot for slot in slots if bookings.allow((), [beginning_anew(job, (slot,), now_s)])]
+    bookings.note([beginning_anew(job, (slot,), now_s) for slot in fitting], ())
+    return fitting
 
 
 def _fullest_hosts_first(job: TrainingJob, without: Iterable[Slot]) -> list[Slot]:
@@ -107,8 +123,8 @@ def _cost(victims: Iterable[Victim]) -> float:
     return sum(victim.cost for victim in victims)
 
 
-def _offered(roster: Roster, now_s: float) -> NDArray[np.int64]:
-    """Return which running jobs of a roster could shrink, int64 (O,), at most `MOST_OFFERS`."""
+def _offered(roster: Roster, need: Need, coming: Counted, now_s: float) -> dict[int, tuple[Slot, ...]]:
+    """Return what running jobs of a roster would give up, by their row: at most `MOST_OFFERS` that could go on."""
     running = roster.running
     elastic = np.zeros(len(running.jobs), dtype=bool)
     elastic[roster.order[np.unique(roster.who)]] = True
@@ -116,26 +132,36 @@ def _offered(roster: Roster, now_s: float) -> NDArray[np.int64]:
     if len(offered) > MOST_OFFERS:
         price = _lost_gpu_s(running, offered, now_s) / running.surplus[offered]
         offered = np.sort(offered[np.argsort(price, kind="stable")[:MOST_OFFERS]])
-    return offered
+    if not len(offered):
+        return {}
+    wanted = np.asarray(coming.table.matching(need.shape).any(axis=1), dtype=bool)
+    given = {index: _given(running.jobs[index], wanted, coming) for index in offered.tolist()}
+    return {index: slots for index, slots in given.items() if _can_go_on(running.jobs[index], slots, coming)}
+
+
+def _can_go_on(job: TrainingJob, without: Sequence[Slot], coming: Counted) -> bool:
+    """Whether a job may start again in the slots that are left to it: their hosts take new work."""
+    rows, usable = coming.table.rows, coming.table.usable
+    kept = slots_without(job.slots, without)
+    return all(slot.host in rows and bool(usable[rows[slot.host]]) for slot in kept)
 
 
 class _Offers:
     """A roster in which some elastic jobs are to be had only down to their fewest workers, at what that costs."""
 
-    def __init__(self, full: Roster, offered: NDArray[np.int64], need: Need, coming: Counted, now_s: float) -> None:
+    def __init__(self, full: Roster, given: dict[int, tuple[Slot, ...]], coming: Counted, now_s: float) -> None:
         self._full, running = full, full.running
-        wanted = np.asarray(coming.table.matching(need.shape).any(axis=1), dtype=bool)
+        offered = np.array(list(given), dtype=np.int64)
         jobs, freed = list(running.jobs), running.freed.copy()
         freed[np.isin(running.who, offered)] = 0
         entry_of = {
             (int(running.who[entry]), int(running.row[entry])): int(entry)
             for entry in np.flatnonzero(np.isin(running.who, offered))
         }
-        for index in offered.tolist():
+        for index, slots in given.items():
             job = running.jobs[index]
-            given = _given(job, wanted, coming)
-            jobs[index] = replace(job, slots=given)
-            for slot in given:
+            jobs[index] = replace(job, slots=slots)
+            for slot in slots:
                 _add(freed[entry_of[index, coming.row(slot.host)]], slot, job)
         there = np.zeros(len(jobs), dtype=bool)
         there[full.order[np.unique(full.who)]] = True
@@ -157,16 +183,15 @@ def _given(job: TrainingJob, wanted: NDArray[np.bool_], coming: Counted) -> tupl
     """Return the slots that a job gives up first, down to its fewest workers: where they are of use.
 
     That is on hosts that the need can be met on, there where most is free already, so that what is given up adds to
-    it; then where the job has fewest workers, so that it stays on few hosts.
+    it; then where the job has fewest workers, so that it stays on few hosts. Where it could not start again anyhow, it
+    gives up its slots before all others.
     """
     hosts = [slot.host for slot in job.slots]
 
-    def rank(slot: Slot) -> tuple[bool, int, int, Slot]:
-        row = coming.table.rows.get(slot.host)
-        if row is None:
-            return (True, 0, 0, slot)
+    def rank(slot: Slot) -> tuple[bool, bool, int, int, Slot]:
+        row = coming.table.rows[slot.host]
         free = int(coming.gpu_milli[row].clip(min=0).sum() if job.gang.shape.gpu_count else coming.cpu_milli[row])
-        return (not wanted[row], -free, hosts.count(slot.host), slot)
+        return (bool(coming.table.usable[row]), not wanted[row], -free, hosts.count(slot.host), slot)
 
     known = [slot for slot in job.slots if slot.host in coming.table.rows]
     return tuple(sorted(known, key=rank)[: len(job.slots) - job.gang.workers])

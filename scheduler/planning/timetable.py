@@ -1,7 +1,7 @@
 """When running work is expected to leave: what is free at any later time, and from when on a gang fits."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -25,11 +25,12 @@ LEAST_LEFT_S: Final = 60.0
 
 
 class Release(NamedTuple):
-    """Room that somebody leaves at a time, epoch seconds."""
+    """Room that somebody has until a time, epoch seconds; `is_known` when the columns of what runs say so."""
 
     at_s: float
     slots: tuple[Slot, ...]
     shape: Shape
+    is_known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,19 @@ def expected_end_s(job: TrainingJob, now_s: float) -> float:
     """Return as `expected_ends_s`, for one running job."""
     started_s = job.started_at_s or 0.0
     return float(expected_ends_s(np.array([started_s]), np.array([started_s + job.runtime_s]), now_s)[0])
+
+
+def going_on(job: TrainingJob, now_s: float) -> Release:
+    """Return what a running job has when it is left alone."""
+    return Release(expected_end_s(job, now_s), job.slots, job.gang.shape, is_known=True)
+
+
+def beginning_anew(job: TrainingJob, slots: Sequence[Slot], now_s: float) -> Release:
+    """Return what a job has that starts now, or is stopped to go on in these slots, which makes it end no sooner."""
+    end_s = now_s + job.runtime_s
+    if job.state.holds_room:
+        end_s = max(end_s, expected_end_s(job, now_s))
+    return Release(end_s, tuple(slots), job.gang.shape)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from scheduler.model.plan import Cause, StartJob
-from scheduler.model.resources import Slot, slots_without
+from scheduler.model.resources import Slot
 from scheduler.model.workloads import TrainingJob
 from scheduler.planning.blocked import Blocked
 from scheduler.planning.bookings import Bookings
@@ -23,14 +23,13 @@ MOST_DISPLACING: Final = 8
 important."""
 
 
-def place_training(draft: Draft) -> list[StartJob]:
+def place_training(draft: Draft, bookings: Bookings) -> list[StartJob]:
     """Go through the queue once and return what starts; blocked jobs keep their promise, the first have room booked.
 
     Nobody is preempted before everything free and everything coming has been tried, and a job's turn comes before
     those behind it take free room that its victims' room must be joined with.
     """
     draft.open_accounts()
-    bookings = Bookings(draft)
     starts, tried, blocked = [], _Tried(draft, bookings), 0
     for job in draft.queue:
         if job.not_before_s > draft.snapshot.taken_at_s:
@@ -177,20 +176,10 @@ def _promise_or_preempt(job: TrainingJob, draft: Draft, tried: _Tried) -> None:
         if job.gang not in tried.nobody_for(job):
             tried.found_bookings(job, "coming", job.priority, job.queue)
         return
-    tried.bookings.give(grant.victims)
     draft.stop(grant.victims, grant.cause, job.job_id)
     draft.grants.append(grant)
     _promise(job, draft, tried)
-    _leave_what_is_not_needed(grant, draft, tried.bookings)
-
-
-def _leave_what_is_not_needed(grant: Grant, draft: Draft, bookings: Bookings) -> None:
-    """Leave elastic victims as much of their room as the job for which they were stopped does not need."""
-    keep_remainders(draft)
-    for victim in grant.victims:
-        stops = victim.job.job_id in draft.preemptions
-        kept = draft.promises.of(victim.job.job_id) if stops else victim.job.slots
-        bookings.take(victim.job, slots_without(kept, victim.keeps))
+    keep_remainders(draft, tried.bookings)
 
 
 def _promise(job: TrainingJob, draft: Draft, tried: _Tried) -> bool:
@@ -215,7 +204,7 @@ def _grant_for(job: TrainingJob, draft: Draft, tried: _Tried) -> Grant | None:
     grant = _cheapest_of(job, draft, draft.stoppable_for(job), Cause.PRIORITY)
     if grant is None:
         nobody.add(job.gang)
-    return grant if grant and _delays_nobody(job, grant.victims, draft, tried) else None
+    return _stopped_for(job, grant, draft, tried.bookings)
 
 
 def _grant_for_size(job: TrainingJob, draft: Draft, tried: _Tried) -> Grant | None:
@@ -224,7 +213,7 @@ def _grant_for_size(job: TrainingJob, draft: Draft, tried: _Tried) -> Grant | No
         return None
     tried.displacing -= 1
     grant = _cheapest_of(job, draft, draft.equals_stoppable_for(job), Cause.SHORTER)
-    return grant if grant and _delays_nobody(job, grant.victims, draft, tried) else None
+    return _stopped_for(job, grant, draft, tried.bookings)
 
 
 def _cheapest_of(job: TrainingJob, draft: Draft, by_rule: Roster, cause: Cause) -> Grant | None:
@@ -244,23 +233,32 @@ def _cheapest(job: TrainingJob, draft: Draft, roster: Roster, cause: Cause) -> G
     return min(found, key=lambda grant: sum(victim.cost for victim in grant.victims), default=None)
 
 
-def _delays_nobody(job: TrainingJob, victims: Sequence[Victim], draft: Draft, tried: _Tried) -> bool:
-    if not tried.bookings:
+def _stopped_for(job: TrainingJob, grant: Grant | None, draft: Draft, bookings: Bookings) -> Grant | None:
+    """Have the bookings count on a grant if it delays none; where shrinking would, victims give way whole."""
+    if grant is None or not bookings or _finds_room(job, grant.victims, draft, bookings):
+        return grant
+    if not any(victim.keeps for victim in grant.victims):
+        return None
+    whole = replace(grant, victims=tuple(replace(victim, keeps=()) for victim in grant.victims))
+    return whole if _finds_room(job, whole.victims, draft, bookings) else None
+
+
+def _finds_room(job: TrainingJob, victims: Sequence[Victim], draft: Draft, bookings: Bookings) -> bool:
+    """Have the bookings count on these victims' being stopped, if that gives a job room and delays nobody."""
+    changes = bookings.if_stopped(victims)
+    if not bookings.allow(*changes):
+        return False
+    if hosts_for_gang(bookings.room_if_stopped(job, victims), job.gang, draft.scorer) is not None:
         return True
-    return _finds_room(job, victims, draft, tried)
-
-
-def _finds_room(job: TrainingJob, victims: Sequence[Victim], draft: Draft, tried: _Tried) -> bool:
-    room = tried.bookings.room_if_stopped(job, victims)
-    return hosts_for_gang(room, job.gang, draft.scorer) is not None
+    bookings.note(*reversed(changes))
+    return False
 
 
 def _make_way_in_queue(job: TrainingJob, draft: Draft, tried: _Tried) -> None:
     """Stop jobs of a queue that is at its limit for one of its own, if that gives it room as well."""
     victims, bookings = victims_in_queue(job, draft), tried.bookings
-    if not victims or not _finds_room(job, victims, draft, tried):
+    if not victims or not _finds_room(job, victims, draft, bookings):
         return
-    bookings.give(victims)
     draft.stop(victims, Cause.PRIORITY, job.job_id)
     usable = bookings.coming_for(job)
     rows = hosts_for_gang(usable, job.gang, draft.scorer)

@@ -17,6 +17,7 @@ from scheduler.model.plan import StartJob
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
+from scheduler.planning.bookings import Bookings
 from scheduler.planning.draft import Draft
 from scheduler.planning.planner import plan
 from scheduler.planning.timetable import expected_end_s
@@ -51,11 +52,6 @@ def uses_of(draft: Draft, starts: Iterable[StartJob]) -> list[Use]:
     return [*running, *started, *booked]
 
 
-def fixed(job: TrainingJob) -> TrainingJob:
-    """Return a job of the size that it has: what an elastic one keeps when it shrinks is decided after bookings are."""
-    return replace(job, gang=job.gang.of_size(len(job.slots) or job.gang.workers))
-
-
 def is_sound(ledger: Ledger) -> bool:
     devices = ledger.gpu_milli[ledger.table.device_exists]
     return min(ledger.cpu_milli.min(), ledger.memory_mib.min(), devices.min()) >= 0
@@ -65,10 +61,10 @@ def is_sound(ledger: Ledger) -> bool:
 @given(rng=st.randoms(use_true_random=True), bookings=st.integers(1, 5))
 def test_everybody_fits_together_at_all_times(kit: SimpleNamespace, rng: Random, bookings: int) -> None:
     snapshot = kit.crowded(rng).snapshot
-    jobs = [fixed(replace(job, max_runtime_s=rng.choice(RUNTIMES_S))) for job in snapshot.jobs]
+    jobs = [replace(job, max_runtime_s=rng.choice(RUNTIMES_S)) for job in snapshot.jobs]
     snapshot = kit.again(snapshot, jobs=jobs, models=(), replicas=())
     draft = Draft.of(snapshot, policy_from_names(bookings=bookings), ())
-    starts = place_training(draft)
+    starts = place_training(draft, Bookings(draft))
     event(f"bookings: {len(draft.bookings)}, starts in their shadow: {min(2, len(starts)) if draft.bookings else 0}")
     uses = uses_of(draft, starts)
     assert len(draft.bookings) <= bookings
