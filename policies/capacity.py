@@ -174,25 +174,6 @@ def clamp(replicas: int, least: int, most: int) -> int:
     return min(max(replicas, least), most)
 
 
-def surviving(replicas: int, hosts: int, losses: int) -> int:
-    """Return how many replicas, spread evenly over hosts, leave `replicas` after any `losses` hosts are lost.
-
-    Args:
-        replicas: needed afterwards.
-        hosts: that replicas can be spread over.
-        losses: hosts that may be lost at once.
-
-    Raises:
-        ValueError: there are not more hosts than losses, so nothing survives for sure.
-    """
-    if losses >= hosts and replicas:
-        raise ValueError(f"no replica is sure to survive the loss of {losses} of {hosts} hosts")
-    total = replicas
-    while total - losses * math.ceil(total / max(hosts, 1)) < replicas:
-        total += 1
-    return total
-
-
 def _check(objective_s: float, service_s: float) -> None:
     if objective_s < service_s:
         raise ValueError(f"latency objective {objective_s:g} s is shorter than the service time {service_s:g} s")

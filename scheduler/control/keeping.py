@@ -33,7 +33,7 @@ class _Settings:
 
 @dataclass(slots=True)
 class Keeper:
-    """Makes the snapshot of each turn from that of the turn before; equal to what `snapshot_of` makes of all the parts.
+    """Makes the snapshot of each turn from that of the turn before; equal to one made of all the parts from scratch.
 
     Records and hosts that are the same objects as in the turn before cost nothing, equal ones a comparison. Equal gangs
     become one object, so that the planner can tell by identity that it has tried a like one. When run times have been
@@ -52,7 +52,7 @@ class Keeper:
     _version: int = 0
     _stale: list[JobId] = field(default_factory=list)
 
-    def snapshot(  # noqa: PLR0913  # the parts of `snapshot_of`
+    def snapshot(  # noqa: PLR0913  # the world has that many parts, all by name
         self,
         *,
         version: int,
@@ -68,7 +68,22 @@ class Keeper:
         queues: Iterable[Queue] = (),
         usage: Iterable[MeanUse] = (),
     ) -> Snapshot:
-        """Return what the planner sees now; for the arguments see `snapshot_of`."""
+        """Return what the planner sees now.
+
+        Args:
+            version: number of the turn.
+            seen: hosts, replicas and the time.
+            jobs: reconciled; final ones are passed over.
+            strays: runs without an open attempt; they hold their room until they are gone.
+            marks: what operators said of hosts.
+            reservations: promises of the last plan.
+            models: served models, most important first.
+            restart_cost_s: time an attempt needs before it makes progress again.
+            moves: recent moves of jobs.
+            run_times: how long jobs like these took, for those that do not say how long they run.
+            queues: as the site declares them.
+            usage: what was used lately.
+        """
         settings = _Settings(tuple(marks), tuple(models), tuple(queues), restart_cost_s)
         before = self._snapshot if settings == self._settings else None
         self._snapshot, self._settings, self._run_times = None, settings, run_times or self._run_times

@@ -1,69 +1,14 @@
-"""From facts and intentions to the planner's view of the world, from scratch and job by job. Pure."""
+"""From facts and intentions to the planner's view of jobs and hosts, one by one. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from scheduler.control.records import HostMark, JobRecord, Outcome, Wish
-from scheduler.control.runtimes import RunTimes
 from scheduler.model.hosts import Host, HostState
-from scheduler.model.observation import Observation, Run
-from scheduler.model.plan import Cause, Reservation
-from scheduler.model.queues import MeanUse, Queue
+from scheduler.model.observation import Run
+from scheduler.model.plan import Cause
 from scheduler.model.resources import Shape
-from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import Gang, JobId, JobState, Moved, ServingModel, TrainingJob
-
-
-def snapshot_of(  # noqa: PLR0913  # the world has that many parts, all by name
-    *,
-    version: int,
-    seen: Observation,
-    jobs: Iterable[JobRecord],
-    strays: Iterable[Run],
-    marks: Iterable[HostMark],
-    reservations: Iterable[Reservation],
-    models: Iterable[ServingModel],
-    restart_cost_s: float,
-    moves: Iterable[Moved] = (),
-    run_times: RunTimes | None = None,
-    queues: Iterable[Queue] = (),
-    usage: Iterable[MeanUse] = (),
-) -> Snapshot:
-    """Put together what the planner sees.
-
-    Args:
-        version: number of the turn.
-        seen: hosts, replicas and the time.
-        jobs: reconciled; final ones are passed over.
-        strays: runs without an open attempt; they hold their room until they are gone.
-        marks: what operators said of hosts.
-        reservations: promises of the last plan.
-        models: served models, most important first.
-        restart_cost_s: time an attempt needs before it makes progress again.
-        moves: recent moves of jobs.
-        run_times: how long jobs like these took, for those that do not say how long they run.
-        queues: as the site declares them.
-        usage: what was used lately.
-    """
-    known = {job.job_id: job for job in jobs}
-    expected_s = (run_times or RunTimes()).expected_s
-    training = [training_job(job, restart_cost_s, expected_s(job)) for job in known.values() if not job.state.is_final]
-    words = tuple(marks)
-    return Snapshot.of(
-        version=version,
-        taken_at_s=seen.taken_at_s,
-        hosts=marked(seen.hosts, words),
-        jobs=(
-            *(with_deadlines(job, words) for job in training),
-            *(stray_job(run, known.get(run.job_id)) for run in strays),
-        ),
-        models=models,
-        replicas=seen.replicas,
-        reservations=reservations,
-        moves=moves,
-        queues=queues,
-        usage=usage,
-    )
+from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
 
 
 def training_job(job: JobRecord, restart_cost_s: float, expected_runtime_s: float | None = None) -> TrainingJob:

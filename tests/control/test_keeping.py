@@ -1,6 +1,6 @@
 """The keeper's snapshot is the one that would be made of all the parts, whatever has changed since the last turn."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 
 import numpy as np
@@ -11,13 +11,15 @@ from policies.registry import policy_from_names
 from scheduler.control.keeping import Keeper
 from scheduler.control.records import AttemptRecord, HostMark, JobRecord, Outcome, Wish
 from scheduler.control.runtimes import RunTimes
-from scheduler.control.snapshotting import snapshot_of
+from scheduler.control.snapshotting import marked, stray_job, training_job, with_deadlines
 from scheduler.model.hosts import HostState
 from scheduler.model.observation import Observation, Run, RunState
+from scheduler.model.plan import Reservation
+from scheduler.model.queues import MeanUse, Queue
 from scheduler.model.resources import Slot
 from scheduler.model.running import Running
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import JobId, JobState
+from scheduler.model.workloads import JobId, JobState, Moved, ServingModel
 from scheduler.planning.planner import plan
 from simulations.speed.site import Size
 from simulations.speed.world import CHANGES, World
@@ -61,6 +63,43 @@ def assert_same(kept: Snapshot, anew: Snapshot) -> None:
     assert same_columns(kept.running, anew.running)
     for shape in {job.gang.shape for job in kept.jobs}:
         assert np.array_equal(kept.ledger.units(shape), anew.ledger.units_fitting(shape))
+
+
+def snapshot_of(  # noqa: PLR0913  # the world has that many parts, all by name
+    *,
+    version: int,
+    seen: Observation,
+    jobs: Iterable[JobRecord],
+    strays: Iterable[Run],
+    marks: Iterable[HostMark],
+    reservations: Iterable[Reservation],
+    models: Iterable[ServingModel],
+    restart_cost_s: float,
+    moves: Iterable[Moved] = (),
+    run_times: RunTimes | None = None,
+    queues: Iterable[Queue] = (),
+    usage: Iterable[MeanUse] = (),
+) -> Snapshot:
+    """Put together what the planner sees, from scratch: what a kept snapshot is held against."""
+    known = {job.job_id: job for job in jobs}
+    expected_s = (run_times or RunTimes()).expected_s
+    training = [training_job(job, restart_cost_s, expected_s(job)) for job in known.values() if not job.state.is_final]
+    words = tuple(marks)
+    return Snapshot.of(
+        version=version,
+        taken_at_s=seen.taken_at_s,
+        hosts=marked(seen.hosts, words),
+        jobs=(
+            *(with_deadlines(job, words) for job in training),
+            *(stray_job(run, known.get(run.job_id)) for run in strays),
+        ),
+        models=models,
+        replicas=seen.replicas,
+        reservations=reservations,
+        moves=moves,
+        queues=queues,
+        usage=usage,
+    )
 
 
 def hold(world: World, number: int) -> None:

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from scheduler.control.keeping import Keeper
 from scheduler.control.records import AttemptRecord, HostMark, JobRecord, Outcome, Wish
-from scheduler.control.snapshotting import snapshot_of, training_job
+from scheduler.control.snapshotting import training_job
 from scheduler.model.hosts import Device, Host, HostState
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.observation import Observation, Run, RunState
@@ -29,7 +30,7 @@ def seen(*hosts: Host, replicas: tuple[Replica, ...] = ()) -> Observation:
 def world(
     *jobs: JobRecord, strays: tuple[Run, ...] = (), marks: tuple[HostMark, ...] = (), at: Observation | None = None
 ) -> Snapshot:
-    return snapshot_of(
+    return Keeper().snapshot(
         version=4,
         seen=at or seen(),
         jobs=jobs,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.capacity import ErlangA, ErlangC, TargetRate, clamp, ladder, surviving
+from policies.capacity import ErlangA, ErlangC, TargetRate, clamp, ladder
 from policies.erlang import Impatient, erlang_b, erlang_c
 
 
@@ -122,25 +122,6 @@ def test_a_queue_that_is_really_played_waits_as_long_as_the_formula_says() -> No
 @pytest.mark.parametrize(("replicas", "kept"), [(0, 2), (3, 3), (9, 5)])
 def test_limits_hold(replicas: int, kept: int) -> None:
     assert clamp(replicas, 2, 5) == kept
-
-
-@pytest.mark.parametrize(
-    ("replicas", "hosts", "losses", "total"),
-    [(3, 4, 0, 3), (3, 4, 1, 4), (3, 2, 1, 6), (4, 3, 1, 6), (0, 1, 1, 0), (5, 3, 2, 15)],
-)
-def test_enough_replicas_survive_the_loss_of_hosts(replicas: int, hosts: int, losses: int, total: int) -> None:
-    assert surviving(replicas, hosts, losses) == total
-
-
-@given(replicas=st.integers(1, 40), hosts=st.integers(1, 12), losses=st.integers(0, 4))
-def test_survival_is_what_an_even_spread_leaves(replicas: int, hosts: int, losses: int) -> None:
-    if losses >= hosts:
-        with pytest.raises(ValueError, match="sure to survive"):
-            surviving(replicas, hosts, losses)
-        return
-    total = surviving(replicas, hosts, losses)
-    spread = sorted((total // hosts + (i < total % hosts) for i in range(hosts)), reverse=True)
-    assert sum(spread[losses:]) >= replicas
 
 
 def test_erlang_a_agrees_with_the_published_example() -> None:
