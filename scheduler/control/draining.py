@@ -68,9 +68,8 @@ def _draining(snapshot: Snapshot, mark: HostMark) -> Snapshot:
 
 def _short(made: Plan, snapshot: Snapshot) -> set[str]:
     """Return the models that lack replicas for which no room is being freed either."""
-    models = {model.name for model in snapshot.models}
-    lacking = (unplaced for unplaced in made.unplaced if unplaced.subject in models)
-    return {unplaced.subject for unplaced in lacking if unplaced.reason is not Reason.WAITS_FOR_PREEMPTION}
+    lacking = (made.reason_for(model.name) for model in snapshot.models)
+    return {why.subject for why in lacking if why and why.reason is not Reason.WAITS_FOR_PREEMPTION}
 
 
 def _replica_steps(replicas: Iterable[Replica], made: Plan, snapshot: Snapshot) -> Iterable[str]:

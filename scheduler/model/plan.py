@@ -1,8 +1,10 @@
 """What a plan says: actions in a safe order, the room kept for whom it was freed, and why the rest waits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from scheduler.model.reasons import Reasons
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import JobId, ReplicaId
 
@@ -212,9 +214,9 @@ class Plan:
     snapshot_version: int
     actions: tuple[Action, ...] = ()
     reservations: tuple[Reservation, ...] = ()
-    unplaced: tuple[Unplaced, ...] = ()
+    unplaced: Sequence[Unplaced] = ()
     proposals: tuple[Proposal, ...] = ()
 
     def reason_for(self, subject: str) -> Unplaced | None:
         """Return why a job or model is not placed, or None when it is."""
-        return next((u for u in self.unplaced if u.subject == subject), None)
+        return Reasons.of(self.unplaced).for_subject(subject)

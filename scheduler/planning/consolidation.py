@@ -9,10 +9,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-from scheduler.model.plan import Cause, Consolidation, Move, Proposal, StartJob, Unplaced
+from scheduler.model.plan import Cause, Consolidation, Move, Proposal, StartJob
 from scheduler.model.policy import HOUR_S
+from scheduler.model.reasons import Reasons
 from scheduler.model.resources import Shape, Slot
-from scheduler.model.workloads import JobId, TrainingJob
+from scheduler.model.workloads import TrainingJob
 from scheduler.planning.bookings import Bookings
 from scheduler.planning.draft import Draft
 from scheduler.planning.needs import need_of
@@ -56,17 +57,11 @@ def consolidate(draft: Draft, starts: Sequence[StartJob], bookings: Bookings) ->
     return tuple(found)
 
 
-def with_proposals(reasons: Sequence[Unplaced], proposals: Sequence[Proposal]) -> tuple[Unplaced, ...]:
+def with_proposals(reasons: Reasons, proposals: Sequence[Proposal]) -> Reasons:
     """Return the reasons, with the proposal added to that of each gang for which there is one."""
-    words = {proposal.beneficiary: in_words(proposal) for proposal in proposals}
-    return (
-        tuple(
-            replace(why, message=f"{why.message}; {words[JobId(why.subject)]}") if why.subject in words else why
-            for why in reasons
-        )
-        if words
-        else tuple(reasons)
-    )
+    found = ((proposal, reasons.for_subject(proposal.beneficiary)) for proposal in proposals)
+    changed = [replace(why, message=f"{why.message}; {in_words(proposal)}") for proposal, why in found if why]
+    return reasons.with_changed({why.subject: why for why in changed}) if changed else reasons
 
 
 def in_words(proposal: Proposal) -> str:

@@ -8,9 +8,10 @@ from scheduler.planning.bookings import Bookings
 from scheduler.planning.consolidation import consolidate, with_proposals
 from scheduler.planning.draft import Draft
 from scheduler.planning.ending import end_jobs, stop_orphans
+from scheduler.planning.explainer import Explainer
 from scheduler.planning.growing import grow
 from scheduler.planning.headroom import hold_headroom
-from scheduler.planning.reasons import Explainer, explain
+from scheduler.planning.reasons import explain
 from scheduler.planning.serving import keep_serving
 from scheduler.planning.shrinking import keep_off_draining, keep_remainders, with_sizes
 from scheduler.planning.sparing import spare_unnecessary

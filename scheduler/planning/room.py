@@ -137,6 +137,12 @@ class Counted(Trial):
         np.minimum(one.gpu_milli[row], other.gpu_milli[row], out=self.gpu_milli[row])
         self.touched.append(row)
 
+    def lower(self, rows: NDArray[np.int64], one: Ledger, other: Ledger) -> None:
+        """Make N rows the lower of two ledgers' rows."""
+        for name in ("cpu_milli", "memory_mib", "gpu_milli"):
+            getattr(self, name)[rows] = np.minimum(getattr(one, name)[rows], getattr(other, name)[rows])
+        self.touched.extend(rows.tolist())
+
     def release(self, rows: NDArray[np.int64], freed: NDArray[np.int64]) -> None:
         """Add amounts, int64 (N, 2 + D), to N rows that are all different: CPU, memory, then each device."""
         self.cpu_milli[rows] += freed[:, 0]

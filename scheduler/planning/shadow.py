@@ -1,6 +1,5 @@
 """Bookings in words: from when on a waiting job has room, whose end it waits for, and who may not go first."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 
@@ -28,17 +27,8 @@ def behind_bookings(job: TrainingJob, draft: Draft) -> Unplaced:
     return Unplaced(job.job_id, Reason.RESERVED, message, job.gang.workers, 0, until_s, holders[:MOST_NAMES])
 
 
-def with_bookings(reasons: Sequence[Unplaced], draft: Draft) -> tuple[Unplaced, ...]:
-    """Return the reasons, with the time of its booking, and whom it waits for, in that of each job that has one."""
-    booked = {str(booking.job.job_id): booking for booking in draft.bookings}
-    if not booked:
-        return tuple(reasons)
-    return tuple(
-        [_with_booking(why, booked[why.subject], draft.snapshot) if why.subject in booked else why for why in reasons]
-    )
-
-
-def _with_booking(why: Unplaced, booking: Booking, snapshot: Snapshot) -> Unplaced:
+def with_booking(why: Unplaced, booking: Booking, snapshot: Snapshot) -> Unplaced:
+    """Return the reason of a job that has a booking, with its time and whom it waits for."""
     waited_for, overdue, unknown = _waited_for(booking, snapshot)
     when = f" for when {listed(waited_for)} {'ends' if len(waited_for) == 1 else 'end'}" if waited_for else ""
     late = f"; {listed(overdue)} {'runs' if len(overdue) == 1 else 'run'} for longer than expected" if overdue else ""
@@ -51,11 +41,11 @@ def _waited_for(booking: Booking, snapshot: Snapshot) -> tuple[tuple[JobId, ...]
     """Return the jobs on booked hosts that end before, the last one first; those overdue; those of unknown length."""
     running, rows, now_s = snapshot.running, snapshot.ledger.table.rows, snapshot.taken_at_s
     booked = [rows[slot.host] for slot in booking.slots]
-    ends_s = expected_ends_s(running.started_s, running.ends_s, now_s)
     there = np.unique(running.who[np.isin(running.row, booked)])
-    there = there[(ends_s[there] <= booking.start_s) & ~running.leaving[there]]
-    there = there[np.argsort(-ends_s[there], kind="stable")]
-    jobs = [running.jobs[index] for index in there]
+    ends_s = expected_ends_s(running.started_s[there], running.ends_s[there], now_s)
+    before = np.flatnonzero((ends_s <= booking.start_s) & ~running.leaving[there])
+    before = before[np.argsort(-ends_s[before], kind="stable")]
+    jobs = [running.jobs[index] for index in there[before]]
     overdue = (job.job_id for job in jobs if (job.started_at_s or 0.0) + job.runtime_s <= now_s)
     unknown = (job.job_id for job in jobs if job.runtime_s == inf)
     return tuple(job.job_id for job in jobs), tuple(overdue), tuple(unknown)

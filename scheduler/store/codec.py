@@ -141,7 +141,7 @@ def _body(cycle: CycleRecord) -> _CycleBody:
             world.work,
         ),
         cycle.demand,
-        _PlanBody(made.snapshot_version, made.actions, made.reservations, made.unplaced, made.proposals),
+        _PlanBody(made.snapshot_version, made.actions, made.reservations, tuple(made.unplaced), made.proposals),
         cycle.plan_duration_s,
     )
 

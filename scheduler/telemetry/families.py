@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from scheduler.control.board import Report
 from scheduler.control.standing import guaranteed_gpu_milli, standings
 from scheduler.model.hosts import Host, HostState
+from scheduler.model.reasons import Reasons
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import ReplicaState
@@ -118,8 +119,8 @@ def _training(report: Report) -> Iterator[Metric]:
             oldest[key] = max(oldest.get(key, 0.0), report.cycle.at_s - job.submitted_at_s)
             waiting[job.job_id] = job.gang.workers * _devices(job.gang.shape)
     pending: defaultdict[Key, float] = defaultdict(float)
-    for unplaced in report.cycle.plan.unplaced:
-        pending[(unplaced.reason.value,)] += waiting.get(unplaced.subject, 0.0)
+    for subject, why in Reasons.of(report.cycle.plan.unplaced).shared:
+        pending[(why.reason.value,)] += waiting.get(subject, 0.0)
     yield _elastic_workers(report.cycle.snapshot)
     yield _gauge("jobs", "Jobs that are not final", counts, ("state", "priority", "queue"))
     yield _gauge("pending_gpus", "GPUs that waiting jobs ask for, by why they wait", pending, ("reason",))

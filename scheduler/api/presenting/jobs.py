@@ -1,12 +1,13 @@
 """Jobs and events on the wire."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
 
 from scheduler.api.presenting.times import MIB, moment, moment_or_none
 from scheduler.control.board import Report
 from scheduler.control.records import AttemptRecord, EventRecord, JobRecord, Outcome
 from scheduler.model.plan import Unplaced
+from scheduler.model.reasons import Reasons
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Slot
 from scheduler.model.workloads import JobState
 from scheduler.wire.base import Why
@@ -22,18 +23,15 @@ class Waiting(NamedTuple):
     unplaced: Unplaced
 
 
-Queue: TypeAlias = Mapping[str, Waiting]
-"""All that waits after a plan, by job id or model name."""
-EMPTY: Final[Queue] = {}
+NOBODY_WAITS: Final = Reasons()
 
 
-def queue_of(report: Report | None) -> Queue:
+def queue_of(report: Report | None) -> Reasons:
     """Return what waits after the last plan; nothing is known before the first."""
-    waiting = report.cycle.plan.unplaced if report else ()
-    return {unplaced.subject: Waiting(place, unplaced) for place, unplaced in enumerate(waiting, 1)}
+    return Reasons.of(report.cycle.plan.unplaced) if report else NOBODY_WAITS
 
 
-def job_view(record: JobRecord, now_s: float, queue: Queue = EMPTY, events: Sequence[EventRecord] = ()) -> Job:
+def job_view(record: JobRecord, now_s: float, queue: Reasons = NOBODY_WAITS, events: Sequence[EventRecord] = ()) -> Job:
     """Return one job with all that is known of it.
 
     Args:
@@ -42,7 +40,7 @@ def job_view(record: JobRecord, now_s: float, queue: Queue = EMPTY, events: Sequ
         queue: what waits after the last plan.
         events: about this job, oldest first.
     """
-    waiting = queue.get(record.job_id)
+    waiting = _waiting(queue, record.job_id)
     spec, shape, attempt = record.spec, record.spec.gang.shape, record.attempt
     run_s = sum(_run_s(one, now_s) for one in record.attempts)
     age_s = max(0.0, (record.finished_at_s or now_s) - record.submitted_at_s)
@@ -111,6 +109,11 @@ def why_view(unplaced: Unplaced) -> Why:
         until=moment_or_none(unplaced.until_s),
         blocked_by=unplaced.blocked_by,
     )
+
+
+def _waiting(queue: Reasons, job_id: str) -> Waiting | None:
+    place = queue.place_of(job_id)
+    return None if place is None else Waiting(place + 1, queue[place])
 
 
 def places(slots: Iterable[Slot]) -> tuple[str, ...]:
