@@ -41,15 +41,12 @@ def from_stream(
     number = 1
     while at_s < end_s:
         work = work_of(stream, _duration_s(stream, rng), rng)
-        runtime_s = 2 * (work.duration_s + work.start_up_s) if stream.says_runtime else None
-        yield Arrival(at_s, job_spec(stream, f"{stream.name}-{number}", gang, priorities, runtime_s), work)
+        yield Arrival(at_s, job_spec(stream, f"{stream.name}-{number}", gang, priorities, work), work)
         at_s += rng.exponential(DAY_S / stream.per_day)
         number += 1
 
 
-def job_spec(
-    origin: Training, name: str, gang: Gang, priorities: Mapping[str, int], max_runtime_s: float | None = None
-) -> JobSpec:
+def job_spec(origin: Training, name: str, gang: Gang, priorities: Mapping[str, int], work: Work) -> JobSpec:
     """Return the specification of one job of a stream or trace."""
     return JobSpec(
         name=name,
@@ -62,7 +59,7 @@ def job_spec(
         preemptible=origin.preemptible,
         grace_period_s=origin.grace,
         checkpoint_interval_s=origin.checkpoint_interval,
-        max_runtime_s=max_runtime_s,
+        max_runtime_s=2 * (work.duration_s + work.start_up_s) if origin.says_runtime else None,
     )
 
 

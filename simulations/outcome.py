@@ -96,7 +96,16 @@ def outcome_of(world: World, serving: ServingOutcome, begun_s: float) -> Outcome
 
 def estimates(outcomes: Sequence[Outcome]) -> dict[str, Estimate]:
     """Return the estimate of each number over runs of different seeds."""
-    return {name: _estimate([getattr(outcome, name) for outcome in outcomes]) for name in NUMBERS}
+    return {name: estimate([getattr(outcome, name) for outcome in outcomes]) for name in NUMBERS}
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """Return the estimate of one number from its finite values."""
+    known = np.array([value for value in values if math.isfinite(value)])
+    if len(known) < 2:  # noqa: PLR2004  # a spread takes two
+        return Estimate(float(known[0]) if len(known) else math.nan, 0.0)
+    width = stats.t.ppf(0.975, len(known) - 1) * known.std(ddof=1) / math.sqrt(len(known))
+    return Estimate(float(known.mean()), float(width))
 
 
 def as_json(outcome: Outcome) -> dict[str, object]:
@@ -108,6 +117,11 @@ def as_json(outcome: Outcome) -> dict[str, object]:
 def finite(numbers: Mapping[str, float]) -> dict[str, float | None]:
     """Return numbers with None for NaN and infinity."""
     return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+
+
+def first_start_s(job: JobRecord, now_s: float) -> float:
+    """Return when a job was first started, epoch seconds; `now_s` when it never was."""
+    return next((a.started_at_s for a in job.attempts if a.started_at_s is not None), now_s)
 
 
 def _requests(serving: ServingOutcome) -> dict[str, float]:
@@ -125,7 +139,7 @@ def _requests(serving: ServingOutcome) -> dict[str, float]:
 
 
 def _jobs(jobs: Sequence[JobRecord], now_s: float) -> dict[str, float]:
-    waits = [_first_start_s(job, now_s) - job.submitted_at_s for job in jobs]
+    waits = [first_start_s(job, now_s) - job.submitted_at_s for job in jobs]
     done = [job for job in jobs if job.state is JobState.SUCCEEDED]
     failed = sum(job.state is JobState.FAILED for job in jobs)
     attempts = [attempt for job in jobs for attempt in job.attempts]
@@ -159,10 +173,6 @@ def _gpu_seconds(world: World, begun_s: float, now_s: float) -> dict[str, float]
     }
 
 
-def _first_start_s(job: JobRecord, now_s: float) -> float:
-    return next((a.started_at_s for a in job.attempts if a.started_at_s is not None), now_s)
-
-
 def _share(part: float, whole: float) -> float:
     return part / whole if whole else math.nan
 
@@ -170,11 +180,3 @@ def _share(part: float, whole: float) -> float:
 def _mean(values: Iterable[float]) -> float:
     known = list(values)
     return sum(known) / len(known) if known else math.nan
-
-
-def _estimate(values: Sequence[float]) -> Estimate:
-    known = np.array([value for value in values if math.isfinite(value)])
-    if len(known) < 2:  # noqa: PLR2004  # a spread takes two
-        return Estimate(float(known[0]) if len(known) else math.nan, 0.0)
-    width = stats.t.ppf(0.975, len(known) - 1) * known.std(ddof=1) / math.sqrt(len(known))
-    return Estimate(float(known.mean()), float(width))

@@ -1,6 +1,7 @@
 """Training jobs of recorded clusters, from files with columns timestamp, duration and num_gpus (as Philly's)."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -25,28 +26,39 @@ def from_trace(
         ConfigError: the file cannot be read or lacks a column.
     """
     rng = chance(seed, f"trace {trace.file.name}")
-    jobs = _window(_read(trace), trace, end_s - start_s)
+    jobs = _window(_read(trace.file), trace, end_s - start_s)
     stem = trace.file.name.partition(".")[0]
     for number, (offset_s, duration_s, gpus) in enumerate(jobs[rng.random(len(jobs)) < trace.share], start=1):
-        spec = job_spec(trace, f"{stem}-{number}", _gang(int(gpus), trace), priorities)
-        yield Arrival(start_s + float(offset_s), spec, work_of(trace, float(duration_s), rng))
+        work = work_of(trace, float(duration_s), rng)
+        spec = job_spec(trace, f"{stem}-{number}", _gang(int(gpus), trace), priorities, work)
+        yield Arrival(start_s + float(offset_s), spec, work)
 
 
-def _read(trace: JobTrace) -> pd.DataFrame:
+def first_day(file: Path) -> str:
+    """Return the day of a trace's first job, as "2017-09-04".
+
+    Raises:
+        ConfigError: as in `from_trace`.
+    """
+    return str(_read(file)["at"].min().date())
+
+
+def _read(file: Path) -> pd.DataFrame:
     try:
-        jobs = pd.read_csv(trace.file)
+        jobs = pd.read_csv(file)
         jobs["at"] = pd.to_datetime(jobs["timestamp"], utc=True)
         jobs = jobs[(jobs["duration"] > 0) & (jobs["num_gpus"] > 0)]
     except KeyError as column:
         help_ = f"needed: {', '.join(COLUMNS)}"
-        raise ConfigError(Fault("BadTrace", f"has no column {column}", str(trace.file), help=help_)) from column
+        raise ConfigError(Fault("BadTrace", f"has no column {column}", str(file), help=help_)) from column
     except (OSError, ValueError) as error:
-        raise ConfigError(Fault("BadTrace", f"cannot be read: {error}", str(trace.file))) from error
-    return jobs[jobs["num_gpus"] <= trace.max_gpus]
+        raise ConfigError(Fault("BadTrace", f"cannot be read: {error}", str(file))) from error
+    return jobs
 
 
 def _window(jobs: pd.DataFrame, trace: JobTrace, length_s: float) -> NDArray[np.float64]:
     """Return float64 (n, 3): seconds from the first moment, duration in seconds and devices, by time."""
+    jobs = jobs[jobs["num_gpus"] <= trace.max_gpus]
     first = pd.Timestamp(trace.first) if trace.first else jobs["at"].min()
     offset_s = (jobs["at"] - first).dt.total_seconds()
     inside = jobs.assign(offset_s=offset_s)[(offset_s >= 0) & (offset_s < length_s)]

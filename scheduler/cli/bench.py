@@ -9,9 +9,10 @@ import typer
 from scheduler.cli.bench_fleet import forecast_fleet
 from scheduler.cli.bench_planner import planner
 from scheduler.cli.bench_preemption import preemption
+from scheduler.cli.bench_queueing import queueing
+from scheduler.cli.seeds import seeds_of
 from scheduler.cli.session import Session
 from scheduler.cli.table import Column, Table, render
-from scheduler.model.errors import ConfigError
 
 if TYPE_CHECKING:
     from simulations.packing.report import Result
@@ -49,6 +50,7 @@ def bench() -> None:
 
 app.command()(planner)
 app.command()(preemption)
+app.command()(queueing)
 app.command()(forecast_fleet)
 
 
@@ -85,26 +87,6 @@ def packing(  # noqa: PLR0913  # one argument a flag
     if plot:
         plot_shares(plot, results)
         screen.note(f"picture in {plot}")
-
-
-def seeds_of(text: str) -> tuple[int, ...]:
-    """Read "42", "42-44" or "1,5,9".
-
-    Raises:
-        ConfigError: anything else.
-    """
-    try:
-        numbers = tuple(seed for part in text.split(",") for seed in _range(part))
-    except ValueError:
-        numbers = ()
-    if not numbers:
-        raise ConfigError(f'--seeds: "{text}" names no seeds', help='for instance 42, 42-44 or "1,5,9"')
-    return numbers
-
-
-def _range(part: str) -> range:
-    first, dash, last = part.partition("-")
-    return range(int(first), int(last if dash else first) + 1)
 
 
 def _table(results: "dict[str, Result]") -> Table:

@@ -49,6 +49,8 @@ class Training(Section):
     """Time a job needs to save when it is told to stop; saved in vain when it is longer than the grace period."""
     failing: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of jobs that break at a random point of their work."""
+    says_runtime: bool = False
+    """Whether owners declare a longest runtime (twice the real one), which lets others be fitted around it."""
 
 
 class JobStream(Training):
@@ -74,8 +76,6 @@ class JobStream(Training):
     """How durations spread around the mean."""
     sigma: Annotated[float, Field(gt=0)] = 1.0
     """Spread of the logarithm, for lognormal durations."""
-    says_runtime: bool = False
-    """Whether owners declare a longest runtime (twice the real one), which lets others be fitted around it."""
 
 
 class JobTrace(Training):

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from scheduler.cli.bench import app, seeds_of
+from scheduler.cli.bench import app
+from scheduler.cli.seeds import seeds_of
 from scheduler.model.errors import ConfigError
 from scheduler.model.resources import Shape
 from simulations.packing import peers

@@ -1,0 +1,177 @@
+"""`headroom bench queueing`: how long jobs wait and what they lose under one choice of the site or another."""
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from scheduler.cli.seeds import seeds_of
+from scheduler.cli.session import Session
+from scheduler.cli.table import Column, Table, render
+from scheduler.config.units import format_duration
+from scheduler.model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from simulations.outcome import Estimate
+    from simulations.queueing.report import ChoiceRow, GroupRow, Spread
+    from simulations.queueing.scenes import Recorded
+
+CompareOption = Annotated[
+    list[str] | None,
+    typer.Option("--compare", metavar="NAME", help="Only this choice of the site; may be repeated."),
+]
+SeedsOption = Annotated[
+    str,
+    typer.Option("--seeds", metavar="1-8", help="Seeds of the runs.", show_default="as many as show the difference"),
+]
+TraceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--trace", metavar="FILE", help="Recorded jobs instead of made-up ones: timestamp, duration, num_gpus."
+    ),
+]
+WindowOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--window", metavar="DATE", help="Of the trace: where to begin; may be repeated.", show_default="its first day"
+    ),
+]
+DaysOption = Annotated[float, typer.Option("--days", min=0.05, help="Of each window of the trace.")]
+HostsOption = Annotated[int, typer.Option("--hosts", min=1, help="Of 8 GPUs each, for the trace.")]
+ShareOption = Annotated[float, typer.Option("--share", min=0.001, max=1.0, help="Of the trace's jobs that is played.")]
+WorkersOption = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0 for one a processor.")]
+PlotOption = Annotated[
+    Path | None, typer.Option("--plot", metavar="FILE", help="Also write a picture.", show_default=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+TOLD: Final = 20
+"""Progress is told so many times."""
+
+
+def queueing(  # noqa: PLR0913  # one argument a flag
+    context: typer.Context,
+    *,
+    compare: CompareOption = None,
+    seeds: SeedsOption = "",
+    trace: TraceOption = None,
+    window: WindowOption = None,
+    days: DaysOption = 4.0,
+    hosts: HostsOption = 24,
+    share: ShareOption = 0.45,
+    workers: WorkersOption = 0,
+    plot: PlotOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Play days of arriving jobs under different choices of the site, and compare waits, completions and lost work."""
+    from simulations.preemption.plotting import check_plotting  # noqa: PLC0415  # other commands need not load it
+    from simulations.queueing.comparisons import COMPARISONS, chosen  # noqa: PLC0415  # likewise
+    from simulations.queueing.plotting import plot_all  # noqa: PLC0415  # likewise
+    from simulations.queueing.report import document, summary  # noqa: PLC0415  # likewise
+    from simulations.queueing.running import play_all, tasks_of  # noqa: PLC0415  # likewise
+
+    if plot:
+        check_plotting()
+    screen, windows = Session.of(context).screen, _windows(trace, window or [], days, hosts, share)
+    names = chosen(compare or [], on_trace=trace is not None)
+    numbers = seeds_of(seeds) if seeds else None
+    tasks = [task for name in names for task in tasks_of(name, numbers, windows)]
+    processes = workers or len(os.sched_getaffinity(0))
+    screen.note(f"{len(tasks)} runs: {', '.join(names)}")
+
+    def told(done: int) -> None:
+        if done * TOLD // len(tasks) > (done - 1) * TOLD // len(tasks):
+            screen.note(f"{done} of {len(tasks)} runs")
+
+    found = play_all(tasks, processes, told)
+    if plot:
+        plot_all(plot, names, found)
+        screen.note(f"picture in {plot}")
+    if as_json:
+        screen.say(json.dumps(document(names, found), indent=2, allow_nan=False))
+        return
+    for name in names:
+        screen.say(f"{name}: {COMPARISONS[name].about}")
+        screen.say(render(_table(summary(name, found)), screen) + "\n")
+
+
+def _windows(trace: Path | None, firsts: list[str], days: float, hosts: int, share: float) -> "list[Recorded]":
+    from simulations.queueing.scenes import Recorded  # noqa: PLC0415  # other commands need not load it
+    from simulations.traces import first_day  # noqa: PLC0415  # likewise
+
+    if trace is None:
+        if firsts:
+            raise ConfigError("--window goes with --trace", help="--trace FILE --window 2017-10-04")
+        return []
+    return [Recorded(trace, _moment(first), days, hosts, share) for first in firsts or [first_day(trace)]]
+
+
+def _moment(text: str) -> str:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f'--window: "{text}" is no date', help="for instance 2017-10-04") from error
+    return moment.isoformat() if moment.tzinfo else f"{moment.isoformat()}+00:00"
+
+
+def _table(rows: "dict[str, ChoiceRow]") -> Table:
+    weights = [group.by_weight_gpus for row in rows.values() for group in row.groups.values()]
+    weighed = (Column("BY WEIGHT", right=True),) if any(weights) else ()
+    columns = (
+        Column("CHOICE"),
+        Column("JOBS"),
+        Column("NUMBER", right=True, drop=5),
+        Column("WAIT MEAN", right=True),
+        Column("P90", right=True, drop=3),
+        Column("P99", right=True, drop=4),
+        Column("COMPLETION", right=True),
+        Column("P90", right=True, drop=6),
+        Column("P99", right=True, drop=7),
+        Column("V FIRST", right=True),
+        Column("STOPS", right=True, drop=1),
+        Column("LOST GPU-H", right=True, drop=2),
+        Column("GPUS", right=True, drop=8),
+        *weighed,
+        Column("IN USE", right=True, drop=9),
+    )
+    cells = tuple(
+        _row(choice, name, row, group, weighed=bool(weighed))
+        for choice, row in rows.items()
+        for name, group in row.groups.items()
+    )
+    return Table(columns, cells, tuple(f"{row[0]}/{row[1]}" for row in cells))
+
+
+def _row(choice: str, name: str, row: "ChoiceRow", group: "GroupRow", *, weighed: bool) -> tuple[str, ...]:
+    from simulations.queueing.measured import ALL  # noqa: PLC0415  # other commands need not load it
+
+    return (
+        choice,
+        name,
+        f"{group.jobs:.0f}",
+        *_times(group.wait_s),
+        *_times(group.completion_s),
+        _change(group),
+        f"{group.stops:.1f}",
+        f"{group.lost_gpu_h:.1f}",
+        _spread(group.held_gpus),
+        *(("" if group.by_weight_gpus is None else f"{group.by_weight_gpus:.2f}",) if weighed else ()),
+        f"{100 * row.in_use:.1f} %" if name == ALL else "",
+    )
+
+
+def _times(spread: "Spread") -> tuple[str, str, str]:
+    return format_duration(spread.mean), format_duration(spread.p90), format_duration(spread.p99)
+
+
+def _spread(value: "Estimate") -> str:
+    return f"{value.mean:.2f}" + (f" ± {value.half_width:.2f}" if value.half_width else "")
+
+
+def _change(group: "GroupRow") -> str:
+    if group.change is None:
+        return ""
+    spread = f" ± {100 * group.change.half_width:.0f}" if group.change.half_width else ""
+    return f"{100 * group.change.mean:+.0f}{spread} %"
