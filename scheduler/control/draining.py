@@ -42,7 +42,7 @@ def drain_outlook(cycle: CycleRecord, mark: HostMark, policy: Policy) -> DrainOu
     short_now = _short(plan(snapshot, demand, policy), snapshot)
     moved = plan(without, demand, policy)
     short = tuple(sorted(_short(moved, snapshot) - short_now))
-    jobs = [job for job in without.jobs if any(slot.host == mark.host for slot in job.slots)]
+    jobs = _on(mark.host, without.jobs)
     replicas = [replica for replica in snapshot.replicas if replica.slot.host == mark.host]
     steps = (*_replica_steps(replicas, moved, snapshot), *map(_job_step, jobs))
     return DrainOutlook(mark.host, steps, not short, short, _empty_at_s(replicas, jobs, snapshot))
@@ -54,16 +54,22 @@ def _for_the_peak(demand: Demand) -> Demand:
 
 
 def _draining(snapshot: Snapshot, mark: HostMark) -> Snapshot:
-    return Snapshot.of(
+    """Return the world as it is, but for the mark on the host and the deadline of the jobs there."""
+    after = snapshot.after(
         version=snapshot.version,
         taken_at_s=snapshot.taken_at_s,
         hosts=marked(snapshot.hosts, [mark]),
-        jobs=(with_deadlines(job, [mark]) for job in snapshot.jobs),
-        models=snapshot.models,
+        changed={job.job_id: with_deadlines(job, [mark]) for job in _on(mark.host, snapshot.jobs)},
         replicas=snapshot.replicas,
         reservations=snapshot.reservations,
         moves=snapshot.moves,
+        usage=snapshot.usage,
     )
+    return replace(after, work=snapshot.work)
+
+
+def _on(host: str, jobs: Iterable[TrainingJob]) -> list[TrainingJob]:
+    return [job for job in jobs if any(slot.host == host for slot in job.slots)]
 
 
 def _short(made: Plan, snapshot: Snapshot) -> set[str]:
