@@ -32,7 +32,7 @@ class MemoryStore:
     def accept(self, spec: JobSpec, at_s: float) -> JobRecord:
         """Store a new job and return it with its id."""
         job = JobRecord(JobId(str(len(self._jobs) + 1)), spec, JobState.PENDING, Wish.RUN, at_s)
-        self.save(job)
+        self._put(job)
         return job
 
     def spec(self, job_id: JobId) -> JobSpec:
@@ -61,16 +61,18 @@ class MemoryStore:
 
     def save(self, job: JobRecord) -> None:
         """Replace a job's state, wish, priority and attempts."""
-        self._jobs[job.job_id] = job
-        if job.state.is_final:
-            self._open.pop(job.job_id, None)
-        else:
-            self._open[job.job_id] = None
+        self.save_all([job], [])
 
     def save_all(self, jobs: Sequence[JobRecord], events: Sequence[EventRecord]) -> None:
-        """Replace several jobs and add events."""
+        """Replace several jobs and add events, all or nothing.
+
+        Raises:
+            NotFound: one of them was never accepted.
+        """
         for job in jobs:
-            self.save(job)
+            self.job(job.job_id)
+        for job in jobs:
+            self._put(job)
         self.record(*events)
 
     def record(self, *events: EventRecord) -> None:
@@ -113,3 +115,10 @@ class MemoryStore:
     def cycles(self, *, limit: int = 100) -> tuple[CycleRecord, ...]:
         """Return the newest `limit` journalled cycles, oldest first."""
         return tuple(self._cycles)[max(0, len(self._cycles) - limit) :]
+
+    def _put(self, job: JobRecord) -> None:
+        self._jobs[job.job_id] = job
+        if job.state.is_final:
+            self._open.pop(job.job_id, None)
+        else:
+            self._open[job.job_id] = None
