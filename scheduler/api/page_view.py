@@ -14,13 +14,16 @@ from scheduler.api.presenting.hosts import host_views
 from scheduler.api.presenting.jobs import event_view, job_view, queue_of
 from scheduler.api.presenting.models import model_views, tallies_at
 from scheduler.api.presenting.points import Window
+from scheduler.api.presenting.queues import queue_view
 from scheduler.api.presenting.times import DAY_S, moment
 from scheduler.api.site import Parts, Site
 from scheduler.control.board import ModelOutlook, Report
 from scheduler.control.records import JobRecord
+from scheduler.control.standing import standings
 from scheduler.model.workloads import JobState
 from scheduler.wire.cluster import Capacity, Host, ServedModel
 from scheduler.wire.jobs import Event, Job, devices_by_host
+from scheduler.wire.queues import Queue
 
 EVENTS_SHOWN: Final = 8
 DENSE_ABOVE: Final = 40
@@ -64,6 +67,7 @@ class PageView:
         gpu_hosts, cpu_hosts: by name.
         waiting: in the order of trying, held ones last.
         running: those that hold room, by age.
+        queues: as declared; none where there is but one.
         models: worst headroom first.
         outlooks: what is known of each model's load.
         events: newest first.
@@ -78,9 +82,15 @@ class PageView:
     cpu_hosts: tuple[Host, ...] = ()
     waiting: tuple[Job, ...] = ()
     running: tuple[Job, ...] = ()
+    queues: tuple[Queue, ...] = ()
     models: tuple[ServedModel, ...] = ()
     outlooks: tuple[ModelOutlook, ...] = ()
     events: tuple[Event, ...] = ()
+
+    @property
+    def gpus(self) -> int:
+        """Devices of all hosts."""
+        return sum(len(host.devices) for host in self.gpu_hosts)
 
     @property
     def pools(self) -> tuple[Pool, ...]:
@@ -145,6 +155,7 @@ def page_view(parts: Parts) -> PageView:
         cpu_hosts=tuple(host for host in hosts if not host.devices),
         waiting=_jobs(past.jobs, moment(now_s), report, running=False),
         running=_jobs(past.jobs, moment(now_s), report, running=True),
+        queues=_queues(report),
         models=tuple(sorted(models, key=_worst_first)),
         outlooks=report.outlooks,
         events=events,
@@ -167,6 +178,11 @@ def _jobs(records: Sequence[JobRecord], now: datetime, report: Report | None, *,
     chosen = [r for r in records if (r.state.holds_room if running else _waits(r.state))]
     views = [job_view(record, now.timestamp(), queue) for record in chosen]
     return tuple(sorted(views, key=_in_order))
+
+
+def _queues(report: Report) -> tuple[Queue, ...]:
+    snapshot = report.cycle.snapshot
+    return tuple(map(queue_view, standings(snapshot))) if len(snapshot.queues) > 1 else ()
 
 
 def _in_order(job: Job) -> tuple[bool, float, datetime]:

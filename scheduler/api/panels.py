@@ -24,6 +24,7 @@ PANELS: Final = {
     "cpu-hosts": "cpu_hosts.html",
     "waiting": "waiting.html",
     "running": "running.html",
+    "queues": "queues.html",
     "events": "events.html",
     "serving-models": "serving.html",
 }

@@ -31,6 +31,7 @@ from scheduler.model.hosts import Device, Host, HostState
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.observation import Observation
 from scheduler.model.plan import Cause, Plan, PreemptJob, Reason, Reservation, Unplaced
+from scheduler.model.queues import Amounts, MeanUse, Queue
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, Replica, ReplicaId, ReplicaState, ServingModel, TrainingJob
@@ -187,10 +188,15 @@ class Ask:
     hold_reason: str = ""
     priorities: dict[str, int] = field(default_factory=lambda: {"urgent": 100, "high": 75, "normal": 50, "low": 25})
 
+    @property
+    def queue(self) -> str:
+        """Teams that answer for models share one queue, all others another."""
+        return "product" if self.owner in {"moderation", "growth"} else "research"
+
     def spec(self) -> JobSpec:
         """What was asked for."""
         return JobSpec(
-            self.name, "python train.py", Gang(self.workers, self.shape), self.owner, "research",
+            self.name, "python train.py", Gang(self.workers, self.shape), self.owner, self.queue,
             self.priority_class, self.priorities[self.priority_class], checkpoint_interval_s=600.0,
         )  # fmt: skip
 
@@ -307,10 +313,18 @@ def observation() -> Observation:
     return Observation(NOW_S, hosts(), (), tuple(replicas()))
 
 
+QUEUES = (
+    Queue("default"),
+    Queue("product", guarantee=Amounts(gpu_milli=8000)),
+    Queue("research", guarantee=Amounts(gpu_milli=12_000), weight=2.0),
+)
+USAGE = (MeanUse("product", "growth", gpu_milli=6100.0), MeanUse("research", "search", gpu_milli=9400.0))
+
+
 def snapshot() -> Snapshot:
     return Snapshot.of(
         version=CYCLE, taken_at_s=NOW_S, hosts=hosts(), models=MODELS, replicas=replicas(),
-        jobs=(ask.planned() for ask in ASKS), reservations=PLAN.reservations,
+        jobs=(ask.planned() for ask in ASKS), reservations=PLAN.reservations, queues=QUEUES, usage=USAGE,
     )  # fmt: skip
 
 
@@ -398,13 +412,13 @@ def empty_world(tmp_path: Path) -> World:
     """A control plane before its first cycle."""
     store, board, clock = MemoryStore(), Board(), StillClock()
     policy = policy_from_names()
-    house = House({"urgent": 100, "high": 75, "normal": 50, "low": 25}, ("default", "research"))
+    house = House({"urgent": 100, "high": 75, "normal": 50, "low": 25}, ("default", "product", "research"))
     desk = Desk(
         store=store, board=board, clock=clock, policy=policy, house=house, packages=PackageShelf(tmp_path, 2 * 2**20),
         gate=threading.Lock(), poke=threading.Event(),
     )  # fmt: skip
     owners = {"edit-check": "editing", "revertrisk-wikidata": "moderation", "llm-qwen3-14b": "research"}
-    site = Site("ml-serve-eqiad", "ray", clock, policy, queues=("default", "research"), owners=owners)
+    site = Site("ml-serve-eqiad", "ray", clock, policy, queues=("default", "product", "research"), owners=owners)
     return World(store, board, clock, desk, site)
 
 

@@ -223,3 +223,18 @@ def test_the_chart_comes_with_words_for_those_who_do_not_see_it(http: httpx.Clie
 def test_before_the_first_cycle_there_is_no_chart(empty_world: Any) -> None:
     http = empty_world.http()
     assert http.get("/page/chart").json() == http.get("/page/chart/data").json() == {}
+
+
+def test_queues_are_shown_with_what_they_hold_borrow_and_wait_for(world: Any) -> None:
+    page = page_of(world)
+    said = text_of(page[page.index('<div id="queues">') : page.index("</table>", page.index('<div id="queues">'))])
+    assert "product 1 9 GPUs 8 1 -" in said
+    assert "research 2 8 GPUs 12 -" in said
+    assert 'aria-label="product: 9 GPUs of 38, 8 guaranteed"' in page
+
+
+def test_a_site_with_one_queue_is_not_told_of_queues(world: Any) -> None:
+    report = world.board.report
+    only = report.cycle.snapshot.queues[:1]
+    world.publish(changed(report, snapshot=replace(report.cycle.snapshot, queues=only)))
+    assert '<div id="queues"></div>' in page_of(world)

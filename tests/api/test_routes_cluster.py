@@ -137,4 +137,7 @@ def test_a_restarted_router_counts_from_its_start(world: Any) -> None:
 def test_queues_are_listed_in_the_order_of_declaration(http: httpx.Client) -> None:
     answer = http.get("/api/v1/queues").json()
     assert answer["kind"] == "QueueList"
-    assert answer["items"] == []
+    assert [queue["name"] for queue in answer["items"]] == ["default", "product", "research"]
+    product = answer["items"][1]
+    assert (product["used"]["gpus"], product["guaranteed_gpus"], product["borrowed_gpus"]) == (9.0, 8.0, 1.0)
+    assert (product["running"], product["waiting"], product["waiting_gpus"]) == (3, 2, 10.0)
