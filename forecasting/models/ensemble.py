@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.models import changes, deviations, smoothing, spread, stacking
+from forecasting.models import changes, deviations, ripple, smoothing, spread, stacking
 from forecasting.models.cloud import Cloud
 from forecasting.models.moments import Moments
 
@@ -46,9 +46,11 @@ def forecast(scaled: Floats, day: int, week: int, leads: int) -> Cloud:
     missed = np.stack([member.errors for member in members])
     shares = stacking.shares(missed, newer, np.array(_USUAL_SHARES), day)
     weights = newer * (1 - moments.hours_apart / (_ERROR_HOURS + 1))
-    errors = spread.adjusted(np.einsum("ml,mrl->rl", shares, missed), moments.age_days, day)
-    errors -= (1 - _BIAS_BELIEVED) * _common(errors, weights)
     centre = (shares * np.stack([member.centre for member in members])).sum(axis=0)
+    errors = np.einsum("ml,mrl->rl", shares, missed)
+    centre, errors = ripple.calmed(centre, errors, moments.followed(scaled, leads), newer, day)
+    errors = spread.adjusted(errors, moments.age_days, day)
+    errors -= (1 - _BIAS_BELIEVED) * _common(errors, weights)
     a_day = max(1.0, len(newer) * day / (moments.at[-1] - moments.at[0] + 1))
     return Cloud(centre, errors, weights, a_day)
 

@@ -11,6 +11,9 @@ _HALF_LIFE_DAYS: Final = 3.0
 _DAYS_OF_USUAL: Final = 1.0
 """The usual size counts like so many days of errors."""
 _MOST: Final = 3.0
+_BELIEVED: Final = 0.7
+"""Of a change of the logarithm of the size: what came later was larger or smaller by so much of it, on every series
+tried (0.5 to 0.85)."""
 _FADES_DAYS: Final = 3.0
 """Beyond the first day: how large errors are now says little of those of next week."""
 
@@ -19,8 +22,9 @@ def adjusted(errors: Floats, age_days: Floats, day: int) -> Floats:
     """Return error paths (rows, leads) in today's size: filtered historical simulation.
 
     Each path is multiplied by the size of errors now over their size at its moment (Barone-Adesi, Giannopoulos &
-    Vosper, Journal of Futures Markets 19, 1999), both being an exponentially weighted mean of the absolute errors over
-    a day that were known then: absolute, because squares would let a single hour widen a week.
+    Vosper, Journal of Futures Markets 19, 1999), drawn to 1 because neither is known well. Both are an exponentially
+    weighted mean of the absolute errors over a day that were known then: absolute, because squares would let a single
+    hour widen a week.
 
     Args:
         errors: rows by age, NaN where still to come.
@@ -34,7 +38,7 @@ def adjusted(errors: Floats, age_days: Floats, day: int) -> Floats:
         return errors
     ended = age_days[known] - width / day
     size = _sizes(missed[known], ended, np.append(age_days, 0.0))
-    ratio = np.clip(size[-1] / size[:-1], 1 / _MOST, _MOST)
+    ratio = np.clip(size[-1] / size[:-1], 1 / _MOST, _MOST) ** _BELIEVED
     beyond = np.maximum(np.arange(errors.shape[1]) / day - 1.0, 0.0)
     return np.asarray(errors * ratio[:, None] ** np.exp(-beyond / _FADES_DAYS))
 
