@@ -1,7 +1,7 @@
 """A `scheduler.control.ports.Store` that lives as long as its process: nothing is written, nothing survives."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRecord, Wish, moves_of
@@ -18,20 +18,23 @@ MOVES_KEPT = 10_000
 class MemoryStore:
     """Jobs, events, marks and cycles in dictionaries; ids are decimal digits from 1."""
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, jobs: Iterable[JobRecord] = ()) -> None:
+        """Start empty, or with jobs that were accepted before."""
         self._jobs: dict[JobId, JobRecord] = {}
         self._open: dict[JobId, None] = {}
+        self._last_number = 0
         self._events: deque[EventRecord] = deque(maxlen=EVENTS_KEPT)
         self._event_id = 0
         self._marks: dict[str, HostMark] = {}
         self._cycles: deque[CycleRecord] = deque(maxlen=CYCLES_KEPT)
         self._reservations: tuple[Reservation, ...] = ()
         self._moves: deque[Moved] = deque(maxlen=MOVES_KEPT)
+        for job in jobs:
+            self._put(job)
 
     def accept(self, spec: JobSpec, at_s: float) -> JobRecord:
         """Store a new job and return it with its id."""
-        job = JobRecord(JobId(str(len(self._jobs) + 1)), spec, JobState.PENDING, Wish.RUN, at_s)
+        job = JobRecord(JobId(str(self._last_number + 1)), spec, JobState.PENDING, Wish.RUN, at_s)
         self._put(job)
         return job
 
@@ -118,6 +121,7 @@ class MemoryStore:
 
     def _put(self, job: JobRecord) -> None:
         self._jobs[job.job_id] = job
+        self._last_number = max(self._last_number, int(job.job_id))
         if job.state.is_final:
             self._open.pop(job.job_id, None)
         else:

@@ -1,5 +1,6 @@
 """From traffic to the replicas every model needs: now, at the peak within its lead time, and a little beyond."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -83,12 +84,12 @@ def demand_of(
     now_s = snapshot.taken_at_s
     known = _listened(served, sources, memory, settings, now_s)
     shares = _shares(served, known, memory)
-    running = _running(snapshot)
+    running = Counter(replica.model for replica in snapshot.replicas)
     members, outlooks, needs = [], [], {}
     for one in served:
         name, share = one.model.name, shares[one.model.name].share
         load = load_of(one, known, share, settings, now_s)
-        before = memory.needs.get(name, ((now_s, running.get(name, 0)),))
+        before = memory.needs.get(name, ((now_s, running[name]),))
         demand, needs[name] = _replicas(one, load, before, settings, now_s)
         window_s = _lead_time_s(one, settings) + settings.min_runtime_s
         members.append(Member(one, demand, known[one.source], share, window_s))
@@ -227,10 +228,3 @@ def _outlook(  # noqa: PLR0913, PLR0917  # the facts of one row
         replicas_for=lambda rps: _limited(served, rps),
         now_s=now_s,
     )
-
-
-def _running(snapshot: Snapshot) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for replica in snapshot.replicas:
-        counts[replica.model] = counts.get(replica.model, 0) + 1
-    return counts

@@ -1,5 +1,6 @@
 """From a plan to records: what is about to be done is written down before the cluster is asked. Pure."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -56,7 +57,7 @@ def intents_of(
             jobs.append(changed)
             events.append(event)
         actions.append(action)
-    running = _running(snapshot)
+    running = Counter(replica.model for replica in snapshot.replicas)
     return Intents(tuple(actions), tuple(jobs), (*events, *replica_changes(actions, running, demand, cycle, now_s)))
 
 
@@ -91,10 +92,3 @@ def _freed(action: PreemptJob, job: JobRecord) -> Gang:
     """Return what an order to stop frees: all that the job has, but for the workers with which it goes on."""
     workers = job.attempt.workers if job.attempt is not None else job.spec.gang.workers
     return job.spec.gang.of_size(abs(workers - action.goes_on_with) or workers)
-
-
-def _running(snapshot: Snapshot) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for replica in snapshot.replicas:
-        counts[replica.model] = counts.get(replica.model, 0) + 1
-    return counts

@@ -410,11 +410,15 @@ class World:
 @pytest.fixture
 def empty_world(tmp_path: Path) -> World:
     """A control plane before its first cycle."""
-    store, board, clock = MemoryStore(), Board(), StillClock()
+    return world_of(MemoryStore(), tmp_path)
+
+
+def world_of(store: MemoryStore, folder: Path) -> World:
+    board, clock = Board(), StillClock()
     policy = policy_from_names()
     house = House({"urgent": 100, "high": 75, "normal": 50, "low": 25}, ("default", "product", "research"))
     desk = Desk(
-        store=store, board=board, clock=clock, policy=policy, house=house, packages=PackageShelf(tmp_path, 2 * 2**20),
+        store=store, board=board, clock=clock, policy=policy, house=house, packages=PackageShelf(folder, 2 * 2**20),
         gate=threading.Lock(), poke=threading.Event(),
     )  # fmt: skip
     owners = {"edit-check": "editing", "revertrisk-wikidata": "moderation", "llm-qwen3-14b": "research"}
@@ -423,15 +427,14 @@ def empty_world(tmp_path: Path) -> World:
 
 
 @pytest.fixture
-def world(empty_world: World) -> World:
+def world(tmp_path: Path) -> World:
     """The control plane of a Monday evening, its peak 96 minutes away."""
-    for ask in ASKS:
-        empty_world.store.save(ask.record())
+    evening = world_of(MemoryStore(ask.record() for ask in ASKS), tmp_path)
     for minutes, kind, subject, title, detail in EVENTS:
-        empty_world.store.record(EventRecord(NOW_S - minutes * MINUTE_S, CYCLE, kind, subject, title, detail))
-    empty_world.board.history.extend(shares()[:-1])
-    empty_world.board.publish(report(), shares()[-1])
-    return empty_world
+        evening.store.record(EventRecord(NOW_S - minutes * MINUTE_S, CYCLE, kind, subject, title, detail))
+    evening.board.history.extend(shares()[:-1])
+    evening.board.publish(report(), shares()[-1])
+    return evening
 
 
 @pytest.fixture

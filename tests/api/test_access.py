@@ -2,6 +2,7 @@
 """Who may do what: the whole matrix, and what keeps foreign pages away from an open API."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -88,6 +89,24 @@ def test_jobs_are_changed_by_their_owner_and_by_operators(world: Any, method: st
     own = guarded(world, "submitter").post("/api/v1/jobs", json=ORDER).json()["item"]["id"]
     assert guarded(world, "submitter").request(method, path.replace("401", own), json=body).status_code == 200
     assert guarded(world, "operator").request(method, path, json=body).status_code == 200
+
+
+def test_a_queue_for_some_takes_jobs_of_nobody_else_whatever_their_role(world: Any) -> None:
+    world.desk._house = replace(world.desk._house, submitters={"research": ("some-submitter", "somebody")})
+    order = {**ORDER, "queue": "research", "resources": {"gpus": 1}}
+    refused = guarded(world, "operator").post("/api/v1/jobs", json=order)
+    assert refused.status_code == 422
+    (fault,) = refused.json()["errors"]
+    assert (fault["code"], fault["field"]) == ("NotPermitted", "queue")
+    assert fault["message"] == "some-operator may not submit to queue research"
+    assert guarded(world, "operator").post("/api/v1/jobs", json={**order, "queue": "default"}).status_code == 201
+    taken = guarded(world, "submitter").post("/api/v1/jobs", json=order)
+    assert (taken.status_code, taken.json()["item"]["owner"]) == (201, "some-submitter")
+
+
+def test_nobody_submits_in_the_name_of_somebody_else(world: Any) -> None:
+    answer = guarded(world, "submitter").post("/api/v1/jobs", json={**ORDER, "owner": "some-operator"})
+    assert answer.status_code == 422
 
 
 def test_tokens_count_on_loopback_too_once_there_are_any(world: Any) -> None:

@@ -13,7 +13,7 @@ from scheduler.control.board import Report
 from scheduler.model.demand import Basis
 from scheduler.model.hosts import Device, Host, devices_offered
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import JobId, JobState
+from scheduler.model.workloads import JobState
 
 KIB = 1024
 
@@ -170,8 +170,9 @@ def test_when_nothing_waits_the_page_says_what_is_free(world: Any) -> None:
 
 
 def test_of_very_many_jobs_the_first_are_shown_and_old_ones_are_not_forgotten(world: Any) -> None:
+    like = world.store.job("420")
     for number in range(1200):
-        job = replace(world.store.job("420"), job_id=JobId(str(5000 + number)))
+        job = replace(like, job_id=world.store.accept(like.spec, like.submitted_at_s).job_id)
         world.store.save(replace(job, state=JobState.STOPPED, finished_at_s=1.0) if number > 60 else job)
     world.publish(changed(world.board.report))
     page = page_of(world)
