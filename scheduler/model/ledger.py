@@ -169,17 +169,16 @@ class Ledger:
 
         The state of the host is not looked at: room on a cordoned host is still room for what is there.
         """
-        matches = self.table.matching(shape)[row]
-        if not matches.any() or self.cpu_milli[row] < shape.cpu_milli or self.memory_mib[row] < shape.memory_mib:
+        suits = self.table.matching(shape)[row].tolist()
+        if not any(suits) or self.cpu_milli[row] < shape.cpu_milli or self.memory_mib[row] < shape.memory_mib:
             return None
         if not shape.gpu_count:
             return ()
-        free = self.gpu_milli[row]
-        fitting = np.flatnonzero(matches & (free >= shape.gpu_milli))
-        if len(fitting) < shape.gpu_count:
+        free, asked = self.gpu_milli[row].tolist(), shape.gpu_milli
+        fullest_first = sorted((left, i) for i, left in enumerate(free) if left >= asked and suits[i])
+        if len(fullest_first) < shape.gpu_count:
             return None
-        fullest_first = fitting[np.argsort(free[fitting], kind="stable")]
-        return tuple(sorted(int(i) for i in fullest_first[: shape.gpu_count]))
+        return tuple(sorted(i for _, i in fullest_first[: shape.gpu_count]))
 
     def _continued(self, changed: Sequence[int]) -> _Line | None:
         """Return the line of a ledger in which these rows differ; None when another one goes on from here already."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from scheduler.model.host_table import HostTable
 from scheduler.model.hosts import Host
 from scheduler.model.ledger import Ledger
 from scheduler.model.plan import Reservation
@@ -12,7 +13,7 @@ from scheduler.model.queues import MeanUse, Queue
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.running import Running, place_of
 from scheduler.model.work import NOTHING_SEEN, WorkSeen
-from scheduler.model.workloads import JobId, JobState, Moved, Replica, ServingModel, TrainingJob, rank_of
+from scheduler.model.workloads import JobId, JobState, Moved, Replica, ReplicaState, ServingModel, TrainingJob, rank_of
 
 MOST_CHANGES: Final = 3000
 """Changes of jobs beyond which counting anew is quicker than following each of them."""
@@ -38,6 +39,7 @@ class Snapshot:
         usage: what was used lately, by queue and owner.
         running: those of `jobs` that hold room, as columns.
         waiting: those of `jobs` with `state.is_waiting`, in their order.
+        living: the replicas of each model that are not stopping and whose hosts are known: ready ones, then others.
         ledger: free capacity with all of `jobs` and `replicas` in place (reservations are not taken from it).
     """
 
@@ -53,6 +55,7 @@ class Snapshot:
     waiting: tuple[TrainingJob, ...] = field(compare=False, repr=False)
     held: tuple[TrainingJob, ...] = field(compare=False, repr=False)
     by_id: Mapping[str, TrainingJob] = field(compare=False, repr=False)
+    living: Mapping[str, tuple[Replica, ...]] = field(compare=False, repr=False)
     moves: tuple[Moved, ...] = ()
     work: WorkSeen = NOTHING_SEEN
     queues: tuple[Queue, ...] = ()
@@ -91,6 +94,7 @@ class Snapshot:
             waiting=tuple(job for job in jobs if job.state.is_waiting),
             held=tuple(job for job in jobs if job.state is JobState.HELD),
             by_id={str(job.job_id): job for job in jobs},
+            living=_living(replicas, ledger.table),
             moves=tuple(moves),
             queues=tuple(queues),
             usage=tuple(usage),
@@ -121,7 +125,9 @@ class Snapshot:
             usage: likewise.
         """
         there = tuple(replicas)
-        if there != self.replicas:
+        if there == self.replicas:
+            there = self.replicas
+        else:
             there = tuple(sorted(there, key=lambda replica: replica.replica_id))
         gone = [job for job_id in changed if (job := self.by_id.get(job_id))]
         come = [job for job in changed.values() if job]
@@ -140,7 +146,7 @@ class Snapshot:
                 queues=self.queues,
                 usage=usage,
             )
-        left, started = _moved(self.replicas, there) if there != self.replicas else ([], [])
+        left, started = _moved(self.replicas, there) if there is not self.replicas else ([], [])
         return Snapshot(
             version=version,
             taken_at_s=taken_at_s,
@@ -154,6 +160,7 @@ class Snapshot:
             waiting=_replaced(self.waiting, *_those(_waits, gone, come)),
             held=_replaced(self.held, *_those(_is_held, gone, come)),
             by_id=_updated(self.by_id, changed),
+            living=self.living if there is self.replicas else _living(there, table),
             moves=tuple(moves),
             queues=self.queues,
             usage=tuple(usage),
@@ -199,6 +206,16 @@ def _updated(
         if job is not None:
             updated[job_id] = job
     return updated
+
+
+def _living(replicas: Iterable[Replica], table: HostTable) -> dict[str, tuple[Replica, ...]]:
+    """Return sorted replicas by model: those that answer before those that only start."""
+    ready: dict[str, list[Replica]] = {}
+    starting: dict[str, list[Replica]] = {}
+    for replica in replicas:
+        if replica.slot.host in table.rows and replica.state is not ReplicaState.STOPPING:
+            (ready if replica.state is ReplicaState.READY else starting).setdefault(replica.model, []).append(replica)
+    return {model: (*ready.get(model, ()), *starting.get(model, ())) for model in {**ready, **starting}}
 
 
 def _moved(before: Iterable[Replica], now: Iterable[Replica]) -> tuple[list[Replica], list[Replica]]:

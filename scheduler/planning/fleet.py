@@ -10,7 +10,7 @@ from scheduler.model.demand import ModelDemand
 from scheduler.model.hosts import HostState
 from scheduler.model.plan import Cause
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import Replica, ReplicaState, ServingModel
+from scheduler.model.workloads import Replica, ServingModel
 from scheduler.planning.needs import Need
 from scheduler.planning.placing import NO_LIMIT, capped
 
@@ -49,34 +49,34 @@ class Fleet:
 
 def fleets(snapshot: Snapshot, demands: Sequence[ModelDemand]) -> tuple[Fleet, ...]:
     """Return the fleet of every model that is served and has a demand, in the order of the demand."""
-    models = {model.name: model for model in snapshot.models}
-    states = {host.name: host.state for host in snapshot.hosts}
-    by_model: dict[str, list[Replica]] = {}
-    for replica in snapshot.replicas:
-        answers = states.get(replica.slot.host, HostState.LOST) is not HostState.LOST
-        if answers and replica.state is not ReplicaState.STOPPING:
-            by_model.setdefault(replica.model, []).append(replica)
+    models, table = {model.name: model for model in snapshot.models}, snapshot.ledger.table
+    states = {table.hosts[row].name: table.hosts[row].state for row in np.flatnonzero(table.leaving).tolist()}
     return tuple(
-        _fleet(models[demand.model], demand, by_model.get(demand.model, []), states)
+        _fleet(models[demand.model], demand, snapshot.living.get(demand.model, ()), states)
         for demand in demands
         if demand.model in models
     )
 
 
-def _fleet(model: ServingModel, demand: ModelDemand, replicas: list[Replica], states: Mapping[str, HostState]) -> Fleet:
+def _fleet(
+    model: ServingModel, demand: ModelDemand, living: tuple[Replica, ...], leaving: Mapping[str, HostState]
+) -> Fleet:
+    """Return the fleet of a model; `leaving` has the states of all hosts that are draining or lost."""
+    if not leaving and not model.max_per_host:
+        return Fleet(model, demand, living, ())
     staying: list[Replica] = []
-    leaving: list[tuple[Replica, Cause]] = []
+    moving: list[tuple[Replica, Cause]] = []
     counts: dict[str, int] = {}
-    for replica in sorted(replicas, key=lambda r: (r.state is ReplicaState.STARTING, r.replica_id)):
+    for replica in living:
         host = replica.slot.host
-        if states[host] is HostState.DRAINING:
-            leaving.append((replica, Cause.DRAIN))
+        if host in leaving:
+            moving += [(replica, Cause.DRAIN)] if leaving[host] is HostState.DRAINING else []
         elif model.max_per_host and counts.get(host, 0) >= model.max_per_host:
-            leaving.append((replica, Cause.SPREAD))
+            moving.append((replica, Cause.SPREAD))
         else:
             staying.append(replica)
             counts[host] = counts.get(host, 0) + 1
-    return Fleet(model, demand, tuple(staying), tuple(leaving))
+    return Fleet(model, demand, tuple(staying), tuple(moving))
 
 
 def count_by_row(replicas: Sequence[Replica], rows: Mapping[str, int]) -> NDArray[np.int64]:

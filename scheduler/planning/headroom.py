@@ -12,6 +12,7 @@ from scheduler.model.resources import Shape, Slot
 from scheduler.planning.draft import Draft
 from scheduler.planning.fleet import Fleet, count_by_row
 from scheduler.planning.placing import NO_LIMIT, capped, fewest_hosts
+from scheduler.planning.room import Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,36 +39,36 @@ def hold_headroom(draft: Draft, fleets: Sequence[Fleet], pools: Sequence[PoolDem
     """
     pooled = {name for pool in pools for name in pool.models}
     by_name = {fleet.model.name: fleet for fleet in fleets} if pools else {}
-    held = [one for pool in pools for one in _hold_for_pool(draft, pool, by_name) if one.slots]
-    return (*held, *_hold_apart(draft, [fleet for fleet in fleets if fleet.model.name not in pooled]))
+    search = _Search(draft)
+    held = [one for pool in pools for one in _hold_for_pool(search, pool, by_name) if one.slots]
+    return (*held, *_hold_apart(search, [fleet for fleet in fleets if fleet.model.name not in pooled]))
 
 
-def _hold_apart(draft: Draft, fleets: Sequence[Fleet]) -> Iterator[Held]:
+def _hold_apart(search: "_Search", fleets: Sequence[Fleet]) -> Iterator[Held]:
     for fleet in fleets:
         beyond = min(fleet.demand.replicas_held, fleet.model.max_replicas) - fleet.wanted
-        if beyond > 0 and (slots := _slots(draft, fleet.model.shape, _limit(draft, fleet), beyond)):
+        if beyond > 0 and (slots := search.hold(fleet.model.shape, search.limit(fleet), beyond)):
             yield Held((fleet.model.name,), fleet.model.shape, slots, fleet.demand.peak_at_s)
 
 
-def _hold_for_pool(draft: Draft, pool: PoolDemand, by_name: Mapping[str, Fleet]) -> Iterator[Held]:
+def _hold_for_pool(search: "_Search", pool: PoolDemand, by_name: Mapping[str, Fleet]) -> Iterator[Held]:
     """Hold room that every model of the pool could use; failing that, some of them; failing that, one by one."""
     members = [by_name[name] for name in pool.models if name in by_name]
     left = pool.replicas_held
     if left <= 0 or not members:
         return
     names, shape = tuple(fleet.model.name for fleet in members), covering([fleet.model.shape for fleet in members])
-    limits = [_limit(draft, fleet) for fleet in members if fleet.model.max_per_host]
+    limits = [search.limit(fleet) for fleet in members if fleet.model.max_per_host]
     everyone = reduce(np.minimum, limits) if limits else NO_LIMIT
-    slots = _slots(draft, shape, everyone, left)
+    slots = search.hold(shape, everyone, left)
     left -= len(slots)
     if left and limits:
         most = reduce(np.maximum, limits) if len(limits) == len(members) else NO_LIMIT
-        taken = np.bincount([draft.room.coming.row(slot.host) for slot in slots], minlength=len(limits[0]))
-        more = _slots(draft, shape, np.maximum(most - taken, 0), left)
+        more = search.hold(shape, np.maximum(most - search.counts(slots), 0), left)
         slots, left = (*slots, *more), left - len(more)
     yield Held(names, shape, slots, pool.peak_at_s)
     for fleet in members:
-        own = _slots(draft, fleet.model.shape, _limit(draft, fleet), left) if left else ()
+        own = search.hold(fleet.model.shape, search.limit(fleet), left) if left else ()
         left -= len(own)
         yield Held((fleet.model.name,), fleet.model.shape, own, pool.peak_at_s)
 
@@ -81,16 +82,35 @@ def covering(shapes: Sequence[Shape]) -> Shape:
     )
 
 
-def _slots(draft: Draft, shape: Shape, limit: NDArray[np.int64] | int, most: int) -> tuple[Slot, ...]:
-    """Hold room for up to `most` units and return where."""
-    coming = draft.room.coming
-    units = capped(coming.units(shape), limit, most)
-    count = min(most, int(units.sum()))
-    if not count:
-        return ()
-    return draft.room.promise(fewest_hosts(units, count, coming.score(shape, draft.scorer)), shape)
+class _Search:
+    """The search for room to hold, for one model after the other.
 
+    Hosts are told apart by what they scored before anything was held for a replica of that shape: what is held first
+    makes a host no worse for what is held next, and many models ask for the same.
+    """
 
-def _limit(draft: Draft, fleet: Fleet) -> NDArray[np.int64]:
-    """Return how many more replicas of a model each host may have by the model's own limit."""
-    return np.maximum(fleet.max_per_host - count_by_row(fleet.staying, draft.room.coming.table.rows), 0)
+    def __init__(self, draft: Draft) -> None:
+        self._room, self._scorer = draft.room, draft.scorer
+        self._rows = draft.room.coming.table.rows
+        self._scores: dict[Shape, NDArray[np.float64]] = {}
+
+    def hold(self, shape: Shape, limit: NDArray[np.int64] | int, most: int) -> tuple[Slot, ...]:
+        """Hold room for up to `most` units and return where."""
+        units = capped(self._room.coming.units(shape), limit, most)
+        count = min(most, int(units.sum()))
+        return self._room.promise(fewest_hosts(units, count, self._score(shape)), shape) if count else ()
+
+    def limit(self, fleet: Fleet) -> NDArray[np.int64] | int:
+        """Return how many more replicas of a model each host may have by the model's own limit."""
+        if not fleet.model.max_per_host:
+            return NO_LIMIT
+        return np.maximum(fleet.max_per_host - count_by_row(fleet.staying, self._rows), 0)
+
+    def counts(self, slots: Sequence[Slot]) -> NDArray[np.int64]:
+        """Return how many of the slots each host has, int64 (H,)."""
+        return np.bincount([self._rows[slot.host] for slot in slots], minlength=len(self._rows))
+
+    def _score(self, shape: Shape) -> Score:
+        if shape not in self._scores:
+            self._scores[shape] = self._room.coming.scores(shape, self._scorer).copy()
+        return self._scores[shape].__getitem__

@@ -94,3 +94,14 @@ def test_never_more_is_held_than_asked_nor_than_there_is(say: Any, asked: int, l
     assert count <= min(asked, 2 * devices)
     if 0 in limits:
         assert count == min(asked, 2 * devices)
+
+
+def test_models_of_one_shape_are_held_room_side_by_side_and_the_more_important_ones_first(say: Any) -> None:
+    hosts, models = [say.host(f"h{n}", gpus=4) for n in range(3)], [say.model(f"m{n}") for n in range(5)]
+    busy = [say.running("1", "h0:0,1"), say.running("2", "h1:0")]
+    wanted = say.demand(m0=(0, 0, 1), m1=(0, 0, 2), m2=(0, 0, 5), m3=(0, 0, 1), m4=(0, 0, 1))
+    held = holds(say, wanted, hosts=hosts, models=models, jobs=busy)
+    assert {one.models: len(one.slots) for one in held} == {("m0",): 1, ("m1",): 2, ("m2",): 5, ("m3",): 1}
+    taken = [(slot.host, device) for one in held for slot in one.slots for device in slot.devices]
+    assert len(set(taken)) == len(taken)
+    assert held[0].slots[0].host == "h0"
