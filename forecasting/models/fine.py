@@ -41,7 +41,7 @@ def refined(hourly: Cloud, past: Floats, lead: int, bins: int, per_hour: int) ->
     centre = centre[lead:] + off * np.exp(-np.arange(1, bins + 1) / (per_hour * _MEMORY_H))
     errors = _drawn_finer(hourly.errors, centres, at[lead:], lead / per_hour)
     random = np.random.default_rng(_SEED)
-    begins = random.integers(0, max(1, len(noise) - bins + 1), len(errors))
+    begins = random.integers(0, len(noise), len(errors))
     stretch = noise[(begins[:, None] + np.arange(bins)) % len(noise)]
     drawn = Cloud(centre, errors + stretch, hourly.weights, hourly.alike)
     learnt = near.learn(_bridged(past), per_hour, min(bins, _NEAR_HOURS * per_hour))
@@ -81,8 +81,11 @@ def _noise(past: Floats, per_hour: int) -> Floats:
     known = np.flatnonzero(np.isfinite(hours))
     if not len(known):
         return np.zeros(1)
-    line = np.interp((np.arange(len(recent)) + 0.5) / per_hour, known + 0.5, hours[known])
-    apart = (recent - line)[np.isfinite(recent)]
+    at = (np.arange(len(recent)) + 0.5) / per_hour
+    inside = np.isfinite(recent) & (at >= known[0] + 0.5) & (at <= known[-1] + 0.5)  # the line does not reach further
+    if not inside.any():
+        return np.zeros(1)
+    apart = (recent - np.interp(at, known + 0.5, hours[known]))[inside]
     return np.asarray(apart - apart.mean())
 
 

@@ -1,7 +1,8 @@
-"""The next hours in fine bins: one regression a lead on the means of the last minutes and on what is usual now.
+"""The next hours in fine bins: regressions on the means of the last minutes and on what is usual now.
 
 Means over the last 1 to 240 minutes span the filters of a level and a trend under noise. Which of them is right (with
-little noise the last bins, with much the last hours) is learnt, so that no variance need be known.
+little noise the last bins, with much the last hours) is learnt, so that no variance need be known. What follows is
+learnt as a line with few knots: the chance of arrivals in single bins averages out, whatever the step.
 """
 
 from typing import Final
@@ -24,12 +25,14 @@ _SLOPE_MINUTES: Final = 60
 _BACK_MINUTES: Final = (30, 60, 120)
 _LEAST_DAYS: Final = 4
 _ROWS_DAYS: Final = 28
-_MOST_ROWS: Final = 1500
-_MOST_WEEKS: Final = 3
+_MOST_ROWS: Final = 3000
+_MOST_WEEKS: Final = 5
+_KNOTS_MINUTES: Final = (0, 20, 60)
+"""Of the line that follows; the last is at the horizon."""
 _PENALTY: Final = 1e-3
 _OUTLIER: Final = 10.0
 """In medians of the largest change: what went further was a failure or a crowd and teaches nothing of usual minutes."""
-_ERROR_HOURS: Final = 2.0
+_ERROR_HOURS: Final = 1.0
 """Errors are taken from moments within so many hours of the time of day."""
 _LESSON_HOURS: Final = 2.0
 _LESSON_ELSEWHERE: Final = 0.1
@@ -53,11 +56,22 @@ def learn(values: Floats, per_hour: int, leads: int) -> Learnt | None:
     apart = np.minimum(back % day, -back % day) / per_hour
     level = trailing_mean(values, _bins(_LEVEL_MINUTES, per_hour))
     followed = _followed(values, at, leads) - level[at, None]
-    seen = _seen(values, level, at, (per_hour, weeks, leads))
+    line = _line(leads, per_hour)
+    knots = followed @ np.linalg.pinv(line).T
+    seen = _seen(values, level, at, (per_hour, weeks), line)
     usual = np.prod([_usual_rows(changes) for changes in (followed, seen.common[:, 1:], *seen.own)], axis=0)
-    weights = ~np.isnan(followed) * (usual * _nearness(apart))[:, None]
-    centre, errors = per_lead.learn(seen, followed, weights, back // day % FOLDS, _PENALTY)
-    return Learnt(level[-1] + centre, errors[(weights[:, -1] > 0) & (apart <= _ERROR_HOURS)])
+    weights = ~np.isnan(knots) * (usual * _nearness(apart))[:, None]
+    centre, missed = per_lead.learn(seen, knots, weights, back // day % FOLDS, _PENALTY)
+    errors = followed - (knots - missed) @ line.T
+    return Learnt(level[-1] + line @ centre, errors[(weights[:, -1] > 0) & (apart <= _ERROR_HOURS)])
+
+
+def _line(leads: int, per_hour: int) -> Floats:
+    """Return (leads, knots), how much of each knot is in each lead: straight lines between neighbours."""
+    at = (np.arange(leads) + 0.5) * 60 / per_hour
+    horizon = leads * 60 / per_hour
+    knots = [*(minutes for minutes in _KNOTS_MINUTES if minutes < horizon), horizon]
+    return np.stack([np.interp(at, knots, one) for one in np.eye(len(knots))], axis=1)
 
 
 def _bins(minutes: int, per_hour: int) -> int:
@@ -86,13 +100,13 @@ def _nearness(apart: Floats) -> Floats:
     return np.asarray(_LESSON_ELSEWHERE + (1 - _LESSON_ELSEWHERE) * np.exp(-((apart / _LESSON_HOURS) ** 2)))
 
 
-def _seen(values: Floats, level: Floats, at: Places, shape: tuple[int, int, int]) -> Seen:
-    """Return the features of moments `at`; `shape` is bins in an hour, weeks to look back, and leads.
+def _seen(values: Floats, level: Floats, at: Places, shape: tuple[int, int], line: Floats) -> Seen:
+    """Return the features of moments `at`; `shape` is bins in an hour and weeks to look back.
 
-    For all leads: 1, the means of the last minutes and hours against the level, how it came here at this time
-    yesterday and in the weeks before, and how far the last hour is from theirs. For each lead: how it went on then.
+    For all knots of the line: 1, the means of the last minutes and hours against the level, how it came here at this
+    time on the days and in the weeks before, and how far the last hour is from theirs. For each: how it went on then.
     """
-    per_hour, weeks, leads = shape
+    per_hour, weeks = shape
     day = 24 * per_hour
     widths = sorted({_bins(minutes, per_hour) for minutes in _MEANS_MINUTES})
     last = [trailing_mean(values, width)[at] - level[at] for width in widths]
@@ -107,15 +121,19 @@ def _seen(values: Floats, level: Floats, at: Places, shape: tuple[int, int, int]
     ]
     width = _bins(_SLOPE_MINUTES, per_hour)
     centred = np.roll(trailing_mean(values, width), -(width // 2))  # the newest, rolled wrong, are never looked at
-    ahead = at[:, None] + np.arange(1, leads + 1)
+    ahead = at[:, None] + np.arange(1, len(line) + 1)
+    knots = np.linalg.pinv(line).T
     went = [
-        later - now[:, None]
+        (later - now[:, None]) @ knots
         for later, now in zip(_then(centred, ahead, day, weeks), _then(centred, at, day, weeks), strict=True)
     ]
     return Seen(np.column_stack([np.ones(len(at)), *last, *off, *came]), tuple(went))
 
 
 def _then(values: Floats, at: Places, day: int, weeks: int) -> list[Floats]:
-    """Return values at the same time yesterday and, if weeks are known, their mean at that of the same weekday."""
-    weekly = [values[at - 7 * day * week] for week in range(1, weeks + 1)]
-    return [values[at - day], *([np.mean(weekly, axis=0)] if weekly else [])]
+    """Return values at the same time yesterday and, if weeks are known, their means over a week and over weekdays."""
+    if not weeks:
+        return [values[at - day]]
+    daily = np.mean([values[at - day * back] for back in range(1, 8)], axis=0)
+    weekly = np.mean([values[at - 7 * day * week] for week in range(1, weeks + 1)], axis=0)
+    return [values[at - day], daily, weekly]

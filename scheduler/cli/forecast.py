@@ -1,4 +1,4 @@
-"""`headroom forecast`: what the traffic of a model will be; or, given a file, what it would have been."""
+"""`headroom forecast`: what the traffic of a model, a file or a Prometheus query will be, or would have been."""
 
 import itertools
 from dataclasses import dataclass
@@ -69,8 +69,8 @@ def forecast(  # noqa: PLR0913  # one argument a flag
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL | FILE",
-            help="A served model, or a file of recorded traffic.",
+            metavar="MODEL | FILE | QUERY",
+            help="A served model, a file of recorded traffic, or, with --prometheus, a query.",
             autocompletion=complete_model,
             show_default=False,
         ),
@@ -81,11 +81,19 @@ def forecast(  # noqa: PLR0913  # one argument a flag
     quantiles: Annotated[str, typer.Option(help="Quantiles to show.")] = _USUAL_QUANTILES,
     timestamp: Annotated[str, typer.Option(metavar="COL", help="The file's column of times.")] = "timestamp",
     value: Annotated[str, typer.Option(metavar="COL", help="The file's column of requests per bin.")] = "requests",
-    zone: Annotated[str, typer.Option(metavar="NAME", help="Time zone whose days the file's traffic follows.")] = "UTC",
+    prometheus: Annotated[
+        str, typer.Option(metavar="URL", help="Ask this Prometheus server for the query.", show_default=False)
+    ] = "",
+    step: Annotated[str, typer.Option(help="With --prometheus: width of a bin.")] = "1h",
+    history: Annotated[str, typer.Option(help="With --prometheus: how far back to read.")] = "42d",
+    zone: Annotated[str, typer.Option(metavar="NAME", help="Time zone whose days recorded traffic follows.")] = "UTC",
     since: Annotated[
         str,
         typer.Option(
-            "--from", metavar="DATE", help="Forecast a file from then, and draw what came.", show_default=False
+            "--from",
+            metavar="DATE",
+            help="Forecast recorded traffic from then, and draw what came.",
+            show_default=False,
         ),
     ] = "",
     holidays: Annotated[
@@ -97,19 +105,24 @@ def forecast(  # noqa: PLR0913  # one argument a flag
     ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show the forecast of a model's traffic, or of a file's; -o wide lists every step."""
+    """Show the forecast of a model's traffic, or of recorded traffic; -o wide lists every step."""
     session = Session.of(context)
     if pool or not model:
         _show_pools(session, model, pool=pool, output=output)
-    elif model.endswith(_FILE_ENDINGS):
-        from scheduler.cli.forecasting import FileColumns, forecast_file  # noqa: PLC0415  # only files need them
+    elif prometheus or model.endswith(_FILE_ENDINGS):
+        from scheduler.cli.forecasting import (  # noqa: PLC0415  # only recorded traffic needs them
+            FileColumns,
+            PrometheusQuery,
+            forecast_recorded,
+        )
 
+        source = PrometheusQuery(model, prometheus, step, history) if prometheus else Path(model)
         columns = FileColumns(timestamp, value, zone, holidays)
         wanted = {"horizon": horizon, "quantiles": quantiles, "since": since}
-        forecast_file(session, Path(model), columns, **wanted, plot=plot, output=output)
+        forecast_recorded(session, source, columns, **wanted, plot=plot, output=output)
     else:
         if holidays or since:
-            raise ConfigError("--holidays and --from are for files", help=_HOLIDAYS_HELP)
+            raise ConfigError("--holidays and --from are for recorded traffic", help=_HOLIDAYS_HELP)
         _show_model(session, model, _Wanted(duration_flag(horizon, "--horizon"), quantiles, plot), output)
 
 

@@ -1,7 +1,7 @@
-"""How the forecast of a file is shown: to people as a sentence and two tables, to programs as JSON."""
+"""How the forecast of a recorded series is shown: to people as a sentence and two tables, to programs as JSON."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.cli.screen import Screen
@@ -16,7 +16,7 @@ _HOUR_S: Final = 3600
 PEAKS_S: Final = (_HOUR_S, 6 * _HOUR_S, 24 * _HOUR_S, 168 * _HOUR_S)
 
 
-def forecast_text(path: Path, fitted: "Fitted", bins: int, levels: tuple[float, ...], screen: Screen) -> str:
+def forecast_text(name: str, fitted: "Fitted", bins: int, levels: tuple[float, ...], screen: Screen) -> str:
     """Return what people read: what it rests on, the peaks, and every step."""
     now = datetime.fromtimestamp(fitted.start_s, tz=UTC)
     titles = tuple(Column(f"P{100 * level:g}", right=True) for level in levels)
@@ -38,11 +38,13 @@ def forecast_text(path: Path, fitted: "Fitted", bins: int, levels: tuple[float, 
     zone = zone_name(now, screen)
     highest = render(Table((Column("HIGHEST OF THE NEXT"), *titles, Column(f"LIKELY AT ({zone})")), peaks), screen)
     each = render(Table((Column(f"FROM ({zone})"), *titles), steps), screen)
-    return f"{screen.paint(path.name, 'bold')} · requests/s · {fitted.basis}\n\n{highest}\n\n{each}"
+    return f"{screen.paint(name, 'bold')} · requests/s · {fitted.basis}\n\n{highest}\n\n{each}"
 
 
-def document(path: Path, series: "Series", fitted: "Fitted", bins: int, levels: tuple[float, ...]) -> "dict[str, Any]":
-    """Return the forecast for programs; the layout is that of the other commands."""
+def document(
+    origin: Mapping[str, str], series: "Series", fitted: "Fitted", bins: int, levels: tuple[float, ...]
+) -> "dict[str, Any]":
+    """Return the forecast for programs, with its origin's keys; the layout is that of the other commands."""
     quantiles = fitted.quantiles(bins, levels)
     names = [f"p{100 * level:g}" for level in levels]
     basis = fitted.basis
@@ -52,7 +54,7 @@ def document(path: Path, series: "Series", fitted: "Fitted", bins: int, levels: 
         "observedAt": _stamp(series.end_s),
         "cycle": 0,
         "item": {
-            "file": str(path),
+            **origin,
             "step_s": fitted.step_s,
             "basis": {
                 "footing": str(basis.footing),

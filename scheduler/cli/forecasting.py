@@ -1,9 +1,10 @@
-"""`headroom forecast` of a file: the numerics of forecasting on the command line.
+"""`headroom forecast` of a file or a Prometheus query: the numerics of forecasting on the command line.
 
-`headroom forecast` calls `forecast_file` when it is given a file. Everything heavy is imported inside the functions.
+`headroom forecast` calls `forecast_recorded` for either. Everything heavy is imported inside the functions.
 """
 
 import json
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,39 +58,94 @@ class FileColumns:
         return read_holidays(self.holidays) if self.holidays else frozenset()
 
 
-def forecast_file(  # noqa: PLR0913  # one argument a flag
+@dataclass(frozen=True, slots=True)
+class PrometheusQuery:
+    """Recorded traffic in a Prometheus server.
+
+    Attributes:
+        query: PromQL that yields one series in requests per second.
+        url: of the server.
+        step: width of a bin, as written.
+        history: how far back to read, as written.
+    """
+
+    query: str
+    url: str
+    step: str = "1h"
+    history: str = "42d"
+
+    @property
+    def name(self) -> str:
+        """What pictures and tables are headed with."""
+        return self.query
+
+    def read(self, columns: FileColumns, until_s: float) -> "Series":
+        """Return the closed bins up to a moment, epoch seconds.
+
+        Raises:
+            Unreachable: the server does not answer, refuses the query, or answers with several series.
+            ConfigError: there is nothing in it.
+        """
+        from scheduler.telemetry.prometheus import PrometheusTraffic  # noqa: PLC0415  # only such sources need it
+
+        step_s, history_s = duration(self.step, "--step"), duration(self.history, "--history")
+        source = PrometheusTraffic(self.url, self.query, step_s=step_s, history_s=history_s, zone=columns.zone)
+        series = source.read(until_s).series
+        if not series.known.any():
+            raise ConfigError(f"{self.query} has no values in the {self.history} before", help="a longer --history")
+        return series
+
+
+def forecast_recorded(  # noqa: PLR0913  # one argument a flag
     session: Session,
-    path: Path,
-    columns: FileColumns | None = None,
+    source: Path | PrometheusQuery,
+    columns: FileColumns,
     *,
-    horizon: str = "48h",
-    quantiles: str = "0.1,0.5,0.9,0.99",
-    since: str = "",
-    plot: Path | None = None,
-    output: Output = Output.TABLE,
+    horizon: str,
+    quantiles: str,
+    since: str,
+    plot: Path | None,
+    output: Output,
 ) -> None:
     """Print the forecast of what follows a recorded series, and what it rests on."""
     from forecasting.forecaster import Forecaster  # noqa: PLC0415  # only this command pays for the numerics
 
     with faults():
         check_plot(plot)
-        whole = read(path, columns or FileColumns())
         from_s = date_flag_s(since, "--from")
-        series = whole if from_s is None else whole.until(from_s)
-        reach_s = max(duration(horizon, "--horizon"), PEAKS_S[-1])
-        fitted = Forecaster(horizon_s=reach_s, holidays=(columns or FileColumns()).days()).fit(series)
-        bins = max(1, duration(horizon, "--horizon") // fitted.step_s)
+        reach_s = duration(horizon, "--horizon")
+        now_s = time.time() if isinstance(source, PrometheusQuery) and from_s is None else from_s
+        whole = _whole(source, columns, now_s, reach_s)
+        series = whole if now_s is None else whole.until(now_s)
+        forecaster = Forecaster(horizon_s=max(reach_s, PEAKS_S[-1]), holidays=columns.days())
+        fitted = forecaster.fit(series)
+        bins = max(1, reach_s // fitted.step_s)
         levels = levels_flag(quantiles, "--quantiles")
     if output is Output.JSON:
-        session.screen.say(json.dumps(document(path, series, fitted, bins, levels), indent=2))
+        session.screen.say(json.dumps(document(_origin(source), series, fitted, bins, levels), indent=2))
     else:
-        session.screen.say(forecast_text(path, fitted, bins, levels, session.screen))
+        session.screen.say(forecast_text(source.name, fitted, bins, levels, session.screen))
     if plot:
         from forecasting.plotting import plot_forecast  # noqa: PLC0415  # only pictures pay for it
 
         came = whole.between(fitted.start_s, fitted.start_s + bins * fitted.step_s) if since else None
-        plot_forecast(plot, series, fitted, bins, f"{path.name}: {fitted.basis}", came)
+        plot_forecast(plot, series, fitted, bins, f"{source.name}: {fitted.basis}", came)
         session.screen.note(f"picture in {plot}")
+
+
+def _whole(source: Path | PrometheusQuery, columns: FileColumns, from_s: float | None, reach_s: int) -> "Series":
+    """Return all of a file; of a server what was recorded before `from_s` and what came."""
+    if isinstance(source, Path):
+        return read(source, columns)
+    now_s = time.time()
+    return source.read(columns, now_s if from_s is None else min(now_s, from_s + reach_s))
+
+
+def _origin(source: Path | PrometheusQuery) -> dict[str, str]:
+    """Return where a series came from, for programs."""
+    if isinstance(source, Path):
+        return {"file": str(source)}
+    return {"query": source.query, "prometheus": source.url}
 
 
 @contextmanager
