@@ -89,8 +89,8 @@ def _capacity(local: LocalRay) -> dict[str, float]:
     for host in local.hosts:
         have["cpus"] += host.cpus
         have["memory"] += host.memory
-        have["gpus"] += host.gpus * host.gpu_partitions
-        have[f"gpus of {host.gpu_model}"] += host.gpus * host.gpu_partitions
+        have["gpus"] += host.gpus
+        have[f"gpus of {host.gpu_model}"] += host.gpus
     return have
 
 

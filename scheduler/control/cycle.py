@@ -139,21 +139,20 @@ class Cycle:
             restart_cost_s=self.settings.restart_cost_s,
             run_times=self._learned(),
             queues=self.settings.queues,
-            usage=self._usage(seen.taken_at_s),
+            usage=self._usage(seen),
         )
         if self._meter is not None:
             self._meter.see(snapshot)
         return replace(snapshot, work=self._work(seen, reconciled.jobs))
 
-    def _usage(self, now_s: float) -> tuple[MeanUse, ...]:
+    def _usage(self, seen: Observation) -> tuple[MeanUse, ...]:
         """Return what was used lately; read from the records when the loop begins."""
         if not self.settings.usage_half_life_s:
             return ()
         if self._meter is None:
-            self._meter = Meter(
-                self.settings.usage_half_life_s, now_s, self.store.jobs(open_only=False, limit=METERED_JOBS)
-            )
-        return self._meter.usage(now_s)
+            past = self.store.jobs(open_only=False, limit=METERED_JOBS)
+            self._meter = Meter(self.settings.usage_half_life_s, seen.taken_at_s, past, seen.hosts)
+        return self._meter.usage(seen.taken_at_s)
 
     def _work(self, seen: Observation, jobs: Sequence[JobRecord]) -> WorkSeen:
         """Return what work has asked for up to now; a process begins with what the store remembers."""

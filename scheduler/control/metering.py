@@ -6,11 +6,14 @@ from t0 to t1 adds a * (2 ** (-(now - t1) / half-life) - 2 ** (-(now - t0) / hal
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from scheduler.control.records import AttemptRecord, JobRecord
+from scheduler.model.host_table import HostTable
+from scheduler.model.hosts import Host
 from scheduler.model.queues import MeanUse
+from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from scheduler.model.snapshot import Snapshot
 
 METERED_JOBS: Final = 100_000
@@ -27,10 +30,12 @@ NONE: Final[Three] = (0.0, 0.0, 0.0)
 class Meter:
     """The use of every queue and owner, for a loop that shows it each snapshot."""
 
-    def __init__(self, half_life_s: float, now_s: float, past: Iterable[JobRecord] = ()) -> None:
-        """Begin with what attempts of the past used up to now."""
+    def __init__(
+        self, half_life_s: float, now_s: float, past: Iterable[JobRecord] = (), hosts: Sequence[Host] = ()
+    ) -> None:
+        """Begin with what attempts of the past used up to now; `hosts` say which of their devices were partitions."""
         self._half_life_s, self._at_s = half_life_s, now_s
-        self._means = _from_records(past, now_s, half_life_s)
+        self._means = _from_records(past, HostTable(hosts), now_s, half_life_s)
         self._held: Mapping[Account, Three] = {}
 
     def usage(self, now_s: float) -> tuple[MeanUse, ...]:
@@ -64,24 +69,27 @@ def _mixed(mean: Three, held: Three, kept: float) -> Three:
     return (cpu, memory, gpu)
 
 
-def _from_records(records: Iterable[JobRecord], now_s: float, half_life_s: float) -> dict[Account, Three]:
+def _from_records(
+    records: Iterable[JobRecord], hosts: HostTable, now_s: float, half_life_s: float
+) -> dict[Account, Three]:
     sums: dict[Account, Three] = defaultdict(lambda: NONE)
     for record in records:
-        share = sum(_counted(attempt, now_s, half_life_s) for attempt in record.attempts)
-        gang, account = record.spec.gang, (record.spec.queue, record.spec.owner)
-        shape, before = gang.shape, sums[account]
-        sums[account] = (
-            before[0] + share * shape.cpu_milli,
-            before[1] + share * shape.memory_mib,
-            before[2] + share * shape.total_gpu_milli,
-        )
+        shape, account = record.spec.gang.shape, (record.spec.queue, record.spec.owner)
+        for attempt in record.attempts:
+            share, before = _counted(attempt, now_s, half_life_s), sums[account]
+            gpu_milli = sum(hosts.gpus_at(slot, shape) for slot in attempt.slots) * WHOLE_DEVICE_MILLI
+            sums[account] = (
+                before[0] + share * len(attempt.slots) * shape.cpu_milli,
+                before[1] + share * len(attempt.slots) * shape.memory_mib,
+                before[2] + share * gpu_milli,
+            )
     return dict(sums)
 
 
 def _counted(attempt: AttemptRecord, now_s: float, half_life_s: float) -> float:
-    """Return the weight of the time in which an attempt held room, times its workers."""
+    """Return the weight of the time in which an attempt held room."""
     if attempt.started_at_s is None:
         return 0.0
     ended_s = now_s if attempt.ended_at_s is None else attempt.ended_at_s
     began, ended = (_weight(now_s - at_s, half_life_s) for at_s in (attempt.started_at_s, ended_s))
-    return max(0.0, ended - began) * len(attempt.slots)
+    return max(0.0, ended - began)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from scheduler.control.board import GpuShares, ModelOutlook, Report
-from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
+from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import ReplicaState, ServingModel
+from scheduler.model.workloads import ReplicaState
 
 MOST_REMEMBERED = 512
 
@@ -25,7 +25,7 @@ def gpu_shares(report: Report, foresight: Foresight) -> tuple[GpuShares, Foresig
     """Return the shares of a report's moment and what was forecast in it for one lead time later."""
     snapshot, now_s = report.cycle.snapshot, report.cycle.at_s
     serving, ready = _serving(snapshot, only_ready=False), _serving(snapshot, only_ready=True)
-    training = sum(len(job.slots) * _devices(job.gang.shape) for job in snapshot.jobs)
+    training = float(snapshot.running.gpus.sum())
     free, drained = _free(snapshot)
     held = min(_held(report), free)
     due = [said for said in foresight.said if said[0] <= now_s]
@@ -47,19 +47,16 @@ def gpu_shares(report: Report, foresight: Foresight) -> tuple[GpuShares, Foresig
     return shares, Foresight((*due[-1:], *later, *_foreseen(report))[-MOST_REMEMBERED:])
 
 
-def _devices(shape: Shape) -> float:
-    return shape.total_gpu_milli / WHOLE_DEVICE_MILLI
-
-
 def _serving(snapshot: Snapshot, *, only_ready: bool) -> float:
     shapes = {model.name: model.shape for model in snapshot.models}
     counted = (r for r in snapshot.replicas if r.state is ReplicaState.READY or not only_ready)
-    return sum(_devices(shapes[replica.model]) for replica in counted if replica.model in shapes)
+    sits = [(replica.slot, shapes[replica.model]) for replica in counted if replica.model in shapes]
+    return sum(snapshot.ledger.table.gpus_at(slot, shape) for slot, shape in sits)
 
 
 def _free(snapshot: Snapshot) -> tuple[float, float]:
     """Return free devices on hosts that take work, and on those that do not."""
-    free = np.maximum(snapshot.ledger.gpu_milli, 0).sum(axis=1) / WHOLE_DEVICE_MILLI
+    free = snapshot.ledger.table.in_whole(np.maximum(snapshot.ledger.gpu_milli, 0)) / WHOLE_DEVICE_MILLI
     usable = snapshot.ledger.table.usable
     return float(free[usable].sum()), float(free[~usable].sum())
 
@@ -70,32 +67,33 @@ def _held(report: Report) -> float:
     counts: dict[str, int] = {}
     for replica in snapshot.replicas:
         counts[replica.model] = counts.get(replica.model, 0) + 1
-    models = {model.name: model for model in snapshot.models}
+    gpus = {model.name: snapshot.ledger.table.gpus_of(model.shape) for model in snapshot.models}
     demand = report.cycle.demand
     pooled = {name for pool in demand.pools for name in pool.models}
     peak = sum(
         max(0, (one.replicas_wanted if one.model in pooled else one.replicas_held) - counts.get(one.model, 0))
-        * _devices(models[one.model].shape)
+        * gpus[one.model]
         for one in demand.models
-        if one.model in models
+        if one.model in gpus
     )
-    peak += sum(pool.replicas_held * _devices(models[pool.models[0]].shape) for pool in demand.pools)
+    peak += sum(pool.replicas_held * gpus[pool.models[0]] for pool in demand.pools)
     jobs = {str(job.job_id): job for job in snapshot.jobs}
     promised = sum(
-        len(promise.slots) * _devices(jobs[promise.holder].gang.shape)
+        snapshot.ledger.table.gpus_at(slot, jobs[promise.holder].gang.shape)
         for promise in report.cycle.plan.reservations
         if promise.holder in jobs
+        for slot in promise.slots
     )
     return peak + promised
 
 
 def _gpus_for(outlooks: Iterable[ModelOutlook], snapshot: Snapshot, rates: dict[str, float]) -> float:
     """Return devices (with fractions) that rates by model take on GPU models."""
-    models: dict[str, ServingModel] = {model.name: model for model in snapshot.models}
+    gpus = {model.name: snapshot.ledger.table.gpus_of(model.shape) for model in snapshot.models}
     return sum(
-        rates[one.model] / one.rps_per_replica * _devices(models[one.model].shape)
+        rates[one.model] / one.rps_per_replica * gpus[one.model]
         for one in outlooks
-        if one.model in rates and one.model in models
+        if one.model in rates and one.model in gpus
     )
 
 

@@ -50,12 +50,13 @@ def guaranteed_gpu_milli(queue: Queue) -> int:
 
 def standings(snapshot: Snapshot) -> tuple[Standing, ...]:
     """Return where every declared queue stands, in the order of declaration."""
-    capacity = Entitlements(snapshot.queues, snapshot.ledger.table).capacity[:PLAIN]
+    entitlements = Entitlements(snapshot.queues, snapshot.ledger.table)
+    capacity = entitlements.capacity[:PLAIN]
     held, means = _held(snapshot), _means(snapshot)
     waiting = Counter(job.queue for job in snapshot.waiting)
     asked: Counter[str] = Counter()
     for job in snapshot.waiting:
-        asked[job.queue] += job.gang.workers * job.gang.shape.total_gpu_milli
+        asked[job.queue] += entitlements.asked_by(job.gang)[GPU]
     running = Counter(job.queue for job in snapshot.running.jobs)
     unused = {q.name: max(0, guaranteed_gpu_milli(q) - held.get(q.name, (0, 0, 0))[GPU]) for q in snapshot.queues}
     lent = max(0.0, 1.0 - _free_gpu_milli(snapshot) / sum(unused.values())) if any(unused.values()) else 0.0
@@ -92,4 +93,4 @@ def _means(snapshot: Snapshot) -> dict[str, tuple[float, float, float]]:
 
 def _free_gpu_milli(snapshot: Snapshot) -> int:
     ledger = snapshot.ledger
-    return int(np.maximum(ledger.gpu_milli, 0)[ledger.table.usable].sum())
+    return int(ledger.table.in_whole(np.maximum(ledger.gpu_milli, 0))[ledger.table.usable].sum())

@@ -1,6 +1,7 @@
 """What queues are entitled to, as rows of whole numbers: one account a queue, one column a resource.
 
-Columns: CPU (milli), memory (MiB), devices of any model (milli), then devices of each model that some queue names.
+Columns: CPU (milli), memory (MiB), devices of any model (milli), then devices of each model that some queue names. A
+partition of a device counts as its share of the device: one of eight as 125.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 
 from scheduler.model.host_table import HostTable
 from scheduler.model.queues import Amounts, Queue
-from scheduler.model.resources import Slot
-from scheduler.model.running import AMOUNTS, Running
+from scheduler.model.resources import WHOLE_DEVICE_MILLI, Slot
+from scheduler.model.running import Running
 from scheduler.model.workloads import Gang
 
 Row = tuple[int, ...]
@@ -98,10 +99,32 @@ class Entitlements:
         """Whether any queue keeps a part of its guarantee from others."""
         return any(any(one.kept) for one in self._by_name.values())
 
-    def asked_by(self, gang: Gang) -> Row:
-        """Return what a gang would hold; one that takes devices of several models counts for each of them."""
+    def asked_by(self, gang: Gang, *, at_most: bool = False) -> Row:
+        """Return what a gang would hold; one that takes devices of several models counts for each of them.
+
+        Args:
+            gang: what would start.
+            at_most: count the largest devices that suit it; else the smallest, which it gets while there are any.
+        """
+        fewest, most = self._table.parts_for(gang.shape)
+        return self._asked(gang, gang.shape.total_gpu_milli // (fewest if at_most else most))
+
+    def asked_on(self, gang: Gang, rows: Sequence[int]) -> Row:
+        """Return what a gang would hold at most whose workers sit on these host rows."""
+        return tuple(len(rows) * amount for amount in self.asked_each(gang, rows))
+
+    def asked_each(self, gang: Gang, rows: Sequence[int]) -> Row:
+        """Return what a worker of a gang would hold at most that sits on one of these host rows."""
+        if not self._table.is_cut or not len(rows):
+            return self._asked(gang.of_size(1), gang.shape.total_gpu_milli)
+        here = np.unique(rows)
+        suits = self._table.matching(gang.shape)[here] & self._table.device_exists[here]
+        parts = self._table.device_parts[here].min(initial=NO_LIMIT, where=suits)
+        return self._asked(gang.of_size(1), gang.shape.total_gpu_milli // int(parts))
+
+    def _asked(self, gang: Gang, each: int) -> Row:
         shape, workers = gang.shape, gang.workers
-        gpu_milli = workers * shape.total_gpu_milli
+        gpu_milli = workers * each
         by_model = (gpu_milli if not shape.gpu_models or m in shape.gpu_models else 0 for m in self.models)
         return (workers * shape.cpu_milli, workers * shape.memory_mib, gpu_milli, *by_model)
 
@@ -111,10 +134,11 @@ class Entitlements:
         for slot in slots:
             row[CPU] += shape.cpu_milli
             row[MEMORY] += shape.memory_mib
-            row[GPU] += shape.total_gpu_milli
+            gpu_milli = round(self._table.gpus_at(slot, shape) * WHOLE_DEVICE_MILLI)
+            row[GPU] += gpu_milli
             model = self._model_at(slot.host)
             if model in self.models:
-                row[PLAIN + self.models.index(model)] += shape.total_gpu_milli
+                row[PLAIN + self.models.index(model)] += gpu_milli
         return tuple(row)
 
     def held(self, running: Running) -> NDArray[np.int64]:
@@ -122,7 +146,7 @@ class Entitlements:
         columns = [running.held]
         for model in self.models:
             here = self.has_model(model)[running.row]
-            gpu_milli = running.freed[:, AMOUNTS:].sum(axis=1) * here
+            gpu_milli = running.gpu_milli * here
             columns.append(_summed(running.who, gpu_milli, len(running.jobs))[:, None])
         return np.concatenate(columns, axis=1)
 
@@ -132,7 +156,7 @@ class Entitlements:
 
     def covers(self, name: str, held: Row, gang: Gang) -> bool:
         """Whether a queue that holds so much, and gets a gang, stays within a guarantee made for such work."""
-        one, asked = self[name], self.asked_by(gang)
+        one, asked = self[name], self.asked_by(gang, at_most=True)
         if not one.queue.guarantee.names_any or not self._is_meant(one, gang):
             return False
         return one.is_within(tuple(a + b for a, b in zip(held, asked, strict=True)))
@@ -183,7 +207,7 @@ def dominant_share(amounts: Sequence[float], capacity: Sequence[int]) -> float:
 
 def _capacity(table: HostTable, models: tuple[str, ...]) -> Row:
     hosts = table.hosts
-    gpu_milli = table.device_exists.sum(axis=1) * 1000
+    gpu_milli = table.in_whole(table.device_exists * WHOLE_DEVICE_MILLI)
     by_model = [int(gpu_milli[_hosts_with(table, model)].sum()) for model in models]
     plain = table.remembered(
         "capacity", lambda: (sum(host.cpu_milli for host in hosts), sum(host.memory_mib for host in hosts))

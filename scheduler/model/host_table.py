@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.hosts import Host, HostState
-from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
+from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape, Slot
 
 _Made = TypeVar("_Made")
 
@@ -72,7 +72,9 @@ class HostTable:
         leaving: bool (H,), whether it is draining or lost.
         device_memory_mib: int64 (H, D), 0 where unknown or absent.
         device_exists: bool (H, D).
+        device_parts: int64 (H, D), into how many parts its accelerator is cut; 1 where it is whole.
         device_is_part: bool (H, D), whether it is a partition of an accelerator.
+        is_cut: whether any is.
         gpu_models: names of the M GPU models in the order in which hosts have them; "" where there are no devices.
         gpu_model: int64 (H,), index of each host's model.
     """
@@ -85,12 +87,14 @@ class HostTable:
         self.set_states(self.hosts)
         self.device_exists = np.zeros((len(self.hosts), width), dtype=bool)
         self.device_memory_mib = np.zeros((len(self.hosts), width), dtype=np.int64)
-        self.device_is_part = np.zeros((len(self.hosts), width), dtype=bool)
+        self.device_parts = np.ones((len(self.hosts), width), dtype=np.int64)
         for row, host in enumerate(self.hosts):
             for device in host.devices:
                 self.device_exists[row, device.index] = True
-                self.device_is_part[row, device.index] = device.partitions > 1
+                self.device_parts[row, device.index] = device.partitions
                 self.device_memory_mib[row, device.index] = device.memory_mib
+        self.device_is_part = self.device_parts > 1
+        self.is_cut = bool(self.device_is_part.any())
         index = {name: m for m, name in enumerate(dict.fromkeys(host.gpu_model for host in self.hosts))}
         self.gpu_models = tuple(index)
         self.gpu_model = np.array([index[host.gpu_model] for host in self.hosts], dtype=np.int64)
@@ -142,6 +146,42 @@ class HostTable:
         if key not in self._matches:
             self._matches[key] = self._match(*key)
         return self._matches[key]
+
+    def in_whole(self, gpu_milli: NDArray[np.int64], rows: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """Return sums over the devices of N hosts, int64 (N,), in thousandths of whole accelerators.
+
+        A part counts as its share of the accelerator: one of eight as 125.
+
+        Args:
+            gpu_milli: int64 (N, D), thousandths of each device or part.
+            rows: int64 (N,), of which hosts; all when left out.
+        """
+        if self.is_cut:
+            gpu_milli = gpu_milli // (self.device_parts if rows is None else self.device_parts[rows])
+        sums: NDArray[np.int64] = gpu_milli.sum(axis=1)
+        return sums
+
+    def parts_for(self, shape: Shape) -> tuple[int, int]:
+        """Return into how many parts the accelerators are cut that suit a shape, at least and at most; 1, 1 if none."""
+        if not self.is_cut or not shape.device_memory_mib or not shape.gpu_count:
+            return 1, 1
+        key = f"parts for {sorted(shape.gpu_models)} {shape.device_memory_mib} {shape.host_labels}"
+        return self.remembered(key, lambda: self._parts_of(self.matching(shape)))
+
+    def gpus_of(self, shape: Shape) -> float:
+        """Return the whole accelerators that a unit of a shape takes: a part as its share, the smallest that suits."""
+        return shape.total_gpu_milli / WHOLE_DEVICE_MILLI / self.parts_for(shape)[1]
+
+    def gpus_at(self, slot: Slot, shape: Shape) -> float:
+        """Return the whole accelerators that a unit of a shape takes in a slot: a part as its share."""
+        row = self.rows.get(slot.host)
+        if row is None or not self.is_cut:
+            return shape.total_gpu_milli / WHOLE_DEVICE_MILLI
+        return float((shape.gpu_milli // self.device_parts[row, list(slot.devices)]).sum()) / WHOLE_DEVICE_MILLI
+
+    def _parts_of(self, suits: NDArray[np.bool_]) -> tuple[int, int]:
+        parts = self.device_parts[suits & self.device_exists]
+        return (int(parts.min()), int(parts.max())) if len(parts) else (1, 1)
 
     def remembered(self, name: str, make: Callable[[], _Made]) -> _Made:
         """Return what a function of the hosts alone makes, made once; `name` tells different ones apart."""

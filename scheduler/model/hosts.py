@@ -70,6 +70,11 @@ class Host:
     since_s: float = 0.0
 
     @property
+    def accelerators(self) -> float:
+        """How many physical devices it has; a partition counts as its share of one."""
+        return sum(1.0 / device.partitions for device in self.devices)
+
+    @property
     def takes_new_work(self) -> bool:
         """Whether anything may be started here."""
         return self.state is HostState.READY

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.host_table import HostTable
+from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from scheduler.model.workloads import JobState, TrainingJob, rank_of
 
 Who = tuple[int, str]
@@ -40,7 +41,7 @@ class Running:
         submitted_s: float64 (J,), when it was accepted, epoch seconds.
         ran_before_s: float64 (J,), how long its earlier attempts held room.
         stops: int64 (J,), how many of them were stopped for others.
-        gpus: float64 (J,), devices of all its workers; shares count in part.
+        gpus: float64 (J,), devices of all its workers; shares, and partitions of devices, count in part.
         saves_every_s: float64 (J,), how often the attempt saves, once it has saved; 0 until then, and when it does not.
         surplus: int64 (J,), workers above the fewest with which it runs.
         lacking: int64 (J,), workers below the most with which it runs.
@@ -50,6 +51,7 @@ class Running:
         row: int64 (N,), host row of each entry; slots on unknown hosts have none.
         who: int64 (N,), its job.
         freed: int64 (N, 2 + D): CPU, memory, then each device, that it holds there.
+        gpu_milli: int64 (N,), thousandths of whole devices that it holds there: a partition counts as its share.
     """
 
     jobs: tuple[TrainingJob, ...]
@@ -75,6 +77,7 @@ class Running:
     row: NDArray[np.int64]
     who: NDArray[np.int64]
     freed: NDArray[np.int64]
+    gpu_milli: NDArray[np.int64]
 
     @classmethod
     def of(cls, jobs: Iterable[TrainingJob], table: HostTable) -> "Running":
@@ -83,8 +86,8 @@ class Running:
 
     @cached_property
     def held(self) -> NDArray[np.int64]:
-        """CPU, memory and thousandths of devices that each job holds on known hosts, int64 (J, 3)."""
-        parts = (*self.freed[:, :AMOUNTS].T, self.freed[:, AMOUNTS:].sum(axis=1))
+        """CPU, memory and thousandths of whole devices that each job holds on known hosts, int64 (J, 3)."""
+        parts = (*self.freed[:, :AMOUNTS].T, self.gpu_milli)
         sums = [np.bincount(self.who, weights=part, minlength=len(self.jobs)) for part in parts]
         return np.stack(sums, axis=1).astype(np.int64)
 
@@ -106,6 +109,10 @@ class Running:
         owners = {account: number for number, account in enumerate(accounts)}
         account = [owners.setdefault((job.queue, job.owner), len(owners)) for job in jobs]
         row, who, freed = _entries(jobs, table)
+        gpu_milli = table.in_whole(freed[:, AMOUNTS:], row)
+        gpus = np.array([job.gang_now.gpus for job in jobs], dtype=np.float64)
+        if table.is_cut:
+            gpus = np.bincount(who, weights=gpu_milli, minlength=len(jobs)) / WHOLE_DEVICE_MILLI
         runs = [job.state is not JobState.PREEMPTING for job in jobs]
         return cls(
             jobs,
@@ -121,7 +128,7 @@ class Running:
             np.array([job.submitted_at_s for job in jobs], dtype=np.float64),
             np.array([job.ran_before_s for job in jobs], dtype=np.float64),
             np.array([job.stops for job in jobs], dtype=np.int64),
-            np.array([job.gang_now.gpus for job in jobs], dtype=np.float64),
+            gpus,
             np.array([_saves_every_s(job) for job in jobs], dtype=np.float64),
             np.array([len(job.slots) - job.gang.workers for job in jobs], dtype=np.int64),
             np.array([job.gang.most - len(job.slots) for job in jobs], dtype=np.int64),
@@ -131,6 +138,7 @@ class Running:
             row,
             who,
             freed,
+            gpu_milli,
         )
 
     def after(self, gone: Iterable[TrainingJob], come: Iterable[TrainingJob], table: HostTable) -> "Running":
@@ -162,6 +170,7 @@ class Running:
             row=self.row[entries],
             who=new_index[self.who[entries]],
             freed=self.freed[entries],
+            gpu_milli=self.gpu_milli[entries],
             **columns,
         )
 
@@ -186,6 +195,7 @@ class Running:
             row=np.concatenate([self.row, new.row])[order],
             who=who[order],
             freed=np.concatenate([self.freed, new.freed])[order],
+            gpu_milli=np.concatenate([self.gpu_milli, new.gpu_milli])[order],
             **columns,
         )
 
@@ -195,9 +205,8 @@ def place_of(job: TrainingJob, jobs: Sequence[TrainingJob]) -> int:
     return bisect_left(jobs, job.rank, key=rank_of)
 
 
-_JOB_COLUMNS: Final = tuple(
-    field.name for field in fields(Running) if field.name not in {"jobs", "groups", "accounts", "row", "who", "freed"}
-)
+_NO_JOB_COLUMNS: Final = {"jobs", "groups", "accounts", "row", "who", "freed", "gpu_milli"}
+_JOB_COLUMNS: Final = tuple(field.name for field in fields(Running) if field.name not in _NO_JOB_COLUMNS)
 
 
 def _entries(

@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from scheduler.model.hosts import HostState
 from scheduler.model.policy import Policy
-from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobState, Replica, ReplicaState, ServingModel
 from scheduler.planning.fleet import count_by_row
@@ -103,13 +102,14 @@ def coverage(snapshot: Snapshot, curves: Sequence[Curve], policy: Policy) -> Cov
     outlook = _Outlook(snapshot, models, policy)
     times = sorted({at_s for curve in curves for at_s, _ in curve.needed if at_s >= snapshot.taken_at_s})
     ready = [_ready(snapshot, model) for model in models]
-    now = _point(snapshot.taken_at_s, models, ready, [by_model[model.name].needed_now for model in models])
+    gpus = {model.name: snapshot.ledger.table.gpus_of(model.shape) for model in models}
+    now = _point(snapshot.taken_at_s, gpus, ready, [by_model[model.name].needed_now for model in models])
     placeable = cache(outlook.placeable)
     points = []
     for at_s in times:
         needed = [by_model[model.name].at(at_s) for model in models]
         wanted = tuple(_wanted(model, need) for model, need in zip(models, needed, strict=True))
-        points.append(_point(at_s, models, placeable(wanted), needed))
+        points.append(_point(at_s, gpus, placeable(wanted), needed))
     return Coverage(now, tuple(points))
 
 
@@ -125,11 +125,10 @@ def _ready(snapshot: Snapshot, model: ServingModel) -> int:
     )
 
 
-def _point(at_s: float, models: Sequence[ServingModel], has: Sequence[int], needed: Sequence[float]) -> CoveragePoint:
-    gpus = [model.shape.total_gpu_milli / WHOLE_DEVICE_MILLI for model in models]
-    ratios = [(h / n, model.name) for model, h, n in zip(models, has, needed, strict=True) if n > 0]
+def _point(at_s: float, gpus: Mapping[str, float], has: Sequence[int], needed: Sequence[float]) -> CoveragePoint:
+    ratios = [(h / n, model) for model, h, n in zip(gpus, has, needed, strict=True) if n > 0]
     ratio, name = min(ratios, key=lambda pair: pair[0], default=(None, ""))
-    planned, asked = (sum(g * r for g, r in zip(gpus, amounts, strict=True)) for amounts in (has, needed))
+    planned, asked = (sum(g * r for g, r in zip(gpus.values(), amounts, strict=True)) for amounts in (has, needed))
     return CoveragePoint(at_s, ratio, name, planned, asked)
 
 

@@ -195,9 +195,22 @@ class Draft:
         others = any(victim.job.queue != job.queue for victim in victims)
         return others and self.quotas is not None and self.quotas.is_owed(job)
 
-    def more_workers(self, job: TrainingJob, wanted: int) -> int:
-        """Return by how many workers, at most `wanted`, the terms of queues let a job grow."""
-        return wanted if self.quotas is None else self.quotas.more_workers(job, wanted)
+    def more_workers(self, job: TrainingJob, rows: Sequence[int]) -> int:
+        """Return by how many workers, one on each of these host rows, the terms of queues let a job grow."""
+        return len(rows) if self.quotas is None else self.quotas.more_workers(job, rows)
+
+    def may_sit_on(self, job: TrainingJob, rows: Sequence[int]) -> bool:
+        """Whether the terms of queues let a job, which they do not refuse, have room on these host rows."""
+        return not self._may_cost_more or self._may_cost_more.refusal_on(job, rows) is None
+
+    def may_have_others_stopped(self, job: TrainingJob) -> bool:
+        """Whether the terms of queues let a job start wherever others are stopped for it."""
+        return not self._may_cost_more or self._may_cost_more.may_hold_most(job)
+
+    @property
+    def _may_cost_more(self) -> Quotas | None:
+        """The accounts of the queues, where what a job counts for depends on the devices that it gets."""
+        return self.quotas if self.snapshot.ledger.table.is_cut else None
 
     def stoppable_for(self, job: TrainingJob) -> Roster:
         """Return who may still be stopped for a waiting job."""

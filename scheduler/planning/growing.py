@@ -47,7 +47,7 @@ def grow(draft: Draft, starts: Sequence[StartJob], bookings: Bookings) -> None:
     awaited = _awaited(draft, starts)
     for job in candidates:
         rows = _rows_beside(job.slots, job.gang, draft.room.now, draft.scorer, ~awaited)
-        rows = rows[: draft.more_workers(job, len(rows))]
+        rows = rows[: draft.more_workers(job, rows)]
         more = Counted(draft.room.now).put(rows, job.gang.shape) if rows else ()
         if more and _pays(job, len(more), draft) and _delays_nobody(job, more, draft, bookings):
             _carry_out(job, more, draft)
@@ -59,7 +59,7 @@ def _topped_up(start: StartJob, draft: Draft, bookings: Bookings) -> StartJob:
         return start
     usable = bookings.room_for(job)
     rows = _rows_beside(start.slots, job.gang, usable, draft.scorer)
-    more = draft.room.start(rows[: draft.more_workers(job, len(rows))], job.gang.shape, usable)
+    more = draft.room.start(rows[: draft.more_workers(job, rows)], job.gang.shape, usable)
     draft.count(job, more)
     bookings.take(job, more)
     return replace(start, slots=(*start.slots, *more))

@@ -117,9 +117,25 @@ class Quotas:
             self.refused[job.job_id] = verdict
         return verdict
 
+    def refusal_on(self, job: TrainingJob, rows: Sequence[int]) -> Refusal | None:
+        """Return why a job may not have room on these host rows: where devices are larger it holds more than asked."""
+        asked = self.entitlements.asked_on(job.gang, rows)
+        if asked == self.asked(job):
+            return None
+        verdict = self._judged(job, asked)
+        if verdict is not None:
+            self.refused[job.job_id] = verdict
+        return verdict
+
+    def may_hold_most(self, job: TrainingJob) -> bool:
+        """Whether a job may start even on the largest devices that suit it: only then are others stopped for it."""
+        asked = self.entitlements.asked_by(job.gang, at_most=True)
+        return asked == self.asked(job) or self._judged(job, asked) is None
+
     def excess(self, job: TrainingJob) -> Row:
         """Return by how much its queue would be above its ceiling with a job, once all that leaves is gone."""
-        after = plus(self._without_own(job, self._account(job.queue).will_hold), self.asked(job))
+        asked = self.entitlements.asked_by(job.gang, at_most=True)
+        after = plus(self._without_own(job, self._account(job.queue).will_hold), asked)
         ceiling = self.entitlements[job.queue].ceiling
         return tuple(max(0, amount - most) for amount, most in zip(after, ceiling, strict=True))
 
@@ -172,9 +188,10 @@ class Quotas:
         account.promised = plus(account.promised, got)
         self._forget()
 
-    def more_workers(self, job: TrainingJob, wanted: int) -> int:
-        """Return by how many workers, at most `wanted`, a job that runs or starts may grow."""
-        each, account = self.entitlements.asked_by(job.gang.of_size(1)), self._account(job.queue)
+    def more_workers(self, job: TrainingJob, rows: Sequence[int]) -> int:
+        """Return by how many workers, one on each of these host rows, a job that runs or starts may grow."""
+        wanted, account = len(rows), self._account(job.queue)
+        each = self.entitlements.asked_each(job.gang, rows)
         held = plus(account.held, account.promised)
         one = self.entitlements[job.queue]
         below = _times(less(one.ceiling, held), each, wanted)
@@ -211,9 +228,9 @@ class Quotas:
         own = self._promises.get(job.job_id)
         return amounts if own is None else less(amounts, own)
 
-    def _judged(self, job: TrainingJob) -> Refusal | None:
+    def _judged(self, job: TrainingJob, asked: Row | None = None) -> Refusal | None:
         account, own = self._account(job.queue), self._promises.get(job.job_id, self._nothing)
-        asked = self._promises.get(job.job_id) or self.asked(job)
+        asked = asked or self._promises.get(job.job_id) or self.asked(job)
         held = self._without_own(job, plus(account.held, account.promised))
         one = self.entitlements[job.queue]
         for column, (has, wants, most) in enumerate(zip(held, asked, one.ceiling, strict=True)):
@@ -252,7 +269,7 @@ def _times(left: Row, each: Row, most: int) -> int:
 def _usable(now: Ledger, entitlements: Entitlements) -> Row:
     """Return what is free on hosts that take work, one sum a column."""
     table = now.table
-    gpu_milli: NDArray[np.int64] = np.maximum(now.gpu_milli, 0).sum(axis=1) * table.usable
+    gpu_milli: NDArray[np.int64] = table.in_whole(np.maximum(now.gpu_milli, 0)) * table.usable
     by_model = [int(gpu_milli[entitlements.has_model(model)].sum()) for model in entitlements.models]
     plain = (int(np.maximum(free, 0)[table.usable].sum()) for free in (now.cpu_milli, now.memory_mib))
     return (*plain, int(gpu_milli.sum()), *by_model)

@@ -159,6 +159,8 @@ def _best(job: TrainingJob, draft: Draft, tried: _Tried, *, holds_promise: bool)
         if not holds_promise:
             tried.found_bookings(job, "now")
         return ()
+    if not draft.may_sit_on(job, rows):
+        return ()
     slots = draft.room.start(rows, job.gang.shape, usable)
     tried.bookings.take(job, slots)
     return slots
@@ -166,7 +168,7 @@ def _best(job: TrainingJob, draft: Draft, tried: _Tried, *, holds_promise: bool)
 
 def _promise_or_preempt(job: TrainingJob, draft: Draft, tried: _Tried) -> None:
     """Promise a blocked job the room that is being freed; where that is too little, have others stopped for it."""
-    if _promise(job, draft, tried):
+    if _promise(job, draft, tried) or not draft.may_have_others_stopped(job):
         return
     if job.gang not in tried.coming:
         tried.found_bookings(job, "coming")  # enough is coming, and booked: stopping others would not change that
@@ -191,6 +193,8 @@ def _promise(job: TrainingJob, draft: Draft, tried: _Tried) -> bool:
     if rows is None:
         if usable is draft.room.coming or hosts_for_gang(draft.room.coming, job.gang, draft.scorer) is None:
             tried.coming.add(job.gang)
+        return False
+    if not draft.may_sit_on(job, rows):
         return False
     tried.bookings.take(job, draft.promises.promise(job.job_id, rows, usable))
     return True

@@ -30,7 +30,7 @@ def of_report(report: Report) -> Iterator[Metric]:
 
 def _serving(report: Report) -> Iterator[Metric]:
     snapshot = report.cycle.snapshot
-    gpus = {model.name: _devices(model.shape) for model in snapshot.models}
+    gpus = {model.name: snapshot.ledger.table.gpus_of(model.shape) for model in snapshot.models}
     ready, counts = Counter[str](), Counter[Key]()
     for replica in snapshot.replicas:
         counts[replica.model, replica.state.value] += 1
@@ -53,7 +53,8 @@ def _serving(report: Report) -> Iterator[Metric]:
 
 
 def _forecasts(report: Report) -> Iterator[Metric]:
-    gpus = {model.name: _devices(model.shape) for model in report.cycle.snapshot.models}
+    snapshot = report.cycle.snapshot
+    gpus = {model.name: snapshot.ledger.table.gpus_of(model.shape) for model in snapshot.models}
     values: defaultdict[Key, float] = defaultdict(float)
     for one in report.outlooks:  # the label is not "quantile": Prometheus keeps that word for summaries
         for peak in one.peaks:
@@ -72,9 +73,9 @@ def _forecasts(report: Report) -> Iterator[Metric]:
 def _hosts(snapshot: Snapshot) -> Iterator[Metric]:
     kinds: dict[Key, float] = {}
     held = _used(snapshot)
+    free = snapshot.ledger.table.in_whole(np.maximum(snapshot.ledger.gpu_milli, 0)) / WHOLE_DEVICE_MILLI
     for row, host in enumerate(snapshot.hosts):
-        free = float(np.maximum(snapshot.ledger.gpu_milli[row], 0).sum()) / WHOLE_DEVICE_MILLI
-        for kind, devices in _by_kind(host, held, free):
+        for kind, devices in _by_kind(host, held, float(free[row])):
             kinds[host.name, kind] = devices
     up: dict[Key, float] = {(host.name,): float(host.state is not HostState.LOST) for host in snapshot.hosts}
     yield _gauge("devices", "Devices by who holds them", kinds, ("host", "kind"))
@@ -85,7 +86,7 @@ def _by_kind(host: Host, used: Mapping[Key, float], free: float) -> Iterator[tup
     if not host.devices:
         return
     if host.state is HostState.LOST:
-        yield "lost", float(len(host.devices))
+        yield "lost", host.accelerators
         return
     yield "serving", used.get((host.name, "serving"), 0.0)
     yield "training", used.get((host.name, "training"), 0.0)
@@ -96,16 +97,16 @@ def _used(snapshot: Snapshot) -> Mapping[Key, float]:
     shapes = {model.name: model.shape for model in snapshot.models}
     used: defaultdict[Key, float] = defaultdict(float)
     for job in snapshot.jobs:
-        _add(used, job.slots, job.gang.shape, "training")
+        _add(used, snapshot, job.slots, job.gang.shape, "training")
     for replica in snapshot.replicas:
         if replica.model in shapes:
-            _add(used, (replica.slot,), shapes[replica.model], "serving")
+            _add(used, snapshot, (replica.slot,), shapes[replica.model], "serving")
     return used
 
 
-def _add(used: defaultdict[Key, float], slots: Iterable[Slot], shape: Shape, kind: str) -> None:
+def _add(used: defaultdict[Key, float], snapshot: Snapshot, slots: Iterable[Slot], shape: Shape, kind: str) -> None:
     for slot in slots:
-        used[slot.host, kind] += len(slot.devices) * shape.gpu_milli / WHOLE_DEVICE_MILLI
+        used[slot.host, kind] += snapshot.ledger.table.gpus_at(slot, shape)
 
 
 def _training(report: Report) -> Iterator[Metric]:
@@ -117,7 +118,7 @@ def _training(report: Report) -> Iterator[Metric]:
         if job.state.is_waiting:
             key = (str(job.priority),)
             oldest[key] = max(oldest.get(key, 0.0), report.cycle.at_s - job.submitted_at_s)
-            waiting[job.job_id] = job.gang.workers * _devices(job.gang.shape)
+            waiting[job.job_id] = job.gang.workers * report.cycle.snapshot.ledger.table.gpus_of(job.gang.shape)
     pending: defaultdict[Key, float] = defaultdict(float)
     for subject, why in Reasons.of(report.cycle.plan.unplaced).shared:
         pending[(why.reason.value,)] += waiting.get(subject, 0.0)
@@ -165,10 +166,6 @@ def _counters(report: Report) -> Iterator[Metric]:
     for action, count in report.refused:
         refused.add_metric((action,), count)
     yield refused
-
-
-def _devices(shape: Shape) -> float:
-    return shape.total_gpu_milli / WHOLE_DEVICE_MILLI
 
 
 def _gauge(name: str, text: str, values: Mapping[Key, float], labels: Key = ()) -> GaugeMetricFamily:

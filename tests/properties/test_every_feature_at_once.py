@@ -1,5 +1,6 @@
 """Elastic jobs, bookings, consolidation, displacement, queues and partitions at once: what each promises, all keep."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 
 from policies.registry import policy_from_names
 from scheduler.model.demand import Demand, ModelDemand
+from scheduler.model.entitlements import GPU, Entitlements
 from scheduler.model.hosts import Host, HostState, devices_offered
 from scheduler.model.ledger import Ledger
-from scheduler.model.plan import Consolidation, Plan, PreemptJob, StartJob
+from scheduler.model.plan import Consolidation, Plan, PreemptJob, StartJob, StartReplica
 from scheduler.model.policy import Policy
 from scheduler.model.queues import Amounts, Queue
 from scheduler.model.resources import Shape, Slot
@@ -200,6 +202,47 @@ def overfull_at(uses: Iterable[Use], snapshot: Snapshot, kit: SimpleNamespace) -
         if not kit.is_sound(Ledger.of(snapshot.hosts, held)):
             found.append((at_s, there))
     return found
+
+
+def given_out(made: Plan, draft: Draft) -> list[tuple[Shape, Slot]]:
+    """Return every slot that a plan gives, promises or books, with what is to sit there."""
+    jobs, models = draft.snapshot.by_id, {model.name: model.shape for model in draft.snapshot.models}
+    slots = [(jobs[a.job_id].gang.shape, slot) for a in made.actions if isinstance(a, StartJob) for slot in a.slots]
+    slots += [(models[action.model], action.slot) for action in made.actions if isinstance(action, StartReplica)]
+    for promise in made.reservations:
+        shape = models[promise.holder] if promise.holder in models else jobs[promise.holder].gang.shape
+        slots += [(shape, slot) for slot in promise.slots]
+    return slots + [(booking.job.gang.shape, slot) for booking in draft.bookings for slot in booking.slots]
+
+
+@settings(max_examples=100)
+@given(rng=RNGS)
+def test_no_device_is_given_promised_or_booked_that_is_too_small(kit: SimpleNamespace, rng: Random) -> None:
+    snapshot, demand = scene_of(rng, kit)
+    made, draft = planned(snapshot, demand, policy_of(rng, snapshot))
+    devices = {(host.name, device.index): device for host in snapshot.hosts for device in host.devices}
+    for shape, slot in given_out(made, draft):
+        for device in (devices[slot.host, index] for index in slot.devices):
+            event(f"a part: {device.partitions > 1}")
+            assert device.memory_mib >= shape.device_memory_mib
+            assert device.partitions == 1 or shape.device_memory_mib
+    kit.assert_every_prefix_is_safe(snapshot, made.actions)
+
+
+@settings(max_examples=150)
+@given(rng=RNGS)
+def test_no_queue_is_started_above_its_limit_parts_counted_as_parts(kit: SimpleNamespace, rng: Random) -> None:
+    snapshot, demand = scene_of(rng, kit)
+    made, _ = planned(snapshot, demand, policy_of(rng, snapshot))
+    rules = Entitlements(snapshot.queues, snapshot.ledger.table)
+    held: Counter[str] = Counter()
+    for job in snapshot.running.jobs:
+        held[job.queue] += rules.held_at(job.gang, job.slots)[GPU]
+    for start in (action for action in made.actions if isinstance(action, StartJob)):
+        job = snapshot.by_id[start.job_id]
+        got = rules.held_at(job.gang, start.slots)[GPU]
+        held[job.queue] += got
+        assert not got or held[job.queue] <= rules[job.queue].ceiling[GPU]
 
 
 @settings(max_examples=250)

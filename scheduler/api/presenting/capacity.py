@@ -1,6 +1,6 @@
 """Whether serving is covered, in numbers and in one sentence."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -93,26 +93,29 @@ def capacity_view(report: Report, past: Past, window: Window, policy: Policy) ->
 
 
 def devices_by_kind(hosts: Sequence[Host]) -> Counter[str]:
-    """Return devices (shares count as shares) by who holds them; what is left is free, drained or lost."""
-    milli: Counter[str] = Counter()
+    """Return devices (shares and partitions count in part) by who holds them; what is left is free, drained or lost."""
+    milli: defaultdict[str, float] = defaultdict(float)
     for host in hosts:
         rest = {"ready": "free", "lost": "lost"}.get(host.state, "drained")
         for device in host.devices:
             for use in device.uses:
-                milli[use.kind] += use.gpu_milli
-            milli[rest] += max(0, WHOLE_DEVICE_MILLI - sum(use.gpu_milli for use in device.uses))
+                milli[use.kind] += use.gpu_milli / device.partitions
+            free = max(0, WHOLE_DEVICE_MILLI - sum(use.gpu_milli for use in device.uses))
+            milli[rest] += free / device.partitions
     return Counter({kind: amount / WHOLE_DEVICE_MILLI for kind, amount in milli.items()})
 
 
 def _ready_gpus(report: Report) -> float:
-    shapes = {model.name: gpus_per_replica(model) for model in report.cycle.snapshot.models}
-    ready = [replica for replica in report.cycle.snapshot.replicas if replica.state is ReplicaState.READY]
-    return sum(shapes.get(replica.model, 0.0) for replica in ready)
+    snapshot = report.cycle.snapshot
+    shapes = {model.name: model.shape for model in snapshot.models}
+    ready = (replica for replica in snapshot.replicas if replica.state is ReplicaState.READY)
+    sits = [(replica.slot, shapes[replica.model]) for replica in ready if replica.model in shapes]
+    return sum(snapshot.ledger.table.gpus_at(slot, shape) for slot, shape in sits)
 
 
 def _wanted_gpus(report: Report) -> float:
     """Return the devices that the planning quantile of the load within the lead time keeps busy."""
-    demands = [(report.cycle.demand.of(model.name), gpus_per_replica(model)) for model in report.cycle.snapshot.models]
+    demands = [(report.cycle.demand.of(model), gpus) for model, gpus in gpus_per_replica(report).items()]
     return sum(demand.rps_wanted / demand.rps_per_replica * gpus for demand, gpus in demands if demand)
 
 

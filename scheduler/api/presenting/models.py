@@ -8,7 +8,6 @@ from scheduler.api.presenting.times import DAY_S, finite, moment, moment_or_none
 from scheduler.control.board import GpuShares, ModelOutlook, ModelTally, Report
 from scheduler.control.outlook import LEVELS, PEAK_LEVELS, peaks_of, quantiles_until
 from scheduler.model.demand import ModelDemand
-from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from scheduler.model.workloads import ReplicaState, ServingModel
 from scheduler.wire.cluster import Forecast, ForecastPoint, Peak, ServedModel
 
@@ -48,9 +47,10 @@ def replicas_of(report: Report, model: str) -> Mapping[ReplicaState, int]:
     return {state: states.count(state) for state in ReplicaState}
 
 
-def gpus_per_replica(model: ServingModel) -> float:
-    """Return devices per replica; 0 for a CPU model."""
-    return model.shape.total_gpu_milli / WHOLE_DEVICE_MILLI
+def gpus_per_replica(report: Report) -> dict[str, float]:
+    """Return whole devices per replica, by model; 0 for a CPU model, less than one for what a partition serves."""
+    snapshot = report.cycle.snapshot
+    return {model.name: snapshot.ledger.table.gpus_of(model.shape) for model in snapshot.models}
 
 
 def outlook_of(report: Report, model: str) -> ModelOutlook | None:
@@ -162,7 +162,7 @@ def _model_view(
         late_24h=day.late,
         failed_24h=day.failed,
         requests_24h=day.total,
-        gpus_per_replica=gpus_per_replica(model),
+        gpus_per_replica=gpus_per_replica(report)[model.name],
         why=why_view(short) if short else None,
     )
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from scheduler.api.presenting.models import gpus_per_replica, outlook_of, replicas_of
 from scheduler.api.presenting.times import finite, moment
 from scheduler.control.board import GpuShares, ModelOutlook, Report
-from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from scheduler.model.workloads import ReplicaState, ServingModel
 from scheduler.planning.coverage import Coverage, CoveragePoint
 from scheduler.wire.cluster import CapacityPoint
@@ -110,17 +109,16 @@ class _Fleet:
     @classmethod
     def of(cls, report: Report) -> "_Fleet":
         hosts = report.cycle.snapshot.hosts
-        jobs = report.cycle.snapshot.jobs
+        jobs, table = report.cycle.snapshot.jobs, report.cycle.snapshot.ledger.table
         return cls(
-            total=sum(len(host.devices) for host in hosts),
-            drained=sum(len(host.devices) for host in hosts if not host.takes_new_work),
-            wanted_by_training=sum(job.gang.workers * job.gang.shape.total_gpu_milli for job in jobs)
-            / WHOLE_DEVICE_MILLI,
+            total=sum(host.accelerators for host in hosts),
+            drained=sum(host.accelerators for host in hosts if not host.takes_new_work),
+            wanted_by_training=sum(job.gang.workers * table.gpus_of(job.gang.shape) for job in jobs),
         )
 
 
 def _gpu_future(report: Report, coverage: Coverage, window: Window) -> list[CapacityPoint]:
-    gpus = {model.name: gpus_per_replica(model) for model in report.cycle.snapshot.models}
+    gpus = gpus_per_replica(report)
     outlooks = [(outlook, gpus[outlook.model]) for outlook in report.outlooks if gpus.get(outlook.model)]
     fleet, now_s = _Fleet.of(report), report.cycle.at_s
     ahead = [point for point in coverage.points if now_s < point.at_s <= window.until_s]
