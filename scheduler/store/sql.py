@@ -27,6 +27,7 @@ from scheduler.model.plan import Cause, Reservation
 from scheduler.model.workloads import JobId, JobState, Moved
 from scheduler.store.codec import decode_cycle, encode_cycle
 from scheduler.store.engine import open_engine, reading, writing
+from scheduler.store.open_jobs import OpenJobs
 from scheduler.store.tables import attempts, cycles, events, host_marks, jobs, moves, reservations
 
 _SPEC = TypeAdapter(JobSpec)
@@ -38,7 +39,7 @@ _FINAL = [state.value for state in JobState if state.is_final]
 
 
 class SqlStore:
-    """Jobs, attempts, events, marks and the journal in a database; thread-safe."""
+    """Jobs, attempts, events, marks and the journal in a database; thread-safe, for one process (`sole_user`)."""
 
     def __init__(self, url: str, *, cycles_kept: int = 2000, events_kept: int = 200_000) -> None:
         """Open (or create) the database at a SQLAlchemy URL.
@@ -53,6 +54,7 @@ class SqlStore:
             Unreachable: the database does not answer.
         """
         self._engine = open_engine(url)
+        self._open = OpenJobs(lambda: self._read_jobs(open_only=True))
         self._cycles_kept = cycles_kept
         self._events_kept = events_kept
 
@@ -63,9 +65,12 @@ class SqlStore:
     def accept(self, spec: JobSpec, at_s: float) -> JobRecord:
         """Store a new job and return it with its id."""
         new = JobRecord(JobId(""), spec, JobState.PENDING, Wish.RUN, at_s)
-        with writing(self._engine) as connection:
-            number = connection.execute(insert(jobs).values(**_job_values(new)).returning(jobs.c.id)).scalar_one()
-        return replace(new, job_id=JobId(str(number)))
+        with self._open.written() as written:
+            with writing(self._engine) as connection:
+                number = connection.execute(insert(jobs).values(**_job_values(new)).returning(jobs.c.id)).scalar_one()
+            accepted = replace(new, job_id=JobId(str(number)))
+            written.append(accepted)
+        return accepted
 
     def spec(self, job_id: JobId) -> JobSpec:
         """Return the job's specification; NotFound when no such job was ever accepted."""
@@ -73,6 +78,8 @@ class SqlStore:
 
     def job(self, job_id: JobId) -> JobRecord:
         """Return one job with all its attempts; NotFound when there is none."""
+        if (known := self._open.get(job_id)) is not None:
+            return known
         if job_id.isdecimal():
             with reading(self._engine) as connection:
                 row = connection.execute(select(jobs).where(jobs.c.id == int(job_id))).one_or_none()
@@ -82,6 +89,12 @@ class SqlStore:
 
     def jobs(self, *, open_only: bool = True, limit: int | None = None) -> tuple[JobRecord, ...]:
         """Return jobs with their attempts, oldest first; the newest `limit` of them when it is given."""
+        if not open_only:
+            return self._read_jobs(open_only=False, limit=limit)
+        listed = self._open.all()
+        return listed if limit is None else listed[max(0, len(listed) - limit) :]
+
+    def _read_jobs(self, *, open_only: bool, limit: int | None = None) -> tuple[JobRecord, ...]:
         query = select(jobs).order_by(jobs.c.id.desc()).limit(limit)
         if open_only:
             query = query.where(jobs.c.state.not_in(_FINAL))
@@ -94,10 +107,12 @@ class SqlStore:
 
     def save_all(self, jobs: Sequence[JobRecord], events: Sequence[EventRecord]) -> None:
         """Replace several jobs and add events, all or nothing."""
-        with writing(self._engine) as connection:
-            for job in jobs:
-                _save(connection, job)
-            self._add(connection, events)
+        with self._open.written() as written:
+            with writing(self._engine) as connection:
+                for job in jobs:
+                    _save(connection, job)
+                self._add(connection, events)
+            written.extend(jobs)
 
     def record(self, *events: EventRecord) -> None:
         """Add events."""

@@ -266,3 +266,36 @@ def test_what_was_accepted_survives_kill_9(url: str, open_store: Callable[[str],
     assert done.returncode == -9
     assert done.stdout.split() == ["1", "2", "3", "4", "5"]
     assert [job.job_id for job in open_store(url).jobs()] == done.stdout.split()
+
+
+def test_open_jobs_are_remembered_as_the_database_has_them_and_stay_the_same_objects(store: SqlStore, url: str) -> None:
+    for number in range(4):
+        store.accept(replace(SPEC, name=f"job{number}"), float(number))
+    first = store.jobs()
+    store.save(replace(first[1], state=JobState.HELD, wish=Wish.HOLD))
+    store.save(replace(first[2], state=JobState.STOPPED, finished_at_s=9.0))
+    store.accept(SPEC, 5.0)
+    again = store.jobs()
+    other = SqlStore(url)
+    assert again == other.jobs()
+    other.close()
+    assert again[0] is first[0]
+    assert [job.job_id for job in again] == ["1", "2", "4", "5"]
+    assert store.job(JobId("2")) is again[1]
+
+
+def test_after_a_write_that_failed_jobs_are_what_the_database_has(store: SqlStore) -> None:
+    job = store.accept(SPEC, 1.0)
+    store.jobs()
+    stranger = replace(job, job_id=JobId("99"))
+    with pytest.raises(NotFound):
+        store.save_all([replace(job, state=JobState.HELD), stranger], [])
+    assert store.jobs() == (job,)
+
+
+def test_a_job_that_is_open_again_stands_where_it_stood(store: SqlStore) -> None:
+    jobs = [store.accept(SPEC, float(number)) for number in range(3)]
+    store.jobs()
+    store.save(replace(jobs[0], state=JobState.FAILED, finished_at_s=9.0))
+    store.save(jobs[0])
+    assert store.jobs() == tuple(jobs)
