@@ -18,6 +18,7 @@ from scheduler.model.errors import ConfigError
 if TYPE_CHECKING:
     from scheduler.config.scenario import Scenario
     from simulations.report import Result
+    from simulations.run import Simulation
 
 ScenarioArgument = Annotated[Path, typer.Argument(help="A scenario file, for instance configs/scenarios/growth.yaml.")]
 SeedsOption = Annotated[int, typer.Option("--seeds", min=1, help="Runs with different chance; shows the spread.")]
@@ -25,22 +26,33 @@ ReactiveOption = Annotated[bool, typer.Option("--reactive", help="Plan without t
 JsonOption = Annotated[
     str, typer.Option("--json", metavar="FILE", help='Write the outcome as JSON; "-" for standard output.')
 ]
+PlotOption = Annotated[
+    Path | None,
+    typer.Option("--plot", metavar="FILE", help="Also draw who holds the GPUs over time.", show_default=False),
+]
 
 
-def simulate(
+def simulate(  # noqa: PLR0913  # one argument a flag
     context: typer.Context,
     scenario: ScenarioArgument,
+    *,
     seeds: SeedsOption = 1,
-    reactive: ReactiveOption = False,  # noqa: FBT002  # a flag of the command line
+    reactive: ReactiveOption = False,
     json_file: JsonOption = "",
+    plot: PlotOption = None,
 ) -> None:
     """Run a scenario offline with the real planner and show what comes out."""
     from scheduler.config.scenario_loading import load_scenario  # noqa: PLC0415  # other commands need not load it
+    from simulations.preemption.plotting import check_plotting  # noqa: PLC0415  # other commands need not load it
     from simulations.report import document, lines  # noqa: PLC0415  # likewise
 
     screen = Session.of(context).screen
     _check_place(json_file)
-    result = _run(load_scenario(scenario), seeds, screen, reactive=reactive)
+    if plot:
+        check_plotting()
+    result, first = _run(load_scenario(scenario), seeds, screen, reactive=reactive)
+    if plot:
+        _draw(plot, first, result.scenario, screen)
     text = json.dumps(document(result), indent=2, allow_nan=False)
     if json_file == "-":
         screen.say(text)
@@ -64,17 +76,27 @@ def _write(json_file: str, text: str) -> None:
         raise ConfigError(f"--json: {json_file} cannot be written: {error.strerror}") from error
 
 
-def _run(scenario: "Scenario", seeds: int, screen: Screen, *, reactive: bool) -> "Result":
+def _draw(path: Path, first: "Simulation", name: str, screen: Screen) -> None:
+    from simulations.plotting import plot_holders  # noqa: PLC0415  # other commands need not load it
+
+    plot_holders(path, first, f"{name}: who holds the GPUs")
+    screen.note(f"picture in {path}")
+
+
+def _run(scenario: "Scenario", seeds: int, screen: Screen, *, reactive: bool) -> "tuple[Result, Simulation]":
+    """Run every seed; return what came out, and the first run as it ended."""
     from simulations.report import Result  # noqa: PLC0415  # other commands need not load it
     from simulations.run import Simulation  # noqa: PLC0415  # likewise
     from simulations.wiring import setup_of  # noqa: PLC0415  # likewise
 
-    began_s, runs = time.monotonic(), []
+    began_s, runs, first = time.monotonic(), [], None
     for number in range(seeds):
         setup = setup_of(scenario, seed=scenario.seed + number, reactive=reactive)
         with _progress(scenario.scenario, number + 1, seeds, scenario.days, screen) as progress:
-            runs.append((scenario.seed + number, Simulation(setup).run(progress)))
-    return Result(
+            simulation = Simulation(setup)
+            runs.append((scenario.seed + number, simulation.run(progress)))
+        first = first or simulation
+    result = Result(
         scenario=f"{scenario.scenario} (reactive)" if reactive else scenario.scenario,
         days=scenario.days,
         hosts=len(setup.hosts),
@@ -82,6 +104,7 @@ def _run(scenario: "Scenario", seeds: int, screen: Screen, *, reactive: bool) ->
         runs=tuple(runs),
         wall_s=time.monotonic() - began_s,
     )
+    return result, first or simulation
 
 
 @contextmanager

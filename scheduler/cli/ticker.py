@@ -7,7 +7,7 @@ from threading import Event
 from typing import assert_never
 
 from scheduler.cli.screen import Screen
-from scheduler.control.board import Board
+from scheduler.control.board import STARTING, Board
 from scheduler.control.records import CycleRecord
 from scheduler.model.plan import Action, PreemptJob, StartJob, StartReplica, StopReplica
 
@@ -24,9 +24,11 @@ def tell_cycles(board: Board, stop: Event, screen: Screen) -> None:
             told = report.cycle.number
             if report.cycle.plan.actions:
                 screen.note(line_of(report.cycle, screen))
-        if board.degraded != degraded:
-            degraded = board.degraded
-            screen.note(screen.paint(f"degraded: {degraded}", "red") if degraded else "all well again")
+        before, degraded = degraded, board.degraded
+        if degraded not in {before, ""}:
+            screen.note(screen.paint(f"degraded: {degraded}", "red"))
+        elif not degraded and before not in {STARTING, ""}:
+            screen.note("all well again")
 
 
 def line_of(cycle: CycleRecord, screen: Screen) -> str:

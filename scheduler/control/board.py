@@ -4,12 +4,16 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from forecasting.fitted import Fitted
 from forecasting.shares import Share
 from scheduler.control.records import CycleRecord
 from scheduler.model.demand import Basis, PoolDemand
 from scheduler.model.observation import Observation
+
+STARTING: Final = "starting"
+"""Why there is no report before the first cycle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +180,7 @@ class Board:
     history: deque[GpuShares] = field(default_factory=lambda: deque(maxlen=4096))
     listeners: list[Callable[[Report], None]] = field(default_factory=list)
     _report: Report | None = None
-    _degraded: str = "starting"
+    _degraded: str = STARTING
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def publish(self, report: Report, shares: GpuShares) -> None:

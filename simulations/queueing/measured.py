@@ -9,15 +9,13 @@ from numpy.typing import NDArray
 
 from scheduler.control.records import AttemptRecord, JobRecord, Outcome
 from scheduler.model.plan import Cause
-from scheduler.model.resources import WHOLE_DEVICE_MILLI
+from simulations.holding import held_gpus, moment_s
 from simulations.outcome import first_start_s
 from simulations.run import Simulation
 from simulations.usage import Use
 
 ALL: Final = "all"
 """The group that every job is in."""
-BIN_S: Final = 3600.0
-"""Devices held are averaged over so long."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,24 +76,11 @@ def measured(simulation: Simulation, group_of: Callable[[JobRecord], str]) -> Me
     )
 
 
-def held_gpus(jobs: Sequence[JobRecord], start_s: float, end_s: float, bin_s: float = BIN_S) -> NDArray[np.float64]:
-    """Return the devices that jobs held on average in each bin between two moments, float64 (bins,)."""
-    edges = np.append(np.arange(start_s, end_s, bin_s), end_s)
-    held = np.zeros(len(edges) - 1)
-    for job in jobs:
-        per_worker = job.spec.gang.shape.total_gpu_milli / WHOLE_DEVICE_MILLI
-        for attempt in job.attempts:
-            if attempt.started_at_s is not None:
-                inside_s = np.clip(edges, attempt.started_at_s, _moment_s(attempt.ended_at_s, end_s))
-                held += np.diff(inside_s) * len(attempt.slots) * per_worker
-    return held / np.diff(edges)
-
-
 def _group(jobs: Sequence[JobRecord], start_s: float, end_s: float) -> Group:
     stops = [[attempt for attempt in job.attempts if _stopped_for_others(attempt)] for job in jobs]
     return Group(
         wait_s=np.array([first_start_s(job, end_s) - job.submitted_at_s for job in jobs]),
-        completion_s=np.array([_moment_s(job.finished_at_s, end_s) - job.submitted_at_s for job in jobs]),
+        completion_s=np.array([moment_s(job.finished_at_s, end_s) - job.submitted_at_s for job in jobs]),
         unfinished=sum(job.finished_at_s is None for job in jobs),
         stops=sum(map(len, stops)),
         stopped=sum(map(bool, stops)),
@@ -108,7 +93,3 @@ def _group(jobs: Sequence[JobRecord], start_s: float, end_s: float) -> Group:
 
 def _stopped_for_others(attempt: AttemptRecord) -> bool:
     return attempt.outcome is Outcome.PREEMPTED and attempt.stop_cause is not Cause.GROWTH
-
-
-def _moment_s(at_s: float | None, end_s: float) -> float:
-    return end_s if at_s is None else at_s

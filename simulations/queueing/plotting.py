@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from simulations.arrivals import DAY_S
+from simulations.holding import BIN_S
 from simulations.queueing.comparisons import COMPARISONS
-from simulations.queueing.measured import BIN_S, Measured
+from simulations.queueing.measured import Measured
 from simulations.queueing.report import groups_of, runs_of, summary
 from simulations.queueing.running import Task
 

@@ -100,3 +100,12 @@ def test_a_fault_in_the_file_is_shown_with_its_line(tmp_path: Path, capsys: pyte
     path.write_text(SMALL + "faults: {outtages: []}\n")
     assert run(["simulate", str(path)]) == 2
     assert 'bad.yaml:10: unknown key "outtages"' in capsys.readouterr().err
+
+
+def test_a_picture_of_who_held_the_devices_is_drawn_when_asked_for(
+    scenario: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "held.png"
+    assert run(["simulate", scenario, "--plot", str(picture)]) == 0
+    assert picture.stat().st_size > 5000
+    assert f"picture in {picture}" in capsys.readouterr().err

@@ -10,7 +10,7 @@ import pytest
 from scheduler.config.checks import is_loopback
 from scheduler.config.loading import load_config
 from scheduler.config.nouns import serving_model_of
-from scheduler.config.queues import queue_names
+from scheduler.config.queues import order_name, queue_names
 from scheduler.config.schema import Config, LocalRay, PrometheusTraffic, ReplayTraffic
 from scheduler.model.errors import Fault
 from scheduler.model.resources import Shape
@@ -249,3 +249,11 @@ def _declared() -> list[dict[str, str]]:
         pytest.skip("the record of declared services is not on this machine (set HEADROOM_DATA)")
     with file.open(encoding="utf-8", newline="") as rows:
         return [row for row in csv.DictReader(rows) if row["site"] == "eqiad"]
+
+
+def test_the_shipped_example_of_shared_queues_has_terms_that_fit_its_hosts() -> None:
+    config = load_config(REPOSITORY / "configs" / "three-teams.yaml")
+    assert isinstance(config.backend, LocalRay)
+    guaranteed = sum(queue.guarantee.gpus or 0 for queue in config.queues)
+    assert 0 < guaranteed < sum(host.gpus for host in config.backend.hosts)
+    assert order_name(config.policy.queue_order, config.queues) == "fair-share"

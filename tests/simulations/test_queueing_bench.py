@@ -17,8 +17,9 @@ from scheduler.control.records import AttemptRecord, JobRecord, Outcome, Wish
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import Gang, JobId, JobState
+from simulations.holding import BIN_S, held_gpus
 from simulations.queueing.comparisons import COMPARISONS, by_size
-from simulations.queueing.measured import ALL, BIN_S, Measured, held_gpus
+from simulations.queueing.measured import ALL, Measured
 from simulations.queueing.report import document, groups_of, runs_of, summary
 from simulations.queueing.running import Task, play, play_all, tasks_of
 from simulations.queueing.scenes import WEIGHTS, Recorded
