@@ -49,10 +49,15 @@ def _columns(path: Path, timestamp: str, value: str) -> "tuple[pd.Series[Any], p
         raise SeriesError("there is no such file", help="check the path")
     if ".json" in path.suffixes:
         return _parsed(_pageviews(path), "timestamp", "views", _PAGEVIEWS_STAMP)
-    return _parsed(_table(path), timestamp, value, None)
+    return _parsed(read_table(path), timestamp, value, None)
 
 
-def _table(path: Path) -> "pd.DataFrame":
+def read_table(path: Path) -> "pd.DataFrame":
+    """Return a CSV or Parquet file.
+
+    Raises:
+        SeriesError: it is neither.
+    """
     import pandas as pd  # noqa: PLC0415  # takes half a second; only reading needs it
 
     try:
@@ -89,13 +94,14 @@ def _parsed(
     except (ValueError, OverflowError):
         stamps = pd.Series(pd.NaT, index=table.index)
     values = pd.to_numeric(table[value], errors="coerce")
-    _refuse_first(stamps.isna(), table[timestamp], timestamp, "is not a time")
-    _refuse_first(values.isna() & table[value].notna(), table[value], value, "is not a number")
-    _refuse_first(np.isinf(values) | (values < 0), table[value], value, "is not a number of 0 or more")
+    refuse_first(stamps.isna(), table[timestamp], timestamp, "is not a time")
+    refuse_first(values.isna() & table[value].notna(), table[value], value, "is not a number")
+    refuse_first(np.isinf(values) | (values < 0), table[value], value, "is not a number of 0 or more")
     return stamps, values
 
 
-def _refuse_first(wrong: "pd.Series[bool]", column: "pd.Series[Any]", name: str, what: str) -> None:
+def refuse_first(wrong: "pd.Series[bool]", column: "pd.Series[Any]", name: str, what: str) -> None:
+    """Raise a SeriesError that names the first row that is `wrong`, if any is."""
     if wrong.any():
         row = int(np.asarray(wrong).argmax())
         raise SeriesError(f'"{column.iloc[row]}" {what}', line=row + 1, column=name, help="correct or remove the row")

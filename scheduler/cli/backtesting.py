@@ -118,6 +118,9 @@ def backtest(  # noqa: PLR0913  # one argument a flag
         str, typer.Option(metavar="STEP", help="Draw the traffic in shorter steps first.", show_default=False)
     ] = "",
     rate: Annotated[float, typer.Option(min=1e-6, help="With --finer: mean requests per second.")] = 20.0,
+    arrivals: Annotated[
+        str, typer.Option(metavar="STEP", help="Rows are single arrivals: count them in such bins.", show_default=False)
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
     plot: PlotOption = None,
 ) -> None:
@@ -125,13 +128,15 @@ def backtest(  # noqa: PLR0913  # one argument a flag
 
     --finer draws each bin in shorter ones: straight lines between the bins' centres, and arrivals by chance (Poisson).
     """
-    from forecasting.pooling import pooled  # noqa: PLC0415  # only this command pays for the numerics
+    from forecasting.intervals import as_json as named  # noqa: PLC0415  # only this command pays for the numerics
+    from forecasting.intervals import over_others  # noqa: PLC0415  # likewise
+    from forecasting.pooling import pooled  # noqa: PLC0415  # likewise
     from forecasting.scores import report  # noqa: PLC0415  # likewise
 
     screen = Session.of(context).screen
     with faults():
         check_plot(plot)
-        columns = FileColumns(timestamp, value, zone, holidays)
+        columns = FileColumns(timestamp, value, zone, holidays, duration(arrivals, "--arrivals") if arrivals else None)
         asked = _Questions(
             models=_names(models),
             every_s=duration(every, "--every"),
@@ -145,6 +150,8 @@ def backtest(  # noqa: PLR0913  # one argument a flag
     runs = {text: (plan, _run(text, plan, asked, screen)) for text, plan in plans.items()}
     reports = {text: report(*run) for text, run in runs.items()}
     found = pooled(reports) if len(reports) > 1 else next(iter(reports.values()))
+    if _OWN in found["models"]:
+        found["over"] = named(over_others(runs.values(), _OWN))
     screen.say(json.dumps(found, indent=2) if as_json else _text(found, plans, screen))
     if plot:
         from forecasting.plotting import plot_trade_off  # noqa: PLC0415  # only pictures pay for it
@@ -200,13 +207,21 @@ def _text(found: "dict[str, Any]", plans: "dict[str, Plan]", screen: Screen) -> 
     each = found.get("series", {})
     if not each:
         (plan,) = plans.values()
-        return f"{_head(plan)}\n{_scores(found, screen)}"
+        return "\n\n".join([f"{_head(plan)}\n{_scores(found, screen)}", *_compared(found, screen)])
     count = f"{len(each)} series, {found['origins']} origins: means over series, shares of all windows"
-    parts = [f"{count}\n{_scores(found, screen)}"]
-    if _OWN in found["models"]:
-        parts.append(f"{_OWN} over the others, below 1 is better\n{_ratios(found, screen)}")
+    parts = [f"{count}\n{_scores(found, screen)}", *_compared(found, screen)]
     parts += [f"{Source.of(text).name}: {_head(plans[text])}\n{_scores(said, screen)}" for text, said in each.items()]
     return "\n\n".join(parts)
+
+
+def _compared(found: "dict[str, Any]", screen: Screen) -> list[str]:
+    """Return what ours scores over the others'; nothing without others."""
+    if not found.get("over"):
+        return []
+    return [
+        f"{_OWN} over the others, below 1 is better\n{_ratios(found, screen)}",
+        f"its peaks, with 95 % intervals (weeks of origins drawn anew)\n{_intervals(found, screen)}",
+    ]
 
 
 def _head(plan: "Plan") -> str:
@@ -249,4 +264,14 @@ def _ratios(found: "dict[str, Any]", screen: Screen) -> str:
     titles = [key for key in next(iter(over.values()), {}) if not key.startswith("wql")]
     columns = (Column("OVER"), *(Column(title.removeprefix("peak_wql ").upper(), right=True) for title in titles))
     rows = tuple((name, *(f"{said[title]:.2f}" for title in titles)) for name, said in over.items())
+    return render(Table(columns, rows), screen)
+
+
+def _intervals(found: "dict[str, Any]", screen: Screen) -> str:
+    over: dict[str, dict[str, dict[str, float]]] = found["over"]
+    columns = (Column("OVER"), *(Column(f"PEAK {window}".upper(), right=True) for window in next(iter(over.values()))))
+    rows = tuple(
+        (name, *("{ratio:.2f} ({low:.2f} to {high:.2f})".format(**said) for said in windows.values()))
+        for name, windows in over.items()
+    )
     return render(Table(columns, rows), screen)

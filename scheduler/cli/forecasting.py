@@ -44,12 +44,14 @@ class FileColumns:
         timestamp, value: names of columns.
         zone: IANA name of the time zone.
         holidays: file of a calendar, see `forecasting.calendars`; None for none.
+        arrivals_s: rows are single arrivals, to be counted in bins of so many seconds; None: rows are bins.
     """
 
     timestamp: str = "timestamp"
     value: str = "requests"
     zone: str = "UTC"
     holidays: Path | None = None
+    arrivals_s: int | None = None
 
     def days(self) -> "frozenset[date]":
         """Return the days of the calendar."""
@@ -166,8 +168,11 @@ def faults() -> Iterator[None]:
 
 def read(path: Path, columns: FileColumns) -> "Series":
     """Return the series in a file."""
+    from forecasting.arrivals import read_arrivals  # noqa: PLC0415  # likewise
     from forecasting.reading import read_series  # noqa: PLC0415  # likewise
 
+    if columns.arrivals_s is not None:
+        return read_arrivals(path, columns.arrivals_s, timestamp=columns.timestamp, zone=columns.zone)
     return read_series(path, timestamp=columns.timestamp, value=columns.value, zone=columns.zone)
 
 
