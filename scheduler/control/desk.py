@@ -9,7 +9,7 @@ from dataclasses import replace
 from threading import Event
 
 from scheduler.control.admission import House, faults_of
-from scheduler.control.board import Board
+from scheduler.control.board import Board, Report
 from scheduler.control.draining import DrainOutlook, drain_outlook
 from scheduler.control.packages import PackageShelf
 from scheduler.control.ports import Clock, Store
@@ -133,6 +133,7 @@ class Desk:
 
         Raises:
             NotFound: no such host was seen.
+            Conflict: no plan was made yet, so nobody knows the hosts.
         """
         self._known(host)
         return self._mark(HostMark(host, HostState.CORDONED, reason, self._clock.now_s()), "cordoned")
@@ -142,6 +143,7 @@ class Desk:
 
         Raises:
             NotFound: no such host was seen.
+            Conflict: no plan was made yet, so nobody knows the hosts.
         """
         marked = any(mark.host == host for mark in self.store.host_marks())
         if not marked:
@@ -178,12 +180,9 @@ class Desk:
             Conflict: no plan was made yet, so nobody can say what it would do.
         """
         self._known(host)
-        report = self.board.report
-        if report is None:
-            raise Conflict("no plan yet: the cluster was not observed", help="try again in a moment")
         now_s = self._clock.now_s()
         mark = HostMark(host, HostState.DRAINING, reason, now_s, None if deadline_s is None else now_s + deadline_s)
-        outlook = drain_outlook(report.cycle, mark, self._policy)
+        outlook = drain_outlook(self._observed().cycle, mark, self._policy)
         if dry_run or not (outlook.covered or force):
             return outlook
         self._mark(mark, "draining")
@@ -228,9 +227,13 @@ class Desk:
         self._poke.set()
         return mark
 
+    def _observed(self) -> Report:
+        if self.board.report is None:
+            raise Conflict("no plan yet: the cluster was not observed", help="try again in a moment")
+        return self.board.report
+
     def _known(self, host: str) -> Host:
-        report = self.board.report
-        hosts = report.cycle.snapshot.hosts if report else ()
+        hosts = self._observed().cycle.snapshot.hosts
         found = next((known for known in hosts if known.name == host), None)
         if found is None:
             raise NotFound(f"no host {host}", help="headroom hosts lists them")

@@ -203,7 +203,10 @@ def test_the_outlook_reaches_two_days_and_its_quantiles_and_peaks_are_in_order()
 
 def test_whether_people_look_changes_nothing_of_the_demand() -> None:
     shown, unseen = Planner(Source(evenings)), Planner(Source(evenings), replace(SETTINGS, outlooks=False))
-    assert [shown.at(MONDAY_S + n * HOUR_S) for n in range(20)] == [unseen.at(MONDAY_S + n * HOUR_S) for n in range(20)]
+    for at_s in (MONDAY_S + n * HOUR_S for n in range(20)):
+        with_people, alone = shown.at(at_s), unseen.at(at_s)
+        assert with_people.rps_wanted == pytest.approx(alone.rps_wanted, rel=1e-4)
+        assert replace(with_people, rps_wanted=0.0) == replace(alone, rps_wanted=0.0)
     assert (len(shown.outlooks), unseen.outlooks) == (1, ())
 
 
@@ -290,3 +293,40 @@ def test_a_reserve_for_flash_crowds_is_counted_from_those_of_the_history() -> No
     assert known.crowds is not None
     assert known.crowd_factor(0.9) == pytest.approx(5.0, rel=0.4)
     assert planner.memory.pools[0].demand.replicas_flash_crowd > 0
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 3.0])
+def test_a_declared_share_of_a_source_is_planned_as_a_source_of_that_size(share: float) -> None:
+    part, alone = (
+        Planner(Source(evenings), max_replicas=99),
+        Planner(Source(lambda at_s: share * evenings(at_s)), max_replicas=99),
+    )
+    part.served = [replace(part.served[0], share=share)]
+    for hour in (12, 17.75, 20):
+        of_share, of_source = part.at(MONDAY_S + hour * HOUR_S), alone.at(MONDAY_S + hour * HOUR_S)
+        assert of_share.basis is of_source.basis
+        assert of_share.rps_now == pytest.approx(of_source.rps_now)
+        assert of_share.rps_wanted == pytest.approx(of_source.rps_wanted, rel=0.01)
+
+
+def test_more_is_held_than_wanted_while_the_peak_is_beyond_the_lead_time_and_within_a_run_of_training() -> None:
+    demand = Planner(Source(evenings), replace(SETTINGS, min_runtime_s=3 * HOUR_S)).at(MONDAY_S + 17 * HOUR_S)
+    assert demand.replicas_wanted <= 3
+    assert demand.replicas_held >= 5
+    short_runs = Planner(Source(evenings), replace(SETTINGS, min_runtime_s=0.0)).at(MONDAY_S + 17 * HOUR_S)
+    assert short_runs.replicas_wanted == demand.replicas_wanted
+    assert short_runs.replicas_held == short_runs.replicas_wanted
+
+
+def test_a_share_is_learned_anew_when_a_bin_has_ended_and_not_before() -> None:
+    planner = Planner(Source(evenings), max_replicas=99)
+    own = Source(lambda at_s: evenings(at_s) * (0.25 if at_s < MONDAY_S else 0.75))
+    planner.sources = {**planner.sources, "own": own}
+    planner.served = [replace(planner.served[0], own_source="own")]
+    shares = []
+    for minutes in (0, 30, 59, 24 * 60 * 14):
+        planner.at(MONDAY_S + minutes * 60.0)
+        shares.append(planner.outlooks[0].share)
+    assert shares[0] == shares[1] == shares[2]
+    assert shares[0].middle == pytest.approx(0.25, rel=0.05)
+    assert shares[3].middle == pytest.approx(0.75, rel=0.2)

@@ -276,8 +276,27 @@ def test_a_drain_that_serving_survives_says_where_replicas_go_first(office: Offi
 def test_before_the_first_turn_a_drain_cannot_be_judged(lab: Any, office: Office) -> None:
     lab.restart()
     office.desk.board = lab.board
-    with pytest.raises(NotFound, match="no host a"):
-        office.desk.drain("a")
+    for ask in (office.desk.drain, office.desk.cordon, office.desk.uncordon):
+        with pytest.raises(Conflict, match="no plan yet"):
+            ask("a")
+    assert office.desk.host_marks() == ()
+
+
+def test_before_the_first_turn_jobs_are_taken_and_what_can_never_run_shows_later(lab: Any, office: Office) -> None:
+    lab.restart()
+    office.desk.board = lab.board
+    assert office.desk.submit(office.spec(workers=99)).state is JobState.PENDING
+
+
+def test_the_longest_grace_a_site_allows_is_allowed(office: Office) -> None:
+    assert office.desk.submit(office.spec(grace_period_s=60.0)).spec.grace_period_s == 60.0
+
+
+def test_a_mark_and_its_end_wake_the_loop(office: Office) -> None:
+    for change in (office.desk.cordon, office.desk.uncordon, office.desk.drain):
+        office.poke.clear()
+        change("a")
+        assert office.poke.is_set()
 
 
 DATA = b"PK\x03\x04 some files"
@@ -289,6 +308,12 @@ def test_a_package_is_kept_by_its_digest_and_a_job_may_name_it(office: Office) -
     assert path.read_bytes() == DATA
     assert office.desk.packages.path(DIGEST) == path
     assert office.desk.submit(office.spec(working_dir=DIGEST)).spec.working_dir == DIGEST
+
+
+def test_a_shelf_holds_many_packages_up_to_the_last_byte_allowed(office: Office) -> None:
+    for content in (b"x" * 1000, b"y" * 1000):
+        digest = "sha256:" + hashlib.sha256(content).hexdigest()
+        assert office.desk.packages.save(digest, [content]).read_bytes() == content
 
 
 def test_saving_a_package_again_reads_nothing(office: Office) -> None:

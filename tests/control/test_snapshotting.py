@@ -10,7 +10,7 @@ from scheduler.control.snapshotting import training_job
 from scheduler.model.hosts import Device, Host, HostState
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.observation import Observation, Run, RunState
-from scheduler.model.plan import Reservation
+from scheduler.model.plan import Cause, Reservation
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, Replica, ReplicaId, ServingModel
@@ -65,6 +65,27 @@ def test_earlier_attempts_are_counted_and_the_present_one_is_not() -> None:
     assert (snapshot.running.stops.tolist(), snapshot.running.ran_before_s.tolist()) == ([1], [40.0])
     waiting = world(replace(RUNNING, state=JobState.PREEMPTED, attempts=(stopped,)))
     assert (waiting.jobs[0].stops, waiting.jobs[0].ran_before_s) == (1, 30.0)
+
+
+def test_being_stopped_to_grow_is_no_reason_to_be_left_in_peace() -> None:
+    grown = replace(ATTEMPT, ended_at_s=125.0, outcome=Outcome.PREEMPTED, stop_cause=Cause.GROWTH)
+    for_others = replace(grown, number=2, stop_cause=Cause.PRIORITY)
+    now = replace(ATTEMPT, number=3, started_at_s=160.0)
+    assert world(replace(RUNNING, attempts=(grown, for_others, now))).jobs[0].stops == 1
+
+
+def test_who_ends_before_all_its_draining_hosts_must_be_empty_ends_in_time() -> None:
+    def ends_in_time(*marks: HostMark) -> bool:
+        return world(RUNNING, marks=marks).jobs[0].ends_in_time
+
+    early, late = HostMark("a", HostState.DRAINING, "", 1.0, 694.0), HostMark("b", HostState.DRAINING, "", 1.0, 695.0)
+    assert ends_in_time(late)
+    assert not ends_in_time(early)
+    assert not ends_in_time(early, late)
+    assert ends_in_time(late, replace(early, state=HostState.CORDONED))
+    assert ends_in_time(late, replace(early, host="elsewhere"))
+    assert not ends_in_time(replace(late, deadline_s=None))
+    assert not ends_in_time()
 
 
 def test_a_waiting_job_holds_nothing_and_keeps_the_number_of_its_attempts() -> None:
