@@ -53,6 +53,9 @@ def test_reading_takes_any_role_and_no_less(world: Any, path: str) -> None:
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == "Bearer"
         assert answer.json()["error"]["code"] == "Unauthenticated"
+        assert answer.json()["error"]["message"] == (
+            "this token is not known" if nobody else "a bearer token is needed"
+        )
 
 
 def test_health_and_static_files_need_no_token(world: Any) -> None:

@@ -141,3 +141,27 @@ def test_queues_are_listed_in_the_order_of_declaration(http: httpx.Client) -> No
     product = answer["items"][1]
     assert (product["used"]["gpus"], product["guaranteed_gpus"], product["borrowed_gpus"]) == (9.0, 8.0, 1.0)
     assert (product["running"], product["waiting"], product["waiting_gpus"]) == (3, 2, 10.0)
+
+
+def test_a_forecast_reaches_as_far_as_asked_and_refuses_what_it_cannot_show(world: Any) -> None:
+    http = world.http()
+    (near,) = http.get("/api/v1/forecast/edit-check", params={"until": 0.3}).json()["item"]["points"]
+    assert near["at"] == "2026-11-23T17:39:00Z"
+    refused = http.get("/api/v1/forecast/edit-check", params={"quantiles": "0.5,1.5"})
+    assert refused.status_code == 422
+    assert 'quantiles: "0.5,1.5" is not a list of levels' in refused.json()["error"]["message"]
+    unknown = http.get("/api/v1/forecast/nothing").json()["error"]
+    assert unknown["message"] == "no model nothing"
+    assert "edit-check" in unknown["help"]
+    world.publish(replace(world.board.report, outlooks=()))
+    assert http.get("/api/v1/forecast/edit-check").json()["error"]["message"] == "no forecast of edit-check yet"
+
+
+def test_orders_for_hosts_need_no_body(world: Any) -> None:
+    http = world.http()
+    assert http.post("/api/v1/hosts/ml-serve1001/cordon").json()["item"]["reason"] == ""
+    assert http.post("/api/v1/hosts/ml-serve1011/drain").json()["item"]["applied"] is True
+    assert [(mark.host, mark.state) for mark in world.store.host_marks()] == [
+        ("ml-serve1001", "cordoned"),
+        ("ml-serve1011", "draining"),
+    ]

@@ -43,7 +43,14 @@ def test_an_attempt_that_is_not_there_is_404(world: Any, paper: Paper) -> None:
     assert http.get("/api/v1/jobs/401/logs", params={"attempt": 7}).status_code == 404
     assert http.get("/api/v1/jobs/417/logs").status_code == 404
     assert http.get("/api/v1/jobs/999/logs").status_code == 404
+    assert http.get("/api/v1/jobs/401/logs", params={"attempt": 7, "follow": True}).status_code == 404
     assert paper.read == []
+
+
+def test_following_one_attempt_ends_with_it(world: Any, paper: Paper) -> None:
+    answer = world.http(logs_of=paper).get("/api/v1/jobs/401/logs", params={"attempt": 1, "follow": True, "tail": 2})
+    assert answer.text == "step of attempt 1\n"
+    assert paper.read == [("401", 1, True, 2)]
 
 
 def test_following_goes_on_with_the_next_attempt_after_a_preemption(world: Any, paper: Paper) -> None:

@@ -170,6 +170,7 @@ def test_an_order_to_stop_that_got_lost_is_repeated_with_the_grace_that_is_left(
     done = step(job(attempt(**TOLD), state=JobState.PREEMPTING), run(RunState.RUNNING))
     assert done.orders == (PreemptJob(ID, 1, 20.0, Cause.SERVING),)
     assert step(job(attempt(**TOLD)), run(RunState.STOPPING)).orders == ()
+    assert step(job(attempt(decided_at_s=990.0, **TOLD))).orders == (), "not shown yet: nothing there to stop"
 
 
 @pytest.mark.parametrize("state", [s for s in RunState if s.holds_room])

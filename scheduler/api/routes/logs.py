@@ -66,8 +66,6 @@ def _followed(parts: Parts, logs: Logs, job: JobRecord, number: int, tail: int |
         yield from logs(job.job_id, number, follow=True, tail=tail)
         job = _with_attempt_over(parts, job, number)
         yield _said_of(job.attempts[number - 1], moment_s=parts.site.clock.now_s())
-        if job.state.is_final:
-            return
         number, tail = number + 1, None
 
 
