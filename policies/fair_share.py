@@ -8,11 +8,13 @@ queue's weight. Queues whose next job stays within their guarantee go before all
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from operator import attrgetter
 from typing import Final
 
+from policies.queue_order import by_priority
 from scheduler.model.entitlements import Entitlements, Row, dominant_share
+from scheduler.model.policy import QueueOrder
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import TrainingJob
 
@@ -21,26 +23,35 @@ Who = tuple[str, str]
 """Queue and owner."""
 
 
-def fair_share(snapshot: Snapshot, placed: Collection[str] = ()) -> Iterator[TrainingJob]:
-    """Yield waiting jobs, always from the queue, and in it from the owner, with the lowest share; see `QueueOrder`.
+@dataclass(frozen=True, slots=True)
+class FairShare:
+    """An order of the queue by shares of queues, then of owners.
 
-    An owner's jobs go by priority, then age. A queue keeps its turn until one of its jobs is placed: those that find
-    no room cost it nothing.
+    Attributes:
+        within: in which order the jobs of one owner go. Where waiting counts in it, no job starves behind newer ones.
     """
-    lines = _lines(snapshot)
-    heap = [(line.key, name) for name, line in lines.items()]
-    heapify(heap)
-    while heap:
-        _, name = heappop(heap)
-        line = lines[name]
-        key = line.key
-        while line.has_more and line.key <= key:
-            job = line.next()
-            yield job
-            if job.job_id in placed:
-                line.charge(job)
-        if line.has_more:
-            heappush(heap, (line.key, name))
+
+    within: QueueOrder = by_priority
+
+    def __call__(self, snapshot: Snapshot, placed: Collection[str] = ()) -> Iterator[TrainingJob]:
+        """Yield waiting jobs, always from the queue, and in it from the owner, with the lowest share; see `QueueOrder`.
+
+        A queue keeps its turn until one of its jobs is placed: those that find no room cost it nothing.
+        """
+        lines = _lines(snapshot, self.within)
+        heap = [(line.key, name) for name, line in lines.items()]
+        heapify(heap)
+        while heap:
+            _, name = heappop(heap)
+            line = lines[name]
+            key = line.key
+            while line.has_more and line.key <= key:
+                job = line.next()
+                yield job
+                if job.job_id in placed:
+                    line.charge(job)
+            if line.has_more:
+                heappush(heap, (line.key, name))
 
 
 class _Line:
@@ -127,11 +138,10 @@ class _Owner:
         self.share = dominant_share(self._held, self._capacity) + self._mean
 
 
-def _lines(snapshot: Snapshot) -> dict[str, _Line]:
+def _lines(snapshot: Snapshot, within: QueueOrder) -> dict[str, _Line]:
     entitlements = Entitlements(snapshot.queues, snapshot.ledger.table)
     waiting: dict[str, dict[str, list[TrainingJob]]] = defaultdict(lambda: defaultdict(list))
-    youngest_first = snapshot.waiting[::-1]
-    for job in sorted(youngest_first, key=attrgetter("priority")):
+    for job in reversed(tuple(within(snapshot, ()))):
         waiting[job.queue][job.owner].append(job)
     held, means = _held(snapshot, entitlements), _means(snapshot)
     lines = {name: _Line(name, entitlements, jobs) for name, jobs in waiting.items()}

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from policies import fair_share, packing, packing_fgd, placement_scores, queue_order, victim_order
 from policies import may_preempt as rules
+from policies import packing, packing_fgd, placement_scores, queue_order, victim_order
 from policies.ageing import ByAgedPriority
+from policies.fair_share import FairShare
 from scheduler.model.errors import ConfigError, Fault
 from scheduler.model.plan import Consolidation
 from scheduler.model.policy import MayDisplace, MayPreempt, PlacementScore, Policy, QueueOrder, VictimCost
@@ -16,7 +17,7 @@ QUEUE_ORDERS: Final[Mapping[str, QueueOrder]] = MappingProxyType(
         "priority": queue_order.by_priority,
         "fifo": queue_order.fifo,
         "shortest-first": queue_order.shortest_first,
-        "fair-share": fair_share.fair_share,
+        "fair-share": FairShare(),
     }
 )
 PLACEMENT_SCORES: Final[Mapping[str, PlacementScore]] = MappingProxyType(
@@ -75,9 +76,9 @@ def policy_from_names(  # noqa: PLR0913  # one argument per choice, all by name
     faults = [_unknown(field, name, known) for field, name, known in asked if name not in known]
     if faults:
         raise ConfigError(*faults)
-    ages = queue_order == "priority" and ageing_per_hour * ageing_most > 0
+    ages = queue_order in {"priority", "fair-share"} and ageing_per_hour * ageing_most > 0
     return Policy(
-        queue_order=ByAgedPriority(ageing_per_hour, ageing_most) if ages else QUEUE_ORDERS[queue_order],
+        queue_order=_aged(queue_order, ageing_per_hour, ageing_most) if ages else QUEUE_ORDERS[queue_order],
         placement_score=PLACEMENT_SCORES[placement_score],
         victim_cost=VICTIM_COSTS[victim_cost],
         may_preempt=PREEMPTION_RULES[may_preempt],
@@ -92,6 +93,12 @@ def policy_from_names(  # noqa: PLR0913  # one argument per choice, all by name
         move_again_after_s=move_again_after_s,
         grow_after_s=grow_after_s,
     )
+
+
+def _aged(queue_order: str, per_hour: float, most: float) -> QueueOrder:
+    """Return an order in which waiting counts: among all jobs, or among those of an owner."""
+    aged = ByAgedPriority(per_hour, most)
+    return FairShare(aged) if queue_order == "fair-share" else aged
 
 
 def _unknown(field: str, name: str, known: Mapping[str, object]) -> Fault:

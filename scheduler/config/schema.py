@@ -269,7 +269,8 @@ class PolicyNames(Section):
     """For how many of the first blocked jobs room is booked ahead: jobs behind them go first only where that delays
     none. 0 for none: whatever fits goes first."""
     ageing_per_hour: Annotated[float, Field(ge=0)] = 1.0
-    """Points of priority that each hour of waiting adds, with queue_order priority; 0 for none."""
+    """Points of priority that each hour of waiting adds, with queue_order priority or, among the jobs of one owner,
+    fair-share; 0 for none."""
     ageing_most: Annotated[float, Field(ge=0)] = 30.0
     """Points that a job gains by waiting at most: it never overtakes one whose priority is higher by more."""
     consolidation: Literal["off", "propose", "do"] = "off"

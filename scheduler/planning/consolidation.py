@@ -19,6 +19,7 @@ from scheduler.planning.draft import Draft
 from scheduler.planning.needs import need_of
 from scheduler.planning.placing import hosts_for_gang
 from scheduler.planning.preemption import victims_for
+from scheduler.planning.reclaiming import rosters_for
 from scheduler.planning.room import Counted, Room
 from scheduler.planning.roster import Roster, Victim
 from scheduler.planning.timetable import Release, beginning_anew, going_on
@@ -114,7 +115,7 @@ class _Search:
 
     def run(self, most: int) -> _Moves | None:
         """Return the cheapest moves found that are worth it, of at most so many jobs."""
-        roster = self._draft.roster
+        roster = next(iter(rosters_for(self._gang_of, self._draft, self._draft.roster)))
         for _ in range(MOST_TRIES if most > 0 else 0):
             victims = victims_for(need_of(self._gang_of.gang), self._draft.room.coming, roster)
             if not victims or len(victims) > most or not self._is_worth(victims):
@@ -221,12 +222,13 @@ def _carry_out(moves: _Moves, draft: Draft, bookings: Bookings) -> None:
     bookings.cancel(moves.gang_of)
     draft.stop(moves.victims, Cause.CONSOLIDATION, moves.gang_of.job_id)
     bookings.note(*bookings.if_stopped(moves.victims))
-    for job, slots in (
-        (moves.gang_of, moves.slots),
-        *((victim.job, places[victim.job.job_id]) for victim in moves.victims),
-    ):
-        draft.promises.promise_at(job, slots)
-        bookings.take(job, slots)
+    draft.promises.promise_at(moves.gang_of, moves.slots)
+    bookings.take(moves.gang_of, moves.slots)
+    draft.count(moves.gang_of)
+    for job in (victim.job for victim in moves.victims):
+        draft.promises.promise_at(job, places[job.job_id])
+        bookings.take(job, places[job.job_id])
+        draft.go_on(job, places[job.job_id])
 
 
 def _places(proposal: Proposal) -> Iterator[tuple[str, tuple[Slot, ...]]]:

@@ -173,7 +173,7 @@ class Draft:
         """Count what queues hold, once it is known what serving takes; where they have no terms nothing is counted."""
         if not all(queue.is_plain for queue in self.snapshot.queues):
             promised = {holder: slots for holder, _, slots in self.promises.holders()}
-            self.quotas = Quotas(self.snapshot, self.room.now, promised, self.preemptions)
+            self.quotas = Quotas(self.snapshot, self.room.now, promised, (*self.ended, *self.preemptions))
 
     @property
     def roster(self) -> Roster:
@@ -189,6 +189,12 @@ class Draft:
             self.quotas.start(job, slots)
         elif self.quotas is not None:
             self.quotas.promise(job, self.promises.of(job.job_id))
+
+    def go_on(self, job: TrainingJob, slots: Sequence[Slot]) -> None:
+        """Let the accounts know with what a running job that was told to stop goes on: all it has when it is spared."""
+        if self.quotas is not None:
+            self.quotas.go_on(job, slots)
+            self.spared.clear()
 
     def takes_back(self, job: TrainingJob, victims: Sequence[Victim]) -> bool:
         """Whether a job has room back that its queue is guaranteed and others use."""
@@ -242,6 +248,7 @@ class Draft:
             self.preemptions[victim.job.job_id] = stop_order(victim.job, cause, self.snapshot.taken_at_s, beneficiary)
             if victim.keeps:
                 self.promises.promise_at(victim.job, victim.keeps)
+                self.go_on(victim.job, victim.keeps)
 
 
 def _expect_what_is_leaving(snapshot: Snapshot, room: Room, ended: Sequence[str]) -> None:

@@ -76,6 +76,7 @@ class Quotas:
         self._nothing: Row = (0,) * len(self.entitlements.capacity)
         self._accounts: dict[str, _Account] = {}
         self._promises: dict[str, Row] = {}
+        self._goes_on: dict[str, tuple[Row, Row]] = {}
         self._asked: dict[int, Row] = {}
         self._verdicts: dict[tuple[str, int], Refusal | None] = {}
         self._owed: dict[tuple[str, int], bool] = {}
@@ -86,7 +87,8 @@ class Quotas:
         self.stop(snapshot.by_id[job_id] for job_id in stopped)
         for holder, slots in sorted(promised.items()):
             if holder in snapshot.by_id:
-                self.promise(snapshot.by_id[holder], slots)
+                job = snapshot.by_id[holder]
+                (self.go_on if job.state.holds_room else self.promise)(job, slots)
 
     def _count_running(self) -> None:
         running = self._running
@@ -176,16 +178,23 @@ class Quotas:
         self._forget()
 
     def promise(self, job: TrainingJob, slots: Iterable[Slot]) -> None:
-        """Count a job that is promised room; of one that still runs only what is more than it has."""
+        """Count a waiting job that is promised room."""
         if job.job_id in self._promises:
             return
         got, account = self.entitlements.held_at(job.gang, slots), self._account(job.queue)
-        if job.state.holds_room:
-            has = self.entitlements.held_at(job.gang, job.slots)
-            got = tuple(max(0, more) for more in less(got, has))
-        else:
-            self._promises[job.job_id] = got
+        self._promises[job.job_id] = got
         account.promised = plus(account.promised, got)
+        self._forget()
+
+    def go_on(self, job: TrainingJob, slots: Iterable[Slot]) -> None:
+        """Count a running job that was told to stop as going on in these slots; all of its own when it is spared."""
+        got, account = self.entitlements.held_at(job.gang, slots), self._account(job.queue)
+        has = self.entitlements.held_at(job.gang, job.slots)
+        kept, more = tuple(map(min, got, has)), tuple(max(0, extra) for extra in less(got, has))
+        before_kept, before_more = self._goes_on.get(job.job_id, (self._nothing, self._nothing))
+        self._goes_on[job.job_id] = (kept, more)
+        account.leaving = plus(less(account.leaving, kept), before_kept)
+        account.promised = plus(less(account.promised, before_more), more)
         self._forget()
 
     def more_workers(self, job: TrainingJob, rows: Sequence[int]) -> int:

@@ -94,6 +94,7 @@ def _keep(job: TrainingJob, draft: Draft, bookings: Bookings) -> bool:
     if len(kept) == len(job.slots):
         if bookings.allow(before, [going_on(job, now_s)]):
             draft.room.promise_at(kept, job.gang.shape)
+            draft.go_on(job, job.slots)
             return True
         kept.pop()
     bookings.note(before, ())
@@ -104,6 +105,7 @@ def _keep(job: TrainingJob, draft: Draft, bookings: Bookings) -> bool:
         bookings.take(job, slots)
     elif draft.promises.renew(job.job_id, promised):
         bookings.note((), before)
+    draft.go_on(job, draft.promises.of(job.job_id))
     return False
 
 

@@ -21,6 +21,7 @@ def spare_unnecessary(draft: Draft, bookings: Bookings) -> None:
     for victim, grant in sorted(pairs, key=lambda pair: pair[0].index, reverse=True):
         if victim.job.job_id in draft.preemptions and _can_spare(victim, grant, draft, bookings):
             del draft.preemptions[victim.job.job_id]
+            draft.go_on(victim.job, victim.job.slots)
 
 
 def _can_spare(victim: Victim, grant: Grant, draft: Draft, bookings: Bookings) -> bool:

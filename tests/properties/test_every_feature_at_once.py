@@ -16,7 +16,7 @@ from scheduler.model.demand import Demand, ModelDemand
 from scheduler.model.entitlements import GPU, Entitlements
 from scheduler.model.hosts import Host, HostState, devices_offered
 from scheduler.model.ledger import Ledger
-from scheduler.model.plan import Consolidation, Plan, PreemptJob, StartJob, StartReplica
+from scheduler.model.plan import Cause, Consolidation, Plan, PreemptJob, StartJob, StartReplica
 from scheduler.model.policy import Policy
 from scheduler.model.queues import Amounts, Queue
 from scheduler.model.resources import Shape, Slot
@@ -243,6 +243,34 @@ def test_no_queue_is_started_above_its_limit_parts_counted_as_parts(kit: SimpleN
         got = rules.held_at(job.gang, start.slots)[GPU]
         held[job.queue] += got
         assert not got or held[job.queue] <= rules[job.queue].ceiling[GPU]
+
+
+@settings(max_examples=250)
+@given(rng=RNGS)
+def test_no_queue_is_stopped_shrunk_or_moved_below_its_guarantee_for_another(kit: SimpleNamespace, rng: Random) -> None:
+    """Whatever the priorities; and a queue has back from others, whatever theirs, only what it is guaranteed."""
+    snapshot, demand = scene_of(rng, kit)
+    made, _ = planned(snapshot, demand, policy_of(rng, snapshot))
+    rules, promised = Entitlements(snapshot.queues, snapshot.ledger.table), {p.holder: p for p in made.reservations}
+    stays, lost = Counter[str](), Counter[str]()
+    stops = {action.job_id: action for action in made.actions if isinstance(action, PreemptJob)}
+    for job in snapshot.running.jobs:
+        stop = stops.get(job.job_id)
+        leaves = stop is not None or job.state is JobState.PREEMPTING
+        kept = promised[job.job_id].slots if job.job_id in promised else () if leaves else job.slots
+        beneficiary = snapshot.by_id.get(stop.beneficiary) if stop else None
+        if beneficiary and beneficiary.queue == job.queue:
+            kept = job.slots  # its queue's own affair
+        moved = stop is not None and stop.cause is Cause.CONSOLIDATION
+        amount = rules.held_at(job.gang, () if moved and beneficiary.queue != job.queue else kept[: len(job.slots)])[
+            GPU
+        ]
+        stays[job.queue] += amount
+        if beneficiary and beneficiary.queue != job.queue:
+            event(f"from another queue: {stop.cause}, goes on: {bool(kept)}")
+            lost[job.queue] += rules.held_at(job.gang, job.slots)[GPU] - amount
+    for queue, amount in lost.items():
+        assert not amount or stays[queue] >= rules[queue].guarantee[GPU]
 
 
 @settings(max_examples=250)
