@@ -10,44 +10,18 @@ print(line)
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Self
 from urllib.parse import quote
 
 import httpx
-from pydantic import ValidationError
 
-from scheduler.model.errors import (
-    ConfigError,
-    Conflict,
-    Fault,
-    HeadroomError,
-    NotFound,
-    NotPermitted,
-    Unreachable,
-)
-from scheduler.wire.base import ErrorAnswer, Listing, Resource, Single
+from scheduler.connection import Connection, ResourceT
+from scheduler.model.errors import ConfigError
+from scheduler.wire.base import Listing, Resource, Single
 from scheduler.wire.cluster import Capacity, DrainAnswer, DrainOrder, Forecast, Host, ServedModel, Status
 from scheduler.wire.jobs import Event, HoldOrder, Job, JobOrder, PriorityOrder
 from scheduler.wire.queues import Queue
-
-DEFAULT_URL: Final = "http://127.0.0.1:8321"
-API: Final = "/api/v1"
-RESOURCE_KEYS: Final = frozenset({"cpus", "memory", "gpus", "gpu_model", "gpu_memory", "host_labels"})
-"""Keys of `resources` in a job, which `Client.submit` also takes directly."""
-_ERRORS: Final[Mapping[int, type[HeadroomError]]] = {
-    401: NotPermitted,
-    403: NotPermitted,
-    404: NotFound,
-    409: Conflict,
-    413: ConfigError,
-    422: ConfigError,
-    502: Unreachable,
-    503: Unreachable,
-    504: Unreachable,
-}
-ResourceT = TypeVar("ResourceT", bound=Resource)
 
 
 class Client:
@@ -72,12 +46,12 @@ class Client:
         Raises:
             ConfigError: `url` is none.
         """
-        self.url = (url or os.environ.get("HEADROOM_URL") or DEFAULT_URL).rstrip("/")
-        if not self.url.startswith(("http://", "https://")):
-            raise ConfigError(f'"{self.url}" is not a URL', help="begin it with http:// or https://")
-        token = token or os.environ.get("HEADROOM_TOKEN")
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s, transport=transport)
+        self._connection = Connection(url, token, timeout_s=timeout_s, transport=transport)
+
+    @property
+    def url(self) -> str:
+        """The address of the control plane."""
+        return self._connection.url
 
     def __enter__(self) -> Self:
         return self
@@ -87,7 +61,7 @@ class Client:
 
     def close(self) -> None:
         """Let go of connections."""
-        self._http.close()
+        self._connection.close()
 
     # Every method may raise Unreachable (no answer), NotPermitted (the token's role) and what it names itself.
 
@@ -111,17 +85,14 @@ class Client:
         Raises:
             ConfigError: with all faults, each with its file and line where it has one.
         """
-        from scheduler.config.faults import fault_at  # noqa: PLC0415  # reading YAML costs time that others need not pay
-        from scheduler.config.job import read_job  # noqa: PLC0415  # likewise
+        from scheduler.submission import document_of, placed  # noqa: PLC0415  # reading YAML costs time
 
-        document = _document(job, working_dir, fields)
-        checked = read_job(document.data, file=document.file, lines=document.lines)
-        package = self.upload(Path(checked.working_dir)) if checked.working_dir else ""
-        order = JobOrder(job=document.data, working_dir=package)
+        document, directory = document_of(job, working_dir, fields)
+        order = JobOrder(job=document.data, working_dir=self.upload(Path(directory)) if directory else "")
         try:
             return self.send("POST", "/jobs", Single[Job], order).item
         except ConfigError as error:
-            raise ConfigError(*(_placed(fault, document, fault_at) for fault in error.faults)) from error
+            raise ConfigError(*(placed(fault, document) for fault in error.faults)) from error
 
     def upload(self, directory: Path) -> str:
         """Pack and upload a directory and return its digest; what is there already is uploaded again in vain.
@@ -133,7 +104,7 @@ class Client:
 
         package = pack(directory)
         with package.file:
-            self._request("PUT", f"/packages/{package.digest}", content=package.chunks(), timeout=600.0)
+            self._connection.request("PUT", f"/packages/{package.digest}", content=package.chunks(), timeout=600.0)
         return package.digest
 
     def jobs(self, **filters: str | int | bool) -> Listing[Job]:
@@ -165,16 +136,7 @@ class Client:
         asked = {"attempt": attempt, "follow": follow or None, "tail": tail}
         parameters = {name: str(value).lower() for name, value in asked.items() if value is not None}
         timeout = httpx.Timeout(10.0, read=None if follow else 60.0)
-        path = f"{API}/jobs/{_part(job_id)}/logs"
-        as_it_comes = {"Accept-Encoding": "identity"}  # a compressor would hold lines back until it has enough of them
-        try:
-            with self._http.stream("GET", path, params=parameters, headers=as_it_comes, timeout=timeout) as answer:
-                if answer.is_error:
-                    answer.read()
-                    raise _error(answer)
-                yield from answer.iter_lines()
-        except httpx.HTTPError as error:
-            raise self._unreachable(error) from error
+        yield from self._connection.lines(f"/jobs/{_part(job_id)}/logs", params=parameters, timeout=timeout)
 
     def stop(self, job_id: str | int) -> Job:
         """End a job for good; a running attempt is given its grace period.
@@ -278,82 +240,14 @@ class Client:
             kind: what is there, for instance `Single[Job]`.
             parameters: of the query.
         """
-        return self._read(self._request("GET", path, params=parameters), kind)
+        return self._connection.read(self._connection.request("GET", path, params=parameters), kind)
 
     def send(self, method: str, path: str, kind: type[ResourceT], body: Resource | None = None) -> ResourceT:
         """Change any resource of the API and return the answer with its envelope; as `get`."""
-        return self._read(self._request(method, path, json=body.model_dump(mode="json") if body else {}), kind)
-
-    def _request(self, method: str, path: str, **parts: Any) -> httpx.Response:
-        try:
-            answer = self._http.request(method, API + path, **parts)
-        except httpx.HTTPError as error:
-            raise self._unreachable(error) from error
-        if not answer.is_success:
-            raise _error(answer)
-        return answer
-
-    def _read(self, answer: httpx.Response, kind: type[ResourceT]) -> ResourceT:
-        try:
-            return kind.model_validate_json(answer.content)
-        except ValidationError as error:
-            help_ = "is that another program, or another version of Headroom?"
-            raise Unreachable(f"{self.url} does not answer as a control plane does", help=help_) from error
-
-    def _unreachable(self, error: httpx.HTTPError) -> Unreachable:
-        help_ = 'is "headroom run" up there? HEADROOM_URL or --url points elsewhere'
-        return Unreachable(f"cannot reach {self.url} ({_cause(error)})", help=help_)
+        content = body.model_dump(mode="json") if body else {}
+        return self._connection.read(self._connection.request(method, path, json=content), kind)
 
 
 def _part(name: str | int) -> str:
     """Return a name as one part of a path, whatever is in it."""
     return quote(str(name), safe="")
-
-
-def _cause(error: httpx.HTTPError) -> str:
-    if isinstance(error, httpx.TimeoutException):
-        return "no answer in time"
-    if "refused" in str(error):
-        return "connection refused"
-    return str(error).partition("] ")[2].lower() or str(error) or type(error).__name__
-
-
-def _error(answer: httpx.Response) -> HeadroomError:
-    kind = _ERRORS.get(answer.status_code, HeadroomError)
-    try:
-        said = ErrorAnswer.model_validate_json(answer.content)
-    except ValidationError:
-        return kind(f"{answer.request.url} answered {answer.status_code} {answer.reason_phrase}")
-    return kind(*(Fault(**body.model_dump()) for body in said.errors or (said.error,)))
-
-
-def _document(job: object, working_dir: str | os.PathLike[str] | None, fields: Mapping[str, object]) -> Any:
-    from scheduler.config.yaml_file import Document, read_yaml  # noqa: PLC0415  # reading YAML costs time
-
-    given = read_yaml(Path(job)) if isinstance(job, str | os.PathLike) else Document("", job or {}, {})
-    if not isinstance(given.data, Mapping):
-        return given
-    content = _merged(given.data, fields)
-    if working_dir:
-        content["working_dir"] = str(working_dir)
-    elif isinstance(content.get("working_dir"), str) and content["working_dir"]:
-        content["working_dir"] = str(Path(given.file).parent / str(content["working_dir"]))
-    return replace(given, data=content)
-
-
-def _merged(job: Mapping[str, object], fields: Mapping[str, object]) -> dict[str, object]:
-    resources = {name: value for name, value in fields.items() if name in RESOURCE_KEYS}
-    content = {**job, **{name: value for name, value in fields.items() if name not in RESOURCE_KEYS}}
-    if resources:
-        before = content.get("resources")
-        content["resources"] = {**before, **resources} if isinstance(before, Mapping) else resources
-    return content
-
-
-def _placed(fault: Fault, document: Any, fault_at: Any) -> Fault:
-    """Give a fault that the server found the line it has in the file."""
-    if not document.file or not fault.field:
-        return fault
-    where = tuple(int(part) if part.isdigit() else part for part in fault.field.split("."))
-    found: Fault = fault_at(document, where, fault.code, fault.message, fault.help)
-    return found

@@ -1,0 +1,104 @@
+"""Requests to one control plane over HTTP, and what can go wrong with them as errors that say what to do."""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, TypeVar
+
+import httpx
+from pydantic import ValidationError
+
+from scheduler.model.errors import ConfigError, Conflict, Fault, HeadroomError, NotFound, NotPermitted, Unreachable
+from scheduler.wire.base import ErrorAnswer, Resource
+
+DEFAULT_URL: Final = "http://127.0.0.1:8321"
+API: Final = "/api/v1"
+_ERRORS: Final[Mapping[int, type[HeadroomError]]] = {
+    401: NotPermitted,
+    403: NotPermitted,
+    404: NotFound,
+    409: Conflict,
+    413: ConfigError,
+    422: ConfigError,
+    502: Unreachable,
+    503: Unreachable,
+    504: Unreachable,
+}
+ResourceT = TypeVar("ResourceT", bound=Resource)
+
+
+class Connection:
+    """Sends requests below /api/v1 and reads the answers; every failure is an error of `scheduler.model.errors`."""
+
+    def __init__(
+        self, url: str | None, token: str | None, *, timeout_s: float, transport: httpx.BaseTransport | None
+    ) -> None:
+        """Choose the control plane, as `Client`; nothing is sent yet.
+
+        Raises:
+            ConfigError: `url` is none.
+        """
+        self.url = (url or os.environ.get("HEADROOM_URL") or DEFAULT_URL).rstrip("/")
+        if not self.url.startswith(("http://", "https://")):
+            raise ConfigError(f'"{self.url}" is not a URL', help="begin it with http:// or https://")
+        token = token or os.environ.get("HEADROOM_TOKEN")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s, transport=transport)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._http.close()
+
+    def request(self, method: str, path: str, **parts: Any) -> httpx.Response:
+        """Send a request and return a successful answer; `parts` are those of `httpx.Client.request`."""
+        try:
+            answer = self._http.request(method, API + path, **parts)
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+        if not answer.is_success:
+            raise _error(answer)
+        return answer
+
+    def lines(self, path: str, **parts: Any) -> Iterator[str]:
+        """Yield the lines of an answer as they come."""
+        as_it_comes = {"Accept-Encoding": "identity"}  # a compressor would hold lines back until it has enough of them
+        try:
+            with self._http.stream("GET", API + path, headers=as_it_comes, **parts) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise _error(answer)
+                yield from answer.iter_lines()
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+
+    def read(self, answer: httpx.Response, kind: type[ResourceT]) -> ResourceT:
+        """Return an answer's resource.
+
+        Raises:
+            Unreachable: it is no such resource, so whoever answered is no control plane of ours.
+        """
+        try:
+            return kind.model_validate_json(answer.content)
+        except ValidationError as error:
+            help_ = "is that another program, or another version of Headroom?"
+            raise Unreachable(f"{self.url} does not answer as a control plane does", help=help_) from error
+
+    def _unreachable(self, error: httpx.HTTPError) -> Unreachable:
+        help_ = 'is "headroom run" up there? HEADROOM_URL or --url points elsewhere'
+        return Unreachable(f"cannot reach {self.url} ({_cause(error)})", help=help_)
+
+
+def _cause(error: httpx.HTTPError) -> str:
+    if isinstance(error, httpx.TimeoutException):
+        return "no answer in time"
+    if "refused" in str(error):
+        return "connection refused"
+    return str(error).partition("] ")[2].lower() or str(error) or type(error).__name__
+
+
+def _error(answer: httpx.Response) -> HeadroomError:
+    kind = _ERRORS.get(answer.status_code, HeadroomError)
+    try:
+        said = ErrorAnswer.model_validate_json(answer.content)
+    except ValidationError:
+        return kind(f"{answer.request.url} answered {answer.status_code} {answer.reason_phrase}")
+    return kind(*(Fault(**body.model_dump()) for body in said.errors or (said.error,)))
