@@ -124,5 +124,8 @@ class MemoryStore:
         self._last_number = max(self._last_number, int(job.job_id))
         if job.state.is_final:
             self._open.pop(job.job_id, None)
-        else:
+        elif job.job_id not in self._open:
+            newest = int(next(reversed(self._open), "0"))
             self._open[job.job_id] = None
+            if int(job.job_id) < newest:  # open again, it belongs among older ones
+                self._open = dict.fromkeys(sorted(self._open, key=int))

@@ -24,7 +24,7 @@ from scheduler.model.workloads import Moved, Replica, ServingModel, TrainingJob
 
 def encode_cycle(cycle: CycleRecord) -> bytes:
     """Return one cycle as one line of JSON, without the line's end."""
-    return _CYCLE.dump_json(_body(cycle))
+    return _CYCLE.dump_json(body_of(cycle))
 
 
 def decode_cycle(text: bytes | str) -> CycleRecord:
@@ -33,8 +33,17 @@ def decode_cycle(text: bytes | str) -> CycleRecord:
     Raises:
         ConfigError: it is not one.
     """
+    return record_of(decode_body(text))
+
+
+def decode_body(text: bytes | str) -> "CycleBody":
+    """Return what `encode_cycle` wrote, as it was written.
+
+    Raises:
+        ConfigError: it is no cycle.
+    """
     try:
-        return _record(_CYCLE.validate_json(text))
+        return _CYCLE.validate_json(text)
     except (ValidationError, ValueError) as error:
         raise ConfigError(f"not a journalled cycle: {_first_line(error)}") from error
 
@@ -67,7 +76,9 @@ def _line(path: Path, number: int, text: bytes) -> CycleRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class _SnapshotBody:
+class SnapshotBody:
+    """A snapshot without what is counted from it."""
+
     version: int
     taken_at_s: float
     hosts: tuple[Host, ...]
@@ -99,7 +110,9 @@ _Action = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class _PlanBody:
+class PlanBody:
+    """A plan with a reason for each that waits."""
+
     snapshot_version: int
     actions: tuple[_Action, ...]
     reservations: tuple[Reservation, ...]
@@ -108,26 +121,29 @@ class _PlanBody:
 
 
 @dataclass(frozen=True, slots=True)
-class _CycleBody:
+class CycleBody:
+    """A cycle as it is written."""
+
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_inf_nan="constants")
 
     number: int
     at_s: float
-    snapshot: _SnapshotBody
+    snapshot: SnapshotBody
     demand: Demand
-    plan: _PlanBody
+    plan: PlanBody
     plan_duration_s: float
 
 
-_CYCLE: TypeAdapter[_CycleBody] = TypeAdapter(_CycleBody)
+_CYCLE: TypeAdapter[CycleBody] = TypeAdapter(CycleBody)
 
 
-def _body(cycle: CycleRecord) -> _CycleBody:
+def body_of(cycle: CycleRecord) -> CycleBody:
+    """Return what of a cycle is written."""
     world, made = cycle.snapshot, cycle.plan
-    return _CycleBody(
+    return CycleBody(
         cycle.number,
         cycle.at_s,
-        _SnapshotBody(
+        SnapshotBody(
             world.version,
             world.taken_at_s,
             world.hosts,
@@ -141,12 +157,13 @@ def _body(cycle: CycleRecord) -> _CycleBody:
             world.work,
         ),
         cycle.demand,
-        _PlanBody(made.snapshot_version, made.actions, made.reservations, tuple(made.unplaced), made.proposals),
+        PlanBody(made.snapshot_version, made.actions, made.reservations, tuple(made.unplaced), made.proposals),
         cycle.plan_duration_s,
     )
 
 
-def _record(body: _CycleBody) -> CycleRecord:
+def record_of(body: CycleBody) -> CycleRecord:
+    """Return the cycle of which this was written."""
     world, made = body.snapshot, body.plan
     snapshot = Snapshot.of(
         version=world.version,

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select, update
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from scheduler.model.errors import ConfigError, Unreachable
@@ -119,3 +119,5 @@ def _prepare(engine: Engine) -> None:
                 f"store {engine.url.render_as_string()} has schema {found}, this Headroom knows {SCHEMA_VERSION}",
                 help="run the newer Headroom that wrote it, or give another store",
             )
+        elif found < SCHEMA_VERSION:
+            connection.execute(update(schema_version).values(version=SCHEMA_VERSION))

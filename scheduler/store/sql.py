@@ -1,6 +1,5 @@
 """`scheduler.control.ports.Store` on SQLite or PostgreSQL."""
 
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
@@ -25,10 +24,10 @@ from scheduler.model.hosts import HostState
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import Cause, Reservation
 from scheduler.model.workloads import JobId, JobState, Moved
-from scheduler.store.codec import decode_cycle, encode_cycle
 from scheduler.store.engine import open_engine, reading, writing
+from scheduler.store.journal import Journal
 from scheduler.store.open_jobs import OpenJobs
-from scheduler.store.tables import attempts, cycles, events, host_marks, jobs, moves, reservations
+from scheduler.store.tables import attempts, events, host_marks, jobs, moves, reservations
 
 _SPEC = TypeAdapter(JobSpec)
 _ATTEMPT = TypeAdapter(AttemptRecord)
@@ -55,7 +54,7 @@ class SqlStore:
         """
         self._engine = open_engine(url)
         self._open = OpenJobs(lambda: self._read_jobs(open_only=True))
-        self._cycles_kept = cycles_kept
+        self._journal = Journal(cycles_kept)
         self._events_kept = events_kept
 
     def close(self) -> None:
@@ -158,15 +157,13 @@ class SqlStore:
 
     def journal(self, cycle: CycleRecord) -> None:
         """Append a cycle and its moves, and replace the promises; a cycle of the same number is replaced."""
-        body = zlib.compress(encode_cycle(cycle))
+        entry = self._journal.entry(cycle)
         promises = [
             {"position": position, "body": _RESERVATION.dump_json(promise).decode()}
             for position, promise in enumerate(cycle.plan.reservations)
         ]
-        oldest = cycle.number - self._cycles_kept
         with writing(self._engine) as connection:
-            connection.execute(delete(cycles).where((cycles.c.number == cycle.number) | (cycles.c.number <= oldest)))
-            connection.execute(insert(cycles).values(number=cycle.number, at_s=cycle.at_s, body=body))
+            self._journal.write(connection, entry)
             connection.execute(delete(reservations))
             if promises:
                 connection.execute(insert(reservations), promises)
@@ -176,13 +173,12 @@ class SqlStore:
                 {"cycle": cycle.number, "job_id": int(move.job_id), "at_s": move.at_s} for move in moves_of(cycle)
             ]:
                 connection.execute(insert(moves), moved)
+        self._journal.written(entry)
 
     def cycles(self, *, limit: int = 100) -> tuple[CycleRecord, ...]:
         """Return the newest `limit` journalled cycles, oldest first."""
-        query = select(cycles.c.body).order_by(cycles.c.number.desc()).limit(limit)
         with reading(self._engine) as connection:
-            bodies = connection.scalars(query).all()[::-1]
-        return tuple(decode_cycle(zlib.decompress(body)) for body in bodies)
+            return self._journal.read(connection, limit)
 
     def attempt_totals(self) -> tuple[AttemptTotal, ...]:
         """Return how all attempts ever made ended, counted by outcome, cause and whether they saved."""

@@ -4,7 +4,7 @@ from typing import Final
 
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Grows with every change that an older Headroom could not read."""
 
 metadata = MetaData()
@@ -83,4 +83,12 @@ cycles = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("at_s", Float, nullable=False),
     Column("body", LargeBinary, nullable=False, doc="zlib of the codec's JSON"),
+)
+
+cycle_changes = Table(
+    "cycle_changes",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at_s", Float, nullable=False),
+    Column("body", LargeBinary, nullable=False, doc="zlib of JSON: what has changed since the cycle before"),
 )

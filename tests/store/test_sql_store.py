@@ -212,7 +212,7 @@ def test_a_database_of_a_newer_headroom_is_left_alone(url: str) -> None:
     with engine.begin() as connection:
         connection.execute(text("UPDATE schema_version SET version = 99"))
     engine.dispose()
-    with pytest.raises(ConfigError, match="has schema 99, this Headroom knows 1"):
+    with pytest.raises(ConfigError, match="has schema 99, this Headroom knows 2"):
         SqlStore(url)
 
 
