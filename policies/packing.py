@@ -14,6 +14,7 @@ other, which keeps the rest of them whole.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import groupby
@@ -26,7 +27,7 @@ from policies.packing_cpu import Amounts, CpuPerDevice
 from policies.packing_cutting import remainder_values
 from policies.packing_devices import devices_after
 from policies.packing_mix import PRIOR, SizeMix
-from policies.packing_room import HostKinds, Vacancy, kinds_of
+from policies.packing_room import GangRooms, HostKinds, Vacancy, kinds_of
 from policies.packing_scarcity import Census, Counts, Expected, SlotPrice, model_premiums, share_of_time, slot_prices
 from scheduler.model.ledger import Ledger
 from scheduler.model.policy import Scorer
@@ -69,8 +70,24 @@ class Scarcity:
         kinds = vacancy.kinds
         per_kind = np.bincount(vacancy.kind, weights=free_milli, minlength=len(kinds.kinds))
         free = np.bincount(kinds.gpu_model, weights=per_kind, minlength=len(kinds.gpu_models)).astype(np.int64)
-        premiums = model_premiums(expected, {name: int(free[m]) for m, name in enumerate(kinds.gpu_models) if name})
-        slots = slot_prices(expected, vacancy, int(free_milli.sum()))
+        open_hosts = vacancy.at(np.flatnonzero(vacancy.whole > 1))
+        rooms = GangRooms(expected.gangs, kinds).of(open_hosts).sum(axis=0)
+        return cls.of(expected, kinds, dict(zip(kinds.gpu_models, free.tolist(), strict=True)), rooms)
+
+    @classmethod
+    def of(
+        cls, expected: Expected, kinds: HostKinds, free_milli: Mapping[str, int], rooms: NDArray[np.int64]
+    ) -> "Scarcity":
+        """Price what is free.
+
+        Args:
+            expected: what is asked for.
+            kinds: what the hosts are when empty.
+            free_milli: free thousandths of a device per GPU model; "" stands for hosts without devices.
+            rooms: int64 (G,), how many of each of the expected gangs there is room for.
+        """
+        premiums = model_premiums(expected, {name: free for name, free in free_milli.items() if name})
+        slots = slot_prices(expected, rooms, sum(free_milli.values()))
         leaving = round((1.0 - expected.staying) / _GRAIN) * _GRAIN
         to_come = tuple(share_of_time(1.0 - leaving, kinds.most_devices).tolist()) if slots and leaving else ()
         return cls(tuple(premiums.items()), slots, to_come)
@@ -120,12 +137,13 @@ class Prices:
 
     def device_values(self, gpu_model: str) -> NDArray[np.float64]:
         """Return float64 (1001,): the value of r free thousandths of a device of a model; only differences matter."""
-        if gpu_model not in self._by_model:
-            rest, unfit = np.arange(WHOLE_DEVICE_MILLI + 1), 1.0 - self._mix.share_fitting(gpu_model)
+        asked_for = gpu_model if gpu_model in self._mix.gpu_models else ""
+        if asked_for not in self._by_model:
+            rest, unfit = np.arange(WHOLE_DEVICE_MILLI + 1), 1.0 - self._mix.share_fitting(asked_for)
             values = self._remainder - FRAGMENT_WEIGHT * rest * unfit
             values.setflags(write=False)
-            self._by_model[gpu_model] = values
-        return self._by_model[gpu_model]
+            self._by_model[asked_for] = values
+        return self._by_model[asked_for]
 
 
 def headroom(start: Ledger, work: WorkSeen) -> Scorer:

@@ -43,6 +43,11 @@ class SizeMix:
         return tuple((shape, count) for shape, count in self.counts if shape.gpu_count)
 
     @property
+    def gpu_models(self) -> frozenset[str]:
+        """The models that some shape asks for by name."""
+        return frozenset().union(*(shape.gpu_models for shape, _ in self.counts))
+
+    @property
     def gpu_milli(self) -> int:
         """Thousandths of a device asked for by all that was counted."""
         return sum(shape.total_gpu_milli * count for shape, count in self.counts)

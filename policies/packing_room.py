@@ -4,7 +4,7 @@ A gang of eight with 120 cores fits on other hosts than one with 64: room is cou
 and memory beside the devices suffice.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,8 @@ from scheduler.model.ledger import Ledger
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 
 _NOTHING = Shape()
+_PLENTY = 1 << 40
+"""Room where nothing is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,30 @@ class Vacancy:
             if asked:
                 room = np.minimum(room, np.maximum(free, 0) // asked)
         return room
+
+
+class GangRooms:
+    """How many units of each of G shapes of whole devices hosts can take, for all shapes at once."""
+
+    def __init__(self, gangs: Sequence[Shape], kinds: HostKinds) -> None:
+        """Look at what shapes ask for."""
+        shape = (len(gangs), len(kinds.kinds))
+        self._most = np.array([kinds.most(gang) for gang in gangs], dtype=np.int64).reshape(shape).T
+        self._devices = np.array([gang.gpu_count for gang in gangs], dtype=np.int64)
+        self._beside = [
+            (np.maximum(asked, 1), np.where(asked > 0, 0, _PLENTY))
+            for asked in (
+                np.array([gang.cpu_milli for gang in gangs], dtype=np.int64),
+                np.array([gang.memory_mib for gang in gangs], dtype=np.int64),
+            )
+        ]
+
+    def of(self, vacancy: Vacancy) -> NDArray[np.int64]:
+        """Return int64 (N, G): how many units each host can take now."""
+        rooms: NDArray[np.int64] = np.minimum(self._most[vacancy.kind], vacancy.whole[:, None] // self._devices)
+        for free, (asked, more) in zip((vacancy.cpu_milli, vacancy.memory_mib), self._beside, strict=True):
+            np.minimum(rooms, np.maximum(free, 0)[:, None] // asked + more, out=rooms)
+        return rooms
 
 
 def kinds_of(table: HostTable) -> HostKinds:

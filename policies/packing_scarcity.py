@@ -16,7 +16,6 @@ from scipy.special import betainc
 
 from policies.packing_cutting import HORIZONS
 from policies.packing_mix import SizeMix
-from policies.packing_room import Vacancy
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 
 _GRAIN: Final = 0.05
@@ -24,6 +23,8 @@ _GRAIN: Final = 0.05
 _MOMENTS: Final = 32
 """Moments over which a mean over time is taken."""
 _LEAST_STAYING: Final = 0.01
+_SOME: Final = 1e-9
+"""In place of no room, for which a law of it is not defined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,35 +35,25 @@ class SlotPrice:
     price: float
 
 
-@dataclass(frozen=True, slots=True)
-class Awaited:
-    """A shape of several devices on a host, and all that compete for the same room: those that need as much or more.
-
-    Attributes:
-        shape: the shape.
-        seen: how many were asked for.
-        running: how many of them run.
-    """
-
-    shape: Shape
-    seen: int
-    running: int
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Expected:
     """What matters here of the work to come.
 
     Attributes:
         by_models: (accepted GPU models, thousandths of a device asked for) pairs; an empty set accepts any.
-        gangs: those that ask for more than one device on a host.
+        gangs: the G shapes that ask for more than one device on a host.
+        gangs_seen: int64 (G,), how many were asked for of each, and of all that compete for the same room: those that
+            need as much or more.
+        gangs_running: int64 (G,), how many of them run.
         gpu_milli: thousandths of a device asked for in all.
         running_milli: thousandths of a device in use.
         staying: share of all that was ever started that runs still; 1 where nothing ends.
     """
 
     by_models: tuple[tuple[frozenset[str], int], ...]
-    gangs: tuple[Awaited, ...]
+    gangs: tuple[Shape, ...]
+    gangs_seen: NDArray[np.int64]
+    gangs_running: NDArray[np.int64]
     gpu_milli: int
     running_milli: int = 0
     staying: float = 1.0
@@ -90,7 +81,11 @@ class Counts:
 
 
 class Census:
-    """Sums up counts of the same shapes again and again, because they change all the time."""
+    """Sums up counts of the same shapes again and again, because they change all the time.
+
+    Attributes:
+        gangs: the shapes of more than one device.
+    """
 
     def __init__(self, shapes: Sequence[Shape]) -> None:
         """Sort K shapes, each of which is there once."""
@@ -98,19 +93,20 @@ class Census:
         self._models = tuple(dict.fromkeys(shape.gpu_models for shape in shapes))
         index = {models: g for g, models in enumerate(self._models)}
         self._group = np.array([index[shape.gpu_models] for shape in shapes], dtype=np.int64)
-        self._gangs = tuple(shape for shape in shapes if shape.gpu_count > 1)
-        rivals = [[_needs_as_much(one, least) for one in shapes] for least in self._gangs]
-        self._rivals = np.array(rivals, dtype=np.int64).reshape(len(self._gangs), len(shapes))
+        self.gangs = tuple(shape for shape in shapes if shape.gpu_count > 1)
+        rivals = [[_needs_as_much(one, least) for one in shapes] for least in self.gangs]
+        self._rivals = np.array(rivals, dtype=np.int64).reshape(len(self.gangs), len(shapes))
 
     def expected(self, counts: Counts) -> Expected:
         """Sum up counts."""
         asked = counts.seen * self._asked
         per_group = np.bincount(self._group, weights=asked, minlength=len(self._models)).astype(np.int64).tolist()
-        seen, running = ((self._rivals @ each).tolist() for each in (counts.seen, counts.running))
         in_use, started = (int((each * self._asked).sum()) for each in (counts.running, counts.started))
         return Expected(
             tuple((models, milli) for models, milli in zip(self._models, per_group, strict=True) if milli),
-            tuple(Awaited(*gang) for gang in zip(self._gangs, seen, running, strict=True) if gang[1]),
+            self.gangs,
+            self._rivals @ counts.seen,
+            self._rivals @ counts.running,
             int(asked.sum()),
             in_use,
             in_use / started if started else 1.0,
@@ -139,7 +135,7 @@ def model_premiums(expected: Expected, free_milli: dict[str, int]) -> dict[str, 
     return {model: sum(model in models for models in short) / len(short) for model in free_milli}
 
 
-def slot_prices(expected: Expected, vacancy: Vacancy, free_milli: int) -> tuple[SlotPrice, ...]:
+def slot_prices(expected: Expected, rooms: NDArray[np.int64], free_milli: int) -> tuple[SlotPrice, ...]:
     """Return the price of room for each shape of several devices that the mix asks for.
 
     The demand to come is what fills all that is free, and what will have been given back by then; of those that run
@@ -147,7 +143,7 @@ def slot_prices(expected: Expected, vacancy: Vacancy, free_milli: int) -> tuple[
 
     Args:
         expected: what is asked for.
-        vacancy: what is free on every host.
+        rooms: int64 (G,), how many of each of its gangs there is room for.
         free_milli: all that is free, in thousandths of a device.
 
     Returns:
@@ -157,12 +153,11 @@ def slot_prices(expected: Expected, vacancy: Vacancy, free_milli: int) -> tuple[
     """
     leaving = 1.0 - expected.staying
     ahead = (free_milli + leaving * expected.running_milli) / max(expected.gpu_milli, 1)
-    open_hosts = vacancy.at(np.flatnonzero(vacancy.whole > 1))
-    prices = []
-    for gang in expected.gangs:
-        room = int(open_hosts.room_for(gang.shape).sum()) + leaving * gang.running
-        if (chance := _chance_of_more(gang.seen, ahead, room)) > 0:
-            prices.append(SlotPrice(gang.shape, gang.shape.gpu_count * WHOLE_DEVICE_MILLI * chance))
+    chances = _chance_of_more(expected.gangs_seen, ahead, rooms + leaving * expected.gangs_running)
+    prices = [
+        SlotPrice(expected.gangs[g], expected.gangs[g].gpu_count * WHOLE_DEVICE_MILLI * float(chances[g]))
+        for g in np.flatnonzero(chances * expected.gangs_seen).tolist()
+    ]
     kept: list[SlotPrice] = []
     for price in sorted(prices, key=lambda p: (-p.price, p.shape.cpu_milli, p.shape.memory_mib)):
         if not any(_needs_as_much(price.shape, dearer.shape) for dearer in kept):
@@ -197,8 +192,8 @@ def _needs_as_much(shape: Shape, least: Shape) -> bool:
     )
 
 
-def _chance_of_more(seen: int, ahead: float, room: float) -> float:
-    """Return the chance that more will come of what was seen some times than there is room for.
+def _chance_of_more(seen: NDArray[np.int64], ahead: float, room: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the chance that more will come of what was seen some times than there is room for, elementwise.
 
     Times seen are Poisson at an unknown rate, any rate being as likely as another beforehand; then the number to come
     is negative binomial, the wider the less was seen.
@@ -208,8 +203,8 @@ def _chance_of_more(seen: int, ahead: float, room: float) -> float:
         ahead: the demand to come over the demand seen.
         room: how many there is room for.
     """
-    chance = 1.0 if room <= 0 else float(betainc(room, seen + 1, ahead / (1.0 + ahead)))
-    return round(chance / _GRAIN) * _GRAIN
+    chance = np.where(room > 0, betainc(np.maximum(room, _SOME), seen + 1, ahead / (1.0 + ahead)), 1.0)
+    return np.round(chance / _GRAIN) * _GRAIN
 
 
 def _short_models(demand: dict[frozenset[str], float], free_milli: dict[str, int]) -> set[str]:

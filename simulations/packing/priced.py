@@ -8,6 +8,7 @@ import numpy as np
 from policies.packing import Scarcity
 from policies.packing_mix import SizeMix
 from policies.packing_scarcity import Census, Counts
+from simulations.packing.gang_room import GangRoom
 from simulations.packing.losses import Losses
 from simulations.packing.room import Room, Seat, ShapeTable
 
@@ -24,16 +25,17 @@ class PricedPacker:
         """Begin with no knowledge of the work."""
         self._room, self._table = room, table
         self.learning_s = 0.0
-        self._counts = Counts.zero(len(table.shapes))
+        self._seen, self._started, self._running = ([0] * len(table.shapes) for _ in range(3))
         self._asked = table.total_milli.tolist()
         self._arrived, self._next_lesson = 0, FIRST_LESSON
         self._until_look, self._look_milli = 0, room.fleet.capacity_milli // LOOKS_PER_FILL
         self._census = Census(table.shapes)
+        self._gang_room = GangRoom(room, self._census.gangs)
         self._losses = Losses(room, table, SizeMix())
 
     def choose(self, shape: int) -> Seat | None:
         """Learn from the arrival and return the best seat for it."""
-        self._counts.seen[shape] += 1
+        self._seen[shape] += 1
         self._arrived += 1
         self._until_look -= self._asked[shape]
         if self._arrived >= self._next_lesson:
@@ -45,20 +47,22 @@ class PricedPacker:
 
     def changed(self, seat: Seat, shape: int, sign: int) -> None:
         """Count what runs and put the host's losses together anew."""
-        self._counts.running[shape] -= sign
-        self._counts.started[shape] += sign < 0
+        self._running[shape] -= sign
+        self._started[shape] += sign < 0
+        self._gang_room.changed(seat.row)
         self._losses.changed(seat.row)
 
     def _learn(self) -> None:
         began = time.process_time()
         self._next_lesson = 3 * self._arrived
-        mix = SizeMix.of(dict(zip(self._table.shapes, self._counts.seen.tolist(), strict=True)))
-        self._losses = Losses(self._room, self._table, mix)
+        self._losses.learn(SizeMix.of(dict(zip(self._table.shapes, self._seen, strict=True))))
         self._until_look = -1
         self.learning_s += time.process_time() - began
 
     def _look(self) -> None:
         self._until_look = self._look_milli
-        expected = self._census.expected(self._counts)
-        free = np.maximum(self._room.gpu_milli, 0).sum(axis=1)
-        self._losses.reprice(Scarcity.now(expected, self._room.vacancy(), free))
+        counts = Counts(np.array(self._seen), np.array(self._started), np.array(self._running))
+        states = self._losses.states
+        free = dict(zip(self._room.fleet.models, states.free_by_model, strict=True))
+        rooms = self._gang_room.total(states.whole)
+        self._losses.reprice(Scarcity.of(self._census.expected(counts), self._room.kinds, free, rooms))

@@ -1,0 +1,110 @@
+"""What shapes take away from the room for gangs, on every host that has such room."""
+
+import sys
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.packing import STEP_MILLI, Scarcity
+from policies.packing_room import Vacancy
+from simulations.packing.cpu_losses import Rows
+from simulations.packing.device_states import Devices
+from simulations.packing.room import Room, ShapeTable
+
+
+class GangLosses:
+    """Losses of room, in steps; hosts that change must be settled.
+
+    Hosts in the same state lose the same: rows over shapes are worked out once a state. State 0 has no such room.
+    """
+
+    def __init__(self, room: Room, shapes: ShapeTable) -> None:
+        """Begin without prices."""
+        self._room, self._shapes, self._scarcity = room, shapes, Scarcity()
+        self._state = np.zeros(len(room.cpu_milli), dtype=np.int64)
+        self._lost: Rows = np.zeros((2, 1, len(shapes.shapes)), dtype=np.float32)
+        self._states: dict[tuple[int, ...], int] = {}
+        self._least = sys.maxsize
+
+    def reprice(self, scarcity: Scarcity, whole: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Use other prices for room; return the host rows whose losses have changed.
+
+        Args:
+            scarcity: the prices.
+            whole: int64 (H,), whole free devices.
+        """
+        if scarcity.slots == self._scarcity.slots:
+            return np.zeros(0, dtype=np.int64)
+        before, self._scarcity = np.flatnonzero(self._state), scarcity
+        self._least = min((slot.shape.gpu_count for slot in scarcity.slots), default=sys.maxsize)
+        rows = np.flatnonzero(whole >= self._least)
+        self._states = {}
+        self._state[before] = 0
+        self._state[rows] = [
+            self._states.setdefault(tuple(amounts), len(self._states) + 1)
+            for amounts in self._amounts(rows, whole[rows]).tolist()
+        ]
+        found = np.array(list(self._states), dtype=np.int64).reshape(-1, 4)
+        none = np.zeros((2, 1, len(self._shapes.shapes)), dtype=np.float32)
+        self._lost = np.concatenate([none, self._losses_at(found)], axis=1)
+        return np.union1d(before, rows)
+
+    def settle(self, row: int, devices: Devices) -> int:
+        """Look at a host that has changed and return its state."""
+        if devices.whole < self._least:
+            self._state[row] = 0
+            return 0
+        room = self._room
+        key = (devices.kind, devices.whole, int(room.cpu_milli[row]), int(room.memory_mib[row]))
+        state = self._states.get(key)
+        if state is None:
+            state = self._states[key] = self._lost.shape[1]
+            self._lost = np.concatenate([self._lost, self._losses_at(np.array([key]))], axis=1)
+        self._state[row] = state
+        return state
+
+    def state_of(self, row: int) -> int:
+        """Return the state of a host."""
+        return int(self._state[row])
+
+    def at(self, state: int) -> Rows:
+        """Return float32 (2, K): what each shape takes of the room on a shared device, and on whole ones."""
+        row: Rows = self._lost[:, state]
+        return row
+
+    def of_hosts(self, rows: NDArray[np.int64]) -> Rows:
+        """Return the same for hosts, float32 (2, N, K)."""
+        lost: Rows = self._lost[:, self._state[rows]]
+        return lost
+
+    def of_shape(self, shape: int) -> Rows:
+        """Return the same for one shape on every host, float32 (2, H)."""
+        lost: Rows = self._lost[:, :, shape].take(self._state, axis=1)
+        return lost
+
+    def _amounts(self, rows: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return int64 (N, 4): kind, whole devices, CPU and memory of hosts."""
+        room = self._room
+        return np.column_stack([room.kinds.of_host[rows], whole, room.cpu_milli[rows], room.memory_mib[rows]])
+
+    def _losses_at(self, states: NDArray[np.int64]) -> Rows:
+        """Return float32 (2, S, K) for rows of `_amounts`."""
+        shapes = self._shapes
+        kind, whole, cpu, memory = (column[:, None] for column in states.T)
+        left = [
+            np.broadcast_to(amount, (2, len(states), len(shapes.shapes)))
+            for amount in (
+                kind,
+                np.stack([np.broadcast_to(whole, (len(states), len(shapes.shapes))), whole - shapes.gpu_count]),
+                cpu - shapes.cpu_milli,
+                memory - shapes.memory_mib,
+            )
+        ]
+        left[1] = np.maximum(left[1], 0)
+        lost: Rows = ((self._value(kind, whole, cpu, memory) - self._value(*left)) / STEP_MILLI).astype(np.float32)
+        return lost
+
+    def _value(self, *amounts: NDArray[np.int64]) -> NDArray[np.float64]:
+        kind, whole, cpu, memory = (amount.reshape(-1) for amount in amounts)
+        value = self._scarcity.room_value(Vacancy(whole, cpu, memory, kind, self._room.kinds))
+        return value.reshape(amounts[0].shape)
