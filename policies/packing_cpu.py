@@ -24,7 +24,8 @@ _PER_SPREAD: Final = 512
 
 def _shortage(z: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the expected shortage of a standard normal law where z is needed beyond what there is."""
-    return np.exp(-z * z / 2) / math.sqrt(2 * math.pi) + z * ndtr(z)
+    shortage: NDArray[np.float64] = np.exp(-z * z / 2) / math.sqrt(2 * math.pi) + z * ndtr(z)
+    return shortage
 
 
 _SHORTAGE: Final = _shortage((np.arange(2 * _FAR * _PER_SPREAD) + 0.5) / _PER_SPREAD - _FAR).astype(np.float32)
@@ -75,7 +76,7 @@ class CpuPerDevice:
     def stranded_table(
         self, cpu_milli: NDArray[np.int64], gpu_milli: NDArray[np.int64], weight: float
     ) -> NDArray[np.float32]:
-        """Return `stranded_milli` times a weight for all pairs, float32 (G, C): to a thousandth of the spread, but soon.
+        """Return `stranded_milli` times a weight for all pairs, float32 (G, C), to a thousandth of the spread.
 
         Args:
             cpu_milli: int64 (C,).

@@ -20,6 +20,10 @@ from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 
 _GRAIN: Final = 0.05
 """Chances closer than this are one."""
+_FINE_GRAIN: Final = 0.01
+"""The same of small ones."""
+_UNLIKELY: Final = 0.001
+"""Chances up to this are none."""
 _MOMENTS: Final = 32
 """Moments over which a mean over time is taken."""
 _LEAST_STAYING: Final = 0.01
@@ -195,6 +199,8 @@ def _needs_as_much(shape: Shape, least: Shape) -> bool:
 def _chance_of_more(seen: NDArray[np.int64], ahead: float, room: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the chance that more will come of what was seen some times than there is room for, elementwise.
 
+    It is rounded up: where room costs nothing, whole hosts are broken for the gain of a single step, one by one.
+
     Times seen are Poisson at an unknown rate, any rate being as likely as another beforehand; then the number to come
     is negative binomial, the wider the less was seen.
 
@@ -204,7 +210,8 @@ def _chance_of_more(seen: NDArray[np.int64], ahead: float, room: NDArray[np.floa
         room: how many there is room for.
     """
     chance = np.where(room > 0, betainc(np.maximum(room, _SOME), seen + 1, ahead / (1.0 + ahead)), 1.0)
-    return np.round(chance / _GRAIN) * _GRAIN
+    grain = np.where(chance > 2 * _GRAIN, _GRAIN, _FINE_GRAIN)
+    return np.where(chance > _UNLIKELY, np.ceil(chance / grain) * grain, 0.0)
 
 
 def _short_models(demand: dict[frozenset[str], float], free_milli: dict[str, int]) -> set[str]:

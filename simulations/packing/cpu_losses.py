@@ -35,7 +35,9 @@ class CpuLosses:
         self._levels = [np.unique(asked).tolist() for asked in (shapes.cpu_milli, shapes.memory_mib)]
         self._misfits = [_misfits(asked) for asked in (shapes.cpu_milli, shapes.memory_mib)]
         self._misfits_of: dict[tuple[int, int], Rows] = {}
-        self._state, self._cpu_rank, self._memory_rank = (np.zeros(len(room.cpu_milli), dtype=np.int64) for _ in range(3))
+        self._state, self._cpu_rank, self._memory_rank = (
+            np.zeros(len(room.cpu_milli), dtype=np.int64) for _ in range(3)
+        )
         self._stranded: Rows = np.zeros(self._most + self._width * len(self._gpus), dtype=np.float32)
         for row, free_milli in enumerate(np.maximum(room.gpu_milli, 0).sum(axis=1).tolist()):
             self.changed(row, free_milli)
@@ -45,7 +47,7 @@ class CpuLosses:
         self._stranded[self._most :] = cpu.stranded_table(self._cores, self._gpus, CPU_WEIGHT / STEP_MILLI).ravel()
 
     def changed(self, row: int, free_milli: int) -> Rows:
-        """Look at a host that has changed, of whose devices so much is free; return every shape's loss, float32 (K,)."""
+        """Look at a changed host, of whose devices so much is free; return the loss of every shape, float32 (K,)."""
         cpu, memory = self._room.cpu_milli.item(row), self._room.memory_mib.item(row)
         state = free_milli // _GPU_GRAIN * self._width + cpu // _CPU_GRAIN
         ranks = bisect_right(self._levels[0], cpu), bisect_right(self._levels[1], memory)

@@ -3,7 +3,6 @@
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from simulations.packing.room import Room
@@ -16,7 +15,7 @@ class Devices(NamedTuple):
     """A state of the devices of a kind of host.
 
     Attributes:
-        index: the number of the state.
+        number: the number of the state.
         kind: index of the kind of host.
         model: index of the GPU model.
         free: free thousandths of each device.
@@ -26,7 +25,7 @@ class Devices(NamedTuple):
         free_milli: thousandths of a device in all.
     """
 
-    index: int
+    number: int
     kind: int
     model: int
     free: tuple[int, ...]
@@ -83,7 +82,7 @@ class DeviceStates:
         return state
 
     def _meet(self, row: int, free: tuple[int, ...]) -> Devices:
-        model, index = self._model[row], self.met
+        model, number = self._model[row], self.met
         self.met += 1
         shared = tuple([d for d, milli in enumerate(free) if 0 < milli < WHOLE_DEVICE_MILLI])
         unused = tuple([d for d, milli in enumerate(free) if milli == WHOLE_DEVICE_MILLI])
@@ -92,4 +91,4 @@ class DeviceStates:
         if partial == len(self.rests):
             self.rests.append(rests)
         total = sum([free[d] for d in shared]) + WHOLE_DEVICE_MILLI * len(unused)
-        return Devices(index, self._kind[row], model, free, shared, unused, len(unused), partial, total)
+        return Devices(number, self._kind[row], model, free, shared, unused, len(unused), partial, total)

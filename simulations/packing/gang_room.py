@@ -18,7 +18,7 @@ class GangRoom:
         self._room, self._rooms = room, GangRooms(gangs, room.kinds)
         self._changed: set[int] = set()
         self._of_host = self._rooms.of(room.vacancy())
-        self._total = self._of_host.sum(axis=0)
+        self._total: NDArray[np.int64] = self._of_host.sum(axis=0)
 
     def changed(self, row: int) -> None:
         """Remember that a host has changed."""
@@ -29,8 +29,10 @@ class GangRoom:
         rows = np.fromiter(self._changed, dtype=np.int64, count=len(self._changed))
         self._changed.clear()
         room = self._room
-        vacancy = Vacancy(whole[rows], room.cpu_milli[rows], room.memory_mib[rows], room.kinds.of_host[rows], room.kinds)
+        vacancy = Vacancy(
+            whole[rows], room.cpu_milli[rows], room.memory_mib[rows], room.kinds.of_host[rows], room.kinds
+        )
         now = self._rooms.of(vacancy)
-        self._total = self._total + (now - self._of_host[rows]).sum(axis=0)
+        self._total += (now - self._of_host[rows]).sum(axis=0)
         self._of_host[rows] = now
-        return self._total
+        return self._total.copy()

@@ -48,8 +48,7 @@ class Losses:
         self._cpu, self._gangs = CpuLosses(room, shapes), GangLosses(room, shapes)
         self._table = np.full((len(shapes.shapes), len(room.cpu_milli)), NO_ROOM, dtype=np.int16)
         self._rows, self._columns = list(self._table), list(self._table.T)
-        self._shared: Rows = np.zeros((64, len(shapes.shapes)), dtype=np.float32)
-        self._met = 0
+        self._unpriced, self._shared = (np.zeros((64, len(shapes.shapes)), dtype=np.float32) for _ in range(2))
         self._version, self._fresh = 0, [-1] * len(shapes.shapes)
         self._scarcity = Scarcity()
         self.learn(mix)
@@ -60,6 +59,7 @@ class Losses:
         self._values = np.array([prices.device_values(model) for model in self._models])
         self._drops = self._drops_of(self._values)
         self._cpu.learn(prices.cpu)
+        self._met = 0
         self._reprice_all()
 
     def reprice(self, scarcity: Scarcity) -> None:
@@ -118,18 +118,19 @@ class Losses:
 
     def _plain(self, devices: Devices) -> Rows:
         """Return the loss of every shape on its best devices where there is no room for gangs, float32 (K,)."""
-        row = self._best_of.get(devices.index)
+        row = self._best_of.get(devices.number)
         if row is None:
             row = np.minimum(self._shared_at(devices.partial), self._wholes[devices.kind, devices.whole])
-            self._best_of[devices.index] = row
+            self._best_of[devices.number] = row
         return row
 
     def _beside_gangs(self, devices: Devices, state: int) -> Rows:
         """Return the same where there is."""
         shared, whole = self._gangs.at(state)
-        return np.minimum(
+        row: Rows = np.minimum(
             self._shared_at(devices.partial) + shared, self._wholes[devices.kind, devices.whole] + whole
         )
+        return row
 
     def _shared_at(self, partial: int) -> Rows:
         if partial >= self._met:
@@ -141,11 +142,13 @@ class Losses:
         """Work out the loss of every shape on the best of the shared devices of states that were met since."""
         first, self._met = self._met, len(self.states.rests)
         if self._met > len(self._shared):
-            self._shared = np.resize(self._shared, (2 * self._met, self._shared.shape[1]))
+            size = (2 * self._met, self._shared.shape[1])
+            self._unpriced, self._shared = np.resize(self._unpriced, size), np.resize(self._shared, size)
         for partial in range(first, self._met):
             model, *rests = self.states.rests[partial]
             per_size = self._drops[model].take((NO_REST, *rests), axis=0).min(axis=0)
-            np.minimum(per_size.take(self._size_of) + self._shared_premiums[model], NEVER, out=self._shared[partial])
+            self._unpriced[partial] = per_size.take(self._size_of)
+            np.minimum(self._unpriced[partial] + self._shared_premiums[model], NEVER, out=self._shared[partial])
 
     def _reprice_all(self) -> None:
         shapes = self._shapes
@@ -156,8 +159,8 @@ class Losses:
         self._shared_premiums = self._premiums + np.where(shapes.gpu_count > 1, NEVER, np.float32(0))
         self._wholes = self._whole_rows()
         self._best_of: dict[int, Rows] = {}
-        self._met = 0
-        self._meet_rests()
+        model = [rests[0] for rests in self.states.rests[: self._met]]
+        self._shared[: self._met] = np.minimum(self._unpriced[: self._met] + self._shared_premiums[model], NEVER)
 
     def _whole_rows(self) -> Rows:
         """Return the loss of every shape on whole devices, float32 (kinds, D + 1, K), by how many of them are free."""

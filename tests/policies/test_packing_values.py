@@ -125,7 +125,7 @@ def test_a_model_is_dear_when_those_who_need_it_use_it_up() -> None:
 
 def test_room_for_whole_hosts_is_dear_when_it_gets_rare() -> None:
     mix = SizeMix.of({EIGHT: 1, HALF: 84})
-    plenty = priced(Expected.of(mix), vacant([8] * 100), 800_000)
+    plenty = priced(Expected.of(mix), vacant([8] * 200), 800_000)
     rare = priced(Expected.of(mix), vacant([8, 7, 7]), 2_000_000)
     assert plenty == ()
     assert [(slot.shape, slot.price > 4000) for slot in rare] == [(EIGHT, True)]
