@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 _HOUR_S: Final = 3600
 _DAY_S: Final = 86400
 _FINEST_SHIFT_S: Final = 900
+_FELT_FOR_S: Final = 12 * _HOUR_S
+"""So long after a change people still go, less and less, by how long they have been up or asleep."""
 
 
 @lru_cache(maxsize=64)
@@ -72,3 +74,16 @@ def wall_positions(zone: str, start_s: int, step_s: int, count: int) -> NDArray[
     if step_s > _HOUR_S and len(offsets):
         offsets = np.full_like(offsets, offsets[0])
     return (starts + offsets) // step_s
+
+
+def felt_positions(zone: str, start_s: int, step_s: int, count: int) -> NDArray[np.float64]:
+    """Return `wall_positions` as traffic feels them, (count,): a change of the clocks arrives over half a day."""
+    places = wall_positions(zone, start_s, step_s, count).astype(np.float64)
+    starts = start_s + step_s * np.arange(count, dtype=np.int64)
+    if zone == "UTC" or step_s > _HOUR_S or not count:
+        return places
+    moments, offsets = changes(zone, (start_s - _FELT_FOR_S) // _DAY_S, int(starts[-1]) // _DAY_S)
+    for moment_s, before, after in zip(moments, offsets, offsets[1:], strict=False):
+        still = np.clip(1 - (starts - moment_s) / _FELT_FOR_S, 0.0, 1.0) * (starts >= moment_s)
+        places += (before - after) / step_s * still
+    return places

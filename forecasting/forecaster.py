@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from forecasting.basis import Basis, Footing
 from forecasting.cleaning import Cleaned, clean
-from forecasting.clock import wall_positions
+from forecasting.clock import felt_positions, wall_positions
 from forecasting.fitted import Fitted
 from forecasting.models import cold, ensemble, fine, holidays
 from forecasting.models.cloud import Cloud
@@ -30,7 +30,7 @@ class Forecaster:
     Attributes:
         horizon_s: how far ahead.
         history_s: how much of the newest history is used.
-        holidays: local dates, past and to come, that go like a Sunday; empty for none.
+        holidays: local dates, past and to come, that have the shape of a Sunday; empty for none.
     """
 
     horizon_s: int = 7 * _DAY_S
@@ -60,7 +60,22 @@ class Forecaster:
             recent.start_s + known[0] * recent.step_s, recent.start_s + (known[-1] + 1) * recent.step_s
         )
         age = min(start_s - lived.end_s, _LONGEST_SILENCE_S) // recent.step_s
-        return _fit(lived, start_s, age, self._bins(recent), holidays.day_numbers(self.holidays))
+        fitted, usual = _fit(lived, start_s, age, self._bins(recent))
+        return self._with_holidays(fitted, usual, usable) if self.holidays else fitted
+
+    def _with_holidays(self, fitted: Fitted, usual: Floats, series: Series) -> Fitted:
+        """Return the forecast with its holidays, given the repaired values (n,) of the recent past."""
+        day = _DAY_S // series.step_s
+        if len(usual) < 7 * day:
+            return fitted
+        places = wall_positions(series.zone, series.start_s, series.step_s, len(series))
+        values = _on_wall_clock(fitted.transform.forward(series.values), places)
+        ahead = wall_positions(series.zone, fitted.start_s, series.step_s, fitted.bins)
+        ended_s = int(fitted.start_s - fitted.basis.age_s)
+        last = wall_positions(series.zone, ended_s - series.step_s, series.step_s, 1)
+        custom = holidays.learnt(values, int(places[0]), holidays.day_numbers(self.holidays), day)
+        change = holidays.like_sundays(usual, int(last[0]) + 1, ahead, custom, day)
+        return replace(fitted, cloud=fitted.cloud.moved(change))
 
     def _bins(self, series: Series) -> int:
         return -(-self.horizon_s // series.step_s)
@@ -102,35 +117,33 @@ def _finer(series: Series, hourly: Fitted, bins: int) -> Fitted:
     return Fitted(series.end_s, series.step_s, hourly.basis, cloud, hourly.transform, known)
 
 
-def _fit(lived: Series, start_s: int, age: int, bins: int, special: NDArray[np.int64]) -> Fitted:
-    """Fit a series whose first and last value are known."""
+def _fit(lived: Series, start_s: int, age: int, bins: int) -> tuple[Fitted, Floats]:
+    """Fit a series whose first and last value are known; return its repaired values, (n,) on the wall clock, too."""
     day = _DAY_S // lived.step_s
     transform = Transform.fitted(lived.values)
-    places = wall_positions(lived.zone, lived.start_s, lived.step_s, len(lived) + age + bins)
-    scaled, ahead = _on_wall_clock(transform.forward(lived.values), places, age)
-    own = places[0] + np.arange(len(scaled))
-    cleaned = clean(holidays.without(scaled, own, special, day), day, 7 * day)
-    leads = int(ahead[-1]) + 1
+    places = wall_positions(lived.zone, lived.start_s, lived.step_s, len(lived))
+    scaled = _on_wall_clock(transform.forward(lived.values), places)
+    felt = felt_positions(lived.zone, lived.end_s + age * lived.step_s, lived.step_s, bins)
+    ahead = np.maximum(felt - places[-1] - 1, 0.0)
+    cleaned = clean(scaled, day, 7 * day)
+    leads = int(np.ceil(ahead.max())) + 1
     model = ensemble if ensemble.enough(len(scaled), 7 * day, leads) else cold
     cloud = model.forecast(cleaned.values, day, 7 * day, leads)
-    if len(special) and len(scaled) >= 7 * day:
-        coming = own[-1] + 1 + np.arange(leads)
-        cloud = cloud.moved(holidays.like_sundays(cleaned.values, coming, special, day))
     last = float(lived.values[-1]) if age == 0 else np.nan
-    return Fitted(start_s, lived.step_s, _basis(lived, cleaned, start_s, day), cloud.taken(ahead), transform, last)
+    basis = _basis(lived, cleaned, start_s, day)
+    return Fitted(start_s, lived.step_s, basis, cloud.taken(ahead), transform, last), cleaned.values
 
 
-def _on_wall_clock(scaled: Floats, places: NDArray[np.int64], age: int) -> tuple[Floats, NDArray[np.int64]]:
-    """Return the values where local clocks put them, and the leads (from 0) of the bins to forecast."""
-    own = places[: len(scaled)] - places[0]
-    ahead = np.maximum(places[len(scaled) + age :] - places[len(scaled) - 1] - 1, 0)
+def _on_wall_clock(scaled: Floats, places: NDArray[np.int64]) -> Floats:
+    """Return the values where local clocks put them, with gaps where they skip and means where they repeat."""
+    own = places - places[0]
     if own[-1] == len(own) - 1 and (np.diff(own) == 1).all():
-        return scaled, ahead
+        return scaled
     known = ~np.isnan(scaled)
     count = np.bincount(own[known], minlength=own[-1] + 1)
     total = np.bincount(own[known], weights=scaled[known], minlength=own[-1] + 1)
     with np.errstate(invalid="ignore"):
-        return np.where(count > 0, total / count, np.nan), ahead
+        return np.where(count > 0, total / count, np.nan)
 
 
 def _basis(lived: Series, cleaned: Cleaned, start_s: int, day: int) -> Basis:

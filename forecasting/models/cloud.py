@@ -31,9 +31,16 @@ class Cloud:
         weights = self.weights[whole]
         return self.centre[:leads] + self.errors[whole, :leads], weights / weights.sum()
 
-    def taken(self, leads: NDArray[np.int64]) -> Self:
-        """Return the cloud at other leads (indices, repeated or left out as clocks change)."""
-        return replace(self, centre=self.centre[leads], errors=self.errors[:, leads])
+    def taken(self, leads: Floats) -> Self:
+        """Return the cloud at other leads (indices and what is between them, as clocks change)."""
+        at = leads.astype(np.intp)
+        between = leads - at
+        centre, errors = self.centre[at], self.errors[:, at]
+        if between.any():
+            part = np.flatnonzero(between)
+            centre[part] += between[part] * (self.centre[at[part] + 1] - centre[part])
+            errors[:, part] += between[part] * (self.errors[:, at[part] + 1] - errors[:, part])
+        return replace(self, centre=centre, errors=errors)
 
     def moved(self, by: Floats) -> Self:
         """Return the cloud with (leads,) added to its centre."""

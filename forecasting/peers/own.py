@@ -13,7 +13,7 @@ class Headroom:
     """`Forecaster` with its defaults, and a calendar of holidays."""
 
     def __init__(self, holidays: frozenset[date] = frozenset()) -> None:
-        """Take local dates that go like a Sunday."""
+        """Take local dates that go towards a Sunday."""
         self.holidays = holidays
 
     def answer(self, history: Series, ask: Ask) -> Answer:

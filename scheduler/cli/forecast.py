@@ -98,7 +98,7 @@ def forecast(  # noqa: PLR0913  # one argument a flag
     ] = "",
     holidays: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Days that go like Sundays: .ics, or a date a line.", show_default=False),
+        typer.Option(metavar="FILE", help="Days that go towards Sundays: .ics, or a date a line.", show_default=False),
     ] = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw a picture: .png or .svg.", show_default=False)

@@ -29,7 +29,7 @@ ValueOption = Annotated[str, typer.Option(metavar="COL", help="Column with the r
 ZoneOption = Annotated[str, typer.Option(metavar="NAME", help="Time zone whose days the traffic follows.")]
 HolidaysOption = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Days that go like Sundays: .ics, or a date a line.", show_default=False),
+    typer.Option(metavar="FILE", help="Days that go towards Sundays: .ics, or a date a line.", show_default=False),
 ]
 PlotOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Draw a picture: .png or .svg.", show_default=False)

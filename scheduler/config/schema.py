@@ -107,7 +107,7 @@ class ReplayTraffic(Section):
     zone: str = "UTC"
     """Time zone of the users, whose day and week the traffic follows."""
     holidays: Path | None = None
-    """Calendar of days that go like Sundays: iCalendar (.ics), or a date a line; relative to this file's directory."""
+    """Days that go towards Sundays: iCalendar (.ics), or a date a line; relative to this file's directory."""
     scale: Annotated[float, Field(gt=0)] = 1.0
     """The file's values are requests per bin; they are divided by the bin's seconds and multiplied by this."""
 
@@ -128,7 +128,7 @@ class PrometheusTraffic(Section):
     zone: str = "UTC"
     """Time zone of the users, whose day and week the traffic follows."""
     holidays: Path | None = None
-    """Calendar of days that go like Sundays: iCalendar (.ics), or a date a line; relative to this file's directory."""
+    """Days that go towards Sundays: iCalendar (.ics), or a date a line; relative to this file's directory."""
 
 
 class Application(Section):

@@ -3,8 +3,10 @@
 from itertools import pairwise
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
-from forecasting.clock import changes, check_zone, offsets_s, wall_positions
+from forecasting.clock import changes, check_zone, felt_positions, offsets_s, wall_positions
 
 SPRING_S = 1332637200  # 2012-03-25 01:00 UTC, Berlin's clocks go from 2:00 to 3:00
 AUTUMN_S = 1351386000  # 2012-10-28 01:00 UTC, from 3:00 to 2:00
@@ -47,3 +49,29 @@ def test_utc_has_no_offset_and_names_are_checked() -> None:
     assert check_zone("Europe/Berlin")
     assert not check_zone("Europe/Nowhere")
     assert not check_zone("../etc/passwd")
+
+
+@given(
+    st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"]),
+    st.integers(1325376000, 1356998400).map(lambda s: s // 3600 * 3600),
+    st.sampled_from([900, 1800, 3600]),
+)
+def test_a_change_is_felt_by_and_by_and_time_never_goes_back(zone: str, start_s: int, step_s: int) -> None:
+    count = 3 * DAY_S // step_s
+    felt, wall = felt_positions(zone, start_s, step_s, count), wall_positions(zone, start_s, step_s, count)
+    assert (np.diff(felt) > 0).all()
+    assert np.abs(felt - wall).max() <= 3600 / step_s
+    moments, _ = changes(zone, start_s // DAY_S - 2, start_s // DAY_S + 4)
+    starts = start_s + step_s * np.arange(count)
+    near = np.zeros(count, dtype=bool)
+    for moment in moments:
+        near |= (starts >= moment) & (starts < moment + DAY_S // 2)
+    assert (felt == wall)[~near].all()
+    assert (felt != wall)[near].all()
+
+
+def test_at_the_change_itself_nothing_is_felt_yet() -> None:
+    before_s = SPRING_S - 3600
+    assert np.diff(felt_positions("Europe/Berlin", before_s, 3600, 2)).tolist() == [1.0]
+    halfway = felt_positions("Europe/Berlin", SPRING_S + 6 * 3600, 3600, 1)
+    assert halfway - wall_positions("Europe/Berlin", SPRING_S + 6 * 3600, 3600, 1) == -0.5

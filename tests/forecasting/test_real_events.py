@@ -1,7 +1,7 @@
 """What really happened to two Wikipedias: spikes, clocks, gaps, holidays, and models that began from nothing."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +71,13 @@ def test_the_day_after_clocks_changed_is_an_ordinary_day_when_the_zone_is_known(
     assert unknown > 1.8 * known
 
 
+@pytest.mark.parametrize("evening", ["2012-03-24T12:00", "2012-03-24T23:00", "2012-10-27T12:00", "2012-10-28T00:00"])
+def test_the_sunday_of_a_change_costs_no_more_when_the_zone_is_known(german: Series, evening: str) -> None:
+    known, unknown = (off(Forecaster(), replace(german, zone=zone), at(evening)) for zone in ("Europe/Berlin", "UTC"))
+    assert known < unknown + 0.01
+    assert known < 0.11
+
+
 @pytest.mark.parametrize(
     ("hours", "error", "least", "most"), [(2, 1.0, 2.0, 9.0), (48, 0.12, 1.2, 1.8), (1008, 0.05, 1.1, 1.3)]
 )
@@ -118,7 +125,17 @@ def test_public_holidays_of_germany_are_forecast_better_with_their_calendar(germ
         for calendar in (days, frozenset())
     )
     assert len(asked) == 7
-    assert known < 0.9 * unknown
+    assert known < 0.6 * unknown
+
+
+@pytest.mark.parametrize("year", [2010, 2012])
+def test_christmas_in_english_which_is_no_sunday_costs_hardly_anything(english: Series, year: int) -> None:
+    calendar = frozenset(date(y, m, d) for y in range(2009, 2014) for m, d in ((12, 24), (12, 25), (12, 26), (1, 1)))
+    known, unknown = (
+        np.nanmean([off(Forecaster(holidays=days), english, at(f"{year}-12-23T00:00") + k * DAY_S) for k in range(11)])
+        for days in (calendar, frozenset())
+    )
+    assert known < 1.05 * unknown
 
 
 def german_end(series: Series) -> object:
