@@ -14,7 +14,8 @@ from forecasting.quantiles import predictive_quantiles, weighted_quantiles
 
 Floats = NDArray[np.float64]
 
-_CORRECTION_MEMORY_S: Final = 6 * 3600.0
+_HOUR_S: Final = 3600.0
+_CORRECTION_MEMORY_S: Final = 6 * _HOUR_S
 """A surprise fades by a factor e in so long, unless new values say otherwise."""
 
 
@@ -77,16 +78,16 @@ class Fitted:
         Raises:
             ValueError: the horizon, in bins, is beyond the forecast's.
         """
-        paths, weights = self._weighted(horizon)
+        paths, weights = self.weighted(horizon)
         return paths[np.random.default_rng(seed).choice(len(paths), size=n, p=weights)]
 
     def quantiles(self, horizon: int, qs: Sequence[float]) -> Floats:
         """Return (len(qs), horizon), quantiles of each of the next `horizon` bins, in the series' unit."""
-        return predictive_quantiles(*self._weighted(horizon), qs, self.cloud.alike)
+        return predictive_quantiles(*self.weighted(horizon), qs, self.cloud.alike)
 
     def peak(self, window: int, qs: Sequence[float]) -> Peak:
         """Return the distribution of the highest bin among the next `window` bins."""
-        paths, weights = self._weighted(window)
+        paths, weights = self.weighted(window)
         places = np.asarray(self.start_s + (np.arange(window) + 0.5) * self.step_s)
         return self._peak(paths, weights, places, (self.start_s, window * self.step_s), qs)
 
@@ -97,7 +98,7 @@ class Fitted:
         known value, beyond the forecast's end it stays.
         """
         horizon = int(np.clip(np.ceil((from_s + window_s - self.start_s) / self.step_s + 0.5), 1, self.bins))
-        paths, weights = self._weighted(horizon)
+        paths, weights = self.weighted(horizon)
         centres = np.asarray(self.start_s + (np.arange(-1, horizon) + 0.5) * self.step_s)
         before = paths[:, :1] if np.isnan(self.last) else np.full((len(paths), 1), self.last)
         inside = centres[(centres > from_s) & (centres < from_s + window_s)]
@@ -125,7 +126,16 @@ class Fitted:
         known = max(self.last, rate) if since[0] > 0 else self.last
         return replace(self, cloud=self.cloud.moved(up * fade), basis=basis, last=known)
 
-    def _weighted(self, horizon: int) -> tuple[Floats, Floats]:
+    def moments_s(self, horizon: int) -> Floats:
+        """Return (m,), at which past moment the path that each of `weighted` repeats began, epoch seconds."""
+        return (self.start_s - self.basis.age_s) - _HOUR_S * self.cloud.moments_h(horizon)
+
+    def weighted(self, horizon: int) -> tuple[Floats, Floats]:
+        """Return (m, horizon) all paths in the series' unit and their weights (m,), which sum to 1.
+
+        Raises:
+            ValueError: the horizon, in bins, is beyond the forecast's.
+        """
         if not 1 <= horizon <= self.bins:
             raise ValueError(f"a horizon of {horizon} bins; this forecast reaches from 1 to {self.bins}")
         paths, weights = self.cloud.paths(horizon)

@@ -97,7 +97,7 @@ def _present(series: Series, now_s: float | None) -> int:
 
 
 def _ignorant(series: Series, start_s: int, bins: int) -> Fitted:
-    cloud = Cloud(np.full(bins, -np.inf), np.zeros((1, bins)), np.ones(1))
+    cloud = Cloud(np.full(bins, -np.inf), np.zeros((1, bins)), np.ones(1), np.zeros(1))
     return Fitted(start_s, series.step_s, Basis(Footing.NOTHING), cloud, Transform(1e-9))
 
 

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
-_BODY: Final = 0.8
+BODY: Final = 0.8
 """Up to this level quantiles are those of the samples, beyond it those of a tail laid through all that are above."""
 _LEAST_SAMPLES: Final = 4.0
 """With fewer in the tail it is as wide as with so many."""
@@ -40,11 +40,11 @@ def predictive_quantiles(samples: Floats, weights: Floats, qs: ArrayLike, alike:
         alike: how many samples in a row tell nearly the same, and so count as one.
     """
     levels = np.atleast_1d(np.asarray(qs, dtype=np.float64))
-    plain = weighted_quantiles(samples, weights, np.append(levels, _BODY))
-    found, begins, high = plain[:-1], plain[-1], levels > _BODY
+    plain = weighted_quantiles(samples, weights, np.append(levels, BODY))
+    found, begins, high = plain[:-1], plain[-1], levels > BODY
     if high.any():
-        independent = weights.sum() ** 2 / (weights**2).sum() / alike * (1 - _BODY)
-        rarer = ((1 - _BODY) / (1 - levels[high])) ** (1 / max(independent, _LEAST_SAMPLES))
+        independent = weights.sum() ** 2 / (weights**2).sum() / alike * (1 - BODY)
+        rarer = ((1 - BODY) / (1 - levels[high])) ** (1 / max(independent, _LEAST_SAMPLES))
         stretched = max(independent, _LEAST_SAMPLES) * (rarer - 1)
         found[high] = begins + np.multiply.outer(stretched, _mean_excess(samples, weights, begins))
     return found

@@ -17,19 +17,28 @@ class Cloud:
         centre: (leads,), the middle forecast of each lead.
         errors: (m, leads), whole past error paths; NaN from the lead on that was still to come.
         weights: (m,), not negative.
+        back_h: (m,), how many hours before the last known bin each path's moment was: paths of one moment go together.
         alike: how many paths tell nearly the same, being of one day, and so count as one.
     """
 
     centre: Floats
     errors: Floats
     weights: Floats
+    back_h: Floats
     alike: float = 1.0
 
     def paths(self, leads: int) -> tuple[Floats, Floats]:
         """Return (m', leads) paths known that far and their weights (m',), which sum to 1."""
-        whole = ~np.isnan(self.errors[:, leads - 1]) & (self.weights > 0)
+        whole = self._whole(leads)
         weights = self.weights[whole]
         return self.centre[:leads] + self.errors[whole, :leads], weights / weights.sum()
+
+    def moments_h(self, leads: int) -> Floats:
+        """Return (m',), how long ago the moments of those paths were, hours."""
+        return np.asarray(self.back_h[self._whole(leads)])
+
+    def _whole(self, leads: int) -> NDArray[np.bool_]:
+        return np.asarray(~np.isnan(self.errors[:, leads - 1]) & (self.weights > 0))
 
     def taken(self, leads: Floats) -> Self:
         """Return the cloud at other leads (indices and what is between them, as clocks change)."""
@@ -50,4 +59,5 @@ class Cloud:
         """Return the cloud with another's errors added, which get `share` of the weight."""
         own, theirs = self.weights / max(self.weights.sum(), 1e-300), other.weights / other.weights.sum()
         weights = np.concatenate((own * (1 - share), theirs * share))
-        return replace(self, errors=np.vstack((self.errors, other.errors)), weights=weights)
+        back_h = np.concatenate((self.back_h, other.back_h))
+        return replace(self, errors=np.vstack((self.errors, other.errors)), weights=weights, back_h=back_h)

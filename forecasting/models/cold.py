@@ -20,20 +20,23 @@ _LEVEL_MEMORY_H: Final = 3.0
 _DAYS_TO_TRUST: Final = 2.0
 """History at which own errors count as much as experience."""
 _SEED: Final = 20130723
+_NEVER_H: Final[Floats] = np.asarray(-24.0 * (1 + np.arange(_PATHS)), dtype=np.float64)
+"""Moments of paths of experience, which are the same for all series: they never were, and go together."""
 
 
 def forecast(scaled: Floats, day: int, week: int, leads: int) -> Cloud:
     """Return the paths that follow values (n,) without gaps, n from 1 to a few weeks."""
     if len(scaled) < day + 1:
-        return Cloud(np.full(leads, scaled[-1]), _experience(leads, day, shape_known=False), np.ones(_PATHS))
+        return Cloud(np.full(leads, scaled[-1]), _experience(leads, day, shape_known=False), np.ones(_PATHS), _NEVER_H)
     days = len(scaled) / day
     centre = _at(scaled, np.array([len(scaled) - 1]), day, week, leads)[0]
-    guess = Cloud(centre, _experience(leads, day, shape_known=True), np.ones(_PATHS))
+    guess = Cloud(centre, _experience(leads, day, shape_known=True), np.ones(_PATHS), _NEVER_H)
     moments = np.arange(day, len(scaled) - 1)
     if not len(moments):
         return guess
     errors = _followed(scaled, moments, leads) - _at(scaled, moments, day, week, leads)
-    own = Cloud(centre, errors, 0.5 ** ((len(scaled) - moments) / (14 * day)))
+    back_h = np.asarray((len(scaled) - 1 - moments) * (24 / day), dtype=np.float64)
+    own = Cloud(centre, errors, 0.5 ** ((len(scaled) - moments) / (14 * day)), back_h)
     return own.joined(guess, share=1 / (1 + (days / _DAYS_TO_TRUST) ** 2))
 
 

@@ -52,7 +52,7 @@ def forecast(scaled: Floats, day: int, week: int, leads: int) -> Cloud:
     errors = spread.adjusted(errors, moments.age_days, day)
     errors -= (1 - _BIAS_BELIEVED) * _common(errors, weights)
     a_day = max(1.0, len(newer) * day / (moments.at[-1] - moments.at[0] + 1))
-    return Cloud(centre, errors, weights, a_day)
+    return Cloud(centre, errors, weights, moments.age_days * 24, a_day)
 
 
 def _common(errors: Floats, weights: Floats) -> Floats:

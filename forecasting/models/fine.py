@@ -43,7 +43,7 @@ def refined(hourly: Cloud, past: Floats, lead: int, bins: int, per_hour: int) ->
     random = np.random.default_rng(_SEED)
     begins = random.integers(0, len(noise), len(errors))
     stretch = noise[(begins[:, None] + np.arange(bins)) % len(noise)]
-    drawn = Cloud(centre, errors + stretch, hourly.weights, hourly.alike)
+    drawn = replace(hourly, centre=centre, errors=errors + stretch)
     learnt = near.learn(_bridged(past), per_hour, min(bins, _NEAR_HOURS * per_hour))
     return drawn if learnt is None else _begun(drawn, learnt, per_hour, random)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
 from forecasting.asked import Answer, Ask
-from forecasting.peers.naive import bridged
+from forecasting.peers.naive import bridged, logarithm
 from forecasting.series import Series
 
 Floats = NDArray[np.float64]
@@ -45,7 +45,7 @@ class Boosted:
         """Forecast what follows; see `asked.Model`."""
         day = _DAY_S // history.step_s
         values = bridged(history.values[-(_WEEKS + 3) * 7 * day :])
-        scaled = np.log(np.maximum(values, max(values.mean() * 1e-3, 1e-12)))
+        scaled = logarithm(values)
         first = history.end_s // history.step_s - len(scaled)
         if history.end_s - self._trained_s >= _REFIT_S:
             self._train(scaled, first, day, ask)

@@ -13,7 +13,7 @@ from scipy.stats import norm
 from statsforecast.models import MSTL, AutoETS
 
 from forecasting.asked import Answer, Ask, from_paths
-from forecasting.peers.naive import bridged
+from forecasting.peers.naive import bridged, logarithm
 from forecasting.series import Series
 
 Floats = NDArray[np.float64]
@@ -26,8 +26,6 @@ _HOUR_S: Final = 3600
 _LEVEL: Final = 80
 _PATHS: Final = 500
 _ENOUGH_ERRORS: Final = 20
-_LEAST_SHARE: Final = 1e-3
-"""Of the mean; keeps the logarithm of zero traffic finite."""
 
 
 @dataclass(slots=True)
@@ -46,7 +44,7 @@ class Mstl:
         fine = history.step_s < _HOUR_S
         weeks = max(1, _MOST_FINE_BINS // (7 * day)) if fine else _WEEKS
         values = bridged(history.values[-weeks * 7 * day :])
-        scaled = _scaled(values, values.mean())
+        scaled = logarithm(values)
         model = MSTL([day] if fine else [day, 7 * day], trend_forecaster=AutoETS(model="ZZN"))
         said = model.forecast(scaled, h=ask.horizon, level=[_LEVEL])
         centre = np.asarray(said["mean"])
@@ -62,12 +60,8 @@ class Mstl:
         for end_s, centre in self._said:
             came = history.between(end_s, end_s + horizon * history.step_s).values
             if len(came) == horizon and not np.isnan(came).any():
-                missed.append((_scaled(came, came.mean()) - centre)[None])
+                missed.append((logarithm(came) - centre)[None])
         return np.concatenate(missed)
-
-
-def _scaled(values: Floats, mean: float) -> Floats:
-    return np.log(np.maximum(values, max(mean * _LEAST_SHARE, 1e-12)))
 
 
 def _wander(sigma: Floats) -> Floats:

@@ -8,6 +8,7 @@ from forecasting.series import Series
 
 _WEEK_S = 7 * 86400
 _WEEKS = 12
+_LEAST_SHARE = 1e-3
 _PATHS = 4000
 """At most: of shorter steps every other path, every third … is as good."""
 
@@ -31,6 +32,12 @@ def bridged(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return values with their gaps bridged by straight lines; peers know nothing better."""
     known = np.flatnonzero(~np.isnan(values))
     return np.interp(np.arange(len(values)), known, values[known])
+
+
+def logarithm(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the logarithm, with zeros as a thousandth of the mean or half of the least arrival that was counted."""
+    least = np.min(values, where=values > 0, initial=np.inf)
+    return np.log(np.maximum(values, max(values.mean() * _LEAST_SHARE, least / 2 if np.isfinite(least) else 1e-12)))
 
 
 def build() -> SeasonalNaive:

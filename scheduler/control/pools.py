@@ -1,8 +1,8 @@
 """What models on one kind of device need together: their peaks are added path by path, not quantile by quantile.
 
 Each path of a source's forecast is a way in which the coming hours may go. The models of a source share its paths, and
-all sources are drawn with one seed, so that errors made at the same moments of the past stay together. In each hour of
-each path the models need a number of replicas; the highest sum over the hours is the joint peak of that path.
+errors that sources made at the same moment of the past stay together (`forecasting.joint`). In each hour of each path
+the models need a number of replicas; the highest sum over the hours is the joint peak of that path.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecasting.fitted import Fitted
+from forecasting.joint import joint_paths
 from forecasting.shares import Share
 from policies.capacity import CapacityRule, ladder
 from scheduler.control.board import PoolOutlook, PoolPeak
@@ -128,7 +129,7 @@ def _beyond(members: Sequence[Member], own: Sequence[int], quantile: float, now_
     """
     rising = [member for member, more in zip(members, own, strict=True) if more]
     until_s = now_s + max(member.window_s for member in rising)
-    paths = _Paths(now_s, until_s)
+    paths = _Paths(rising, now_s, until_s)
     total, apart = np.zeros((PATHS, paths.blocks), dtype=np.int64), 0
     for member in rising:
         more = np.maximum(paths.replicas(member) - member.demand.replicas_wanted, 0)
@@ -168,7 +169,7 @@ def _outlook(pool: PoolDemand, members: Sequence[Member], now_s: float) -> PoolO
 
 def _peak(members: Sequence[Member], constant: int, window_s: float, each: float, now_s: float) -> PoolPeak:
     """Return the joint peak of a window beside what it is when each model's own p99 is added."""
-    paths = _Paths(now_s, now_s + window_s)
+    paths = _Paths(members, now_s, now_s + window_s)
     total, apart = np.zeros((PATHS, paths.blocks), dtype=np.int64), 0
     for member in members:
         replicas = np.maximum(paths.replicas(member), member.served.model.min_replicas)
@@ -180,34 +181,34 @@ def _peak(members: Sequence[Member], constant: int, window_s: float, each: float
 
 
 class _Paths:
-    """The paths of all sources in the same blocks of time; drawn once a source."""
+    """The paths of all members' sources in the same blocks of time."""
 
-    def __init__(self, now_s: float, until_s: float) -> None:
+    def __init__(self, members: Iterable[Member], now_s: float, until_s: float) -> None:
         self.now_s, self.until_s = now_s, until_s
         self.blocks = min(MOST_BLOCKS, max(1, int(np.ceil((until_s - now_s) / HOUR_S))))
         self.edges_s = np.linspace(now_s, until_s, self.blocks + 1)
         self.starts_s = self.edges_s[:-1]
-        self._drawn: dict[str, Floats] = {}
+        known = {one.served.source: one.known.corrected for one in members if one.known.corrected is not None}
+        horizons = [self._horizon(forecast) for forecast in known.values()]
+        drawn = joint_paths(list(known.values()), horizons, PATHS, SEED) if known else []
+        loads = [self._blocks_of(*each) for each in zip(known.values(), drawn, strict=True)]
+        self._loads = dict(zip(known, loads, strict=True))
 
     def replicas(self, member: Member) -> Counts:
         """Return (PATHS, blocks), the replicas that a model needs in each block of each path."""
-        forecast = member.known.corrected
-        if forecast is None:
+        if member.known.corrected is None:
             return np.full((PATHS, self.blocks), member.demand.replicas_wanted)
-        loads = self._of(member.served.source, forecast)
+        loads = self._loads[member.served.source]
         seed = sum(map(ord, member.served.model.name))
         return replicas_for(member.served.rule, _most(member), loads * member.share.draws(PATHS, seed)[:, None])
 
-    def _of(self, source: str, forecast: Fitted) -> Floats:
-        if source not in self._drawn:
-            self._drawn[source] = self._blocks_of(forecast)
-        return self._drawn[source]
+    def _horizon(self, forecast: Fitted) -> int:
+        """Return the bins that reach to the end."""
+        return int(np.clip(np.ceil((self.until_s - forecast.start_s) / forecast.step_s), 1, forecast.bins))
 
-    def _blocks_of(self, forecast: Fitted) -> Floats:
+    def _blocks_of(self, forecast: Fitted, paths: Floats) -> Floats:
         """Return (PATHS, blocks), the highest load of the bins that reach into each block."""
-        last = int(np.ceil((self.until_s - forecast.start_s) / forecast.step_s))
-        horizon = int(np.clip(last, 1, forecast.bins))
-        paths = forecast.paths(horizon, PATHS, SEED)
+        horizon = paths.shape[1]
         first = np.floor((self.edges_s[:-1] - forecast.start_s) / forecast.step_s).astype(np.int64)
         end = np.ceil((self.edges_s[1:] - forecast.start_s) / forecast.step_s).astype(np.int64)
         spans = [slice(min(max(a, 0), horizon - 1), max(b, 1)) for a, b in zip(first, end, strict=True)]
