@@ -20,7 +20,7 @@ from scheduler.connection import Connection, ResourceT
 from scheduler.model.errors import ConfigError
 from scheduler.wire.base import Listing, Resource, Single
 from scheduler.wire.cluster import Capacity, DrainAnswer, DrainOrder, Forecast, Host, ServedModel, Status
-from scheduler.wire.jobs import Event, HoldOrder, Job, JobOrder, PriorityOrder
+from scheduler.wire.jobs import Event, HoldOrder, Job, JobOrder, JobOutlook, PriorityOrder
 from scheduler.wire.queues import Queue
 
 
@@ -85,14 +85,22 @@ class Client:
         Raises:
             ConfigError: with all faults, each with its file and line where it has one.
         """
-        from scheduler.submission import document_of, placed  # noqa: PLC0415  # reading YAML costs time
+        return self._offer("/jobs", Single[Job], job, working_dir, fields, upload=True).item
 
-        document, directory = document_of(job, working_dir, fields)
-        order = JobOrder(job=document.data, working_dir=self.upload(Path(directory)) if directory else "")
-        try:
-            return self.send("POST", "/jobs", Single[Job], order).item
-        except ConfigError as error:
-            raise ConfigError(*(placed(fault, document) for fault in error.faults)) from error
+    def try_out(
+        self,
+        job: Mapping[str, object] | str | os.PathLike[str] | None = None,
+        *,
+        working_dir: str | os.PathLike[str] | None = None,
+        **fields: object,
+    ) -> Single[JobOutlook]:
+        """Say what would become of a job, with all checks of `submit`; nothing is uploaded, accepted or changed.
+
+        Raises:
+            ConfigError: with all faults, as `submit`.
+            Conflict: no plan was made yet, so nobody can say.
+        """
+        return self._offer("/jobs/outlook", Single[JobOutlook], job, working_dir, fields, upload=False)
 
     def upload(self, directory: Path) -> str:
         """Pack and upload a directory and return its digest; what is there already is uploaded again in vain.
@@ -246,6 +254,26 @@ class Client:
         """Change any resource of the API and return the answer with its envelope; as `get`."""
         content = body.model_dump(mode="json") if body else {}
         return self._connection.read(self._connection.request(method, path, json=content), kind)
+
+    def _offer(  # noqa: PLR0913  # what the callers were given
+        self,
+        path: str,
+        kind: type[ResourceT],
+        job: Mapping[str, object] | str | os.PathLike[str] | None,
+        working_dir: str | os.PathLike[str] | None,
+        fields: Mapping[str, object],
+        *,
+        upload: bool,
+    ) -> ResourceT:
+        """Check a job here, send it, and give the faults found there the lines that they have here."""
+        from scheduler.submission import document_of, placed  # noqa: PLC0415  # reading YAML costs time
+
+        document, directory = document_of(job, working_dir, fields)
+        package = self.upload(Path(directory)) if directory and upload else ""
+        try:
+            return self.send("POST", path, kind, JobOrder(job=document.data, working_dir=package))
+        except ConfigError as error:
+            raise ConfigError(*(placed(fault, document) for fault in error.faults)) from error
 
 
 def _part(name: str | int) -> str:

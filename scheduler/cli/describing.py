@@ -1,4 +1,4 @@
-"""`headroom describe`: everything about one job on one screen."""
+"""`headroom describe`: everything about one job, or another thing, on one screen."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -6,13 +6,15 @@ from typing import Annotated, Final
 
 import typer
 
+from scheduler.cli.describing_others import describe_other, kind_and_name
 from scheduler.cli.listing import FINAL, STATE_STYLES
-from scheduler.cli.naming import JobArgument, LatestOption, job_id
+from scheduler.cli.naming import LatestOption, complete_job, job_id
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Output, OutputOption, Session
 from scheduler.cli.table import Column, Table
 from scheduler.cli.wording import NOTHING, asks, moment, percent, plain, plural, seconds, thousands, workers_of
 from scheduler.config.units import MIB, format_size
+from scheduler.model.errors import NotFound
 from scheduler.planning.wording import ranges
 from scheduler.wire.base import Single
 from scheduler.wire.jobs import Attempt, Job, devices_by_host
@@ -21,19 +23,43 @@ _LABEL: Final = 11
 _FEW_EVENTS: Final = 3
 
 
+ThingArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="JOB|NAME",
+        help="Number or name of a job, or the name of a model, host or queue; model/NAME says which kind is meant.",
+        autocompletion=complete_job,
+        show_default=False,
+    ),
+]
+
+
 def describe(
     context: typer.Context,
-    job: JobArgument,
+    thing: ThingArgument,
     *,
     events: Annotated[bool, typer.Option("--events", help="All its events, not the last three.")] = False,
     latest: LatestOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show everything about one job: why it waits or where it runs, its attempts and events."""
+    """Show everything about one job (why it waits or where it runs, attempts, events), model, host or queue."""
     session = Session.of(context)
-    found = session.client.get(f"/jobs/{job_id(session, job, latest=latest)}", Single[Job])
+    kind, name = kind_and_name(thing)
+    if kind in {"", "job"}:
+        try:
+            number = job_id(session, name, latest=latest)
+        except NotFound:
+            if kind or not describe_other(session, "", name, output):
+                raise
+            return
+        _show(session, session.client.get(f"/jobs/{number}", Single[Job]), output, all_events=events)
+    elif not describe_other(session, kind, name, output):
+        raise NotFound(f"no {kind} {name}", help=f"headroom {kind}s lists them")
+
+
+def _show(session: Session, found: Single[Job], output: Output, *, all_events: bool) -> None:
     if output in {Output.TABLE, Output.WIDE}:
-        session.screen.say(_text(found.item, found.observed_at, session.screen, all_events=events))
+        session.screen.say(_text(found.item, found.observed_at, session.screen, all_events=all_events))
     else:
         session.show(output, found, lambda: Table((Column("JOB"),), (), (found.item.id,)))
 

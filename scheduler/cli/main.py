@@ -44,7 +44,7 @@ class Commands(LazyGroup):
     entries = (
         Entry("submit", "scheduler.cli.submitting", "submit", "Submit a training job, from a file or by flags."),
         Entry("list", "scheduler.cli.listing", "list_jobs", "List training jobs: where they run, or why they wait."),
-        Entry("describe", "scheduler.cli.describing", "describe", "Show everything about one job."),
+        Entry("describe", "scheduler.cli.describing", "describe", "Show everything about a job, model, host or queue."),
         Entry("logs", "scheduler.cli.logs", "logs", "Print what a job wrote; -f follows it across preemptions."),
         Entry("stop", "scheduler.cli.wishes", "stop", "End jobs for good."),
         Entry("hold", "scheduler.cli.wishes", "hold", "Let jobs give up their room and wait."),

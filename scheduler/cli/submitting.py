@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
+from scheduler.cli.dry_run import show_outlook
 from scheduler.cli.errors import warn
 from scheduler.cli.listing import FINAL, why_or_where
 from scheduler.cli.screen import Screen
@@ -56,6 +57,9 @@ def submit(  # noqa: PLR0913  # one argument a key of job.yaml
     env: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, may be given again.", show_default=False)] = None,
     working_dir: Annotated[str | None, typer.Option(help="Directory to upload.", show_default=False)] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Return when the job is over; 1 when it failed.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check it and say what would become of it; submit nothing.")
+    ] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Submit a training job, from a file, by flags, or both (flags win). All keys: headroom explain job."""
@@ -81,6 +85,9 @@ def submit(  # noqa: PLR0913  # one argument a key of job.yaml
         "env": _environment(env) if env else None,
     }
     given = {key: value for key, value in fields.items() if value is not None}
+    if dry_run:
+        show_outlook(session, session.client.try_out(file, working_dir=working_dir, **given), output)
+        return
     job = session.client.submit(file, working_dir=working_dir, **given)
     _accepted(session, job, output, has_directory=bool(working_dir or file))
     if wait:

@@ -67,6 +67,8 @@ def parse_job(  # noqa: PLR0913  # what the cluster allows comes by name, each o
         job = read_job(mapping, file=file, lines=lines)
     except ConfigError as error:
         raise ConfigError(*sorted((*error.faults, *faults), key=lambda fault: fault.line)) from error
+    if "grace" not in mapping and max_grace_s is not None:
+        job = job.model_copy(update={"grace": min(job.grace, max_grace_s)})
     faults += _too_graceful(document, job, max_grace_s)
     if faults:
         raise ConfigError(*faults)

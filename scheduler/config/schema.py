@@ -429,7 +429,7 @@ class JobFile(Section):
     checkpoint_interval: DurationSeconds | None = None
     """How often it saves a checkpoint."""
     grace: DurationSeconds = 30.0
-    """Time it is given to save when it is preempted."""
+    """Time it is given to save when it is preempted; where left out, less if the site allows less."""
     working_dir: str = ""
     """Directory that is uploaded and in which the entrypoint runs; relative to this file's directory."""
     env: dict[str, Annotated[str, Field(coerce_numbers_to_str=True)]] = Field(default_factory=dict)

@@ -14,6 +14,7 @@ from scheduler.control.draining import DrainOutlook, drain_outlook
 from scheduler.control.packages import PackageShelf
 from scheduler.control.ports import Clock, Store
 from scheduler.control.records import EventKind, EventRecord, HostMark, JobRecord, Wish
+from scheduler.control.trying import SubmitOutlook, submit_outlook
 from scheduler.model.errors import ConfigError, Conflict, NotFound
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.jobspec import JobSpec
@@ -59,6 +60,19 @@ class Desk:
         self._tell(EventKind.TRAINING, job.job_id, f"{job.job_id} {spec.name} accepted", _asks(spec))
         self._poke.set()
         return job
+
+    def try_out(self, spec: JobSpec) -> SubmitOutlook:
+        """Say what would become of a job, and accept nothing; its working directory need not be there yet.
+
+        Raises:
+            ConfigError: as `submit`.
+            Conflict: no plan was made yet, so nobody can say.
+        """
+        self._check(replace(spec, working_dir=""))
+        report = self.board.report
+        if report is None:
+            raise Conflict("no plan yet: the cluster was not observed", help="try again in a moment")
+        return submit_outlook(report.cycle, spec, self._policy)
 
     def job(self, job_id: JobId) -> JobRecord:
         """Return one job with its attempts.

@@ -98,6 +98,27 @@ class Event(Resource):
     detail: str = ""
 
 
+class JobOutlook(Resource):
+    """What would become of a job if it were submitted now."""
+
+    name: str
+    owner: str
+    queue: str
+    priority_class: str
+    workers: int
+    gpus: float
+    where: tuple[str, ...] = ()
+    """"host:device,device" per worker where it would start in the next plan; empty when it would wait."""
+    why: Why | None = None
+    """Why it would wait."""
+    order: int | None = None
+    """Its place in the order of trying, from 1; None when it would start."""
+    preempts: tuple[str, ...] = ()
+    """A sentence for each job that would be stopped for it."""
+    delays: tuple[str, ...] = ()
+    """Jobs that would start in the next plan, were it not for this one."""
+
+
 class JobOrder(Resource):
     """What is submitted: the content of job.yaml, as it stands there."""
 

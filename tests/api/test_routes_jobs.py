@@ -125,3 +125,24 @@ def test_what_is_not_there_is_404_and_an_unknown_class_422(http: httpx.Client) -
         assert answer.json()["error"]["code"] == "NotFound"
     assert http.put("/api/v1/jobs/401/priority", json={"priority": "hgih"}).status_code == 422
     assert http.put("/api/v1/jobs/401/priority", json={}).json()["error"]["field"] == "priority"
+
+
+def test_an_outlook_says_what_would_become_of_a_job_and_accepts_nothing(world: Any) -> None:
+    before = world.store.jobs(open_only=False)
+    answer = world.http().post("/api/v1/jobs/outlook", json=ORDER | {"queue": "research"})
+    assert answer.status_code == 200
+    item = answer.json()["item"]
+    assert (item["name"], item["gpus"], item["queue"]) == ("train", 1.0, "research")
+    assert bool(item["where"]) != bool(item["why"])
+    assert world.store.jobs(open_only=False) == before
+
+
+def test_an_outlook_is_asked_for_with_the_checks_of_a_submission(world: Any) -> None:
+    wrong = ORDER | {"resources": {"gpus": 9000}}
+    assert world.http().post("/api/v1/jobs/outlook", json=wrong).status_code == 422
+
+
+def test_before_the_first_plan_nobody_knows_what_would_become_of_a_job(empty_world: Any) -> None:
+    answer = empty_world.http().post("/api/v1/jobs/outlook", json=ORDER)
+    assert answer.status_code == 409
+    assert "no plan yet" in answer.json()["error"]["message"]

@@ -171,6 +171,12 @@ def test_what_is_no_mapping_is_refused(content: object, faults_of: FaultsOf) -> 
     assert str(fault) == "job.yaml: is not a mapping of keys to values"
 
 
+def test_a_job_that_says_no_grace_period_gets_the_default_or_the_most_that_the_site_allows() -> None:
+    assert parse_job({"entrypoint": "x"}, max_grace_s=10.0, **ALLOWED).grace_period_s == 10.0
+    assert parse_job({"entrypoint": "x"}, max_grace_s=60.0, **ALLOWED).grace_period_s == 30.0
+    assert parse_job({"entrypoint": "x"}, **ALLOWED).grace_period_s == 30.0
+
+
 def test_a_longer_grace_period_than_the_site_allows_is_refused(faults_of: FaultsOf) -> None:
     (fault,) = faults_of(parse_job, {"entrypoint": "x", "grace": "2m"}, max_grace_s=60.0, **ALLOWED)
     assert fault.message == "grace: 2m is longer than this cluster waits when it preempts"

@@ -6,12 +6,14 @@ from typing import Final, NamedTuple
 from scheduler.api.presenting.times import MIB, moment, moment_or_none
 from scheduler.control.board import Report
 from scheduler.control.records import AttemptRecord, EventRecord, JobRecord, Outcome
+from scheduler.control.trying import SubmitOutlook
+from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import Unplaced
 from scheduler.model.reasons import Reasons
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Slot
 from scheduler.model.workloads import JobState
 from scheduler.wire.base import Why
-from scheduler.wire.jobs import Attempt, Condition, Event, Job
+from scheduler.wire.jobs import Attempt, Condition, Event, Job, JobOutlook
 
 CPU_MILLI = 1000
 
@@ -96,6 +98,23 @@ def event_view(event: EventRecord) -> Event:
         subject=event.subject,
         title=event.title,
         detail=event.detail,
+    )
+
+
+def outlook_view(spec: JobSpec, outlook: SubmitOutlook) -> JobOutlook:
+    """Return what would become of a job."""
+    return JobOutlook(
+        name=spec.name,
+        owner=spec.owner,
+        queue=spec.queue,
+        priority_class=spec.priority_class,
+        workers=len(outlook.slots) or spec.gang.workers,
+        gpus=spec.gang.of_size(len(outlook.slots) or spec.gang.workers).gpus,
+        where=places(outlook.slots),
+        why=why_view(outlook.why) if outlook.why else None,
+        order=outlook.place,
+        preempts=outlook.preempts,
+        delays=outlook.delays,
     )
 
 

@@ -7,18 +7,19 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from scheduler.api.access import Submitter, Viewer, may_change
+from scheduler.api.access import Caller, Submitter, Viewer, may_change
 from scheduler.api.answers import listing, single
 from scheduler.api.bodies import received
-from scheduler.api.presenting.jobs import job_view, queue_of
+from scheduler.api.presenting.jobs import job_view, outlook_view, queue_of
 from scheduler.api.site import Parts, PartsDep
 from scheduler.config.job import parse_job
 from scheduler.control import packages
 from scheduler.control.records import JobRecord
 from scheduler.model.errors import ConfigError
+from scheduler.model.jobspec import JobSpec
 from scheduler.model.workloads import JobId
 from scheduler.wire.base import Listing, Single
-from scheduler.wire.jobs import HoldOrder, Job, JobOrder, PriorityOrder
+from scheduler.wire.jobs import HoldOrder, Job, JobOrder, JobOutlook, PriorityOrder
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
@@ -29,16 +30,14 @@ def submit(parts: PartsDep, caller: Submitter, order: Annotated[dict[str, object
 
     It is stored when this answers.
     """
-    asked = _order(order)
-    spec = parse_job(
-        asked.job,
-        priorities=parts.site.priorities,
-        queues=parts.site.queues,
-        owner=caller.name,
-        working_dir=asked.working_dir,
-        max_grace_s=parts.site.longest_grace_s,
-    )
-    return _answer(parts, parts.desk.submit(spec))
+    return _answer(parts, parts.desk.submit(_spec(parts, caller, order)))
+
+
+@router.post("/jobs/outlook")
+def outlook(parts: PartsDep, caller: Submitter, order: Annotated[dict[str, object], Body()]) -> Single[JobOutlook]:
+    """Check a job as submitting it would, and say what would become of it; nothing is accepted or changed."""
+    spec = _spec(parts, caller, order)
+    return single(parts, "JobOutlook", outlook_view(spec, parts.desk.try_out(spec)))
 
 
 @router.get("/jobs")
@@ -100,6 +99,18 @@ async def upload(parts: PartsDep, _: Submitter, digest: str, request: Request) -
     async with received(request) as chunks:
         await run_in_threadpool(parts.desk.packages.save, name, chunks)
     return Response(status_code=204)
+
+
+def _spec(parts: Parts, caller: Caller, body: Mapping[str, object]) -> JobSpec:
+    asked = _order(body)
+    return parse_job(
+        asked.job,
+        priorities=parts.site.priorities,
+        queues=parts.site.queues,
+        owner=caller.name,
+        working_dir=asked.working_dir,
+        max_grace_s=parts.site.longest_grace_s,
+    )
 
 
 def _order(body: Mapping[str, object]) -> JobOrder:
