@@ -6,6 +6,7 @@ from itertools import chain
 from random import Random
 from types import SimpleNamespace
 
+import numpy as np
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -74,6 +75,39 @@ def test_everybody_fits_together_at_all_times(kit: SimpleNamespace, rng: Random,
     for booking in draft.bookings:
         assert booking.start_s >= snapshot.taken_at_s
         assert len(booking.slots) == booking.job.gang.workers
+
+
+def rooms_at(bookings: Bookings) -> dict[JobId, list[int]]:
+    """Return what is free when each booking begins, by who has booked."""
+    return {
+        booking.job.job_id: np.concatenate([room.cpu_milli, room.memory_mib, room.gpu_milli.ravel()]).tolist()
+        for booking, room in bookings._at
+    }
+
+
+@settings(max_examples=40)
+@given(rng=st.randoms(use_true_random=True))
+def test_one_booking_is_taken_back_alone_and_put_back_as_it_was(kit: SimpleNamespace, rng: Random) -> None:
+    snapshot = kit.crowded(rng).snapshot
+    jobs = [replace(job, max_runtime_s=rng.choice(RUNTIMES_S)) for job in snapshot.jobs]
+    snapshot = kit.again(snapshot, jobs=jobs, models=(), replicas=())
+    draft = Draft.of(snapshot, policy_from_names(bookings=4), ())
+    bookings = Bookings(draft)
+    place_training(draft, bookings)
+    before = rooms_at(bookings)
+    event(f"bookings: {len(before)}")
+    for booking, _ in list(bookings._at):
+        withdrawn = bookings.withdraw(booking.job)
+        without = rooms_at(bookings)
+        assert without.keys() == before.keys() - {booking.job.job_id}
+        for other, _ in bookings._at:
+            meets = booking.start_s <= other.start_s < booking.end_s
+            freed = np.subtract(without[other.job.job_id], before[other.job.job_id])
+            assert freed.min() >= 0
+            assert bool(freed.any()) is meets
+        bookings.restore(withdrawn)
+        assert rooms_at(bookings) == before
+    assert bookings.withdraw(snapshot.running.jobs[0]) == []
 
 
 class Stream:
