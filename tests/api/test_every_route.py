@@ -2,12 +2,20 @@
 """Rights of every route there is, found in the application itself: a new one is closed until it is opened here."""
 
 import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from scheduler.api.access import SAFE_METHODS
+from scheduler.client import Client
 from scheduler.config.schema import Token
+from scheduler.model.errors import NotFound
+from scheduler.wire.base import Single
+from scheduler.wire.cluster import Host
 
 OPEN = {("GET", "/healthz"), ("GET", "/login"), ("POST", "/login")}
 """What answers without a token: life signs, and the form where a browser shows one."""
@@ -61,3 +69,43 @@ def test_a_cookie_changes_nothing_on_any_route(world: Any) -> None:
     assert http.get("/api/v1/jobs", headers=cookie).status_code == 200
     refused = {(method, path): http.request(method, path, headers=cookie).status_code for method, path in changing}
     assert set(refused.values()) == {401}, refused
+
+
+def test_the_sdk_has_a_method_for_every_call_of_the_api(world: Any, tmp_path: Path) -> None:
+    asked: set[tuple[str, str]] = set()
+
+    def answering(request: httpx.Request) -> httpx.Response:
+        path = re.sub("sha256:[0-9a-f]{64}", PLACES["digest"], request.url.path.replace("%3A", ":"))
+        asked.add((request.method, path))
+        return httpx.Response(404)
+
+    client = Client("http://127.0.0.1:8321", transport=httpx.MockTransport(answering))
+    job, host = PLACES["job_id"], PLACES["name"]
+    calls: tuple[Callable[[], object], ...] = (
+        lambda: client.submit(entrypoint="python train.py"),
+        lambda: client.try_out(entrypoint="python train.py"),
+        lambda: client.upload(tmp_path),
+        client.jobs,
+        lambda: client.job(job),
+        lambda: list(client.logs(job)),
+        lambda: client.stop(job),
+        lambda: client.hold(job),
+        lambda: client.resume(job),
+        lambda: client.set_priority(job, "low"),
+        client.hosts,
+        lambda: client.get(f"/hosts/{host}", Single[Host]),
+        lambda: client.cordon(host),
+        lambda: client.uncordon(host),
+        lambda: client.drain(host),
+        client.models,
+        client.queues,
+        client.capacity,
+        lambda: client.forecast(PLACES["model"]),
+        client.events,
+        client.status,
+    )
+    for call in calls:
+        with pytest.raises(NotFound):
+            call()
+    offered = {(method, path) for method, path in routes(world) if path.startswith("/api/v1/")}
+    assert asked == offered - {("GET", "/api/v1/stream")}
