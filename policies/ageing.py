@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scheduler.model.policy import HOUR_S
 from scheduler.model.snapshot import Snapshot
@@ -14,8 +15,9 @@ from scheduler.model.workloads import TrainingJob
 class ByAgedPriority:
     """An order of the queue: by priority and what waiting adds to it; equals by submission, older first.
 
-    The gain decides who is tried first. Whom a job may have stopped goes by priority alone, but for those whom the gain
-    of the victim protects (`Policy.ageing_per_hour`): nobody is preempted by the age of another.
+    Time in which a job held room adds nothing. The gain decides who is tried first. Whom a job may have stopped goes by
+    priority alone, but for those whom the gain of the victim protects (`Policy.ageing_per_hour`): nobody is preempted
+    by the age of another.
 
     Attributes:
         per_hour: points of priority for each hour of waiting.
@@ -27,11 +29,10 @@ class ByAgedPriority:
 
     def __call__(self, snapshot: Snapshot, _placed: Collection[str] = ()) -> tuple[TrainingJob, ...]:
         """Return all waiting jobs in this order."""
-        now_s, waiting = snapshot.taken_at_s, snapshot.waiting
-        rank = [-job.priority - self.gain(job, now_s) for job in waiting]
-        return tuple(waiting[index] for index in np.argsort(rank, kind="stable").tolist())
+        queued = snapshot.queued
+        gain = self.gain(snapshot.taken_at_s - queued.submitted_s - queued.ran_before_s)
+        return tuple([queued.jobs[row] for row in np.argsort(-queued.priority - gain, kind="stable").tolist()])
 
-    def gain(self, job: TrainingJob, now_s: float) -> float:
-        """Return what waiting adds to a job's priority, 0 to `most`; time in which it held room does not count."""
-        waited_s = now_s - job.submitted_at_s - job.ran_before_s
-        return max(0.0, min(self.most, self.per_hour * waited_s / HOUR_S))
+    def gain(self, waited_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what waiting for so long, float64 (W,), adds to the priority of each job, 0 to `most`."""
+        return np.clip(self.per_hour * waited_s / HOUR_S, 0.0, self.most)

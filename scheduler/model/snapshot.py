@@ -12,6 +12,7 @@ from scheduler.model.plan import Reservation
 from scheduler.model.queues import MeanUse, Queue
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.running import Running, place_of
+from scheduler.model.waiting import Waiting
 from scheduler.model.work import NOTHING_SEEN, WorkSeen
 from scheduler.model.workloads import JobId, JobState, Moved, Replica, ReplicaState, ServingModel, TrainingJob, rank_of
 
@@ -38,7 +39,7 @@ class Snapshot:
         queues: as the site declares them; empty where it shares by nothing but the order of the queue.
         usage: what was used lately, by queue and owner.
         running: those of `jobs` that hold room, as columns.
-        waiting: those of `jobs` with `state.is_waiting`, in their order.
+        queued: those of `jobs` with `state.is_waiting`, as columns.
         living: the replicas of each model that are not stopping and whose hosts are known: ready ones, then others.
         ledger: free capacity with all of `jobs` and `replicas` in place (reservations are not taken from it).
     """
@@ -52,7 +53,7 @@ class Snapshot:
     reservations: tuple[Reservation, ...]
     ledger: Ledger = field(compare=False, repr=False)
     running: Running = field(compare=False, repr=False)
-    waiting: tuple[TrainingJob, ...] = field(compare=False, repr=False)
+    queued: Waiting = field(compare=False, repr=False)
     held: tuple[TrainingJob, ...] = field(compare=False, repr=False)
     by_id: Mapping[str, TrainingJob] = field(compare=False, repr=False)
     living: Mapping[str, tuple[Replica, ...]] = field(compare=False, repr=False)
@@ -91,7 +92,7 @@ class Snapshot:
             reservations=tuple(reservations),
             ledger=ledger,
             running=Running.of(jobs, ledger.table),
-            waiting=tuple(job for job in jobs if job.state.is_waiting),
+            queued=Waiting.of(jobs),
             held=tuple(job for job in jobs if job.state is JobState.HELD),
             by_id={str(job.job_id): job for job in jobs},
             living=_living(replicas, ledger.table),
@@ -157,7 +158,7 @@ class Snapshot:
             reservations=tuple(reservations),
             ledger=self.ledger.after(_taken(gone, self.models, left), _taken(come, self.models, started), table),
             running=self.running.after(gone, come, table),
-            waiting=_replaced(self.waiting, *_those(_waits, gone, come)),
+            queued=self.queued.after(*_those(_waits, gone, come)),
             held=_replaced(self.held, *_those(_is_held, gone, come)),
             by_id=_updated(self.by_id, changed),
             living=self.living if there is self.replicas else _living(there, table),
@@ -165,6 +166,11 @@ class Snapshot:
             queues=self.queues,
             usage=tuple(usage),
         )
+
+    @property
+    def waiting(self) -> tuple[TrainingJob, ...]:
+        """Those of `jobs` with `state.is_waiting`, in their order."""
+        return self.queued.jobs
 
     def model(self, name: str) -> ServingModel | None:
         """Return a served model by name, or None when there is none."""

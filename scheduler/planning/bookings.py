@@ -9,10 +9,12 @@ A ledger is kept for the moment of each booking: what will be free then, all boo
 these moments, so that looking at them, and at now, is looking at all the time.
 """
 
-from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from math import inf, isfinite, nextafter
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import JobId, TrainingJob
@@ -35,7 +37,7 @@ class Bookings:
         """Start without any."""
         self._draft, self._now_s = draft, draft.snapshot.taken_at_s
         self._at: list[tuple[Booking, Counted]] = []
-        self._starts_s: list[float] = []
+        self._starts_s = np.empty(0)
         self._windows: dict[tuple[int, bool], Lowest] = {}
         self._releases: list[Release] = []
         self._noted = 0
@@ -57,9 +59,12 @@ class Bookings:
         """How many there are."""
         return len(self._at)
 
-    def met_by(self, job: TrainingJob) -> int:
-        """Return how many of them begin before a job would be over; those that meet as many meet the same."""
-        return bisect_left(self._starts_s, self._now_s + job.runtime_s)
+    def met(self, runtime_s: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return how many of them begin before jobs would be over that run for so long, int64, each from float64 (N,).
+
+        Those that meet as many meet the same.
+        """
+        return np.searchsorted(self._starts_s, self._now_s + runtime_s, side="left")
 
     def room_for(self, job: TrainingJob) -> Counted:
         """Return the room in which a job may start now without delaying a booking."""
@@ -170,7 +175,7 @@ class Bookings:
 
     def _look_anew(self) -> None:
         self._at.sort(key=lambda pair: pair[0].start_s)
-        self._starts_s = [made.start_s for made, _ in self._at]
+        self._starts_s = np.array([made.start_s for made, _ in self._at])
         self._windows.clear()
 
     def _window(self, ends_s: float, room: Counted, *, promised: bool) -> Counted:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from scheduler.model.policy import Scorer
 from scheduler.model.workloads import Gang
-from scheduler.planning.near import near
+from scheduler.planning.near import most_together, near
 from scheduler.planning.room import Counted, Score
 
 NO_LIMIT = np.iinfo(np.int64).max
@@ -24,6 +24,12 @@ def capped(units: NDArray[np.int64], limit: NDArray[np.int64] | int, count: int)
 def limit_of(gang: Gang) -> int:
     """Return the most workers a host may have."""
     return gang.max_per_host or NO_LIMIT
+
+
+def takes(ledger: Counted, gang: Gang) -> bool:
+    """Whether a whole gang fits, wherever that is; `hosts_for_gang` says where, for ten times the time."""
+    units = capped(ledger.units(gang.shape), limit_of(gang), gang.workers)
+    return most_together(gang, units, ledger.table) >= gang.workers
 
 
 def hosts_for_gang(ledger: Counted, gang: Gang, scorer: Scorer) -> Sequence[int] | None:

@@ -2,25 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
 from scheduler.model.plan import Cause, StartJob
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import TrainingJob
-from scheduler.planning.blocked import Blocked
 from scheduler.planning.bookings import Bookings
 from scheduler.planning.draft import Draft, Grant
 from scheduler.planning.growing import top_up
 from scheduler.planning.near_needs import needs_of
-from scheduler.planning.placing import hosts_for_gang
+from scheduler.planning.placing import hosts_for_gang, takes
 from scheduler.planning.reclaiming import rosters_for, victims_in_queue
 from scheduler.planning.room import fits_in
 from scheduler.planning.roster import Roster, Victim
 from scheduler.planning.shrinking import keep_remainders, victims_by_cost
-
-MOST_DISPLACING: Final = 8
-"""Waiting jobs for which equals are looked at in one plan, where the site wants that: the first that find nobody less
-important."""
+from scheduler.planning.tried import Tried
 
 
 def place_training(draft: Draft, bookings: Bookings) -> list[StartJob]:
@@ -30,7 +25,7 @@ def place_training(draft: Draft, bookings: Bookings) -> list[StartJob]:
     those behind it take free room that its victims' room must be joined with.
     """
     draft.open_accounts()
-    starts, tried, blocked = [], _Tried(draft, bookings), 0
+    starts, tried, blocked = [], Tried(draft, bookings), 0
     for job in draft.queue:
         if job.not_before_s > draft.snapshot.taken_at_s:
             continue
@@ -61,73 +56,7 @@ def place_training(draft: Draft, bookings: Bookings) -> list[StartJob]:
     return top_up(draft, starts, bookings)
 
 
-class _Tried:
-    """What has been tried in vain, and is tried again only when more room is expected: in between, it only shrinks.
-
-    What finds no room whatever is booked finds none for a job of any length; where bookings are in the way, a job that
-    runs for longer finds none either.
-
-    Attributes:
-        bookings: the bookings of this run.
-        now: gangs for which there is no room now.
-        coming: gangs for which not enough is coming.
-        displacing: for how many more jobs equals are looked at.
-    """
-
-    def __init__(self, draft: Draft, bookings: Bookings) -> None:
-        self._draft, self.bookings = draft, bookings
-        self.now, self.coming = Blocked(), Blocked()
-        self._nobody: dict[bytes, Blocked] = {}
-        self._behind: dict[tuple[object, ...], tuple[int, int, int]] = {}
-        self._over: dict[tuple[int, int, str], int] = {}
-        self.displacing = MOST_DISPLACING if draft.policy.may_displace else 0
-
-    def is_over(self, job: TrainingJob) -> bool:
-        """Whether jobs like it find nothing at all, now or coming, and it has no promise either: the quick answer."""
-        known = self._over.get((id(job.gang), job.priority, job.queue))
-        return known == self._draft.room.grown and not self._draft.promises.of(job.job_id)
-
-    def finds_no_room(self, job: TrainingJob) -> bool:
-        """Whether a job without a promise need not be tried."""
-        if self._draft.promises.of(job.job_id):
-            return False
-        return self.is_behind(job, "now") or job.gang in self.now.as_of(self._draft.room.grown)
-
-    def is_hopeless(self, job: TrainingJob) -> bool:
-        """Whether there is nothing to be promised and nobody to be stopped, or a promise is there already."""
-        if self._draft.promises.of(job.job_id) or self.is_behind(job, "coming"):
-            return True
-        if self.is_behind(job, "coming", job.priority, job.queue):
-            return True
-        if self.displacing:
-            return False
-        if job.gang not in self.coming.as_of(self._draft.room.grown) or job.gang not in self.nobody_for(job):
-            return False
-        if job.gang in self.now.as_of(self._draft.room.grown):
-            self._over[id(job.gang), job.priority, job.queue] = self._draft.room.grown
-        return True
-
-    def nobody_for(self, job: TrainingJob) -> Blocked:
-        """Gangs for which nobody could be stopped who may be stopped for this job."""
-        rights = self._draft.rights_of(job)
-        if rights not in self._nobody:
-            self._nobody[rights] = Blocked()
-        return self._nobody[rights].as_of(self._draft.room.grown)
-
-    def is_behind(self, job: TrainingJob, *what: object) -> bool:
-        """Whether bookings were in the way of such a job, or of one that meets as many of them or fewer."""
-        known = self._behind.get((id(job.gang), *what))
-        if known is None or known[:2] != (self._draft.room.grown, self.bookings.made):
-            return False
-        return self.bookings.met_by(job) >= known[2]
-
-    def found_bookings(self, job: TrainingJob, *what: object) -> None:
-        """Remember that bookings are in the way of a job."""
-        met = self.bookings.met_by(job)
-        self._behind[id(job.gang), *what] = (self._draft.room.grown, self.bookings.made, met)
-
-
-def _start(job: TrainingJob, draft: Draft, tried: _Tried) -> StartJob | None:
+def _start(job: TrainingJob, draft: Draft, tried: Tried) -> StartJob | None:
     """Start a job where it was promised room, or else where it fits best; its promise is kept when it cannot."""
     grown, promised = draft.room.grown, draft.promises.lift(job.job_id)
     at_promised = _promised_and_free(job, promised, draft)
@@ -145,19 +74,13 @@ def _promised_and_free(job: TrainingJob, promised: tuple[Slot, ...], draft: Draf
     return promised
 
 
-def _best(job: TrainingJob, draft: Draft, tried: _Tried, *, holds_promise: bool) -> tuple[Slot, ...]:
+def _best(job: TrainingJob, draft: Draft, tried: Tried, *, holds_promise: bool) -> tuple[Slot, ...]:
     """Start a job where it fits best; of one whose promise is lifted meanwhile nothing is remembered."""
-    rows = hosts_for_gang(draft.room.now, job.gang, draft.scorer)
-    if rows is None:
-        if not holds_promise:
-            tried.now.as_of(draft.room.grown).add(job.gang)
-        return ()
     usable = tried.bookings.room_for(job)
-    if usable is not draft.room.now:
-        rows = hosts_for_gang(usable, job.gang, draft.scorer)
+    rows = hosts_for_gang(usable, job.gang, draft.scorer)
     if rows is None:
         if not holds_promise:
-            tried.found_bookings(job, "now")
+            tried.found_no_room(job, usable)
         return ()
     if not draft.may_sit_on(job, rows):
         return ()
@@ -166,17 +89,13 @@ def _best(job: TrainingJob, draft: Draft, tried: _Tried, *, holds_promise: bool)
     return slots
 
 
-def _promise_or_preempt(job: TrainingJob, draft: Draft, tried: _Tried) -> None:
+def _promise_or_preempt(job: TrainingJob, draft: Draft, tried: Tried) -> None:
     """Promise a blocked job the room that is being freed; where that is too little, have others stopped for it."""
-    if _promise(job, draft, tried) or not draft.may_have_others_stopped(job):
-        return
-    if job.gang not in tried.coming:
-        tried.found_bookings(job, "coming")  # enough is coming, and booked: stopping others would not change that
-        return
+    if _promise(job, draft, tried) or not draft.may_have_others_stopped(job) or tried.waits_for_bookings(job):
+        return  # where enough is coming, and booked, stopping others would not change that
     grant = _grant_for(job, draft, tried) or _grant_for_size(job, draft, tried)
     if grant is None:
-        if job.gang not in tried.nobody_for(job):
-            tried.found_bookings(job, "coming", job.priority, job.queue)
+        tried.stops_nobody(job)
         return
     draft.stop(grant.victims, grant.cause, job.job_id)
     draft.grants.append(grant)
@@ -184,15 +103,14 @@ def _promise_or_preempt(job: TrainingJob, draft: Draft, tried: _Tried) -> None:
     keep_remainders(draft, tried.bookings)
 
 
-def _promise(job: TrainingJob, draft: Draft, tried: _Tried) -> bool:
+def _promise(job: TrainingJob, draft: Draft, tried: Tried) -> bool:
     """Promise a job what is coming, if that is enough; say whether it is."""
-    if job.gang in tried.coming.as_of(draft.room.grown):
+    if tried.finds_nothing_coming(job):
         return False
     usable = tried.bookings.coming_for(job)
     rows = hosts_for_gang(usable, job.gang, draft.scorer)
     if rows is None:
-        if usable is draft.room.coming or hosts_for_gang(draft.room.coming, job.gang, draft.scorer) is None:
-            tried.coming.add(job.gang)
+        tried.found_nothing_coming(job, usable)
         return False
     if not draft.may_sit_on(job, rows):
         return False
@@ -200,24 +118,23 @@ def _promise(job: TrainingJob, draft: Draft, tried: _Tried) -> bool:
     return True
 
 
-def _grant_for(job: TrainingJob, draft: Draft, tried: _Tried) -> Grant | None:
+def _grant_for(job: TrainingJob, draft: Draft, tried: Tried) -> Grant | None:
     """Return whom to stop for a job; None when that would not be enough, or would delay a booking."""
-    nobody = tried.nobody_for(job)
-    if job.gang in nobody:
+    if tried.has_nobody(job):
         return None
     grant = _cheapest_of(job, draft, draft.stoppable_for(job), Cause.PRIORITY)
     if grant is None:
-        nobody.add(job.gang)
-    return _stopped_for(job, grant, draft, tried.bookings)
+        tried.found_nobody(job)
+    return _stopped_for(job, grant, tried.bookings)
 
 
-def _grant_for_size(job: TrainingJob, draft: Draft, tried: _Tried) -> Grant | None:
+def _grant_for_size(job: TrainingJob, draft: Draft, tried: Tried) -> Grant | None:
     """Return which equals to stop for a much shorter job; for the first few of a plan, as each answer is its own."""
     if not tried.displacing:
         return None
     tried.displacing -= 1
     grant = _cheapest_of(job, draft, draft.equals_stoppable_for(job), Cause.SHORTER)
-    return _stopped_for(job, grant, draft, tried.bookings)
+    return _stopped_for(job, grant, tried.bookings)
 
 
 def _cheapest_of(job: TrainingJob, draft: Draft, by_rule: Roster, cause: Cause) -> Grant | None:
@@ -237,31 +154,31 @@ def _cheapest(job: TrainingJob, draft: Draft, roster: Roster, cause: Cause) -> G
     return min(found, key=lambda grant: sum(victim.cost for victim in grant.victims), default=None)
 
 
-def _stopped_for(job: TrainingJob, grant: Grant | None, draft: Draft, bookings: Bookings) -> Grant | None:
+def _stopped_for(job: TrainingJob, grant: Grant | None, bookings: Bookings) -> Grant | None:
     """Have the bookings count on a grant if it delays none; where shrinking would, victims give way whole."""
-    if grant is None or not bookings or _finds_room(job, grant.victims, draft, bookings):
+    if grant is None or not bookings or _finds_room(job, grant.victims, bookings):
         return grant
     if not any(victim.keeps for victim in grant.victims):
         return None
     whole = replace(grant, victims=tuple(replace(victim, keeps=()) for victim in grant.victims))
-    return whole if _finds_room(job, whole.victims, draft, bookings) else None
+    return whole if _finds_room(job, whole.victims, bookings) else None
 
 
-def _finds_room(job: TrainingJob, victims: Sequence[Victim], draft: Draft, bookings: Bookings) -> bool:
+def _finds_room(job: TrainingJob, victims: Sequence[Victim], bookings: Bookings) -> bool:
     """Have the bookings count on these victims' being stopped, if that gives a job room and delays nobody."""
     changes = bookings.if_stopped(victims)
     if not bookings.allow(*changes):
         return False
-    if hosts_for_gang(bookings.room_if_stopped(job, victims), job.gang, draft.scorer) is not None:
+    if takes(bookings.room_if_stopped(job, victims), job.gang):
         return True
     bookings.note(*reversed(changes))
     return False
 
 
-def _make_way_in_queue(job: TrainingJob, draft: Draft, tried: _Tried) -> None:
+def _make_way_in_queue(job: TrainingJob, draft: Draft, tried: Tried) -> None:
     """Stop jobs of a queue that is at its limit for one of its own, if that gives it room as well."""
     victims, bookings = victims_in_queue(job, draft), tried.bookings
-    if not victims or not _finds_room(job, victims, draft, bookings):
+    if not victims or not _finds_room(job, victims, bookings):
         return
     draft.stop(victims, Cause.PRIORITY, job.job_id)
     usable = bookings.coming_for(job)

@@ -19,6 +19,7 @@ from scheduler.model.queues import MeanUse, Queue
 from scheduler.model.resources import Slot
 from scheduler.model.running import Running
 from scheduler.model.snapshot import Snapshot
+from scheduler.model.waiting import Waiting
 from scheduler.model.workloads import JobId, JobState, Moved, ServingModel
 from scheduler.planning.planner import plan
 from simulations.speed.site import Size
@@ -54,6 +55,20 @@ def same_columns(one: Running, other: Running) -> bool:
     return columns and one.jobs == other.jobs and groups[0] == groups[1] and accounts[0] == accounts[1]
 
 
+def same_queue(one: Waiting, other: Waiting) -> bool:
+    """Equal but for the numbers that gangs and groups have."""
+    names = ("priority", "submitted_s", "ran_before_s", "runtime_s", "not_before_s")
+    columns = all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
+    rows = [
+        [
+            (id(queue.gangs.gangs[gang]), queue.groups[group])
+            for gang, group in zip(queue.gang, queue.group, strict=True)
+        ]
+        for queue in (one, other)
+    ]
+    return columns and one.jobs == other.jobs and rows[0] == rows[1]
+
+
 def assert_same(kept: Snapshot, anew: Snapshot) -> None:
     assert kept == anew
     assert kept.ledger == anew.ledger
@@ -61,6 +76,7 @@ def assert_same(kept: Snapshot, anew: Snapshot) -> None:
     assert (kept.ledger.table.leaving == anew.ledger.table.leaving).all()
     assert (kept.waiting, kept.held, kept.by_id) == (anew.waiting, anew.held, anew.by_id)
     assert same_columns(kept.running, anew.running)
+    assert same_queue(kept.queued, Waiting.of(kept.jobs))
     for shape in {job.gang.shape for job in kept.jobs}:
         assert np.array_equal(kept.ledger.units(shape), anew.ledger.units_fitting(shape))
 
