@@ -87,8 +87,11 @@ class World:
         self._end(JobId(self._any_of(list(self._runs))), RunState.SUCCEEDED)
 
     def lose_a_host(self) -> None:
-        """Let a host stop answering; what ran there is gone."""
-        name = self._any_of([host.name for host in self._hosts.values() if host.state is HostState.READY])
+        """Let a host stop answering, if any still does; what ran there is gone."""
+        ready = [host.name for host in self._hosts.values() if host.state is HostState.READY]
+        if not ready:
+            return
+        name = self._any_of(ready)
         self._set_host(replace(self._hosts[name], state=HostState.LOST, since_s=self.now_s))
         for job_id in [run.job_id for run in self._runs.values() if any(slot.host == name for slot in run.slots)]:
             self._end(job_id, RunState.LOST)
