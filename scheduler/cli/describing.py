@@ -69,6 +69,7 @@ def _text(job: Job, now: datetime, screen: Screen, *, all_events: bool) -> str:
         "Asks": _asked(job),
         "Where": _where(job),
         "Waits": _waits(job, now, screen),
+        "Starts": _starts(job, now, screen),
         "Progress": _progress(job, now, screen),
         "Conditions": " · ".join(f"{one.type} {moment(one.at, now, screen)}" for one in job.conditions),
         "Attempts": _lines(_attempt(one, now, screen, sized=bool(job.max_workers)) for one in job.attempts),
@@ -115,12 +116,21 @@ def _waits(job: Job, now: datetime, screen: Screen) -> str:
         return ""
     facts = [
         f"asked {why.asked}, free {why.free}" if why.asked else "",
-        f"until {moment(why.until, now, screen)}" if why.until else "",
+        f"until {moment(why.until, now, screen)}" if why.until and not job.expected_start else "",
         f"held by {', '.join(why.blocked_by)}" if why.blocked_by else "",
         f"place {job.order} in the order of trying" if job.order else "",
     ]
     known = " · ".join(fact for fact in facts if fact)
     return _lines([f"{why.message} ({why.code})", *([known] if known else [])])
+
+
+def _starts(job: Job, now: datetime, screen: Screen) -> str:
+    """Return for instance "18:10 (p50), 19:40 (p90), as the queue is now"."""
+    start = job.expected_start
+    if start is None:
+        return ""
+    late = f"{moment(start.p90, now, screen)} (p90)" if start.p90 else "no p90: what ends may not leave enough room"
+    return f"{moment(start.p50, now, screen)} (p50), {late}, as the queue is now"
 
 
 def _progress(job: Job, now: datetime, screen: Screen) -> str:

@@ -8,9 +8,12 @@ from typing import Final
 
 from forecasting.fitted import Fitted
 from forecasting.shares import Share
+from scheduler.control.expected_start import ExpectedStart, expected_start
 from scheduler.control.records import CycleRecord
+from scheduler.control.runtimes import RunTimes
 from scheduler.model.demand import Basis, PoolDemand
 from scheduler.model.observation import Observation
+from scheduler.model.policy import Policy
 
 STARTING: Final = "starting"
 """Why there is no report before the first cycle."""
@@ -157,6 +160,8 @@ class Report:
         degraded: why the loop cannot do its work ("" when it can), for instance "Ray does not answer, try 3".
         refused: actions the cluster refused since the process began, by kind ("StartJob" and so on).
         pools: models on one kind of device together.
+        run_times: how long jobs took that have ended.
+        expected_starts: what was worked out of them for jobs that somebody asked about, by job id.
     """
 
     cycle: CycleRecord
@@ -166,6 +171,14 @@ class Report:
     degraded: str = ""
     refused: tuple[tuple[str, int], ...] = ()
     pools: tuple[PoolOutlook, ...] = ()
+    run_times: RunTimes = field(default_factory=RunTimes, compare=False, repr=False)
+    expected_starts: dict[str, ExpectedStart | None] = field(default_factory=dict, compare=False, repr=False)
+
+    def expected_start(self, job_id: str, policy: Policy) -> ExpectedStart | None:
+        """Return when a waiting job may be expected to start; worked out once a cycle for who asks again and again."""
+        if job_id not in self.expected_starts:
+            self.expected_starts[job_id] = expected_start(self.cycle, policy, self.run_times, job_id)
+        return self.expected_starts[job_id]
 
 
 @dataclass(slots=True)

@@ -202,7 +202,7 @@ class Cycle:
     ) -> Report:
         tallies = tuple(sorted(self.tallies().items()))
         refused = tuple(sorted(self._refusals.items()))
-        report = Report(record, seen, outlooks, tallies, degraded, refused, self._memory.pools)
+        report = Report(record, seen, outlooks, tallies, degraded, refused, self._memory.pools, self._learned())
         shares, self._foresight = gpu_shares(report, self._foresight)
         self.board.publish(report, shares)
         return report

@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from scheduler.control.records import AttemptRecord, JobRecord, Outcome
-from scheduler.model.workloads import JobState
+from scheduler.model.jobspec import JobSpec
+from scheduler.model.workloads import JobState, TrainingJob
 
 NEARLY_ALL: Final = 0.9
 """Share of like jobs that are over by the time expected of a job: few delay those whose room they borrow."""
@@ -61,7 +65,7 @@ class RunTimes:
         """Take in those of the jobs that succeeded; each is to be given once, when it has."""
         for job in jobs:
             if job.state is JobState.SUCCEEDED and (worked_s := _worked_s(job)) > 0:
-                for kind, least in _kinds(job):
+                for kind, least in _kinds(job.spec):
                     sample = self._samples.setdefault(kind, _Sample())
                     told = sample.add(worked_s)
                     size = len(sample.newest)
@@ -72,16 +76,23 @@ class RunTimes:
 
         What earlier attempts have left behind as a checkpoint need not be done again.
         """
-        for kind, least in _kinds(job):
+        for kind, least in _kinds(job.spec):
             sample = self._samples.get(kind)
             if sample is not None and len(sample.newest) >= least:
                 return max(sample.expected_s - _worked_s(job), LEAST_LEFT_S)
         return None
 
+    def of_like(self, job: TrainingJob) -> NDArray[np.float64]:
+        """Return how long jobs like it took, float64 (N,), seconds, ascending; none when too few are known."""
+        for kind, least in _kinds(job):
+            sample = self._samples.get(kind)
+            if sample is not None and len(sample.newest) >= least:
+                return np.sort(np.array(sample.newest))
+        return np.empty(0)
 
-def _kinds(job: JobRecord) -> Iterator[tuple[Hashable, int]]:
+
+def _kinds(spec: JobSpec | TrainingJob) -> Iterator[tuple[Hashable, int]]:
     """Yield what makes a job like others, the closest likeness first, and of how many it takes to say anything."""
-    spec = job.spec
     yield (spec.owner, re.sub(r"\d+", "#", spec.name)), 3
     yield (spec.owner, spec.queue, spec.gang), 5
     yield "all", 10

@@ -1,7 +1,9 @@
 """The heart: one pure function that decides what runs where."""
 
+from dataclasses import dataclass
+
 from scheduler.model.demand import Demand
-from scheduler.model.plan import Action, Plan
+from scheduler.model.plan import Action, Plan, PreemptJob, Proposal, StartJob
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
 from scheduler.planning.bookings import Bookings
@@ -10,9 +12,9 @@ from scheduler.planning.draft import Draft
 from scheduler.planning.ending import end_jobs, stop_orphans
 from scheduler.planning.explainer import Explainer
 from scheduler.planning.growing import grow
-from scheduler.planning.headroom import hold_headroom
+from scheduler.planning.headroom import Held, hold_headroom
 from scheduler.planning.reasons import explain
-from scheduler.planning.serving import keep_serving
+from scheduler.planning.serving import Served, keep_serving
 from scheduler.planning.shrinking import keep_off_draining, keep_remainders, with_sizes
 from scheduler.planning.sparing import spare_unnecessary
 from scheduler.planning.training import place_training
@@ -33,6 +35,38 @@ def plan(snapshot: Snapshot, demand: Demand, policy: Policy) -> Plan:
     Returns:
         Stops and preemptions first, then starts; the promises now in force; and why everything else waits.
     """
+    decided = decide(snapshot, demand, policy)
+    draft, served, starts = decided.draft, decided.served, decided.starts
+    reasons = with_proposals(explain(Explainer(draft, decided.held, served, starts)), decided.proposals)
+    told = with_sizes((*decided.ended, *draft.preemptions.values()), draft)
+    stops: tuple[Action, ...] = (*stop_orphans(snapshot), *told, *served.stops)
+    actions = (*stops, *served.starts, *starts)
+    return Plan(snapshot.version, actions, draft.promises.in_force(), reasons, decided.proposals)
+
+
+@dataclass(frozen=True, eq=False)
+class Decided:
+    """What a plan is made of.
+
+    Attributes:
+        draft: who is stopped, promised and booked what.
+        ended: stops whatever the room.
+        served: what serving starts and stops.
+        held: room held for peaks.
+        starts: jobs that start.
+        proposals: moves that would make room.
+    """
+
+    draft: Draft
+    ended: tuple[PreemptJob, ...]
+    served: Served
+    held: tuple[Held, ...]
+    starts: tuple[StartJob, ...]
+    proposals: tuple[Proposal, ...]
+
+
+def decide(snapshot: Snapshot, demand: Demand, policy: Policy) -> Decided:
+    """Decide as `plan` does, and give no reasons yet."""
     ended = end_jobs(snapshot)
     draft = Draft.of(snapshot, policy, ended)
     keep_off_draining(ended, draft, Bookings(draft))
@@ -45,7 +79,4 @@ def plan(snapshot: Snapshot, demand: Demand, policy: Policy) -> Plan:
     keep_remainders(draft, bookings)
     proposals = consolidate(draft, starts, bookings)
     grow(draft, starts, bookings)
-    reasons = with_proposals(explain(Explainer(draft, held, served, starts)), proposals)
-    told = with_sizes((*ended, *draft.preemptions.values()), draft)
-    stops: tuple[Action, ...] = (*stop_orphans(snapshot), *told, *served.stops)
-    return Plan(snapshot.version, (*stops, *served.starts, *starts), draft.promises.in_force(), reasons, proposals)
+    return Decided(draft, ended, served, held, tuple(starts), proposals)

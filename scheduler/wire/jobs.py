@@ -35,6 +35,15 @@ class Condition(Resource):
     message: str = ""
 
 
+class ExpectedStart(Resource):
+    """When a waiting job may be expected to start, as the queue is now: run times are learned as distributions."""
+
+    p50: datetime
+    """As likely before as after."""
+    p90: datetime | None = None
+    """Nine times out of ten before; None where the room may not come from training that ends."""
+
+
 class Job(Resource):
     """A training job."""
 
@@ -77,6 +86,8 @@ class Job(Resource):
     where: tuple[str, ...] = ()
     why: Why | None = None
     """Set while it waits."""
+    expected_start: ExpectedStart | None = None
+    """Set for one job that is asked for while it waits, where something can be said."""
     order: int | None = None
     """Place in the order of trying, from 1; None when it does not wait."""
     attempts: tuple[Attempt, ...] = ()

@@ -27,7 +27,7 @@ from scheduler.wire.cluster import (
     ServedModel,
     Status,
 )
-from scheduler.wire.jobs import Attempt, Condition, Event, Job
+from scheduler.wire.jobs import Attempt, Condition, Event, ExpectedStart, Job
 from scheduler.wire.queues import Amounts, Queue
 
 NOW = datetime(2026, 11, 23, 17, 24, tzinfo=UTC)
@@ -128,7 +128,8 @@ def jobs() -> tuple[Job, ...]:
         ),
         a_job(
             "420", "addlink-pt", gpus=2.0, workers=2, age_s=540.0, order=2,
-            why=Why(code="Reserved", message="next, when 412 ends"),
+            why=Why(code="Reserved", message="next, when 412 ends", until=NOW + timedelta(minutes=50)),
+            expected_start=ExpectedStart(p50=NOW + timedelta(minutes=40), p90=NOW + timedelta(hours=3)),
         ),
         a_job(
             "424", "ores-retrain", priority_class="low", state="Held", gpus=0.0, gpus_per_worker=0.0, age_s=93600.0,

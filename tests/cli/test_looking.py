@@ -284,3 +284,13 @@ def test_queues_are_listed_with_what_they_use_borrow_and_lend(headroom: Headroom
     assert wide[2].split("\t")[10:] == ["16", "4×MI300X", "56", "ana, ci"]
     found = json.loads(headroom("queues", "-o", "json").out)
     assert [item["borrowed_gpus"] for item in found["items"]] == [0.0, 6.0]
+
+
+def test_when_a_waiting_job_is_expected_to_start_in_quantiles_and_not_as_one_time_beside_them(
+    headroom: Headroom,
+) -> None:
+    said = headroom("describe", "420").out
+    assert "\nStarts     18:04 (p50), 20:24 (p90), as the queue is now\n" in said
+    assert "until" not in said
+    start = json.loads(headroom("describe", "420", "-o", "json").out)["item"]["expected_start"]
+    assert set(start) == {"p50", "p90"}

@@ -1,6 +1,7 @@
 """Jobs and events on the wire."""
 
 from collections.abc import Iterable, Sequence
+from math import isfinite
 from typing import Final, NamedTuple
 
 from scheduler.api.presenting.times import MIB, moment, moment_or_none
@@ -9,11 +10,12 @@ from scheduler.control.records import AttemptRecord, EventRecord, JobRecord, Out
 from scheduler.control.trying import SubmitOutlook
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import Unplaced
+from scheduler.model.policy import Policy
 from scheduler.model.reasons import Reasons
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Slot
 from scheduler.model.workloads import JobState
 from scheduler.wire.base import Why
-from scheduler.wire.jobs import Attempt, Condition, Event, Job, JobOutlook
+from scheduler.wire.jobs import Attempt, Condition, Event, ExpectedStart, Job, JobOutlook
 
 CPU_MILLI = 1000
 
@@ -33,7 +35,21 @@ def queue_of(report: Report | None) -> Reasons:
     return Reasons.of(report.cycle.plan.unplaced) if report else NOBODY_WAITS
 
 
-def job_view(record: JobRecord, now_s: float, queue: Reasons = NOBODY_WAITS, events: Sequence[EventRecord] = ()) -> Job:
+def start_of(report: Report | None, policy: Policy, job_id: str) -> ExpectedStart | None:
+    """Return when a job may be expected to start, None when it does not wait or nothing can be said."""
+    found = report.expected_start(job_id, policy) if report else None
+    if found is None:
+        return None
+    return ExpectedStart(p50=moment(found.p50_s), p90=moment(found.p90_s) if isfinite(found.p90_s) else None)
+
+
+def job_view(
+    record: JobRecord,
+    now_s: float,
+    queue: Reasons = NOBODY_WAITS,
+    events: Sequence[EventRecord] = (),
+    start: ExpectedStart | None = None,
+) -> Job:
     """Return one job with all that is known of it.
 
     Args:
@@ -41,6 +57,7 @@ def job_view(record: JobRecord, now_s: float, queue: Reasons = NOBODY_WAITS, eve
         now_s: until when ages are counted, epoch seconds.
         queue: what waits after the last plan.
         events: about this job, oldest first.
+        start: when it may be expected to start.
     """
     waiting = _waiting(queue, record.job_id)
     spec, shape, attempt = record.spec, record.spec.gang.shape, record.attempt
@@ -81,6 +98,7 @@ def job_view(record: JobRecord, now_s: float, queue: Reasons = NOBODY_WAITS, eve
         lost_gpu_s=sum(one.lost_gpu_s for one in record.attempts),
         where=places(attempt.slots) if attempt and holds else (),
         why=_why(record, waiting),
+        expected_start=start if waiting else None,
         order=waiting.place if waiting else None,
         attempts=tuple(_attempt_view(one) for one in record.attempts),
         conditions=tuple(_conditions(record)),

@@ -14,7 +14,7 @@ from scheduler.api.page_view import age_s, patience_s
 from scheduler.api.palette import ThemeName
 from scheduler.api.panels import PanelsDep, fresh
 from scheduler.api.picture import RANGES, Picture, RangeName, picture_of
-from scheduler.api.presenting.jobs import event_view, job_view, queue_of
+from scheduler.api.presenting.jobs import event_view, job_view, queue_of, start_of
 from scheduler.api.presenting.times import moment
 from scheduler.api.rendering import render
 from scheduler.api.site import PartsDep
@@ -94,7 +94,8 @@ def chart_table(parts: PartsDep, _: Viewer, range: RangeQuery = "48h", model: st
 def job_page(parts: PartsDep, _: Viewer, job_id: str) -> Response:
     """Return everything about one job."""
     record, now_s = parts.desk.job(JobId(job_id)), parts.site.clock.now_s()
-    job = job_view(record, now_s, queue_of(parts.board.report))
+    report = parts.board.report
+    job = job_view(record, now_s, queue_of(report), start=start_of(report, parts.site.policy, job_id))
     events = [event_view(event) for event in reversed(parts.desk.events(subject=job_id))]
     now = moment(now_s)
     return _page("job.html", job=job, site=parts.site, now=now, view={"events": events, "now": now})
