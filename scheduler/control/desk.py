@@ -69,10 +69,7 @@ class Desk:
             Conflict: no plan was made yet, so nobody can say.
         """
         self._check(replace(spec, working_dir=""))
-        report = self.board.report
-        if report is None:
-            raise Conflict("no plan yet: the cluster was not observed", help="try again in a moment")
-        return submit_outlook(report.cycle, spec, self._policy)
+        return submit_outlook(self._observed().cycle, spec, self._policy)
 
     def job(self, job_id: JobId) -> JobRecord:
         """Return one job with its attempts.

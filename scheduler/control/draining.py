@@ -55,17 +55,8 @@ def _for_the_peak(demand: Demand) -> Demand:
 
 def _draining(snapshot: Snapshot, mark: HostMark) -> Snapshot:
     """Return the world as it is, but for the mark on the host and the deadline of the jobs there."""
-    after = snapshot.after(
-        version=snapshot.version,
-        taken_at_s=snapshot.taken_at_s,
-        hosts=marked(snapshot.hosts, [mark]),
-        changed={job.job_id: with_deadlines(job, [mark]) for job in _on(mark.host, snapshot.jobs)},
-        replicas=snapshot.replicas,
-        reservations=snapshot.reservations,
-        moves=snapshot.moves,
-        usage=snapshot.usage,
-    )
-    return replace(after, work=snapshot.work)
+    changed = {job.job_id: with_deadlines(job, [mark]) for job in _on(mark.host, snapshot.jobs)}
+    return snapshot.otherwise(changed, marked(snapshot.hosts, [mark]))
 
 
 def _on(host: str, jobs: Iterable[TrainingJob]) -> list[TrainingJob]:

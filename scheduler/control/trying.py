@@ -1,7 +1,7 @@
 """What would become of a job if it were submitted now, found by asking the planner on a copy of the last snapshot."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from scheduler.control.records import CycleRecord, JobRecord, Wish
@@ -43,7 +43,7 @@ def submit_outlook(cycle: CycleRecord, spec: JobSpec, policy: Policy) -> SubmitO
     """Return what would become of a job in the state of `cycle`; nothing is touched."""
     record = JobRecord(THE_JOB, spec, JobState.PENDING, Wish.RUN, cycle.snapshot.taken_at_s)
     without = plan(cycle.snapshot, cycle.demand, policy)
-    with_it = plan(_with(cycle.snapshot, record), cycle.demand, policy)
+    with_it = plan(cycle.snapshot.otherwise({THE_JOB: training_job(record, 0.0)}), cycle.demand, policy)
     reasons = Reasons.of(with_it.unplaced)
     place = reasons.place_of(THE_JOB)
     return SubmitOutlook(
@@ -53,20 +53,6 @@ def submit_outlook(cycle: CycleRecord, spec: JobSpec, policy: Policy) -> SubmitO
         tuple(_stops(with_it, without, cycle)),
         tuple(_delayed(with_it, without, cycle.snapshot)),
     )
-
-
-def _with(snapshot: Snapshot, record: JobRecord) -> Snapshot:
-    after = snapshot.after(
-        version=snapshot.version,
-        taken_at_s=snapshot.taken_at_s,
-        hosts=snapshot.hosts,
-        changed={record.job_id: training_job(record, 0.0)},
-        replicas=snapshot.replicas,
-        reservations=snapshot.reservations,
-        moves=snapshot.moves,
-        usage=snapshot.usage,
-    )
-    return replace(after, work=snapshot.work)
 
 
 def _starts(made: Plan) -> Iterable[StartJob]:

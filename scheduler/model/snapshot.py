@@ -2,7 +2,7 @@
 
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from scheduler.model.host_table import HostTable
@@ -171,6 +171,27 @@ class Snapshot:
     def waiting(self) -> tuple[TrainingJob, ...]:
         """Those of `jobs` with `state.is_waiting`, in their order."""
         return self.queued.jobs
+
+    def otherwise(
+        self, changed: Mapping[JobId, TrainingJob | None], hosts: tuple[Host, ...] | None = None
+    ) -> "Snapshot":
+        """Return this moment with some jobs, or hosts, otherwise; all else stays, what was learned of work included.
+
+        Args:
+            changed: as for `after`.
+            hosts: all of them, sorted by name; None for those there are.
+        """
+        after = self.after(
+            version=self.version,
+            taken_at_s=self.taken_at_s,
+            hosts=self.hosts if hosts is None else hosts,
+            changed=changed,
+            replicas=self.replicas,
+            reservations=self.reservations,
+            moves=self.moves,
+            usage=self.usage,
+        )
+        return replace(after, work=self.work)
 
     def model(self, name: str) -> ServingModel | None:
         """Return a served model by name, or None when there is none."""
