@@ -36,6 +36,8 @@ def test_an_elastic_gang_is_judged_by_its_fewest_workers(say: Any, hosts: Any) -
 def test_a_worker_larger_than_any_host_is_told_to_split(say: Any, hosts: Any) -> None:
     why = never_fits(hosts, Gang(1, say.gpus(8)))
     assert why.message.endswith("at most 4 on one; fits: --workers 2 --gpus 4")
+    whole_cluster = never_fits(hosts, Gang(1, say.gpus(12)))
+    assert whole_cluster.message.endswith("at most 4 on one; fits: --workers 3 --gpus 4")
 
 
 def test_a_limit_per_host_can_make_a_gang_impossible(say: Any, hosts: Any) -> None:

@@ -230,3 +230,30 @@ def test_a_promise_that_serving_cannot_use_outlives_its_search(say: Any) -> None
         reservations=[promise],
     )
     assert made.reservations == (promise,)
+
+
+@pytest.mark.parametrize("promised", ["h0:0", "h1:0"])
+def test_what_is_being_freed_for_a_model_stays_promised_where_it_is(say: Any, promised: str) -> None:
+    leaving = [say.running(str(n), f"h{n}:0", state=JobState.PREEMPTING) for n in (0, 1)]
+    promise = Reservation("chat", (say.slot(promised),), say.now_s - 30.0, say.now_s + 400.0)
+    made = say.plan(
+        say.demand(chat=1),
+        hosts=[say.host("h0", 1), say.host("h1", 1)],
+        models=[say.model("chat")],
+        jobs=leaving,
+        reservations=[promise],
+    )
+    assert made.reservations == (promise,)
+    assert not say.of(made, PreemptJob)
+
+
+def test_what_was_promised_before_is_given_up_as_soon_as_nobody_needs_it(say: Any) -> None:
+    leaving = say.running("0", "h0:0", state=JobState.PREEMPTING)
+    made = say.plan(
+        say.demand(chat=0),
+        hosts=[say.host("h0", 1)],
+        models=[say.model("chat")],
+        jobs=[leaving],
+        reservations=[Reservation("chat", (say.slot("h0:0"),), 0.0, say.now_s + 400.0)],
+    )
+    assert made.reservations == ()
