@@ -24,7 +24,8 @@ from scheduler.planning.room import Counted
 from scheduler.planning.timetable import beginning_anew, going_on
 
 MOST_LOOKED_AT: Final = 32
-"""Running jobs for which room to grow is looked for in one plan, those furthest from their most workers first."""
+"""Running jobs for which room to grow is looked for in one plan: half of them those of highest priority and furthest
+from their most workers; the others take turns for the other half, so that in a few plans everybody is looked at."""
 PAYS_TWICE: Final = 2.0
 """Work gained over work lost from which on growing is worth it; jobs seldom gain in full from more workers."""
 FRESH_SHARE: Final = 0.25
@@ -115,11 +116,21 @@ def _candidates(draft: Draft) -> list[TrainingJob]:
     may[running.who[draft.snapshot.ledger.table.leaving[running.row]]] = False
     found = np.flatnonzero(may)
     share = running.lacking[found] / (running.lacking[found] + running.surplus[found] + 1)
-    order = found[np.lexsort((found, -share, -running.priority[found]))]
+    order = _in_turn(found[np.lexsort((found, -share, -running.priority[found]))], draft.snapshot.version)
     rows, stopped = draft.room.now.table.rows, draft.preemptions
     able = (job for job in map(running.jobs.__getitem__, order) if job.job_id not in stopped)
-    known = (job for job in able if all(slot.host in rows for slot in job.slots))
-    return [job for job, _ in zip(known, range(MOST_LOOKED_AT), strict=False)]
+    return [job for job in able if all(slot.host in rows for slot in job.slots)]
+
+
+def _in_turn(order: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+    """Return which of many jobs are looked at in the plan of this number, in their order: the first and some others."""
+    fixed = MOST_LOOKED_AT // 2
+    others = len(order) - fixed
+    if others <= MOST_LOOKED_AT - fixed:
+        return order
+    turn = (number * (MOST_LOOKED_AT - fixed) + np.arange(MOST_LOOKED_AT - fixed)) % others
+    looked_at: NDArray[np.int64] = order[np.concatenate([np.arange(fixed), fixed + np.sort(turn)])]
+    return looked_at
 
 
 def _awaited(draft: Draft, starts: Sequence[StartJob]) -> NDArray[np.bool_]:

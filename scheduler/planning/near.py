@@ -12,7 +12,8 @@ def near(gang: Gang, units: NDArray[np.int64], table: HostTable) -> NDArray[np.i
 
     With `require_same`, only the hosts of one domain (say, a rack) count, and none at all where no domain has room for
     the gang; with `prefer_same`, those of as few domains as possible. Of several domains that do, the one with the
-    least room is taken, so that others stay whole.
+    least room is taken, so that others stay whole: for an elastic gang, of those that take its most workers, as it
+    grows only there; where none does, the one that takes most of them.
 
     Args:
         gang: what is to be placed.
@@ -20,10 +21,19 @@ def near(gang: Gang, units: NDArray[np.int64], table: HostTable) -> NDArray[np.i
         table: the hosts.
     """
     if gang.require_same:
-        units = _within(units, table.domains(gang.require_same), gang.workers, most=1)
+        domains = table.domains(gang.require_same)
+        units = _within(units, domains, _together(gang, units, domains), most=1)
     if gang.prefer_same:
-        units = _within(units, table.domains(gang.prefer_same), gang.workers, most=gang.workers)
+        domains = table.domains(gang.prefer_same)
+        units = _within(units, domains, _together(gang, units, domains), most=gang.workers)
     return units
+
+
+def _together(gang: Gang, units: NDArray[np.int64], domains: NDArray[np.int64]) -> int:
+    """Return for how many workers one domain is looked for: of an elastic gang as many as any takes."""
+    if not gang.is_elastic:
+        return gang.workers
+    return max(gang.workers, min(gang.most, int(per_domain(units, domains).max(initial=0))))
 
 
 def most_together(gang: Gang, units: NDArray[np.int64], table: HostTable) -> int:

@@ -34,7 +34,9 @@ def takes(ledger: Counted, gang: Gang) -> bool:
 
 def hosts_for_gang(ledger: Counted, gang: Gang, scorer: Scorer) -> Sequence[int] | None:
     """Return one host row per worker for the whole gang, or None when not all of it fits."""
-    units = near(gang, capped(ledger.units(gang.shape), limit_of(gang), gang.workers), ledger.table)
+    units = near(gang, capped(ledger.units(gang.shape), limit_of(gang), gang.most), ledger.table)
+    if gang.is_elastic:
+        units = np.minimum(units, gang.workers)
     if units.sum() < gang.workers:
         return None
     return fewest_hosts(units, gang.workers, ledger.score(gang.shape, scorer))

@@ -26,7 +26,8 @@ from scheduler.planning.timetable import beginning_anew, going_on
 FOR_OTHERS: Final = frozenset({Cause.SERVING, Cause.PRIORITY, Cause.SHORTER, Cause.GUARANTEE})
 """Causes for which jobs are stopped so that somebody gets their room."""
 MOST_OFFERS: Final = 256
-"""Elastic jobs that are looked at as shrinking in one search, the cheapest of them by worker given up."""
+"""Elastic jobs that are looked at as shrinking in one search: of those on hosts of use, the cheapest by worker that is
+given up. The others count as whole in it, and keep afterwards what turns out not to be needed."""
 
 
 def victims_by_cost(need: Need, draft: Draft, roster: Roster) -> tuple[Victim, ...] | None:
@@ -128,15 +129,14 @@ def _cost(victims: Iterable[Victim]) -> float:
 def _offered(roster: Roster, need: Need, coming: Counted, now_s: float) -> dict[int, tuple[Slot, ...]]:
     """Return what running jobs of a roster would give up, by their row: at most `MOST_OFFERS` that could go on."""
     running = roster.running
-    elastic = np.zeros(len(running.jobs), dtype=bool)
-    elastic[roster.order[np.unique(roster.who)]] = True
-    offered = np.flatnonzero(elastic & (running.surplus > 0))
+    wanted = np.asarray(coming.table.matching(need.shape).any(axis=1), dtype=bool)
+    there, useful = np.zeros((2, len(running.jobs)), dtype=bool)
+    there[roster.order[np.unique(roster.who)]] = True
+    useful[running.who[wanted[running.row]]] = True
+    offered = np.flatnonzero(there & useful & (running.surplus > 0))
     if len(offered) > MOST_OFFERS:
         price = _lost_gpu_s(running, offered, now_s) / running.surplus[offered]
         offered = np.sort(offered[np.argsort(price, kind="stable")[:MOST_OFFERS]])
-    if not len(offered):
-        return {}
-    wanted = np.asarray(coming.table.matching(need.shape).any(axis=1), dtype=bool)
     given = {index: _given(running.jobs[index], wanted, coming) for index in offered.tolist()}
     return {index: slots for index, slots in given.items() if _can_go_on(running.jobs[index], slots, coming)}
 

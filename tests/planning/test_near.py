@@ -54,6 +54,32 @@ def test_a_gang_that_must_have_one_rack_waits_for_it(say: Any) -> None:
     assert why.message.startswith("needs 3 workers × 4 GPUs, all in one rack; there is room for 2 in any one rack now")
 
 
+def elastic_in_one_rack(say: Any, workers: int, most: int, **busy: str) -> tuple[int, set[str]]:
+    """Return with how many workers, and in which racks, an elastic gang starts that must have one rack."""
+    gang = replace(gang_of(say, workers, require_same="rack"), priority=75)
+    job = replace(gang, gang=replace(gang.gang, max_workers=most))
+    taken = [say.running(number, at) for number, at in zip("12345", busy.values(), strict=False)]
+    (start,) = say.of(say.plan(hosts=racked(say), jobs=[*taken, job]), StartJob)
+    return len(start.slots), {RACKS[int(slot.host[1])] for slot in start.slots}
+
+
+def test_an_elastic_gang_starts_in_the_tightest_rack_that_holds_its_most(say: Any) -> None:
+    assert elastic_in_one_rack(say, 1, 2) == (2, {"a"})
+    assert elastic_in_one_rack(say, 1, 3) == (3, {"b"})
+    assert elastic_in_one_rack(say, 2, 3) == (3, {"b"})
+
+
+def test_where_no_rack_holds_its_most_it_takes_the_one_that_holds_most_of_it(say: Any) -> None:
+    assert elastic_in_one_rack(say, 1, 5) == (3, {"b"})
+    assert elastic_in_one_rack(say, 1, 5, one="h3:0,1,2,3", two="h4:0,1,2,3") == (2, {"a"})
+
+
+def test_a_gang_that_would_like_one_rack_is_given_the_one_in_which_all_its_workers_find_room(say: Any) -> None:
+    gang = gang_of(say, 1, prefer_same="rack")
+    job = replace(gang, gang=replace(gang.gang, max_workers=3))
+    assert hosts_of(say, say.plan(hosts=racked(say), jobs=[job])) == ["h2", "h3", "h4"]
+
+
 def test_a_gang_larger_than_any_rack_is_refused_and_told_what_fits(say: Any) -> None:
     gang = gang_of(say, 4, require_same="rack").gang
     why = never_fits(racked(say), gang)
