@@ -21,6 +21,9 @@ PendingOption = Annotated[int, typer.Option("--pending", min=0, help="Jobs that 
 ModelsOption = Annotated[int, typer.Option("--models", min=1, help="Served models.")]
 CyclesOption = Annotated[int, typer.Option("--cycles", min=1, help="Cycles to measure, one change each.")]
 ScoreOption = Annotated[str, typer.Option("--placement-score", metavar="NAME", help="As in policy.placement_score.")]
+QueuesOption = Annotated[
+    int, typer.Option("--guaranteed-queues", min=0, max=8, help="Of 8 queues so many have guarantees, and fair shares.")
+]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of the site and of what happens there.")]
 NodesOption = Annotated[
     Path | None, typer.Option("--nodes", metavar="FILE", help="Place on these hosts, as in bench packing.")
@@ -45,6 +48,7 @@ def planner(  # noqa: PLR0913  # one argument a flag
     models: ModelsOption = 100,
     cycles: CyclesOption = 200,
     placement_score: ScoreOption = "headroom",
+    guaranteed_queues: QueuesOption = 0,
     seed: SeedOption = 1,
     nodes: NodesOption = None,
     pods: PodsOption = None,
@@ -61,7 +65,9 @@ def planner(  # noqa: PLR0913  # one argument a flag
     from simulations.speed.site import Size  # noqa: PLC0415  # likewise
 
     screen = Session.of(context).screen
-    policy, size = policy_from_names(placement_score=placement_score), Size(hosts, running, pending, models, seed)
+    order = "fair-share" if guaranteed_queues else "priority"
+    policy = policy_from_names(placement_score=placement_score, queue_order=order)
+    size = Size(hosts, running, pending, models, seed, guaranteed_queues)
     if sweep:
         show_curve(size, policy, cycles, screen, plot, as_json=as_json)
         return

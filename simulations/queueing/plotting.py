@@ -63,7 +63,9 @@ def _shares(axes: "Axes", name: str, choice: str, found: Mapping[Task, Measured]
         by_weight = row.groups[queue].by_weight_gpus or 0.0
         axes.plot(days, held, color=colour, lw=1.3)
         axes.axhline(by_weight, color=colour, lw=1, ls="--")
-        axes.text(days[-1] * 1.02, by_weight, f"{queue}\nweight {weight:g}", color=colour, fontsize=8, va="center")
+        label, beside = f"{queue}\nweight {weight:g}", axes.get_yaxis_transform()
+        axes.text(1.02, by_weight, label, color=colour, fontsize=8, va="center", transform=beside)
+    axes.set_xlim(0, float(days[-1]))
     axes.set_ylim(0)
     axes.set_title(f"{name} · {choice}", loc="left", fontsize=10)
     axes.set_xlabel("days")

@@ -122,6 +122,7 @@ class _Loop:
             reservations=world.reservations,
             models=world.models,
             restart_cost_s=RESTART_COST_S,
+            queues=world.queues,
         )
         between = _now()
         made = plan(snapshot, world.demand, self._policy)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scheduler.model.demand import ModelDemand
 from scheduler.model.hosts import Host, devices_offered
 from scheduler.model.jobspec import JobSpec
-from scheduler.model.resources import Shape
+from scheduler.model.queues import Amounts, Queue
+from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 from scheduler.model.workloads import Gang, ServingModel
 
 GPUS_PER_HOST: Final = 8
@@ -26,6 +27,8 @@ _USUAL: Final = np.array([0.05, 0.05, 0.42, 0.14, 0.14, 0.14, 0.04, 0.015, 0.005
 """How many GPUs jobs ask for, and how often; about as in published traces, with a few large gangs."""
 _CPU_PER_GPU: Final = (4000, 8000, 16_000)
 _MIB_PER_GPU: Final = (32_768, 65_536, 131_072)
+QUEUES: Final = 8
+"""Among which jobs are spread."""
 _PRIORITIES: Final = (25, 50, 75)
 
 
@@ -39,6 +42,8 @@ class Size:
         pending: jobs that wait because there is no room.
         models: served models.
         seed: of everything drawn at random.
+        guaranteed: how many of the `QUEUES` queues are guaranteed devices, half of the site's together; with none there
+            are no queues.
     """
 
     hosts: int
@@ -46,6 +51,7 @@ class Size:
     pending: int
     models: int
     seed: int = 1
+    guaranteed: int = 0
 
     @property
     def gpus(self) -> int:
@@ -57,6 +63,14 @@ def hosts_of(size: Size) -> tuple[Host, ...]:
     """Return the hosts, sorted by name, their GPU models mixed."""
     kinds = np.random.default_rng(size.seed).choice(len(GPU_MODELS), size.hosts, p=[share for *_, share in GPU_MODELS])
     return tuple(_host(number, *GPU_MODELS[kind][:2]) for number, kind in enumerate(kinds))
+
+
+def queues_of(size: Size) -> tuple[Queue, ...]:
+    """Return the queues, the first `size.guaranteed` of them with guarantees of devices; none where it is 0."""
+    if not size.guaranteed:
+        return ()
+    each = Amounts(gpu_milli=size.gpus * WHOLE_DEVICE_MILLI // 2 // size.guaranteed)
+    return tuple(Queue(f"queue{number}", each if number < size.guaranteed else Amounts()) for number in range(QUEUES))
 
 
 def _host(number: int, gpu_model: str, memory_mib: int) -> Host:
@@ -111,7 +125,7 @@ class Submissions:
             "python train.py",
             self._gang(float(rng.choice(self._sizes, p=self._odds))),
             owner=f"owner{rng.integers(200)}",
-            queue=f"queue{rng.integers(8)}",
+            queue=f"queue{rng.integers(QUEUES)}",
             priority=int(rng.choice(_PRIORITIES, p=[0.2, 0.6, 0.2])),
             preemptible=bool(rng.random() < 0.85),  # noqa: PLR2004  # most jobs save checkpoints
             checkpoint_interval_s=600.0,

@@ -14,7 +14,7 @@ from scheduler.model.observation import Observation, Run, RunState
 from scheduler.model.plan import Plan, PreemptJob, Reservation, StartJob, StartReplica, StopReplica
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import JobId, JobState, Replica, ReplicaId, ReplicaState
-from simulations.speed.site import Size, Submissions, hosts_of, models_of
+from simulations.speed.site import Size, Submissions, hosts_of, models_of, queues_of
 
 PERIOD_S: Final = 15.0
 OLDEST_S: Final = 86_400.0
@@ -30,6 +30,7 @@ class World:
         size: how large it is.
         now_s: the world's time.
         models: served models, most important first.
+        queues: with their terms; none where the site has none.
         demand: what they need now.
         reservations: promises of the last plan.
         jobs: records of all open jobs by id, oldest first.
@@ -39,6 +40,7 @@ class World:
         """Start with empty hosts and no job."""
         self.size, self.now_s = size, 1.0e9
         self.models, demands = models_of(size)
+        self.queues = queues_of(size)
         self.demand = Demand(demands)
         self.reservations: tuple[Reservation, ...] = ()
         self.jobs: dict[JobId, JobRecord] = {}

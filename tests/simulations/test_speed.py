@@ -14,7 +14,7 @@ from simulations.speed.curve import document as curve_document
 from simulations.speed.measure import Measured, measure
 from simulations.speed.plotting import plot_curve
 from simulations.speed.report import document, percentiles_ms
-from simulations.speed.site import Size, Submissions, hosts_of, models_of
+from simulations.speed.site import Size, Submissions, hosts_of, models_of, queues_of
 from simulations.speed.world import CHANGES, World
 
 SMALL = Size(hosts=24, running=48, pending=10, models=3)
@@ -112,3 +112,17 @@ def test_a_point_says_what_was_measured_and_the_picture_shows_it(tmp_path: Path)
     assert [row["pending"] for row in rows] == [SMALL.pending] * 2
     assert 0 < rows[0]["p50_cpu_ms"] <= rows[0]["p99_cpu_ms"]
     assert (tmp_path / "curve.svg").read_text().count("<path") > 10
+
+
+def test_queues_with_guarantees_leave_half_of_the_devices_to_all() -> None:
+    size = Size(10, 20, 5, 2, guaranteed=5)
+    queues = queues_of(size)
+    assert [queue.guarantee.gpu_milli for queue in queues] == [8000] * 5 + [None] * 3
+    assert {Submissions(size).next().queue} <= {queue.name for queue in queues}
+    assert queues_of(Size(10, 20, 5, 2)) == ()
+
+
+def test_the_planner_is_timed_with_queues_too() -> None:
+    found = measure(Size(6, 12, 4, 1, guaranteed=3), policy_from_names(queue_order="fair-share"), 2, lambda _: None)
+    assert len(found.cycles) == 2
+    assert found.running > 0
