@@ -104,6 +104,10 @@ def test_a_refused_replica_is_asked_for_again(lab: Any) -> None:
     lab.serve("edit-check", lambda _: 5.0)
     lab.cluster.refuses = lambda action: isinstance(action, StartReplica)
     lab.turns(1)
+    (told,) = [event for event in lab.store.events() if event.kind is EventKind.FAILURE]
+    assert (told.subject, told.title) == ("edit-check", "edit-check could not start a replica")
+    assert told.detail == "the cluster does not feel like it"
+    assert lab.board.report.refused == (("StartReplica", 1),)
     lab.cluster.refuses = lambda _: False
     lab.turns(1)
     assert len(lab.cluster.replicas) == 1
@@ -128,11 +132,28 @@ def test_a_cluster_that_falls_silent_amid_acting_is_said_and_the_job_is_not_star
     report = lab.cycle.turn()
     assert report.degraded == "gone"
     assert lab.board.degraded == "gone"
+    assert lab.events()[-1] == "gone"
     lab.cluster.refuses = lambda _: False
     lab.turns(30)
     assert lab.cluster.begun == [(job_id, 2)]
     assert lab.store.job(job_id).attempts[0].outcome is Outcome.NEVER_STARTED
     assert lab.store.job(job_id).state is JobState.SUCCEEDED
+
+
+def test_nothing_more_is_asked_of_a_cluster_that_fell_silent(lab: Any) -> None:
+    jobs = [lab.submit() for _ in range(3)]
+    asked = []
+
+    def vanish(action: StartJob) -> bool:
+        asked.append(action.job_id)
+        if action.job_id == jobs[1]:
+            raise Unreachable("gone")
+        return False
+
+    lab.cluster.refuses = vanish
+    lab.cycle.turn()
+    assert asked == jobs[:2]
+    assert [lab.store.job(job_id).state for job_id in jobs] == [JobState.ADMITTED] * 3, "written down all the same"
 
 
 def test_numbers_of_turns_go_on_after_a_restart(lab: Any) -> None:

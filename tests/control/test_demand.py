@@ -247,6 +247,8 @@ def test_a_model_whose_own_requests_are_measured_learns_its_share() -> None:
     assert learned.rps_wanted == pytest.approx(0.25 * declared.rps_wanted, rel=0.5)
     assert learned.rps_wanted > 0.25 * declared.rps_wanted
     assert learned.rps_now == pytest.approx(own.rate(MONDAY_S))
+    own.lag_s = SETTINGS.silent_after_s + 1
+    assert planner.at(MONDAY_S + 30.0).rps_now == pytest.approx(evenings(MONDAY_S + 30.0) * share.middle)
     own.silent = True
     silent = planner.at(MONDAY_S + 60.0)
     assert planner.outlooks[0].share == share
