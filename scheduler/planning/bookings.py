@@ -9,7 +9,7 @@ A ledger is kept for the moment of each booking: what will be free then, all boo
 these moments, so that looking at them, and at now, is looking at all the time.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import inf, isfinite, nextafter
 from typing import Final
 
@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import JobId, TrainingJob
 from scheduler.planning.draft import Draft
+from scheduler.planning.ends import Ends
 from scheduler.planning.lowest import Lowest
 from scheduler.planning.placing import hosts_for_gang
 from scheduler.planning.room import Counted
 from scheduler.planning.roster import Victim
-from scheduler.planning.timetable import Booking, Release, Timetable, beginning_anew, going_on
+from scheduler.planning.timetable import Booking, Release, beginning_anew, going_on
 from scheduler.planning.wants import Wants
 
 MOST_TRIES: Final = 16
@@ -41,8 +42,7 @@ class Bookings:
         self._windows: dict[tuple[int, bool], Lowest] = {}
         self._releases: list[Release] = []
         self._noted = 0
-        self._running: tuple[frozenset[str], Timetable] | None = None
-        self._timetable: tuple[tuple[frozenset[str], int], Timetable] | None = None
+        self._ends: tuple[frozenset[str], int, Ends] | None = None
         self._hopeless: dict[tuple[Shape, int, str, float], int] = {}
 
     def __bool__(self) -> bool:
@@ -193,15 +193,15 @@ class Bookings:
 
     def _fits(self, job: TrainingJob) -> Iterator[tuple[Booking, Counted]]:
         """Yield bookings that delay none, with what is free at their time; the earliest first."""
-        timetable, wants = self._ends(), Wants.of(job.gang, self._draft.room.coming.table)
+        ends, wants = self._expected_ends(), Wants.of(job.gang, self._draft.room.coming.table)
         for begins_s, until_s, within in self._spans(job.runtime_s):
             base = self._base_at(begins_s)
             ceiling = Lowest([room for _, room in within]) if within else None
-            fit_s = timetable.first_fit_s(wants, base, ceiling, until_s)
+            fit_s = ends.first_fit_s(wants, base, ceiling, until_s)
             if fit_s is None:
                 continue
             start_s = max(fit_s, begins_s)
-            room = timetable.room_at(start_s, base)
+            room = ends.room_at(start_s, base)
             usable = Counted(room) if ceiling is None else Lowest([room, ceiling])
             rows = hosts_for_gang(usable, job.gang, self._draft.scorer)
             if rows is not None:
@@ -235,20 +235,19 @@ class Bookings:
             base.take_all(booking.slots, booking.job.gang.shape)
         return base
 
-    def _ends(self) -> Timetable:
+    def _expected_ends(self) -> Ends:
         """Return when room is left by what runs and is not being stopped, and by what this plan starts."""
         stopped = frozenset((*self._draft.preemptions, *self._draft.ended))
-        if self._running is None or self._running[0] != stopped:
-            self._running = (stopped, self._ends_of_running(stopped))
-        state = (stopped, self._noted)
-        if self._timetable is None or self._timetable[0] != state:
-            self._timetable = (state, self._running[1].plus(self._releases))
-        return self._timetable[1]
-
-    def _ends_of_running(self, stopped: Collection[str]) -> Timetable:
-        snapshot = self._draft.snapshot
-        gone = [snapshot.by_id[JobId(job_id)] for job_id in stopped]
-        return Timetable.of(snapshot.running, snapshot.ledger.table, self._now_s, gone)
+        known, snapshot = self._ends, self._draft.snapshot
+        if known is not None and known[:2] == (stopped, self._noted):
+            return known[2]
+        if known is None or known[0] != stopped:
+            gone = [snapshot.by_id[JobId(job_id)] for job_id in stopped]
+            ends = Ends(snapshot.running, snapshot.ledger.table, self._now_s, gone)
+        else:
+            ends = known[2]
+        self._ends = (stopped, self._noted, ends.with_also(self._releases))
+        return ends
 
     def _known(self, slots: Sequence[Slot]) -> list[Slot]:
         """Return those on hosts that are there."""

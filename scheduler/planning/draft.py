@@ -10,7 +10,7 @@ from scheduler.model.plan import Cause, PreemptJob, Reservation
 from scheduler.model.policy import Policy, Scorer
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import JobState, ReplicaState, TrainingJob
+from scheduler.model.workloads import Gang, JobState, ReplicaState, TrainingJob
 from scheduler.planning.line import Line
 from scheduler.planning.needs import Need
 from scheduler.planning.preemption import stop_order
@@ -19,6 +19,7 @@ from scheduler.planning.rights import Rights
 from scheduler.planning.room import Counted, Room, fits_in
 from scheduler.planning.roster import Roster, Victim, stoppable
 from scheduler.planning.timetable import Booking
+from scheduler.planning.winnable import Winnable
 
 
 class Promises:
@@ -222,11 +223,17 @@ class Draft:
         """Return who may still be stopped for a waiting job."""
         return self._rights.of(job, self.roster)
 
+    def could_be_won(self, job: TrainingJob, gang: Gang) -> bool:
+        """Whether a gang could fit if all were stopped who may be for a job; "perhaps" where queues have terms."""
+        return self.quotas is not None or self._winnable.is_enough(job, gang, self.room.coming)
+
+    @cached_property
+    def _winnable(self) -> Winnable:
+        return Winnable(self.snapshot, self._rights)
+
     def rights_of(self, job: TrainingJob) -> bytes:
         """Return a key that is equal for waiting jobs for whom the same may be stopped."""
-        answers = self._rights.answers(job, self.snapshot.running)
-        if self.policy.ageing_most:
-            answers += str(job.priority).encode()
+        answers = self._rights.key(job, self.snapshot.running)
         return answers if self.quotas is None else answers + self.quotas.rights_of(job)
 
     def equals_stoppable_for(self, job: TrainingJob) -> Roster:

@@ -17,18 +17,23 @@ class Rights:
         self._policy, self._now_s = policy, now_s
         self._answers: dict[tuple[int, str], bytes] = {}
         self._roster: Roster | None = None
-        self._parts: dict[tuple[bytes, int], Roster] = {}
+        self._parts: dict[bytes, Roster] = {}
         self._examples: dict[int, int] | None = None
 
     def of(self, job: TrainingJob, roster: Roster) -> Roster:
         """Return whom the policy lets be stopped for a waiting job and who has had its minimum run."""
         if roster is not self._roster:
             self._roster, self._parts = roster, {}
-        answers = self.answers(job, roster.running)
-        key = (answers, job.priority if self._policy.ageing_most else 0)
+        key = self.key(job, roster.running)
         if key not in self._parts:
-            self._parts[key] = self._part(np.frombuffer(answers, dtype=bool), job.priority, roster)
+            allowed = self.may_stop(job, roster.running)[roster.order]
+            self._parts[key] = roster.only(allowed[roster.who])
         return self._parts[key]
+
+    def key(self, job: TrainingJob, running: Running) -> bytes:
+        """Return a key that is equal for waiting jobs for whom the policy lets the same be stopped."""
+        answers = self.answers(job, running)
+        return answers + str(job.priority).encode() if self._policy.ageing_most else answers
 
     def of_equals(self, job: TrainingJob, roster: Roster) -> Roster:
         """Return the equals whom the policy lets be stopped because the waiting job is so much shorter.
@@ -63,13 +68,13 @@ class Rights:
             answers[group] = self._policy.may_preempt(job, running.jobs[example])
         return answers
 
-    def _part(self, answers: NDArray[np.bool_], priority: int, roster: Roster) -> Roster:
-        running = roster.running
+    def may_stop(self, job: TrainingJob, running: Running) -> NDArray[np.bool_]:
+        """Return which running jobs the policy lets be stopped for a waiting one, if they can be at all, bool (J,)."""
+        answers = np.frombuffer(self.answers(job, running), dtype=bool)
         may = answers[running.group] & (self._now_s - running.started_s >= self._policy.min_runtime_s)
         if self._policy.ageing_most:
-            may &= ~self._overtook(running, priority)
-        allowed = may[roster.order]
-        return roster.only(allowed[roster.who])
+            may &= ~self._overtook(running, job.priority)
+        return may
 
     def _overtook(self, running: Running, priority: int) -> NDArray[np.bool_]:
         """Return which running jobs of lower priority had waited for so long that they went first, bool (J,)."""

@@ -118,8 +118,14 @@ def units_with(coming: Counted, shape: Shape, rows: NDArray[np.int64], freed: ND
 
 
 def stoppable(snapshot: Snapshot, policy: Policy) -> Roster:
-    """Return all jobs that may be stopped for somebody: those on draining or lost hosts are not worth it."""
+    """Return all jobs that may be stopped for somebody."""
+    running = snapshot.running
+    return Roster.of(running, worth_stopping(snapshot), policy.victim_cost(running, snapshot.taken_at_s))
+
+
+def worth_stopping(snapshot: Snapshot) -> NDArray[np.bool_]:
+    """Return which running jobs may be stopped for somebody, bool (J,): not those on draining or lost hosts."""
     running = snapshot.running
     may_stop = running.stoppable.copy()
     may_stop[running.who[snapshot.ledger.table.leaving[running.row]]] = False
-    return Roster.of(running, may_stop, policy.victim_cost(running, snapshot.taken_at_s))
+    return may_stop

@@ -1,7 +1,6 @@
 """When running work is expected to leave: what is free at any later time, and from when on a gang fits."""
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -12,14 +11,11 @@ from numpy.typing import NDArray
 from scheduler.model.host_table import HostTable, count_units
 from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape, Slot
-from scheduler.model.running import AMOUNTS, Running
-from scheduler.model.workloads import TrainingJob, rank_of
-from scheduler.planning.lowest import Lowest
+from scheduler.model.running import AMOUNTS
+from scheduler.model.workloads import TrainingJob
 from scheduler.planning.room import Counted
 from scheduler.planning.wants import Wants
 
-FIRST_LOOKED_AT: Final = (256, 4096)
-"""Releases that are looked at before all of them."""
 LEAST_LEFT_S: Final = 60.0
 """What a job is given at least that has run for longer than expected."""
 
@@ -95,83 +91,36 @@ class Timetable:
         at_s: float64 (N,), when, epoch seconds.
         row: int64 (N,), on which host row.
         freed: int64 (N, 2 + D): CPU, memory, then each device, that is left there.
+        horizon_s: releases from then on are not in it, epoch seconds.
     """
 
     table: HostTable
     at_s: NDArray[np.float64]
     row: NDArray[np.int64]
     freed: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, running: Running, table: HostTable, now_s: float, gone: Iterable[TrainingJob] = ()) -> "Timetable":
-        """Tabulate the expected ends of running jobs, but of those that are being stopped, or are `gone`."""
-        ends_s = expected_ends_s(running.started_s, running.ends_s, now_s)
-        ends_s[running.leaving] = np.inf
-        for job in gone:
-            ends_s[bisect_left(running.jobs, rank_of(job), key=rank_of)] = np.inf
-        entries = np.flatnonzero(np.isfinite(ends_s[running.who]))
-        return cls._sorted(table, ends_s[running.who[entries]], running.row[entries], running.freed[entries])
-
-    @classmethod
-    def _sorted(
-        cls, table: HostTable, at_s: NDArray[np.float64], row: NDArray[np.int64], freed: NDArray[np.int64]
-    ) -> "Timetable":
-        order = np.lexsort((at_s, row))
-        return cls(table, at_s[order], row[order], freed[order])
-
-    def plus(self, releases: Iterable[Release]) -> "Timetable":
-        """Return the timetable with more releases."""
-        known = [(release, slot) for release in releases for slot in release.slots if slot.host in self.table.rows]
-        if not known:
-            return self
-        freed = np.zeros((len(known), self.freed.shape[1]), dtype=np.int64)
-        for entry, (release, slot) in zip(freed, known, strict=True):
-            entry[:AMOUNTS] = (release.shape.cpu_milli, release.shape.memory_mib)
-            entry[[AMOUNTS + device for device in slot.devices]] = release.shape.gpu_milli
-        at_s = np.array([release.at_s for release, _ in known])
-        row = np.array([self.table.rows[slot.host] for _, slot in known], dtype=np.int64)
-        return self._sorted(
-            self.table,
-            np.concatenate([self.at_s, at_s]),
-            np.concatenate([self.row, row]),
-            np.concatenate([self.freed, freed]),
-        )
+    horizon_s: float
 
     def room_at(self, at_s: float, base: Ledger) -> Counted:
-        """Return `base` with all in it that has been released at a time."""
+        """Return `base` with all in it that has been released at a time before the horizon."""
         room = Counted(base)
         due = self.at_s <= at_s
         last = np.flatnonzero(due & ~np.append(due[1:] & ~self._begins[1:], False))  # an array's value
         room.release(self.row[last], self._freed_so_far[last])
         return room
 
-    def first_fit_s(self, wants: Wants, base: Counted, ceiling: Counted | None, until_s: float) -> float | None:
-        """Return when enough is free for a gang: -infinity at once, None not before `until_s`.
+    def first_met_s(
+        self, wants: Wants, base: Counted, ceiling: Counted | None, before: NDArray[np.int64], until_s: float
+    ) -> float | None:
+        """Return when enough is free for a gang that has too little room now; None not before `until_s`.
 
         Args:
             wants: what has to fit.
             base: room now.
             ceiling: room that is not exceeded whatever is released; None for no such bound.
+            before: int64 (H,), workers that each host takes now.
             until_s: releases from then on are not counted, epoch seconds.
         """
-        now = base if ceiling is None else Lowest((base, ceiling))
-        before = wants.fitting(now.units(wants.shape))
-        if wants.are_met_by(before):
-            return -np.inf
-        found = (self._first_met_s(wants, base, ceiling, before, sooner_s) for sooner_s in self._sooner(until_s))
-        return next((at_s for at_s in found if at_s is not None), None)
-
-    def _sooner(self, until_s: float) -> Iterator[float]:
-        """Yield moments with ever more releases before them, the last one `until_s`: most gangs fit soon."""
-        for rank in FIRST_LOOKED_AT:
-            if rank < len(self.at_s) and (at_s := float(np.partition(self.at_s, rank)[rank])) < until_s:
-                yield at_s
-        yield until_s
-
-    def _first_met_s(
-        self, wants: Wants, base: Counted, ceiling: Counted | None, before: NDArray[np.int64], until_s: float
-    ) -> float | None:
-        entries = slice(None) if until_s == np.inf else np.flatnonzero(self.at_s < until_s)
+        entries = slice(None) if until_s >= self.horizon_s else np.flatnonzero(self.at_s < until_s)
         row, at_s = self.row[entries], self.at_s[entries]
         units = wants.fitting(self._units_after(wants.shape, base, ceiling, entries))
         previous = np.roll(units, 1)

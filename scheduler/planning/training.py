@@ -122,7 +122,8 @@ def _grant_for(job: TrainingJob, draft: Draft, tried: Tried) -> Grant | None:
     """Return whom to stop for a job; None when that would not be enough, or would delay a booking."""
     if tried.has_nobody(job):
         return None
-    grant = _cheapest_of(job, draft, draft.stoppable_for(job), Cause.PRIORITY)
+    could_be_won = draft.could_be_won(job, job.gang)
+    grant = _cheapest_of(job, draft, draft.stoppable_for(job), Cause.PRIORITY) if could_be_won else None
     if grant is None:
         tried.found_nobody(job)
     return _stopped_for(job, grant, tried.bookings)

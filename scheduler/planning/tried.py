@@ -79,9 +79,11 @@ class Tried:
 
     def found_nobody(self, job: TrainingJob) -> None:
         """Remember that nobody could be stopped for a job."""
-        gang, rights = self._case(job).gang, self._draft.rights_of(job)
+        case, gangs, rights = self._case(job), self._queued.gangs, self._draft.rights_of(job)
+        least = gangs.least[gangs.kind[case.gang]]
+        for_all = least is not job.gang and not self._draft.could_be_won(job, least)
         known = self._nobody.setdefault(rights, self._no_gang())
-        known |= self._queued.gangs.above(job.gang, gang)
+        known |= gangs.above(least if for_all else job.gang, case.gang)
 
     def found_no_room(self, job: TrainingJob, usable: Counted) -> None:
         """Remember that a job found no room in what it may use now."""
