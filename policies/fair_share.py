@@ -7,13 +7,16 @@ queue's weight. Queues whose next job stays within their guarantee go before all
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from policies.queue_order import by_priority
-from scheduler.model.entitlements import Entitlements, Row, dominant_share
+from scheduler.model.entitlements import Entitlements, Row, dominant_share, dominant_shares
 from scheduler.model.policy import QueueOrder
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import TrainingJob
@@ -21,6 +24,8 @@ from scheduler.model.workloads import TrainingJob
 NOTHING: Final = (0.0, 0.0, 0.0)
 Who = tuple[str, str]
 """Queue and owner."""
+Holds = tuple[tuple[float, ...], float]
+"""Amounts, one a resource, and their dominant share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +65,23 @@ class _Line:
     def __init__(self, name: str, entitlements: Entitlements, jobs: dict[str, list[TrainingJob]]) -> None:
         self._name, self._entitlements = name, entitlements
         self._weight = entitlements[name].queue.weight
-        self._held: Row = (0,) * len(entitlements.capacity)
+        self._held: tuple[float, ...] = (0,) * len(entitlements.capacity)
         self._share, self._mean = 0.0, 0.0
         self._owners = {owner: _Owner(owner, mine, entitlements) for owner, mine in jobs.items()}
         self._heap: list[tuple[float, str]] = []
         self._covered: dict[int, bool] = {}
 
-    def begin(self, held: dict[str, Row], means: dict[str, tuple[float, ...]]) -> None:
+    def begin(self, held: Mapping[str, Holds], means: Mapping[str, Holds]) -> None:
         """Take over what owners hold and held lately."""
-        capacity = self._entitlements.capacity
-        self._held = tuple(map(sum, zip(*held.values(), strict=True))) or self._held
+        capacity, nobody = self._entitlements.capacity, ((0,) * len(self._held), 0.0)
+        self._held = tuple(map(sum, zip(*(amounts for amounts, _ in held.values()), strict=True))) or self._held
         self._share = dominant_share(self._held, capacity)
-        self._mean = dominant_share([sum(parts) for parts in zip(NOTHING, *means.values(), strict=True)], capacity)
+        together = zip(NOTHING, *(amounts for amounts, _ in means.values()), strict=True)
+        self._mean = dominant_share([sum(parts) for parts in together], capacity)
         for name, owner in self._owners.items():
-            owner.begin(held.get(name, self._nothing), means.get(name, NOTHING))
+            owner.begin(held.get(name, nobody), means.get(name, (NOTHING, 0.0))[1])
         self._heap = [(owner.share, name) for name, owner in self._owners.items()]
         heapify(self._heap)
-
-    @property
-    def _nothing(self) -> Row:
-        return (0,) * len(self._entitlements.capacity)
 
     @property
     def has_more(self) -> bool:
@@ -125,13 +127,13 @@ class _Owner:
 
     def __init__(self, name: str, jobs: list[TrainingJob], entitlements: Entitlements) -> None:
         self.name, self.jobs, self._capacity = name, jobs, entitlements.capacity
-        self._held: Row = ()
+        self._held: tuple[float, ...] = ()
         self._mean = 0.0
         self.share = 0.0
 
-    def begin(self, held: Row, mean: tuple[float, ...]) -> None:
-        self._held, self._mean = held, dominant_share(mean, self._capacity)
-        self.share = dominant_share(held, self._capacity) + self._mean
+    def begin(self, held: Holds, mean: float) -> None:
+        self._held, self._mean = held[0], mean
+        self.share = held[1] + mean
 
     def charge(self, asked: Row) -> None:
         self._held = _plus(self._held, asked)
@@ -143,29 +145,26 @@ def _lines(snapshot: Snapshot, within: QueueOrder) -> dict[str, _Line]:
     waiting: dict[str, dict[str, list[TrainingJob]]] = defaultdict(lambda: defaultdict(list))
     for job in reversed(tuple(within(snapshot, ()))):
         waiting[job.queue][job.owner].append(job)
-    held, means = _held(snapshot, entitlements), _means(snapshot)
+    running, uses = snapshot.running, snapshot.usage
+    held = _by_queue(running.accounts, running.summed_by_account(entitlements.held(running)), entitlements)
+    means = np.array([(use.cpu_milli, use.memory_mib, use.gpu_milli) for use in uses], dtype=np.float64).reshape(-1, 3)
+    lately = _by_queue([(use.queue, use.owner) for use in uses], means, entitlements)
     lines = {name: _Line(name, entitlements, jobs) for name, jobs in waiting.items()}
     for name, line in lines.items():
-        line.begin(held.get(name, {}), means.get(name, {}))
+        line.begin(held.get(name, {}), lately.get(name, {}))
     return lines
 
 
-def _held(snapshot: Snapshot, entitlements: Entitlements) -> dict[str, dict[str, Row]]:
-    """Return what is held, by queue and owner."""
-    running = snapshot.running
-    sums = running.summed_by_account(entitlements.held(running))
-    held: dict[str, dict[str, Row]] = defaultdict(dict)
-    for (queue, owner), amounts in zip(running.accounts, sums.tolist(), strict=True):
-        held[queue][owner] = tuple(amounts)
-    return held
+def _by_queue(
+    accounts: Sequence[Who], amounts: NDArray[np.int64] | NDArray[np.float64], entitlements: Entitlements
+) -> Mapping[str, Mapping[str, Holds]]:
+    """Return the amounts of each owner, (N, R), with their dominant share, by queue and owner."""
+    shares = dominant_shares(amounts, entitlements.capacity).tolist()
+    found: dict[str, dict[str, Holds]] = defaultdict(dict)
+    for (queue, owner), row, share in zip(accounts, amounts.tolist(), shares, strict=True):
+        found[queue][owner] = (tuple(row), share)
+    return found
 
 
-def _means(snapshot: Snapshot) -> dict[str, dict[str, tuple[float, ...]]]:
-    means: dict[str, dict[str, tuple[float, ...]]] = defaultdict(dict)
-    for use in snapshot.usage:
-        means[use.queue][use.owner] = (use.cpu_milli, use.memory_mib, use.gpu_milli)
-    return means
-
-
-def _plus(one: Row, other: Row) -> Row:
+def _plus(one: tuple[float, ...], other: Row) -> tuple[float, ...]:
     return tuple(a + b for a, b in zip(one, other, strict=True))

@@ -6,8 +6,10 @@ from t0 to t1 adds a * (2 ** (-(now - t1) / half-life) - 2 ** (-(now - t0) / hal
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
+
+import numpy as np
 
 from scheduler.control.records import AttemptRecord, JobRecord
 from scheduler.model.host_table import HostTable
@@ -35,38 +37,40 @@ class Meter:
     ) -> None:
         """Begin with what attempts of the past used up to now; `hosts` say which of their devices were partitions."""
         self._half_life_s, self._at_s = half_life_s, now_s
-        self._means = _from_records(past, HostTable(hosts), now_s, half_life_s)
-        self._held: Mapping[Account, Three] = {}
+        past_means = _from_records(past, HostTable(hosts), now_s, half_life_s)
+        self._accounts = list(past_means)
+        self._means = np.array(list(past_means.values()), dtype=np.float64).reshape(-1, 3)
+        self._held = np.zeros_like(self._means)
+        self._order = _sorted(self._accounts)
 
     def usage(self, now_s: float) -> tuple[MeanUse, ...]:
         """Return the means now, by queue and owner; what was held is what the last snapshot showed."""
         kept = _weight(now_s - self._at_s, self._half_life_s)
-        means = {
-            account: _mixed(self._means.get(account, NONE), self._held.get(account, NONE), kept)
-            for account in self._means.keys() | self._held.keys()
-        }
-        self._means = {account: mean for account, mean in means.items() if max(mean) > NEGLIGIBLE}
-        self._at_s = now_s
-        return tuple(MeanUse(*account, *self._means[account]) for account in sorted(self._means))
+        self._means, self._at_s = self._means * kept + self._held * (1.0 - kept), now_s
+        self._means[self._means.max(axis=1, initial=0.0) <= NEGLIGIBLE] = 0.0
+        means = self._means.tolist()
+        return tuple(MeanUse(*account, *means[row]) for account, row in self._order if any(means[row]))
 
     def see(self, snapshot: Snapshot) -> None:
         """Take over what is held from now on."""
-        running = snapshot.running
-        sums = running.summed_by_account(running.held).tolist()
-        self._held = {
-            account: (amounts[0], amounts[1], amounts[2])
-            for account, amounts in zip(running.accounts, sums, strict=True)
-            if any(amounts)
-        }
+        running, rows = snapshot.running, {account: row for row, account in enumerate(self._accounts)}
+        new = [account for account in running.accounts if account not in rows]
+        if new:
+            self._accounts += new
+            self._order = _sorted(self._accounts)
+            self._means = np.concatenate([self._means, np.zeros((len(new), 3))])
+            rows = {account: row for row, account in enumerate(self._accounts)}
+        self._held = np.zeros_like(self._means)
+        self._held[[rows[account] for account in running.accounts]] = running.summed_by_account(running.held)
+
+
+def _sorted(accounts: Sequence[Account]) -> list[tuple[Account, int]]:
+    """Return accounts in order, each with its row."""
+    return sorted(zip(accounts, range(len(accounts)), strict=True))
 
 
 def _weight(age_s: float, half_life_s: float) -> float:
     return float(2.0 ** (-max(0.0, age_s) / half_life_s))
-
-
-def _mixed(mean: Three, held: Three, kept: float) -> Three:
-    cpu, memory, gpu = (m * kept + h * (1.0 - kept) for m, h in zip(mean, held, strict=True))
-    return (cpu, memory, gpu)
 
 
 def _from_records(

@@ -33,6 +33,7 @@ class Entitlement:
 
     Attributes:
         queue: as declared.
+        is_guaranteed: whether it is guaranteed anything.
         named: in which columns its guarantee says something; in all when it is guaranteed nothing at all.
         guarantee: 0 where it says nothing.
         ceiling: the most that it may hold.
@@ -40,16 +41,16 @@ class Entitlement:
     """
 
     queue: Queue
+    is_guaranteed: bool
     named: tuple[bool, ...]
     guarantee: Row
     ceiling: Row
     kept: Row
 
-    def is_within(self, held: Row) -> bool:
-        """Whether amounts are at most the guarantee, in all that it names."""
-        return all(
-            amount <= most for amount, most, named in zip(held, self.guarantee, self.named, strict=True) if named
-        )
+    def has_room(self, held: Sequence[float], asked: Row) -> bool:
+        """Whether what is held and what is asked for together are at most the guarantee, in all that it names."""
+        terms = zip(held, asked, self.guarantee, self.named, strict=True)
+        return not any(named and has + wants > most for has, wants, most, named in terms)
 
 
 def protected(named: Sequence[bool], amounts: Sequence[int]) -> tuple[bool, ...]:
@@ -73,6 +74,7 @@ class Entitlements:
     Attributes:
         models: GPU models that have a column, in order.
         capacity: what all hosts have together.
+        keeps_any: whether any queue keeps a part of its guarantee from others.
     """
 
     def __init__(self, queues: Sequence[Queue], table: HostTable) -> None:
@@ -81,7 +83,9 @@ class Entitlements:
         self.models = tuple(sorted({model for amounts in named for model, _ in amounts.gpu_models}))
         self.capacity = _capacity(table, self.models)
         self._table = table
+        self._most_asked: dict[int, tuple[Gang, Row]] = {}
         self._by_name = {queue.name: self._tabulated(queue) for queue in queues}
+        self.keeps_any = any(any(one.kept) for one in self._by_name.values())
 
     def __getitem__(self, name: str) -> Entitlement:
         """Return what the queue of a name is entitled to."""
@@ -93,11 +97,6 @@ class Entitlements:
     def declared(self) -> tuple[Entitlement, ...]:
         """Those of all queues known so far."""
         return tuple(self._by_name.values())
-
-    @property
-    def keeps_any(self) -> bool:
-        """Whether any queue keeps a part of its guarantee from others."""
-        return any(any(one.kept) for one in self._by_name.values())
 
     def asked_by(self, gang: Gang, *, at_most: bool = False) -> Row:
         """Return what a gang would hold; one that takes devices of several models counts for each of them.
@@ -154,20 +153,23 @@ class Entitlements:
         """Return which hosts have devices of a model, bool (H,)."""
         return _hosts_with(self._table, model)
 
-    def covers(self, name: str, held: Row, gang: Gang) -> bool:
+    def covers(self, name: str, held: Sequence[float], gang: Gang) -> bool:
         """Whether a queue that holds so much, and gets a gang, stays within a guarantee made for such work."""
-        one, asked = self[name], self.asked_by(gang, at_most=True)
-        if not one.queue.guarantee.names_any or not self._is_meant(one, gang):
+        one = self[name]
+        if not one.is_guaranteed or not self._is_meant(one, gang):
             return False
-        return one.is_within(tuple(a + b for a, b in zip(held, asked, strict=True)))
+        if id(gang) not in self._most_asked:
+            self._most_asked[id(gang)] = (gang, self.asked_by(gang, at_most=True))
+        return one.has_room(held, self._most_asked[id(gang)][1])
 
     def _is_meant(self, one: Entitlement, gang: Gang) -> bool:
         """Whether a guarantee says something of what a gang needs most: of devices if it uses any, else of cores."""
         guarantee, shape = one.queue.guarantee, gang.shape
         if not shape.gpu_count:
             return guarantee.cpu_milli is not None
-        models = {model for model, _ in guarantee.gpu_models}
-        return guarantee.gpu_milli is not None or bool(shape.gpu_models and shape.gpu_models <= models)
+        if guarantee.gpu_milli is not None or not shape.gpu_models:
+            return guarantee.gpu_milli is not None
+        return shape.gpu_models <= {model for model, _ in guarantee.gpu_models}
 
     def _model_at(self, host: str) -> str:
         row = self._table.rows.get(host)
@@ -189,7 +191,7 @@ class Entitlements:
             0 if lent is None else max(0, amount - lent)
             for amount, lent in zip(have, self._row(queue.lend_limit), strict=True)
         )
-        return Entitlement(queue, named, have, ceiling, kept)
+        return Entitlement(queue, queue.guarantee.names_any, named, have, ceiling, kept)
 
     def _row(self, amounts: Amounts) -> tuple[int | None, ...]:
         models = dict(amounts.gpu_models)
@@ -203,6 +205,13 @@ def dominant_share(amounts: Sequence[float], capacity: Sequence[int]) -> float:
     """
     pairs = zip(amounts[:PLAIN], capacity[:PLAIN], strict=True)
     return max((amount / whole for amount, whole in pairs if whole > 0), default=0.0)
+
+
+def dominant_shares(amounts: NDArray[np.int64] | NDArray[np.float64], capacity: Sequence[int]) -> NDArray[np.float64]:
+    """Return `dominant_share` of each of N rows of amounts, float64 (N,)."""
+    there = [column for column, whole in enumerate(capacity[:PLAIN]) if whole > 0]
+    shares: NDArray[np.float64] = (amounts[:, there] / np.array(capacity)[there]).max(axis=1, initial=0.0)
+    return shares
 
 
 def _capacity(table: HostTable, models: tuple[str, ...]) -> Row:

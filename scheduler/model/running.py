@@ -85,6 +85,17 @@ class Running:
         return cls._tabulated(tuple(job for job in jobs if job.state.holds_room), table, (), ())
 
     @cached_property
+    def queue_names(self) -> dict[str, int]:
+        """A number for each of the queues in `groups`."""
+        return {name: number for number, name in enumerate(dict.fromkeys(queue for _, queue in self.groups))}
+
+    @cached_property
+    def queue(self) -> NDArray[np.int64]:
+        """In which queue each job is, int64 (J,)."""
+        numbers = np.array([self.queue_names[name] for _, name in self.groups], dtype=np.int64)
+        return numbers[self.group]
+
+    @cached_property
     def held(self) -> NDArray[np.int64]:
         """CPU, memory and thousandths of whole devices that each job holds on known hosts, int64 (J, 3)."""
         parts = (*self.freed[:, :AMOUNTS].T, self.gpu_milli)

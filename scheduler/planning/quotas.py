@@ -52,6 +52,25 @@ class _Account:
         return plus(less(self.held, self.leaving), self.promised)
 
 
+@dataclass(frozen=True, slots=True)
+class _Leeway:
+    """What the terms of queues leave one of them.
+
+    Attributes:
+        held: what it holds, with what it was promised.
+        below: its ceiling less that.
+        lent: what is free beyond what others keep.
+    """
+
+    held: Row
+    below: Row
+    lent: Row
+
+    def with_more(self, own: Row) -> "_Leeway":
+        """Return it for a job to which a part of what is held was promised."""
+        return _Leeway(less(self.held, own), plus(self.below, own), plus(self.lent, own))
+
+
 class Quotas:
     """The accounts of all queues in one planning run.
 
@@ -81,6 +100,7 @@ class Quotas:
         self._verdicts: dict[tuple[str, int], Refusal | None] = {}
         self._owed: dict[tuple[str, int], bool] = {}
         self._kept: dict[int, int] = {}
+        self._leeways: dict[str, _Leeway] = {}
         self.refused: dict[str, Refusal] = {}
         self._free = _usable(now, self.entitlements) if self.entitlements.keeps_any else self._nothing
         self._count_running()
@@ -232,30 +252,37 @@ class Quotas:
         self._verdicts.clear()
         self._owed.clear()
         self._kept.clear()
+        self._leeways.clear()
 
     def _without_own(self, job: TrainingJob, amounts: Row) -> Row:
         own = self._promises.get(job.job_id)
         return amounts if own is None else less(amounts, own)
 
     def _judged(self, job: TrainingJob, asked: Row | None = None) -> Refusal | None:
-        account, own = self._account(job.queue), self._promises.get(job.job_id, self._nothing)
-        asked = asked or self._promises.get(job.job_id) or self.asked(job)
-        held = self._without_own(job, plus(account.held, account.promised))
+        leeway, own = self._leeway(job.queue), self._promises.get(job.job_id)
+        if own is not None:
+            leeway, asked = leeway.with_more(own), asked or own
+        asked = asked or self.asked(job)
         one = self.entitlements[job.queue]
-        for column, (has, wants, most) in enumerate(zip(held, asked, one.ceiling, strict=True)):
-            if wants and has + wants > most:
-                return Refusal(job.queue, column, wants, max(0, most - has), most)
-        if not self.entitlements.keeps_any or self.entitlements.covers(job.queue, held, job.gang):
+        for column, (wants, left, most) in enumerate(zip(asked, leeway.below, one.ceiling, strict=True)):
+            if wants and wants > left:
+                return Refusal(job.queue, column, wants, max(0, left), most)
+        if not self.entitlements.keeps_any or self.entitlements.covers(job.queue, leeway.held, job.gang):
             return None
-        return self._kept_by_others(one, asked, plus(self._free, own))
-
-    def _kept_by_others(self, one: Entitlement, asked: Row, free: Row) -> Refusal | None:
-        for column, wants in enumerate(asked):
-            kept = self._kept_in(one, column)
-            if kept and wants > free[column] - kept:
-                most = max(self._others(one), key=lambda other: self._still_kept(other, column))
-                return Refusal(most.queue.name, column, wants, max(0, free[column] - kept), None)
+        for column, (wants, left) in enumerate(zip(asked, leeway.lent, strict=True)):
+            if wants > left and self._kept_in(one, column):
+                keeper = max(self._others(one), key=lambda other: self._still_kept(other, column))
+                return Refusal(keeper.queue.name, column, wants, max(0, left), None)
         return None
+
+    def _leeway(self, queue: str) -> _Leeway:
+        """Return what the terms leave a queue, worked out once until something changes."""
+        if queue not in self._leeways:
+            account, one = self._account(queue), self.entitlements[queue]
+            held = plus(account.held, account.promised)
+            kept = [self._kept_in(one, column) for column in range(len(held))]
+            self._leeways[queue] = _Leeway(held, less(one.ceiling, held), less(self._free, kept))
+        return self._leeways[queue]
 
     def _others(self, one: Entitlement) -> list[Entitlement]:
         return [other for other in self.entitlements.declared if other is not one]

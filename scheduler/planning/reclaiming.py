@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.model.entitlements import protected
+from scheduler.model.entitlements import GPU, protected
 from scheduler.model.workloads import TrainingJob
 from scheduler.planning.draft import Draft
 from scheduler.planning.quotas import Quotas
@@ -44,8 +44,7 @@ def _spared(job: TrainingJob, draft: Draft, quotas: Quotas, by_rule: Roster, *, 
     roster = draft.roster
     allowed, own = _those_in(by_rule), _of_queue(job.queue, roster)
     mine, others = own & allowed, ~own & (_old_enough(draft, roster) if quotas.is_owed(job) else allowed)
-    there = np.flatnonzero(_those_in(roster))
-    order = _host_by_host(roster, there) if by_host else there
+    order = roster.by_host if by_host else roster.there
     return roster.only((mine | _above_guarantees(roster, quotas, order[others[order]]))[roster.who])
 
 
@@ -79,8 +78,7 @@ def _those_in(part: Roster) -> NDArray[np.bool_]:
 
 def _of_queue(name: str, roster: Roster) -> NDArray[np.bool_]:
     """Return which victims are of a queue, bool (V,)."""
-    groups = np.array([queue == name for _, queue in roster.running.groups], dtype=bool)
-    its: NDArray[np.bool_] = groups[roster.running.group[roster.order]]
+    its: NDArray[np.bool_] = roster.queue == roster.running.queue_names.get(name, -1)
     return its
 
 
@@ -90,20 +88,12 @@ def _old_enough(draft: Draft, roster: Roster) -> NDArray[np.bool_]:
     return old_enough
 
 
-def _host_by_host(roster: Roster, there: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return victims by host, those first on which most could be freed; each at the first host where it is."""
-    freed = np.bincount(roster.row, weights=roster.freed.sum(axis=1))
-    host = np.zeros(len(roster.order), dtype=np.int64)
-    host[roster.who[::-1]] = roster.row[::-1]
-    ordered: NDArray[np.int64] = there[np.lexsort((there, host[there], -freed[host[there]]))]
-    return ordered
-
-
 def _above_guarantees(roster: Roster, quotas: Quotas, candidates: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return those candidates, bool (V,), that can go all together with every queue keeping its guarantee."""
     chosen = np.zeros(len(roster.order), dtype=bool)
-    for name in sorted({queue for _, queue in roster.running.groups}):
-        its = candidates[_of_queue(name, roster)[candidates]]
+    queue = roster.queue[candidates]
+    for name, number in sorted(roster.running.queue_names.items()):
+        its = candidates[queue == number]
         if quotas.entitlements[name].queue.guarantee.names_any:
             its = np.array(_fitting(its, roster, quotas, name), dtype=np.int64)
         chosen[its] = True
@@ -112,11 +102,14 @@ def _above_guarantees(roster: Roster, quotas: Quotas, candidates: NDArray[np.int
 
 def _fitting(candidates: NDArray[np.int64], roster: Roster, quotas: Quotas, name: str) -> list[int]:
     """Return candidates of a queue, one after the other, whose protected amounts fit into its surplus together."""
-    left, kept, named = list(quotas.surplus(name)), [], quotas.entitlements[name].named
-    for index in candidates[:MOST_WEIGHED].tolist():
-        amounts = quotas.amounts[roster.order[index]].tolist()
-        counts = protected(named, amounts)
-        if all(amount <= rest for amount, rest, is_counted in zip(amounts, left, counts, strict=True) if is_counted):
+    left, kept, named = list(quotas.surplus(name)), list[int](), quotas.entitlements[name].named
+    amounts_of = quotas.amounts[roster.order[candidates[:MOST_WEIGHED]]].tolist()
+    columns: dict[bool, list[int]] = {}
+    for index, amounts in zip(candidates.tolist(), amounts_of, strict=False):
+        uses_devices = amounts[GPU] > 0
+        if uses_devices not in columns:
+            columns[uses_devices] = [c for c, counts in enumerate(protected(named, amounts)) if counts]
+        if all(amounts[column] <= left[column] for column in columns[uses_devices]):
             left = [rest - amount for rest, amount in zip(left, amounts, strict=True)]
             kept.append(index)
     return kept

@@ -100,6 +100,25 @@ class Roster:
         return units
 
     @cached_property
+    def queue(self) -> NDArray[np.int64]:
+        """In which queue each victim is, int64 (V,): a value of `Running.queue_names`."""
+        return self.running.queue[self.order]
+
+    @cached_property
+    def there(self) -> NDArray[np.int64]:
+        """The victims that have entries, in the order of stopping."""
+        return np.unique(self.who)
+
+    @cached_property
+    def by_host(self) -> NDArray[np.int64]:
+        """As `there`, but host by host, those first on which most could be freed; each at the first where it is."""
+        freed = np.bincount(self.row, weights=self.freed.sum(axis=1))
+        host = np.zeros(len(self.order), dtype=np.int64)
+        host[self.who[::-1]] = self.row[::-1]
+        there = self.there
+        return there[np.lexsort((there, host[there], -freed[host[there]]))]
+
+    @cached_property
     def _by_host(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The rows of hosts with victims, and all that they would free there."""
         starts = np.flatnonzero(np.diff(self.row, prepend=-1))
