@@ -244,6 +244,17 @@ def test_a_run_that_loses_a_host_is_ended_and_forgotten_for_good(
     assert training.stops.of(NAME) is None
 
 
+@pytest.mark.parametrize(("status", "state"), [("SUCCEEDED", RunState.SUCCEEDED), ("STOPPED", RunState.STOPPED)])
+def test_what_had_ended_before_its_host_was_lost_ended_as_it_did(
+    training: Training, runs: Runs, start: StartJob, fleet: Fleet, link: Any, rest: Any, status: str, state: RunState
+) -> None:
+    training.start(start, fleet)
+    rest.submitted[NAME] |= {"status": status, "end_time": 2_000_000}
+    half = replace(fleet, selectors={"a": fleet.selectors["a"]})
+    assert one(runs, link, half).state is state
+    assert rest.stopped == []
+
+
 def test_progress_is_that_of_this_attempt_on_the_world_s_clock(
     training: Training, runs: Runs, start: StartJob, fleet: Fleet, link: Any
 ) -> None:

@@ -66,3 +66,13 @@ def test_who_was_stopped_for_one_is_not_there_to_be_stopped_for_the_next(say: An
     queues = [Queue("a", Amounts(gpu_milli=2000)), Queue("b", Amounts(gpu_milli=6000)), Queue("c")]
     made = say.plan(policy=FAIR, hosts=[say.host("h0", 8)], jobs=jobs, queues=queues)
     assert sorted(stop.beneficiary for stop in say.of(made, PreemptJob)) == ["10", "11"]
+
+
+def test_what_a_queue_keeps_from_others_is_less_by_what_it_holds(say: Any) -> None:
+    """Of 3 guaranteed devices it lends 1: 2 are kept, and those are the ones that it holds."""
+    queues = [Queue("a", Amounts(gpu_milli=3000), lend_limit=Amounts(gpu_milli=1000)), Queue("b")]
+    for held, left in ((0, 2), (1, 2), (2, 2), (3, 1)):
+        jobs = [say.running(str(number), f"h0:{number}", queue="a") for number in range(held)]
+        jobs += [say.waiting(str(number), say.gpus(), queue="b") for number in range(10, 14)]
+        made = say.plan(policy=FAIR, hosts=[say.host("h0", 4)], jobs=jobs, queues=queues)
+        assert len(started(say, made)) == left
