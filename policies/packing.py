@@ -27,7 +27,7 @@ from policies.packing_cpu import Amounts, CpuPerDevice
 from policies.packing_cutting import remainder_values
 from policies.packing_devices import devices_after
 from policies.packing_mix import PRIOR, SizeMix
-from policies.packing_room import GangRooms, HostKinds, Vacancy, kinds_of
+from policies.packing_room import GangRooms, HostKinds, RoomValue, Vacancy, kinds_of
 from policies.packing_scarcity import Census, Counts, Expected, SlotPrice, model_premiums, share_of_time, slot_prices
 from scheduler.model.ledger import Ledger
 from scheduler.model.policy import Scorer
@@ -96,15 +96,9 @@ class Scarcity:
         """Return the premium of one model; 0 for hosts without devices."""
         return dict(self.premiums).get(gpu_model, 0.0)
 
-    def room_value(self, vacancy: Vacancy) -> NDArray[np.float64]:
-        """Return the price of all the room for gangs that hosts offer now, float64 (N,).
-
-        Shapes of as many devices have the same devices in view: the dearest of them counts.
-        """
-        total = np.zeros(len(vacancy.whole))
-        for _, alike in groupby(self.slots, _devices):
-            total += np.max([slot.price * vacancy.room_for(slot.shape) for slot in alike], axis=0)
-        return total
+    def room_value(self, kinds: HostKinds) -> RoomValue:
+        """Return the price of all the room for gangs that hosts of these kinds may offer."""
+        return RoomValue([slot.shape for slot in self.slots], [slot.price for slot in self.slots], kinds)
 
     def value_to_come(self, kinds: HostKinds) -> NDArray[np.float64]:
         """Return the price of the room that there will be, float64 (kinds, D + 1), by whole free devices."""
@@ -186,9 +180,12 @@ class _Priced:
 
     @cached_property
     def _scarcity(self) -> Scarcity:
-        start, rows = self._start, np.arange(len(self._start.hosts))
-        vacancy = Vacancy.of(start, rows, start.gpu_milli)
-        return Scarcity.now(self._expected, vacancy, np.maximum(start.gpu_milli, 0).sum(axis=1))
+        free = np.maximum(self._start.gpu_milli, 0).sum(axis=1)
+        return Scarcity.now(self._expected, Vacancy.of(self._start), free)
+
+    @cached_property
+    def _room_value(self) -> RoomValue:
+        return self._scarcity.room_value(kinds_of(self._start.table))
 
     @cached_property
     def _values(self) -> NDArray[np.float64]:
@@ -205,22 +202,27 @@ class _Priced:
 
     def __call__(self, ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.float64]:
         """Return float64 (N,): the steps that rows lose by one unit on their fullest devices that fit."""
-        table, before, after = ledger.table, ledger.gpu_milli[rows], devices_after(ledger, rows, shape)
-        values = self._values
-        of_row = table.gpu_model[rows]
-        free, cores = np.maximum(before, 0).sum(axis=1), ledger.cpu_milli[rows]
-        held, left = Vacancy.of(ledger, rows, before), Vacancy.of(ledger, rows, after, shape)
-        loss = (
-            (values[of_row[:, None], np.maximum(before, 0)] - values[of_row[:, None], np.maximum(after, 0)]).sum(axis=1)
-            + stranding(self._cpu, cores - shape.cpu_milli, free - shape.total_gpu_milli)
-            - stranding(self._cpu, cores, free)
-            + self._premiums[of_row] * shape.total_gpu_milli
-            + self._value(held)
-            - self._value(left)
+        table, kinds = ledger.table, kinds_of(ledger.table)
+        before = ledger.gpu_milli[rows]
+        devices = np.maximum(np.stack([before, devices_after(ledger, rows, shape)]), 0)
+        whole = ((devices == WHOLE_DEVICE_MILLI) & ~table.device_is_part[rows]).sum(axis=2)
+        free = devices[0].sum(axis=1)
+        free_milli = np.stack([free, free - shape.total_gpu_milli])
+        cpu_milli, memory_mib = (
+            np.stack([amount, amount - asked])
+            for amount, asked in (
+                (ledger.cpu_milli[rows], shape.cpu_milli),
+                (ledger.memory_mib[rows], shape.memory_mib),
+            )
         )
+        model, kind = table.gpu_model[rows], kinds.of_host[rows]
+        vacancy = Vacancy(whole.ravel(), cpu_milli.ravel(), memory_mib.ravel(), np.tile(kind, 2), kinds)
+        worth = (
+            self._values[model[:, None], devices].sum(axis=2)
+            - stranding(self._cpu, cpu_milli, free_milli)
+            + self._room_value.of(vacancy).reshape(whole.shape)
+            + self._to_come[kind, whole]
+        )
+        loss = worth[0] - worth[1] + self._premiums[model] * shape.total_gpu_milli
         steps: NDArray[np.float64] = np.floor(loss / STEP_MILLI)
         return steps
-
-    def _value(self, vacancy: Vacancy) -> NDArray[np.float64]:
-        to_come = self._to_come[vacancy.kind, vacancy.whole]
-        return self._scarcity.room_value(vacancy) + to_come

@@ -14,7 +14,6 @@ from scheduler.model.host_table import HostTable
 from scheduler.model.ledger import Ledger
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 
-_NOTHING = Shape()
 _PLENTY = 1 << 40
 """Room where nothing is asked for."""
 
@@ -109,33 +108,15 @@ class Vacancy:
     kinds: HostKinds
 
     @classmethod
-    def of(
-        cls, ledger: Ledger, rows: NDArray[np.int64], gpu_milli: NDArray[np.int64], less: Shape = _NOTHING
-    ) -> "Vacancy":
-        """Return what is free on rows of a ledger whose devices have so much left, less the CPU and memory of a shape.
-
-        Args:
-            ledger: what is free.
-            rows: int64 (N,).
-            gpu_milli: int64 (N, D), free thousandths of each device.
-            less: what comes on top.
-        """
-        whole = (gpu_milli == WHOLE_DEVICE_MILLI) & ~ledger.table.device_is_part[rows]
+    def of(cls, ledger: Ledger) -> "Vacancy":
+        """Return what is free on all hosts of a ledger; parts of devices do not count."""
+        whole = (ledger.gpu_milli == WHOLE_DEVICE_MILLI) & ~ledger.table.device_is_part
         kinds = kinds_of(ledger.table)
-        cpu_milli, memory_mib = ledger.cpu_milli[rows] - less.cpu_milli, ledger.memory_mib[rows] - less.memory_mib
-        return cls(whole.sum(axis=1), cpu_milli, memory_mib, kinds.of_host[rows], kinds)
+        return cls(whole.sum(axis=1), ledger.cpu_milli, ledger.memory_mib, kinds.of_host, kinds)
 
     def at(self, rows: NDArray[np.int64]) -> "Vacancy":
         """Return what is free on some of the hosts."""
         return Vacancy(self.whole[rows], self.cpu_milli[rows], self.memory_mib[rows], self.kind[rows], self.kinds)
-
-    def room_for(self, gang: Shape) -> NDArray[np.int64]:
-        """Return int64 (N,): how many units of a shape of whole devices each host can take now."""
-        room: NDArray[np.int64] = np.minimum(self.whole // gang.gpu_count, self.kinds.most(gang)[self.kind])
-        for free, asked in ((self.cpu_milli, gang.cpu_milli), (self.memory_mib, gang.memory_mib)):
-            if asked:
-                room = np.minimum(room, np.maximum(free, 0) // asked)
-        return room
 
 
 class GangRooms:
@@ -160,6 +141,27 @@ class GangRooms:
         for free, (asked, more) in zip((vacancy.cpu_milli, vacancy.memory_mib), self._beside, strict=True):
             np.minimum(rooms, np.maximum(free, 0)[:, None] // asked + more, out=rooms)
         return rooms
+
+
+class RoomValue:
+    """What the room for gangs is worth that hosts offer.
+
+    Shapes of as many devices have the same devices in view: the dearest of them counts.
+    """
+
+    def __init__(self, gangs: Sequence[Shape], prices: Sequence[float], kinds: HostKinds) -> None:
+        """Take the price of a unit of room for each shape; shapes of as many devices stand side by side."""
+        self._rooms, self._prices = GangRooms(gangs, kinds), np.array(prices)
+        counts = [gang.gpu_count for gang in gangs]
+        self._first = np.flatnonzero(np.diff(counts, prepend=0))
+
+    def of(self, vacancy: Vacancy) -> NDArray[np.float64]:
+        """Return float64 (N,)."""
+        if not len(self._first):
+            return np.zeros(len(vacancy.whole))
+        worth = self._rooms.of(vacancy) * self._prices
+        value: NDArray[np.float64] = np.maximum.reduceat(worth, self._first, axis=1).sum(axis=1)
+        return value
 
 
 def kinds_of(table: HostTable) -> HostKinds:

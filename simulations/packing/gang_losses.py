@@ -20,7 +20,8 @@ class GangLosses:
 
     def __init__(self, room: Room, shapes: ShapeTable) -> None:
         """Begin without prices."""
-        self._room, self._shapes, self._scarcity = room, shapes, Scarcity()
+        self._room, self._shapes = room, shapes
+        self._slots, self._worth = Scarcity().slots, Scarcity().room_value(room.kinds)
         self._state = np.zeros(len(room.cpu_milli), dtype=np.int64)
         self._lost: Rows = np.zeros((2, 1, len(shapes.shapes)), dtype=np.float32)
         self._states: dict[tuple[int, ...], int] = {}
@@ -33,9 +34,10 @@ class GangLosses:
             scarcity: the prices.
             whole: int64 (H,), whole free devices.
         """
-        if scarcity.slots == self._scarcity.slots:
+        if scarcity.slots == self._slots:
             return np.zeros(0, dtype=np.int64)
-        before, self._scarcity = np.flatnonzero(self._state), scarcity
+        before, self._slots = np.flatnonzero(self._state), scarcity.slots
+        self._worth = scarcity.room_value(self._room.kinds)
         self._least = min((slot.shape.gpu_count for slot in scarcity.slots), default=sys.maxsize)
         rows = np.flatnonzero(whole >= self._least)
         self._states = {}
@@ -106,5 +108,5 @@ class GangLosses:
 
     def _value(self, *amounts: NDArray[np.int64]) -> NDArray[np.float64]:
         kind, whole, cpu, memory = (amount.reshape(-1) for amount in amounts)
-        value = self._scarcity.room_value(Vacancy(whole, cpu, memory, kind, self._room.kinds))
+        value = self._worth.of(Vacancy(whole, cpu, memory, kind, self._room.kinds))
         return value.reshape(amounts[0].shape)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from policies.packing import Prices, Scarcity, headroom
 from policies.packing_cpu import CpuPerDevice
@@ -41,6 +42,10 @@ def vacant(whole: list[int], cores: list[int] | None = None) -> Vacancy:
 def priced(expected: Expected, vacancy: Vacancy, free_milli: int) -> tuple[SlotPrice, ...]:
     rooms = GangRooms(expected.gangs, vacancy.kinds).of(vacancy).sum(axis=0)
     return slot_prices(expected, rooms, free_milli)
+
+
+def worth(prices: tuple[SlotPrice, ...], vacancy: Vacancy) -> NDArray[np.float64]:
+    return Scarcity((), prices).room_value(vacancy.kinds).of(vacancy)
 
 
 def often(mix: SizeMix) -> WorkSeen:
@@ -129,7 +134,7 @@ def test_room_for_whole_hosts_is_dear_when_it_gets_rare() -> None:
     rare = priced(Expected.of(mix), vacant([8, 7, 7]), 2_000_000)
     assert plenty == ()
     assert [(slot.shape, slot.price > 4000) for slot in rare] == [(EIGHT, True)]
-    assert Scarcity((), rare).room_value(vacant([7, 8, 16])).tolist() == [0, rare[0].price, 2 * rare[0].price]
+    assert worth(rare, vacant([7, 8, 16])).tolist() == [0, rare[0].price, 2 * rare[0].price]
 
 
 def test_room_is_only_room_with_the_cpu_and_memory_beside_the_devices() -> None:
@@ -139,9 +144,10 @@ def test_room_is_only_room_with_the_cpu_and_memory_beside_the_devices() -> None:
     vacancy = vacant([8] * 60, [96] * 58 + [128] * 2)
     prices = priced(expected, vacancy, 200_000)
     assert [slot.shape for slot in prices] == [wide]
-    assert Scarcity((), prices).room_value(vacancy).astype(bool).tolist() == [False] * 58 + [True] * 2
-    assert vacant([8]).room_for(replace(EIGHT, memory_mib=9000)).tolist() == [0]
-    assert vacant([8]).room_for(replace(EIGHT, gpu_models=frozenset({"T4"}))).tolist() == [0]
+    assert worth(prices, vacancy).astype(bool).tolist() == [False] * 58 + [True] * 2
+    others = [replace(EIGHT, memory_mib=9000), replace(EIGHT, gpu_models=frozenset({"T4"})), EIGHT]
+    host = vacant([8])
+    assert GangRooms(others, host.kinds).of(host).tolist() == [[0, 0, 1]]
 
 
 def test_gangs_of_as_many_devices_compete_for_the_same_room_and_are_priced_once() -> None:
