@@ -96,9 +96,15 @@ class Scarcity:
         """Return the premium of one model; 0 for hosts without devices."""
         return dict(self.premiums).get(gpu_model, 0.0)
 
-    def room_value(self, kinds: HostKinds) -> RoomValue:
-        """Return the price of all the room for gangs that hosts of these kinds may offer."""
-        return RoomValue([slot.shape for slot in self.slots], [slot.price for slot in self.slots], kinds)
+    @property
+    def gangs(self) -> tuple[Shape, ...]:
+        """The shapes that have a price, those of as many devices side by side."""
+        return tuple([slot.shape for slot in self.slots])
+
+    @property
+    def prices(self) -> tuple[float, ...]:
+        """What room for a unit of each of them costs."""
+        return tuple([slot.price for slot in self.slots])
 
     def value_to_come(self, kinds: HostKinds) -> NDArray[np.float64]:
         """Return the price of the room that there will be, float64 (kinds, D + 1), by whole free devices."""
@@ -185,7 +191,7 @@ class _Priced:
 
     @cached_property
     def _room_value(self) -> RoomValue:
-        return self._scarcity.room_value(kinds_of(self._start.table))
+        return RoomValue(self._scarcity.gangs, kinds_of(self._start.table))
 
     @cached_property
     def _values(self) -> NDArray[np.float64]:
@@ -220,7 +226,7 @@ class _Priced:
         worth = (
             self._values[model[:, None], devices].sum(axis=2)
             - stranding(self._cpu, cpu_milli, free_milli)
-            + self._room_value.of(vacancy).reshape(whole.shape)
+            + self._room_value.of(vacancy, self._scarcity.prices).reshape(whole.shape)
             + self._to_come[kind, whole]
         )
         loss = worth[0] - worth[1] + self._premiums[model] * shape.total_gpu_milli

@@ -147,19 +147,21 @@ class RoomValue:
     """What the room for gangs is worth that hosts offer.
 
     Shapes of as many devices have the same devices in view: the dearest of them counts.
+
+    Attributes:
+        gangs: the shapes.
     """
 
-    def __init__(self, gangs: Sequence[Shape], prices: Sequence[float], kinds: HostKinds) -> None:
-        """Take the price of a unit of room for each shape; shapes of as many devices stand side by side."""
-        self._rooms, self._prices = GangRooms(gangs, kinds), np.array(prices)
-        counts = [gang.gpu_count for gang in gangs]
-        self._first = np.flatnonzero(np.diff(counts, prepend=0))
+    def __init__(self, gangs: Sequence[Shape], kinds: HostKinds) -> None:
+        """Value room for shapes, of which those of as many devices stand side by side."""
+        self.gangs, self._rooms = tuple(gangs), GangRooms(gangs, kinds)
+        self._first = np.flatnonzero(np.diff([gang.gpu_count for gang in gangs], prepend=0))
 
-    def of(self, vacancy: Vacancy) -> NDArray[np.float64]:
-        """Return float64 (N,)."""
-        if not len(self._first):
+    def of(self, vacancy: Vacancy, prices: Sequence[float]) -> NDArray[np.float64]:
+        """Return float64 (N,), at so much for a unit of room for each of the shapes."""
+        if not self.gangs:
             return np.zeros(len(vacancy.whole))
-        worth = self._rooms.of(vacancy) * self._prices
+        worth = self._rooms.of(vacancy) * np.array(prices)
         value: NDArray[np.float64] = np.maximum.reduceat(worth, self._first, axis=1).sum(axis=1)
         return value
 

@@ -6,9 +6,11 @@ import numpy as np
 
 from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from simulations.packing.room import Room
+from simulations.packing.workload import NO_DEVICE
 
 NO_REST: Final = WHOLE_DEVICE_MILLI + 1
 """Stands for no rest of a device."""
+_NO_RESTS: Final = frozenset((NO_DEVICE, 0, WHOLE_DEVICE_MILLI))
 
 
 class Devices(NamedTuple):
@@ -19,7 +21,6 @@ class Devices(NamedTuple):
         kind: index of the kind of host.
         model: index of the GPU model.
         free: free thousandths of each device.
-        shared, unused: indices of devices of which a part is free, and of whole ones.
         whole: how many are whole.
         partial: which rests of shared devices there are, see `DeviceStates.rests`.
         free_milli: thousandths of a device in all.
@@ -29,8 +30,6 @@ class Devices(NamedTuple):
     kind: int
     model: int
     free: tuple[int, ...]
-    shared: tuple[int, ...]
-    unused: tuple[int, ...]
     whole: int
     partial: int
     free_milli: int
@@ -84,11 +83,9 @@ class DeviceStates:
     def _meet(self, row: int, free: tuple[int, ...]) -> Devices:
         model, number = self._model[row], self.met
         self.met += 1
-        shared = tuple([d for d, milli in enumerate(free) if 0 < milli < WHOLE_DEVICE_MILLI])
-        unused = tuple([d for d, milli in enumerate(free) if milli == WHOLE_DEVICE_MILLI])
-        rests = (model, *sorted({free[d] for d in shared}))
+        rests = (model, *sorted(set(free) - _NO_RESTS))
         partial = self._partial_of.setdefault(rests, len(self.rests))
         if partial == len(self.rests):
             self.rests.append(rests)
-        total = sum([free[d] for d in shared]) + WHOLE_DEVICE_MILLI * len(unused)
-        return Devices(number, self._kind[row], model, free, shared, unused, len(unused), partial, total)
+        total = sum(free) - NO_DEVICE * free.count(NO_DEVICE)
+        return Devices(number, self._kind[row], model, free, free.count(WHOLE_DEVICE_MILLI), partial, total)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.packing import STEP_MILLI, Scarcity
-from policies.packing_room import Vacancy
+from policies.packing_room import RoomValue, Vacancy
 from simulations.packing.cpu_losses import Rows
 from simulations.packing.device_states import Devices
 from simulations.packing.room import Room, ShapeTable
@@ -21,7 +21,8 @@ class GangLosses:
     def __init__(self, room: Room, shapes: ShapeTable) -> None:
         """Begin without prices."""
         self._room, self._shapes = room, shapes
-        self._slots, self._worth = Scarcity().slots, Scarcity().room_value(room.kinds)
+        self._prices: tuple[float, ...] = ()
+        self._worth = RoomValue((), room.kinds)
         self._state = np.zeros(len(room.cpu_milli), dtype=np.int64)
         self._lost: Rows = np.zeros((2, 1, len(shapes.shapes)), dtype=np.float32)
         self._states: dict[tuple[int, ...], int] = {}
@@ -34,10 +35,12 @@ class GangLosses:
             scarcity: the prices.
             whole: int64 (H,), whole free devices.
         """
-        if scarcity.slots == self._slots:
+        gangs, prices = scarcity.gangs, scarcity.prices
+        if (prices, gangs) == (self._prices, self._worth.gangs):
             return np.zeros(0, dtype=np.int64)
-        before, self._slots = np.flatnonzero(self._state), scarcity.slots
-        self._worth = scarcity.room_value(self._room.kinds)
+        if gangs != self._worth.gangs:
+            self._worth = RoomValue(gangs, self._room.kinds)
+        before, self._prices = np.flatnonzero(self._state), prices
         self._least = min((slot.shape.gpu_count for slot in scarcity.slots), default=sys.maxsize)
         rows = np.flatnonzero(whole >= self._least)
         self._states = {}
@@ -108,5 +111,5 @@ class GangLosses:
 
     def _value(self, *amounts: NDArray[np.int64]) -> NDArray[np.float64]:
         kind, whole, cpu, memory = (amount.reshape(-1) for amount in amounts)
-        value = self._worth.of(Vacancy(whole, cpu, memory, kind, self._room.kinds))
+        value = self._worth.of(Vacancy(whole, cpu, memory, kind, self._room.kinds), self._prices)
         return value.reshape(amounts[0].shape)

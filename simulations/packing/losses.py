@@ -105,11 +105,13 @@ class Losses:
             return ()
         state = self.states[row]
         if asked < WHOLE_DEVICE_MILLI:
-            shared = [d for d in state.shared if state.free[d] >= asked]
+            shared = [d for d, milli in enumerate(state.free) if asked <= milli < WHOLE_DEVICE_MILLI]
             if shared and self._sharing_is_best(row, state, shape):
                 drop = self._drops[state.model, :, self._size_of[shape]]
                 return (min(shared, key=lambda d: float(drop[state.free[d]])),)
-        return state.unused[:count]
+        if count == 1:
+            return (state.free.index(WHOLE_DEVICE_MILLI),)
+        return tuple([d for d, milli in enumerate(state.free) if milli == WHOLE_DEVICE_MILLI][:count])
 
     def _sharing_is_best(self, row: int, state: Devices, shape: int) -> bool:
         gangs = self._gangs.at(self._gangs.state_of(row))[:, shape]

@@ -1,6 +1,7 @@
 """The default policy as a packer: it learns the mix of work from the arrivals it is shown, and from nothing else."""
 
 import time
+from array import array
 from typing import Final
 
 import numpy as np
@@ -25,7 +26,7 @@ class PricedPacker:
         """Begin with no knowledge of the work."""
         self._room, self._table = room, table
         self.learning_s = 0.0
-        self._seen, self._started, self._running = ([0] * len(table.shapes) for _ in range(3))
+        self._seen, self._started, self._running = (array("q", [0]) * len(table.shapes) for _ in range(3))
         self._asked = table.total_milli.tolist()
         self._arrived, self._next_lesson = 0, FIRST_LESSON
         self._until_look, self._look_milli = 0, room.fleet.capacity_milli // LOOKS_PER_FILL
@@ -61,7 +62,7 @@ class PricedPacker:
 
     def _look(self) -> None:
         self._until_look = self._look_milli
-        counts = Counts(np.array(self._seen), np.array(self._started), np.array(self._running))
+        counts = Counts(*(np.frombuffer(each, np.int64) for each in (self._seen, self._started, self._running)))
         states = self._losses.states
         free = dict(zip(self._room.fleet.models, states.free_by_model, strict=True))
         rooms = self._gang_room.total(states.whole)

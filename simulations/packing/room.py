@@ -73,10 +73,11 @@ class Room:
 
     def add(self, seat: Seat, shape: Shape, sign: int) -> None:
         """Put a pod into its seat (sign -1) or take it out again (+1)."""
-        self.cpu_milli[seat.row] += sign * shape.cpu_milli
-        self.memory_mib[seat.row] += sign * shape.memory_mib
-        for device in seat.devices:
-            self.gpu_milli[seat.row, device] += sign * shape.gpu_milli
+        row, devices = seat
+        self.cpu_milli[row] = self.cpu_milli.item(row) + sign * shape.cpu_milli
+        self.memory_mib[row] = self.memory_mib.item(row) + sign * shape.memory_mib
+        for device in devices:
+            self.gpu_milli[row, device] += sign * shape.gpu_milli
 
     def fitting(self, table: ShapeTable, shape: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return bool (N,): which of the rows have room for a pod of this shape."""

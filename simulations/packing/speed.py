@@ -1,6 +1,7 @@
 """How many placements a second: a packer at work on a half-full site, in this process's time on a processor.
 
-All that happens while it places counts: decisions, refusals, keeping scores, looking at what is scarce, learning.
+All that happens while it places counts: decisions, refusals, keeping scores, looking at what is scarce, learning. The
+collector of garbage is spared what was there before, as in the control loop.
 The yardstick is FGD scoring every host anew for every pod, on as many hosts in the same run.
 """
 
@@ -8,6 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
+from scheduler.control.pauses import spare_collector
 from simulations.packing import peers
 from simulations.packing.contenders import CONTENDERS, mix_of
 from simulations.packing.packers import SharingPacker
@@ -75,6 +77,7 @@ def _timed(packer_of: PackerOf, fleet: Fleet, pods: Pods, seed: int) -> tuple[in
     first, last = asked.searchsorted([FROM * fleet.capacity_milli, TO * fleet.capacity_milli]).tolist()
     for shape in order[:first].tolist():
         play.arrive(shape)
+    spare_collector()
     learned_s, began = play.learning_s, time.process_time()
     placed = sum(play.arrive(shape) is not None for shape in order[first:last].tolist())
     return placed, time.process_time() - began, play.learning_s - learned_s

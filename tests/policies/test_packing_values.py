@@ -13,7 +13,7 @@ from policies.packing import Prices, Scarcity, headroom
 from policies.packing_cpu import CpuPerDevice
 from policies.packing_cutting import Relaxation, best_filling, remainder_values
 from policies.packing_mix import PRIOR, SizeMix
-from policies.packing_room import GangRooms, HostKind, HostKinds, Vacancy
+from policies.packing_room import GangRooms, HostKind, HostKinds, RoomValue, Vacancy
 from policies.packing_scarcity import Expected, SlotPrice, model_premiums, slot_prices
 from policies.registry import policy_from_names
 from scheduler.model.hosts import Device, Host
@@ -45,7 +45,8 @@ def priced(expected: Expected, vacancy: Vacancy, free_milli: int) -> tuple[SlotP
 
 
 def worth(prices: tuple[SlotPrice, ...], vacancy: Vacancy) -> NDArray[np.float64]:
-    return Scarcity((), prices).room_value(vacancy.kinds).of(vacancy)
+    scarcity = Scarcity((), prices)
+    return RoomValue(scarcity.gangs, vacancy.kinds).of(vacancy, scarcity.prices)
 
 
 def often(mix: SizeMix) -> WorkSeen:
