@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from policies.packing_cpu import Amounts, CpuPerDevice
 from policies.packing_cutting import remainder_values
-from policies.packing_devices import devices_after
+from policies.packing_devices import devices_taken
 from policies.packing_mix import PRIOR, SizeMix
 from policies.packing_room import GangRooms, HostKinds, RoomValue, Vacancy, kinds_of
 from policies.packing_scarcity import Census, Counts, Expected, SlotPrice, model_premiums, share_of_time, slot_prices
@@ -209,26 +209,29 @@ class _Priced:
     def __call__(self, ledger: Ledger, rows: NDArray[np.int64], shape: Shape) -> NDArray[np.float64]:
         """Return float64 (N,): the steps that rows lose by one unit on their fullest devices that fit."""
         table, kinds = ledger.table, kinds_of(ledger.table)
-        before = ledger.gpu_milli[rows]
-        devices = np.maximum(np.stack([before, devices_after(ledger, rows, shape)]), 0)
-        whole = ((devices == WHOLE_DEVICE_MILLI) & ~table.device_is_part[rows]).sum(axis=2)
-        free = devices[0].sum(axis=1)
-        free_milli = np.stack([free, free - shape.total_gpu_milli])
-        cpu_milli, memory_mib = (
-            np.stack([amount, amount - asked])
-            for amount, asked in (
-                (ledger.cpu_milli[rows], shape.cpu_milli),
-                (ledger.memory_mib[rows], shape.memory_mib),
-            )
-        )
         model, kind = table.gpu_model[rows], kinds.of_host[rows]
-        vacancy = Vacancy(whole.ravel(), cpu_milli.ravel(), memory_mib.ravel(), np.tile(kind, 2), kinds)
-        worth = (
-            self._values[model[:, None], devices].sum(axis=2)
-            - stranding(self._cpu, cpu_milli, free_milli)
-            + self._room_value.of(vacancy, self._scarcity.prices).reshape(whole.shape)
-            + self._to_come[kind, whole]
+        devices, whole_ones = ledger.gpu_milli[rows], ~table.device_is_part[rows]
+        taken = np.arange(len(rows))[:, None], devices_taken(ledger, rows, shape)
+        rests = devices[taken]
+        whole = ((devices == WHOLE_DEVICE_MILLI) & whole_ones).sum(axis=1)
+        opened = (rests == WHOLE_DEVICE_MILLI) & whole_ones[taken]
+        before_and_after = (
+            (whole, opened.sum(axis=1)),
+            (ledger.cpu_milli[rows], shape.cpu_milli),
+            (ledger.memory_mib[rows], shape.memory_mib),
+            (np.maximum(devices, 0).sum(axis=1), shape.total_gpu_milli),
         )
-        loss = worth[0] - worth[1] + self._premiums[model] * shape.total_gpu_milli
+        whole, cpu, memory, free = (np.concatenate([amount, amount - less]) for amount, less in before_and_after)
+        worth = (
+            self._room_value.of(Vacancy(whole, cpu, memory, np.tile(kind, 2), kinds), self._scarcity.prices)
+            - stranding(self._cpu, cpu, free)
+            + self._to_come[np.tile(kind, 2), whole]
+        )
+        loss = (
+            worth[: len(rows)]
+            - worth[len(rows) :]
+            + (self._values[model[:, None], rests] - self._values[model[:, None], rests - shape.gpu_milli]).sum(axis=1)
+            + self._premiums[model] * shape.total_gpu_milli
+        )
         steps: NDArray[np.float64] = np.floor(loss / STEP_MILLI)
         return steps
