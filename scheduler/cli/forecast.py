@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import quote
 
 import typer
 
@@ -146,7 +147,7 @@ def _show_model(session: Session, model: str, wanted: _Wanted, output: Output) -
         from scheduler.cli.forecasting import check_plot  # noqa: PLC0415  # only pictures need it
 
         check_plot(wanted.plot)
-    found = session.client.get(f"/forecast/{model}", Single[Forecast], quantiles=asked, until=hours)
+    found = session.client.get(f"/forecast/{quote(model, safe='')}", Single[Forecast], quantiles=asked, until=hours)
     end = found.observed_at + timedelta(seconds=wanted.horizon_s)
     near = tuple(point for point in found.item.points if point.at <= end)
     found = found.model_copy(update={"item": found.item.model_copy(update={"points": near})})

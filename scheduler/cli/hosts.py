@@ -3,6 +3,7 @@
 import time
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from typer.core import TyperGroup
@@ -118,7 +119,7 @@ def drain(  # noqa: PLR0913  # one argument a flag
         force=force,
         dry_run=dry_run,
     )
-    answer = session.client.send("POST", f"/hosts/{host}/drain", Single[DrainAnswer], order)
+    answer = session.client.send("POST", f"/hosts/{quote(host, safe='')}/drain", Single[DrainAnswer], order)
     if output in {Output.TABLE, Output.WIDE}:
         _tell(session, answer.item, answer.observed_at, dry_run=dry_run)
     else:
@@ -133,7 +134,7 @@ def _until_empty(session: Session, host: str) -> None:
     """Say on stderr what still runs on a host, a line for each change, until nothing does."""
     before = ""
     while True:
-        still = still_there(session.client.get(f"/hosts/{host}", Single[Host]).item)
+        still = still_there(session.client.get(f"/hosts/{quote(host, safe='')}", Single[Host]).item)
         if still != before:
             session.screen.note(f"{host}: {still}" if still else f"{host} is empty")
             before = still
@@ -143,7 +144,7 @@ def _until_empty(session: Session, host: str) -> None:
 
 
 def _show_one(session: Session, name: str, output: Output) -> None:
-    found = session.client.get(f"/hosts/{name}", Single[Host])
+    found = session.client.get(f"/hosts/{quote(name, safe='')}", Single[Host])
     if output in {Output.TABLE, Output.WIDE}:
         session.screen.say(host_detail(found.item, found.observed_at, session.screen))
     else:

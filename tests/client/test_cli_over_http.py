@@ -94,3 +94,11 @@ def test_a_host_is_drained_and_given_back(headroom: Run, live: Any) -> None:
     assert headroom(live, "hosts", "uncordon", "gpu-1") == (0, "gpu-1 takes work again\n", "")
     code, _, err = headroom(live, "hosts", "cordon", "gpu-9")
     assert (code, err) == (5, "error: no host gpu-9\nhelp: headroom hosts lists them\n")
+
+
+@pytest.mark.parametrize("name", ["gpu-1?", "gpu-1#1", "gpu-1/../gpu-1", "%67pu-1"])
+def test_a_host_is_known_by_its_whole_name_whatever_is_in_it(headroom: Run, live: Any, name: str) -> None:
+    for command in (["drain", name, "--force"], ["cordon", name], [name]):
+        assert headroom(live, "hosts", *command)[0] == 5
+    assert live.store.host_marks() == ()
+    assert headroom(live, "forecast", name.replace("gpu-1", "edit-check"))[0] == 5
