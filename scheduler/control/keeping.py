@@ -8,6 +8,7 @@ from typing import Final
 from scheduler.control.records import HostMark, JobRecord
 from scheduler.control.runtimes import RunTimes
 from scheduler.control.snapshotting import marked, stray_job, training_job, with_deadlines
+from scheduler.model.differing import differing
 from scheduler.model.hosts import Host
 from scheduler.model.observation import Observation, Run
 from scheduler.model.plan import Reservation
@@ -43,8 +44,8 @@ class Keeper:
     _snapshot: Snapshot | None = None
     _settings: _Settings = field(default_factory=_Settings)
     _records: dict[JobId, JobRecord] = field(default_factory=dict)
-    _seen: Mapping[int, JobRecord] = field(default_factory=dict)
-    """The records by identity, which is quick to compare."""
+    _seen: tuple[JobRecord, ...] = ()
+    """The records in the order given: objects that are the same are quick to tell."""
     _strays: Mapping[JobId, TrainingJob] = field(default_factory=dict)
     _seen_hosts: tuple[Host, ...] = ()
     _gangs: dict[Gang, Gang] = field(default_factory=dict)
@@ -88,7 +89,7 @@ class Keeper:
         before = self._snapshot if settings == self._settings else None
         self._snapshot, self._settings, self._run_times = None, settings, run_times or self._run_times
         if before is None:
-            self._records, self._seen, self._strays = {}, {}, {}
+            self._records, self._seen, self._strays = {}, (), {}
         changed = self._changes(jobs, strays)
         changed |= self._expected_otherwise(changed, before)
         hosts = self._marked(seen.hosts, before)
@@ -121,9 +122,10 @@ class Keeper:
     def _changes(self, jobs: Iterable[JobRecord], strays: Iterable[Run]) -> dict[JobId, TrainingJob | None]:
         """Return every job that is new or another than in the turn before, None for one that is over."""
         listed = tuple(jobs)
-        before, self._seen = self._seen, dict(zip(map(id, listed), listed, strict=True))
-        new = {job.job_id: job for job in map(self._seen.__getitem__, self._seen.keys() - before.keys())}
-        gone = {before[key].job_id for key in before.keys() - self._seen.keys()} - new.keys()
+        added, dropped = differing(self._seen, listed)
+        self._seen = listed
+        new = {job.job_id: job for job in added}
+        gone = {job.job_id for job in dropped} - new.keys()
         changed = {job_id: self._planned(job) for job_id, job in new.items() if self._records.get(job_id) != job}
         self._records |= new
         for job_id in gone:

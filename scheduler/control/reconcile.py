@@ -49,20 +49,25 @@ def reconcile(jobs: Sequence[JobRecord], seen: Observation, patience: Patience, 
     """
     runs = {(run.job_id, run.attempt): run for run in seen.runs}
     lost = frozenset(host.name for host in seen.hosts if host.state is HostState.LOST)
-    moved = tuple(_moved(job, runs, lost, patience, now_s) for job in jobs)
-    open_keys = {(job.job_id, job.attempt.number) for job in moved if job.attempt is not None and job.attempt.is_open}
-    unclaimed = [run for key, run in sorted(runs.items()) if key not in open_keys]
-    strays = tuple(run for run in unclaimed if run.state.holds_room)
+    unclaimed, stopping = dict(runs), list[JobRecord]()
+    moved = [_moved(job, runs, lost, patience, now_s) for job in jobs]
+    for job in moved:
+        attempt = job.attempts[-1] if job.attempts else None
+        if attempt is not None and attempt.outcome is Outcome.OPEN:
+            unclaimed.pop((job.job_id, attempt.number), None)
+            if attempt.stop_asked_at_s is not None:
+                stopping.append(job)
+    others = [run for _, run in sorted(unclaimed.items())]
+    strays = tuple(run for run in others if run.state.holds_room)
     to_remove = [run for run in strays if run.state is not RunState.STOPPING]
+    pairs = [(before, after) for before, after in zip(jobs, moved, strict=True) if before is not after]
     return Reconciled(
-        jobs=moved,
-        changed=tuple(
-            after for before, after in zip(jobs, moved, strict=True) if before is not after and before != after
-        ),
-        events=tuple(_events(jobs, moved, to_remove, cycle, now_s)),
-        orders=tuple(map(_removal, to_remove)) + tuple(_repeated_stops(moved, runs, now_s)),
+        jobs=tuple(moved),
+        changed=tuple(after for before, after in pairs if before != after),
+        events=tuple(_events(pairs, to_remove, cycle, now_s)),
+        orders=tuple(map(_removal, to_remove)) + tuple(_repeated_stops(stopping, runs, now_s)),
         strays=strays,
-        over=tuple((run.job_id, run.attempt) for run in unclaimed if not run.state.holds_room),
+        over=tuple((run.job_id, run.attempt) for run in others if not run.state.holds_room),
     )
 
 
@@ -81,8 +86,10 @@ def backed_off(job: JobRecord, patience: Patience, now_s: float) -> JobRecord:
 
 
 def _moved(job: JobRecord, runs: dict[Key, Run], lost: AbstractSet[str], patience: Patience, now_s: float) -> JobRecord:
-    attempt = job.attempt
-    if attempt is None or not attempt.is_open:
+    attempt = job.attempts[-1] if job.attempts else None
+    if attempt is None and _only_waits(job, patience):
+        return job
+    if attempt is None or attempt.outcome is not Outcome.OPEN:
         return settled(job, patience, now_s)
     run = runs.get((job.job_id, attempt.number))
     if run is not None and _is_known(job, attempt, run, lost):
@@ -97,15 +104,22 @@ def _moved(job: JobRecord, runs: dict[Key, Run], lost: AbstractSet[str], patienc
     return settled(moved, patience, now_s)
 
 
+def _only_waits(job: JobRecord, patience: Patience) -> bool:
+    """Whether a job without attempts waits and has to: true of nearly all that have none."""
+    return job.state is JobState.PENDING and job.wish is Wish.RUN and job.finished_at_s is None and patience.starts > 0
+
+
 def _is_known(job: JobRecord, attempt: AttemptRecord, run: Run, lost: AbstractSet[str]) -> bool:
     """Whether a running attempt is recorded as the cluster shows it: true of nearly all, nearly always."""
     if run.state is not RunState.RUNNING or job.state is not JobState.RUNNING or attempt.stop_asked_at_s is not None:
         return False
-    progress = run.progress
     if attempt.started_at_s != run.started_at_s or (lost and any(slot.host in lost for slot in attempt.slots)):
         return False
+    progress = run.progress
+    if progress is None:
+        return True
     saved = (attempt.checkpoint_step, attempt.checkpointed_at_s, attempt.total_steps)
-    return progress is None or saved == (progress.step, progress.saved_at_s, progress.total_steps)
+    return saved == (progress.step, progress.saved_at_s, progress.total_steps)
 
 
 def _state_while(attempt: AttemptRecord, run: Run | None) -> JobState:
@@ -146,10 +160,10 @@ def _removal(run: Run) -> PreemptJob:
 
 
 def _repeated_stops(jobs: Iterable[JobRecord], runs: dict[Key, Run], now_s: float) -> Iterable[PreemptJob]:
-    """Yield orders to stop that were written down and that the cluster shows no sign of."""
+    """Yield orders to stop the open attempts of jobs, written down, of which the cluster shows no sign."""
     for job in jobs:
-        attempt = job.attempt
-        if attempt is None or not attempt.is_open or attempt.stop_asked_at_s is None or attempt.stop_cause is None:
+        attempt = job.attempts[-1]
+        if attempt.stop_asked_at_s is None or attempt.stop_cause is None:
             continue
         run = runs.get((job.job_id, attempt.number))
         if run is not None and run.state in {RunState.STARTING, RunState.RUNNING}:
@@ -158,10 +172,10 @@ def _repeated_stops(jobs: Iterable[JobRecord], runs: dict[Key, Run], now_s: floa
 
 
 def _events(
-    before: Sequence[JobRecord], after: Sequence[JobRecord], removed: Sequence[Run], cycle: int, now_s: float
+    pairs: Iterable[tuple[JobRecord, JobRecord]], removed: Sequence[Run], cycle: int, now_s: float
 ) -> Iterable[EventRecord]:
-    for old, new in zip(before, after, strict=True):
-        event = transition(old, new, cycle, now_s) if old is not new else None
+    for old, new in pairs:
+        event = transition(old, new, cycle, now_s)
         if event is not None:
             yield event
     for run in removed:

@@ -7,6 +7,7 @@ from typing import ClassVar, TypeVar
 from pydantic import ConfigDict, TypeAdapter
 
 from scheduler.control.records import CycleRecord
+from scheduler.model.differing import differing
 from scheduler.model.plan import Unplaced
 from scheduler.model.reasons import Reasons
 from scheduler.model.work import NOTHING_SEEN
@@ -115,11 +116,9 @@ def _changed(
     """Return what is new or not the same object as before, and the names of what is there no more."""
     if before is after:
         return (), ()
-    known, now = set(map(id, before)), set(map(id, after))
-    changed = tuple(item for item in after if id(item) not in known)
-    left = [name(item) for item in before if id(item) not in now]
+    changed, left = differing(before, after)
     there = set(map(name, changed))
-    return changed, tuple(gone for gone in left if gone not in there)
+    return tuple(changed), tuple(gone for gone in map(name, left) if gone not in there)
 
 
 def _bring_up(known: dict[str, _Item], gone: Sequence[str], changed: dict[str, _Item]) -> None:
