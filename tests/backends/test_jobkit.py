@@ -1,8 +1,10 @@
 """What authors of training jobs rely on."""
 
+import contextlib
 import json
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,46 @@ def test_a_crash_while_saving_leaves_the_one_before(tmp_path: Path) -> None:
         checkpoints_in(tmp_path).save(20, torn)
     assert checkpoints_in(tmp_path).resume_step == 10
     assert checkpoints_in(tmp_path).path.read_text(encoding="utf-8") == "ten"
+
+
+def test_a_crash_between_any_two_writes_leaves_a_whole_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Crash(BaseException):
+        """The process dies here."""
+
+    calls, dies_at = 0, 0
+
+    def dying(method: Callable[..., object]) -> Callable[..., object]:
+        def call(*args: object, **named: object) -> object:
+            nonlocal calls
+            calls += 1
+            if calls == dies_at:
+                raise Crash
+            return method(*args, **named)
+
+        return call
+
+    for name in ("write_text", "replace", "unlink"):
+        monkeypatch.setattr(Path, name, dying(getattr(Path, name)))
+    found = []
+    for dies_at in range(1, 7):  # read by `dying`
+        folder = tmp_path / str(dies_at)
+        calls = -99
+        checkpoints_in(folder).save(10, lambda file: file.write_text("state at 10", encoding="utf-8"))
+        calls = 0
+        with contextlib.suppress(Crash):
+            checkpoints_in(folder).save(20, lambda file: file.write_text("state at 20", encoding="utf-8"))
+        again = checkpoints_in(folder)
+        assert again.path.read_text(encoding="utf-8") == f"state at {again.resume_step}"
+        found.append(again.resume_step)
+    assert found == [10, 10, 10, 10, 20, 20], "written, renamed, announced, renamed; then the old one goes"
+
+
+def test_a_job_under_headroom_saves_where_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HEADROOM_CHECKPOINT_DIR", str(tmp_path / "kept"))
+    assert Checkpoints().save(5, Path.touch) == tmp_path / "kept" / "checkpoint-5"
 
 
 def test_without_headroom_it_works_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
