@@ -3,13 +3,19 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 from typing import Final
 
+from scheduler.control.attempts import Patience
 from scheduler.control.keeping import Keeper
 from scheduler.control.pauses import spare_collector
+from scheduler.control.reconcile import reconcile
+from scheduler.control.records import CycleRecord
 from scheduler.model.plan import Plan, StartJob, StartReplica
 from scheduler.model.policy import Policy
+from scheduler.model.snapshot import Snapshot
 from scheduler.planning.planner import plan
+from scheduler.store.sql import SqlStore
 from simulations.speed.site import Size
 from simulations.speed.world import CHANGES, World
 
@@ -42,12 +48,16 @@ class CycleTimes:
         snapshot: from records and the observation to the snapshot.
         plan: from the snapshot to the plan.
         actions: how many the plan asked for.
+        reconcile: from the records and the observation to the records as they are now.
+        journal: the entry of the cycle, on disk.
     """
 
     kind: str
     snapshot: Taken
     plan: Taken
     actions: int
+    reconcile: Taken = Taken(0.0, 0.0)
+    journal: Taken = Taken(0.0, 0.0)
 
 
 @dataclass(slots=True)
@@ -91,30 +101,46 @@ def measure(size: Size, policy: Policy, cycles: int, progress: Progress) -> Meas
     found.running, found.pending = world.running, world.pending
     found.cold, made = _Loop(policy).turn(world)
     spare_collector()
-    for number in range(cycles):
-        kind = list(CHANGES)[number % len(CHANGES)]
-        CHANGES[kind](world)
-        (snapshot, planned), made = loop.turn(world)
-        found.cycles.append(CycleTimes(kind, snapshot, planned, len(made.actions)))
-        world.carry_out(made)
-        if number % max(1, cycles // 10) == 0:
-            progress(f"cycle {number + 1} of {cycles}: {1000 * (snapshot + planned).wall_s:.0f} ms, {kind}")
+    with TemporaryDirectory() as folder:
+        store = SqlStore(f"sqlite:///{folder}/state.db")
+        for number in range(cycles):
+            kind = list(CHANGES)[number % len(CHANGES)]
+            CHANGES[kind](world)
+            found.cycles.append(_cycle(kind, world, loop, store))
+            if number % max(1, cycles // 10) == 0:
+                took = found.cycles[-1].snapshot + found.cycles[-1].plan
+                progress(f"cycle {number + 1} of {cycles}: {1000 * took.wall_s:.0f} ms, {kind}")
+        store.close()
     return found
+
+
+def _cycle(kind: str, world: World, loop: "_Loop", store: SqlStore) -> CycleTimes:
+    began = _now()
+    reconcile(tuple(world.jobs.values()), world.observation(), Patience(), loop.number, world.now_s)
+    reconciled = _since(began, _now())
+    (snapshot, planned), made = loop.turn(world)
+    record = CycleRecord(loop.number, world.now_s, loop.snapshot, world.demand, made, planned.wall_s)
+    began = _now()
+    store.journal(record)
+    journalled = _since(began, _now())
+    world.carry_out(made)
+    return CycleTimes(kind, snapshot, planned, len(made.actions), reconciled, journalled)
 
 
 class _Loop:
     """What a turn of the control loop does between the observation and its plan."""
 
     def __init__(self, policy: Policy) -> None:
-        self._policy, self._keeper, self._number = policy, Keeper(), 0
+        self._policy, self._keeper, self.number = policy, Keeper(), 0
+        self.snapshot = Snapshot.of()
 
     def turn(self, world: World) -> tuple[tuple[Taken, Taken], Plan]:
         """Return the times of the snapshot and of the plan, and the plan."""
-        self._number += 1
+        self.number += 1
         seen, jobs = world.observation(), tuple(world.jobs.values())
         began = _now()
-        snapshot = self._keeper.snapshot(
-            version=self._number,
+        self.snapshot = self._keeper.snapshot(
+            version=self.number,
             seen=seen,
             jobs=jobs,
             strays=(),
@@ -125,7 +151,7 @@ class _Loop:
             queues=world.queues,
         )
         between = _now()
-        made = plan(snapshot, world.demand, self._policy)
+        made = plan(self.snapshot, world.demand, self._policy)
         return (_since(began, between), _since(between, _now())), made
 
 

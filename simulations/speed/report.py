@@ -11,6 +11,8 @@ PARTS: dict[str, Part] = {
     "snapshot": lambda cycle: cycle.snapshot,
     "plan": lambda cycle: cycle.plan,
     "together": lambda cycle: cycle.snapshot + cycle.plan,
+    "reconcile": lambda cycle: cycle.reconcile,
+    "journal": lambda cycle: cycle.journal,
 }
 
 

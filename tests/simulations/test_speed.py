@@ -79,7 +79,8 @@ def test_after_any_change_and_plan_no_host_has_given_more_than_it_has(kind: str)
 def test_the_document_has_both_clocks_and_every_part() -> None:
     made = document(measured(cycles=5))
 
-    assert set(made["steady"]) == {"snapshot", "plan", "together"}
+    assert set(made["steady"]) == {"snapshot", "plan", "together", "reconcile", "journal"}
+    assert all(made["steady"][name]["cpu"]["p99_ms"] > 0 for name in ("reconcile", "journal"))
     assert set(made["steady"]["plan"]) == {"wall", "cpu"}
     assert set(made["kinds"]) == set(CHANGES)
     assert made["cold"]["empty"]["placements_per_s"] > 0
