@@ -31,13 +31,16 @@ class Cleaned:
     """A series without holes, on the even scale.
 
     Attributes:
-        values: (n,), gaps and dropouts filled, spikes cut, all on the level of today.
+        values: (n,), gaps, dropouts and spikes filled, all on the level of today. The newest spikes are only cut: they
+            may be the beginning of something.
+        above: (n,), by how much spikes stood above what fills them, up to the cut; 0 elsewhere.
         usual: (n,), what is usual at each bin, the level of its day included.
         gaps, dropouts, spikes: (n,), where.
         shifts: (index of the first bin on the new level, difference), oldest first.
     """
 
     values: Floats
+    above: Floats
     usual: Floats
     gaps: Flags
     dropouts: Flags
@@ -57,7 +60,7 @@ def clean(scaled: Floats, day: int, week: int) -> Cleaned:
     season = week if len(scaled) >= 2 * week + day else day
     if len(scaled) < 2 * day:
         filled, none = _filled(scaled, np.zeros_like(scaled)), np.zeros_like(gaps)
-        return Cleaned(filled, filled, gaps, none, none)
+        return Cleaned(filled, np.zeros_like(filled), filled, gaps, none, none)
     rebased, shifts = _rebased(scaled, season, day)
     usual = _usual(rebased, season)
     level = rolling_median(rebased - usual, day // 2, day // 2)
@@ -66,19 +69,29 @@ def clean(scaled: Floats, day: int, week: int) -> Cleaned:
     dropouts = deviation < -max(_OUTLIER_SIGMAS * sigma, _LEAST_DROPOUT)
     most = max(_OUTLIER_SIGMAS * sigma, _LEAST_SPIKE)
     spikes = deviation > most
-    kept = np.where(dropouts, np.nan, np.where(spikes, usual + level + most, rebased))
-    return Cleaned(_filled(kept, usual), usual + level, gaps, dropouts, spikes, shifts)
+    cut = np.where(dropouts, np.nan, np.where(spikes, usual + level + most, rebased))
+    over = spikes & (np.arange(len(scaled)) < len(scaled) - _SOONEST_UP)
+    values = _filled(np.where(over, np.nan, cut), usual)
+    above = np.where(over, cut - values, 0.0)
+    return Cleaned(values, above, usual + level, gaps, dropouts, spikes, shifts)
 
 
 def _usual(scaled: Floats, season: int) -> Floats:
-    """Return the median of the three seasons before and after each bin, (n,); 0 where there is none."""
+    """Return the median of the three seasons before and after each bin, (n,).
+
+    Where the record fails for weeks and none of them is known, it is that of all seasons, or the middle of everything.
+    """
     n = len(scaled)
     around = np.full((6, n), np.nan)
     for row, k in enumerate((-3, -2, -1, 1, 2, 3)):
         lag = k * season
         if lag < n and -lag < n:
             around[row, max(lag, 0) : n + min(lag, 0)] = scaled[max(-lag, 0) : n - max(lag, 0)]
-    return np.nan_to_num(nan_median(around), nan=float(np.nanmedian(scaled)))
+    usual = nan_median(around)
+    if np.isnan(usual).any():
+        seasons = np.concatenate((scaled, np.full(-n % season, np.nan))).reshape(-1, season)
+        usual = np.where(np.isnan(usual), np.resize(nan_median(seasons), n), usual)
+    return np.nan_to_num(usual, nan=float(np.nanmedian(scaled)))
 
 
 def _filled(scaled: Floats, usual: Floats) -> Floats:

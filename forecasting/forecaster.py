@@ -128,7 +128,7 @@ def _fit(lived: Series, start_s: int, age: int, bins: int) -> tuple[Fitted, Floa
     cleaned = clean(scaled, day, 7 * day)
     leads = int(np.ceil(ahead.max())) + 1
     model = ensemble if ensemble.enough(len(scaled), 7 * day, leads) else cold
-    cloud = model.forecast(cleaned.values, day, 7 * day, leads)
+    cloud = model.forecast(cleaned.values, cleaned.above, day, 7 * day, leads)
     last = float(lived.values[-1]) if age == 0 else np.nan
     basis = _basis(lived, cleaned, start_s, day)
     return Fitted(start_s, lived.step_s, basis, cloud.taken(ahead), transform, last), cleaned.values

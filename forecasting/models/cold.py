@@ -24,8 +24,9 @@ _NEVER_H: Final[Floats] = np.asarray(-24.0 * (1 + np.arange(_PATHS)), dtype=np.f
 """Moments of paths of experience, which are the same for all series: they never were, and go together."""
 
 
-def forecast(scaled: Floats, day: int, week: int, leads: int) -> Cloud:
-    """Return the paths that follow values (n,) without gaps, n from 1 to a few weeks."""
+def forecast(values: Floats, above: Floats, day: int, week: int, leads: int) -> Cloud:
+    """Return the paths that follow values (n,) without gaps, n from 1 to a few weeks, and spikes above them."""
+    scaled = values + above
     if len(scaled) < day + 1:
         return Cloud(np.full(leads, scaled[-1]), _experience(leads, day, shape_known=False), np.ones(_PATHS), _NEVER_H)
     days = len(scaled) / day

@@ -29,8 +29,11 @@ def enough(count: int, week: int, leads: int) -> bool:
     return count >= _LEAST_WEEKS * week + max(0, leads - week)
 
 
-def forecast(scaled: Floats, day: int, week: int, leads: int) -> Cloud:
-    """Return the paths that follow values (n,) without gaps, for which there is `enough`.
+def forecast(scaled: Floats, above: Floats, day: int, week: int, leads: int) -> Cloud:
+    """Return the paths that follow values (n,) without gaps or spikes, for which there is `enough`.
+
+    What spikes stood above them, (n,), teaches nothing of what is usual and lets no other error look larger, but
+    belongs to the errors.
 
     The errors are those of the mean of all members on weeks that they had not seen: whole paths, so that what goes
     together (a high morning and a high evening) stays together in the peak.
@@ -50,6 +53,7 @@ def forecast(scaled: Floats, day: int, week: int, leads: int) -> Cloud:
     errors = np.einsum("ml,mrl->rl", shares, missed)
     centre, errors = ripple.calmed(centre, errors, moments.followed(scaled, leads), newer, day)
     errors = spread.adjusted(errors, moments.age_days, day)
+    errors += moments.followed(above, leads)
     errors -= (1 - _BIAS_BELIEVED) * _common(errors, weights)
     a_day = max(1.0, len(newer) * day / (moments.at[-1] - moments.at[0] + 1))
     return Cloud(centre, errors, weights, moments.age_days * 24, a_day)
