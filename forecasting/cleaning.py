@@ -14,7 +14,7 @@ Flags = NDArray[np.bool_]
 _MAD_TO_SIGMA: Final = 1.4826
 _OUTLIER_SIGMAS: Final = 6.0
 _LEAST_SPIKE: Final = 0.22
-"""On the logarithmic scale: up to a quarter more is nothing special."""
+"""On the logarithmic scale: up to a quarter more is nothing special, and what a spike is cut to."""
 _LEAST_DROPOUT: Final = 0.5
 _LEAST_SHIFT: Final = 0.45
 _SHIFT_SIGMAS: Final = 10.0
@@ -67,12 +67,11 @@ def clean(scaled: Floats, day: int, week: int) -> Cleaned:
     deviation = rebased - usual - level
     sigma = _MAD_TO_SIGMA * float(np.nanmedian(np.abs(deviation)))
     dropouts = deviation < -max(_OUTLIER_SIGMAS * sigma, _LEAST_DROPOUT)
-    most = max(_OUTLIER_SIGMAS * sigma, _LEAST_SPIKE)
-    spikes = deviation > most
-    cut = np.where(dropouts, np.nan, np.where(spikes, usual + level + most, rebased))
+    spikes = deviation > max(_OUTLIER_SIGMAS * sigma, _LEAST_SPIKE)
+    cut = np.where(dropouts, np.nan, np.where(spikes, usual + level + _LEAST_SPIKE, rebased))
     over = spikes & (np.arange(len(scaled)) < len(scaled) - _SOONEST_UP)
     values = _filled(np.where(over, np.nan, cut), usual)
-    above = np.where(over, cut - values, 0.0)
+    above = np.where(over, np.maximum(cut - values, 0.0), 0.0)
     return Cleaned(values, above, usual + level, gaps, dropouts, spikes, shifts)
 
 

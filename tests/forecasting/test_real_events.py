@@ -64,6 +64,23 @@ def test_the_spikes_of_2013_in_english_leave_next_weeks_peak_alone(english: Seri
     assert raised_by_spike(english, at(hour)) < 0.08
 
 
+@pytest.mark.parametrize("at_hour", [3, 15])
+def test_no_spike_raises_any_q99_of_the_week_after_it_by_three_tenths(german: Series, at_hour: int) -> None:
+    """Put into an ordinary week; asked right after it, and later."""
+    after = (at("2012-04-25T00:00") - german.start_s) // HOUR_S + at_hour
+    spiked = []
+    for factor, hours in ((3, 1), (10, 2)):
+        values = german.values.copy()
+        values[after - hours : after] *= factor
+        spiked.append(replace(german, values=values))
+    for later in (0, 24, 144):
+        until_s = german.start_s + (after + later) * HOUR_S
+        calm, *raised = (Forecaster().fit(one.until(until_s)) for one in (german, *spiked))
+        for window in (24, 168):
+            most = 1.3 * calm.peak(window, (0.99,)).values[0]
+            assert [one.peak(window, (0.99,)).values[0] < most for one in raised] == [True, True], (later, window)
+
+
 @pytest.mark.parametrize("day", ["2012-03-26T00:00", "2012-10-29T00:00"])
 def test_the_day_after_clocks_changed_is_an_ordinary_day_when_the_zone_is_known(german: Series, day: str) -> None:
     known, unknown = (off(Forecaster(), replace(german, zone=zone), at(day)) for zone in ("Europe/Berlin", "UTC"))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from forecasting import Forecaster, Series
+from forecasting.cleaning import clean
 from forecasting.clock import offsets_s
 from forecasting.flashcrowd import FlashCrowds
 from forecasting.fleet import fit_all
@@ -35,6 +36,27 @@ def test_single_hour_spikes_do_not_raise_the_next_week(hourly: Series, factor: f
     spiked = with_values(hourly, h30=factor, h200=factor, h600=factor)
     assert q99(spiked) < 1.3 * q99(hourly)
     assert Forecaster().fit(spiked).basis.spikes_s == pytest.approx(3 * HOUR_S, abs=2 * HOUR_S)
+
+
+def test_spikes_teach_nothing_and_keep_their_height_for_the_errors(hourly: Series) -> None:
+    scaled = np.log(hourly.values)
+    spiked = scaled.copy()
+    spiked[[-400, -399, -1]] += np.log(4)
+    calm, cleaned = clean(scaled, 24, 168), clean(spiked, 24, 168)
+    assert np.flatnonzero(cleaned.above).tolist() == [len(scaled) - 400, len(scaled) - 399]
+    np.testing.assert_allclose(cleaned.values[-400:-398], calm.values[-400:-398], atol=0.15)
+    assert (cleaned.above > 0.15).all(where=cleaned.above != 0)
+    assert cleaned.values[-1] > calm.values[-1]  # it may be the beginning of something
+
+
+def test_a_month_without_record_makes_no_spikes_of_the_days_after_it(hourly: Series) -> None:
+    """As happened in November 2010: no week around the new days is known."""
+    values = hourly.values.copy()
+    values[-6 * 168 : -100] = np.nan
+    gap = replace(hourly, values=values)
+    basis = Forecaster().fit(gap).basis
+    assert basis.spikes_s == basis.dropouts_s == 0
+    assert q99(gap) == pytest.approx(q99(hourly), rel=0.3)
 
 
 def test_a_spike_of_the_last_hour_does_not_double_the_next_day(hourly: Series) -> None:
