@@ -1,10 +1,14 @@
 """From traffic to the replicas every model needs: now, at the peak within its lead time, and a little beyond."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecasting.fitted import Fitted
 from forecasting.shares import Share, learn_share
@@ -23,6 +27,11 @@ from scheduler.model.snapshot import Snapshot
 
 PEAK_GRID = tuple(np.round((np.arange(200) + 0.5) / 200, 4).tolist())
 """Equally likely levels of a source's peak, to be multiplied by those of a share."""
+DAY_S: Final = 86_400.0
+MOST_BINS: Final = 300
+"""Bins of the coming day that are looked at for the lowest load."""
+KEPT: Final = 16
+"""Forecasts whose middle is remembered."""
 Needs = tuple[tuple[float, int], ...]
 """(at_s, replicas) needed in past turns, oldest first."""
 
@@ -64,6 +73,8 @@ class Load:
         held: likewise within the lead time and the shortest useful run of a training job.
         peak_at_s: when the highest of `held`'s window is expected.
         basis: see `Basis`.
+        low: the lowest that is expected within a day; infinity when nothing is foreseen.
+        low_at_s: when.
     """
 
     now: float
@@ -71,6 +82,8 @@ class Load:
     held: float
     peak_at_s: float
     basis: Basis
+    low: float = math.inf
+    low_at_s: float = 0.0
 
 
 def demand_of(
@@ -157,7 +170,8 @@ def load_of(served: Served, known: Mapping[str, Known], share: Share, settings: 
     soon, _ = _peak(source.corrected, share, now_s, lead_s, settings.quantile)
     later, peak_at_s = _peak(source.corrected, share, now_s, lead_s + settings.min_runtime_s, settings.quantile)
     wanted = max(soon, padded if basis is Basis.SILENT else now)
-    return Load(now, wanted, max(later, wanted), peak_at_s, basis)
+    low, low_at_s = _low(source.corrected, share, wanted)
+    return Load(now, wanted, max(later, wanted), peak_at_s, basis, low, low_at_s)
 
 
 def _rate_of_its_own(served: Served, known: Mapping[str, Known], settings: Settings, now_s: float) -> float | None:
@@ -176,6 +190,21 @@ def _peak(forecast: Fitted, share: Share, now_s: float, window_s: float, quantil
         return peak.values[0] * share.middle, peak.at_s
     peak = forecast.peak_within(now_s, window_s, PEAK_GRID)
     return float(share.quantiles_of(np.array(peak.values), (quantile,))[0]), peak.at_s
+
+
+def _low(forecast: Fitted, share: Share, wanted: float) -> tuple[float, float]:
+    """Return the lowest load expected within a day, and when: the middle, by as much higher as is wanted now."""
+    middle = _middle(forecast, max(1, min(forecast.bins, MOST_BINS, int(DAY_S // forecast.step_s)))) * share.middle
+    lowest = int(middle.argmin())
+    above = max(1.0, wanted / middle[0]) if middle[0] > 0 else 1.0
+    return float(middle[lowest]) * above, forecast.start_s + (lowest + 0.5) * forecast.step_s
+
+
+@lru_cache(maxsize=KEPT)
+def _middle(forecast: Fitted, bins: int) -> NDArray[np.float64]:
+    """Return the middle of the next bins, (bins,); kept, because all models of a source ask for the same."""
+    middle: NDArray[np.float64] = forecast.quantiles(bins, (0.5,))[0]
+    return middle
 
 
 def _lead_time_s(served: Served, settings: Settings) -> float:
@@ -207,6 +236,8 @@ def _replicas(served: Served, load: Load, before: Needs, settings: Settings, now
         rps_per_replica=served.rule.rps_per_replica,
         peak_at_s=load.peak_at_s,
         basis=load.basis,
+        replicas_low=_limited(served, load.low) if load.low < load.wanted else None,
+        low_at_s=load.low_at_s + settings.scale_down_after_s if load.low < load.wanted else 0.0,
     )
     return demand, needs
 

@@ -34,6 +34,8 @@ class ModelDemand:
         rps_per_replica: what one replica serves at its objective.
         peak_at_s: when the highest load of `rps_held`'s window is expected, epoch seconds.
         basis: see `Basis`.
+        replicas_low: the fewest that are expected to be wanted within a day; None when nothing is foreseen.
+        low_at_s: from when on, epoch seconds.
     """
 
     model: str
@@ -45,6 +47,8 @@ class ModelDemand:
     rps_per_replica: float = 1.0
     peak_at_s: float = 0.0
     basis: Basis = Basis.FORECAST
+    replicas_low: int | None = None
+    low_at_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from scheduler.planning.lowest import Lowest
 from scheduler.planning.placing import hosts_for_gang
 from scheduler.planning.room import Counted
 from scheduler.planning.roster import Victim
-from scheduler.planning.timetable import Booking, Release, beginning_anew, going_on
+from scheduler.planning.timetable import Booking, Ebb, Release, beginning_anew, going_on
 from scheduler.planning.wants import Wants
 
 MOST_TRIES: Final = 16
@@ -155,7 +155,11 @@ class Bookings:
             self._look_anew()
 
     def book(self, job: TrainingJob) -> None:
-        """Book room for a blocked job at the earliest time at which its whole gang fits, unless there are enough."""
+        """Book room for a blocked job at the earliest time at which its whole gang fits, unless there are enough.
+
+        Where what training leaves is never enough, the room counts that serving is expected to leave: for a job that
+        gives way again when serving needs more.
+        """
         if self.are_enough:
             return
         gang = job.gang
@@ -163,6 +167,8 @@ class Bookings:
         if gang.workers >= self._hopeless.get(key, gang.workers + 1):
             return
         found = next(self._fits(job), None)
+        if found is None and job.preemptible:
+            found = next(self._fits(job, self._draft.ebbs), None) if self._draft.ebbs else None
         if found is None:
             self._hopeless[key] = gang.workers
             return
@@ -191,9 +197,12 @@ class Bookings:
         """Return the bookings that begin before a moment."""
         return [pair for pair in self._at if pair[0].start_s < ends_s]
 
-    def _fits(self, job: TrainingJob) -> Iterator[tuple[Booking, Counted]]:
+    def _fits(self, job: TrainingJob, ebbs: Sequence[Ebb] = ()) -> Iterator[tuple[Booking, Counted]]:
         """Yield bookings that delay none, with what is free at their time; the earliest first."""
         ends, wants = self._expected_ends(), Wants.of(job.gang, self._draft.room.coming.table)
+        if ebbs:
+            ends = ends.with_also([*self._releases, *(ebb.release for ebb in ebbs)])
+            self._ends = None  # those who look next do not count on it
         for begins_s, until_s, within in self._spans(job.runtime_s):
             base = self._base_at(begins_s)
             ceiling = Lowest([room for _, room in within]) if within else None
@@ -207,7 +216,8 @@ class Bookings:
             if rows is not None:
                 slots = usable.put(rows, job.gang.shape)
                 room.take_all(slots, job.gang.shape)
-                yield Booking(job, start_s, start_s + job.runtime_s, slots), room
+                models = tuple(ebb.model for ebb in ebbs if ebb.release.at_s <= start_s and ebb.is_on(slots))
+                yield Booking(job, start_s, start_s + job.runtime_s, slots, models), room
 
     def _spans(self, runtime_s: float) -> Iterator[tuple[float, float, list[tuple[Booking, Counted]]]]:
         """Yield spans of starting times, one after the other, with the bookings that begin while the job would run.

@@ -18,7 +18,7 @@ from scheduler.planning.quotas import Quotas
 from scheduler.planning.rights import Rights
 from scheduler.planning.room import Counted, Room, fits_in
 from scheduler.planning.roster import Roster, Victim, stoppable
-from scheduler.planning.timetable import Booking
+from scheduler.planning.timetable import Booking, Ebb
 from scheduler.planning.winnable import Winnable
 
 
@@ -136,6 +136,7 @@ class Draft:
         preemptions: jobs that are stopped for somebody, by job id.
         ended: jobs that are stopped whatever the room.
         bookings: room booked ahead for blocked jobs, in queue order.
+        ebbs: room that serving is expected to leave.
         placed: ids of waiting jobs that start or have been promised room.
         spared: rosters that queues can spare, with those they were cut from, until somebody is stopped.
         quotas: the accounts of the queues from when training is placed on; None where queues have no terms.
@@ -150,6 +151,7 @@ class Draft:
     preemptions: dict[str, PreemptJob] = field(default_factory=dict)
     ended: tuple[str, ...] = ()
     bookings: list[Booking] = field(default_factory=list)
+    ebbs: list[Ebb] = field(default_factory=list)
     placed: set[str] = field(default_factory=set)
     quotas: Quotas | None = None
     spared: dict[tuple[int, str, bool, bool], tuple[Roster, Roster]] = field(default_factory=dict)

@@ -162,6 +162,26 @@ class Explainer:
             self._estimated[gang] = ends[first][0] if first < len(ends) else None
         return self._estimated[gang]
 
+    def waits_for_serving(self, gang: Gang) -> bool:
+        """Whether a gang would not fit although no training ran; looked at where `all_gone_s` knows no time."""
+        return gang in self._estimated and self._estimated[gang] is None and not self._fits_without_training(gang)
+
+    @cached_property
+    def _fits_without_training(self) -> Fits:
+        running = self.draft.snapshot.running
+        stays = ~running.leaving[running.who]
+        stopped = [job.job_id in self.draft.preemptions or job.job_id in self.draft.ended for job in running.jobs]
+        stays &= ~np.array(stopped, dtype=bool)[running.who]
+        promised = [(slots, shape) for holder, shape, slots in self.draft.promises.holders() if self._is_job(holder)]
+        placed = [(start.slots, self.draft.snapshot.by_id[start.job_id].gang.shape) for start in self.starts]
+        room = lifted(self._room_without_holds, [*promised, *placed]).coming
+        freed = np.zeros((len(room.hosts), running.freed.shape[1]), dtype=np.int64)
+        np.add.at(freed, running.row[stays], running.freed[stays])
+        return _fits_into(room.with_freed(freed))
+
+    def _is_job(self, holder: str) -> bool:
+        return holder in self.draft.snapshot.by_id
+
     @cached_property
     def _estimated(self) -> dict[Gang, float | None]:
         return {}

@@ -9,6 +9,7 @@ from scheduler.model.snapshot import Snapshot
 from scheduler.planning.bookings import Bookings
 from scheduler.planning.consolidation import consolidate, with_proposals
 from scheduler.planning.draft import Draft
+from scheduler.planning.ebbing import ebbs
 from scheduler.planning.ending import end_jobs, stop_orphans
 from scheduler.planning.explainer import Explainer
 from scheduler.planning.growing import grow
@@ -73,6 +74,7 @@ def decide(snapshot: Snapshot, demand: Demand, policy: Policy) -> Decided:
     served = keep_serving(draft, demand)
     keep_remainders(draft, Bookings(draft))
     held = hold_headroom(draft, served.fleets, demand.pools)
+    draft.ebbs = ebbs(served.fleets, [stop.replica_id for stop in served.stops], draft)
     bookings = Bookings(draft)
     starts = place_training(draft, bookings)
     spare_unnecessary(draft, bookings)

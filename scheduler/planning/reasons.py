@@ -125,4 +125,7 @@ def _insufficient(gang: Gang, explainer: Explainer) -> Unplaced:
     short = explainer.scarcity_of(gang)
     until_s = explainer.all_gone_s(gang)
     blockers = explainer.holders_on(short.host)
-    return Unplaced("", short.reason, short.message, short.asked, short.free, until_s, blockers)
+    message = short.message
+    if until_s is None and explainer.waits_for_serving(gang):
+        message += "; it fits only when serving needs less than now, whatever training ends"
+    return Unplaced("", short.reason, message, short.asked, short.free, until_s, blockers)

@@ -1,6 +1,6 @@
 """When running work is expected to leave: what is free at any later time, and from when on a gang fits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -29,6 +29,17 @@ class Release(NamedTuple):
     is_known: bool = False
 
 
+class Ebb(NamedTuple):
+    """Room that the replicas of a model leave when fewer are needed."""
+
+    model: str
+    release: Release
+
+    def is_on(self, slots: Iterable[Slot]) -> bool:
+        """Whether it leaves room on a host of these slots."""
+        return not {slot.host for slot in self.release.slots}.isdisjoint(slot.host for slot in slots)
+
+
 @dataclass(frozen=True, slots=True)
 class Booking:
     """Room that a waiting job has from a time on.
@@ -38,12 +49,14 @@ class Booking:
         start_s: when, epoch seconds.
         end_s: when it is expected to be over again; infinity when unknown.
         slots: one per worker.
+        ebbs: models that are expected to need fewer replicas by then, where it counts on that.
     """
 
     job: TrainingJob
     start_s: float
     end_s: float
     slots: tuple[Slot, ...]
+    ebbs: tuple[str, ...] = ()
 
 
 def expected_ends_s(started_s: NDArray[np.float64], said_s: NDArray[np.float64], now_s: float) -> NDArray[np.float64]:

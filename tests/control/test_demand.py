@@ -332,3 +332,19 @@ def test_a_share_is_learned_anew_when_a_bin_has_ended_and_not_before() -> None:
     assert shares[0] == shares[1] == shares[2]
     assert shares[0].middle == pytest.approx(0.25, rel=0.05)
     assert shares[3].middle == pytest.approx(0.75, rel=0.2)
+
+
+def test_the_fewest_replicas_of_the_coming_day_are_foreseen_with_when() -> None:
+    planner = Planner(Source(evenings))
+    at_eight = MONDAY_S + 20 * HOUR_S
+    demand = planner.at(at_eight)
+
+    assert demand.replicas_low is not None
+    assert demand.replicas_low < demand.replicas_wanted
+    assert at_eight + SETTINGS.scale_down_after_s < demand.low_at_s <= at_eight + DAY_S
+    assert evenings(demand.low_at_s - SETTINGS.scale_down_after_s) < 9.0, "after the evening's end"
+
+
+def test_nothing_is_foreseen_without_a_forecast() -> None:
+    demand = Planner(Source(evenings), replace(SETTINGS, reactive=True)).at(MONDAY_S + 20 * HOUR_S)
+    assert (demand.replicas_low, demand.low_at_s) == (None, 0.0)
