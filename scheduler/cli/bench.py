@@ -8,7 +8,9 @@ from scheduler.cli.bench_planner import planner
 from scheduler.cli.bench_preemption import preemption
 from scheduler.cli.bench_queueing import queueing
 
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Measure this program, beside its peers.")
+app = typer.Typer(
+    rich_markup_mode=None, no_args_is_help=True, add_completion=False, help="Measure this program, beside its peers."
+)
 
 
 @app.callback()
@@ -16,8 +18,8 @@ def bench() -> None:
     """Measure this program, beside its peers."""
 
 
-app.command()(planner)
-app.command()(preemption)
-app.command()(queueing)
-app.command()(forecast_fleet)
-app.command()(packing)
+app.command(short_help="How long planning takes.")(planner)
+app.command(short_help="What victims lose.")(preemption)
+app.command(short_help="What choices do to waits.")(queueing)
+app.command(short_help="How long forecasts take.")(forecast_fleet)
+app.command(short_help="How full hosts get.")(packing)

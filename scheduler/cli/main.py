@@ -61,7 +61,7 @@ class Commands(LazyGroup):
         Entry("run", "scheduler.cli.run", "run", "Start the control plane."),
         Entry("demo", "scheduler.cli.demo", "demo", "Show the whole loop on this machine, on recorded traffic."),
         Entry("simulate", "scheduler.cli.simulate", "simulate", "Run a scenario on a virtual clock."),
-        Entry("bench", "scheduler.cli.bench", "app", "Measure packing and planning, beside published peers."),
+        Entry("bench", "scheduler.cli.bench", "app", "Measure packing, queueing, victims and planning."),
         Entry("backtest", "scheduler.cli.backtesting", "backtest", "Measure forecasts on recorded traffic."),
     )
 

@@ -144,7 +144,8 @@ class Demo:
             if done(seen) or (time.monotonic() > deadline_s and not complaint):
                 return seen
             if time.monotonic() > deadline_s:
-                raise HeadroomError(f"{complaint} after {wall_s:.0f} s", help="is this machine busy with other things?")
+                help_ = "the demo needs two idle cores: is this machine busy with other things?"
+                raise HeadroomError(f"{complaint} after {wall_s:.0f} s", help=help_)
             time.sleep(LOOK_S)
 
     def _clock(self) -> ReplayClock:
