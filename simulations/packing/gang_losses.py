@@ -21,6 +21,9 @@ class GangLosses:
     def __init__(self, room: Room, shapes: ShapeTable) -> None:
         """Begin without prices."""
         self._room, self._shapes = room, shapes
+        asked = np.stack([shapes.gpu_count, shapes.cpu_milli, shapes.memory_mib])
+        self._asked, asks = np.unique(asked, axis=1, return_inverse=True)
+        self._asks = asks.reshape(-1)
         self._prices: tuple[float, ...] = ()
         self._worth = RoomValue((), room.kinds)
         self._state = np.zeros(len(room.cpu_milli), dtype=np.int64)
@@ -94,20 +97,13 @@ class GangLosses:
 
     def _losses_at(self, states: NDArray[np.int64]) -> Rows:
         """Return float32 (2, S, K) for rows of `_amounts`."""
-        shapes = self._shapes
         kind, whole, cpu, memory = (column[:, None] for column in states.T)
-        left = [
-            np.broadcast_to(amount, (2, len(states), len(shapes.shapes)))
-            for amount in (
-                kind,
-                np.stack([np.broadcast_to(whole, (len(states), len(shapes.shapes))), whole - shapes.gpu_count]),
-                cpu - shapes.cpu_milli,
-                memory - shapes.memory_mib,
-            )
-        ]
-        left[1] = np.maximum(left[1], 0)
-        lost: Rows = ((self._value(kind, whole, cpu, memory) - self._value(*left)) / STEP_MILLI).astype(np.float32)
-        return lost
+        devices, cores, mib = self._asked
+        left_whole = np.stack([np.broadcast_to(whole, (len(states), len(cores))), np.maximum(whole - devices, 0)])
+        left = (np.broadcast_to(amount, left_whole.shape) for amount in (kind, left_whole, cpu - cores, memory - mib))
+        lost = ((self._value(kind, whole, cpu, memory) - self._value(*left)) / STEP_MILLI).astype(np.float32)
+        of_shapes: Rows = lost[:, :, self._asks]
+        return of_shapes
 
     def _value(self, *amounts: NDArray[np.int64]) -> NDArray[np.float64]:
         kind, whole, cpu, memory = (amount.reshape(-1) for amount in amounts)
