@@ -174,4 +174,5 @@ def _change(group: "GroupRow") -> str:
     if group.change is None:
         return ""
     spread = f" ± {100 * group.change.half_width:.0f}" if group.change.half_width else ""
-    return f"{100 * group.change.mean:+.0f}{spread} %"
+    change = round(100 * group.change.mean)
+    return f"{change:+d}{spread} %" if change else f"0{spread} %"
