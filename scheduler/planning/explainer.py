@@ -9,6 +9,7 @@ from functools import cache, cached_property, partial
 from typing import Final, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scheduler.model.ledger import Ledger
 from scheduler.model.plan import Reason, StartJob, Unplaced
@@ -22,7 +23,7 @@ from scheduler.planning.lifting import lifted
 from scheduler.planning.near import near
 from scheduler.planning.placing import capped, limit_of
 from scheduler.planning.room import Room
-from scheduler.planning.scarcity import Scarcity, scarcity
+from scheduler.planning.scarcity import Scarcities, Scarcity
 from scheduler.planning.serving import Served
 from scheduler.planning.wording import listed
 
@@ -147,7 +148,7 @@ class Explainer:
     @cached_property
     def scarcity_of(self) -> Callable[[Gang], Scarcity]:
         """What is short for a gang; many jobs ask for the same."""
-        return cache(partial(scarcity, now=self.draft.room.now))
+        return cache(Scarcities(self.draft.room.now))
 
     def all_gone_s(self, gang: Gang) -> float | None:
         """Return when a gang fits at the latest: enough of those that say how long they run have ended by then.
@@ -158,7 +159,7 @@ class Explainer:
             return None
         if gang not in self._estimated:
             ends = self._ends
-            first = bisect_left(ends, True, key=lambda end: _fits(gang, end[1]))  # noqa: FBT003  # the value sought
+            first = bisect_left(ends, True, key=lambda end: end[1](gang))  # noqa: FBT003  # the value sought
             self._estimated[gang] = ends[first][0] if first < len(ends) else None
         return self._estimated[gang]
 
@@ -187,21 +188,33 @@ class Explainer:
         return {}
 
     @cached_property
-    def _ends(self) -> tuple[tuple[float, Ledger], ...]:
-        """Moments, and the room when all jobs that end before each are gone; a dozen moments are exact enough."""
-        running, coming = self.draft.snapshot.running, self._room_without_holds.coming
+    def _ends(self) -> tuple[tuple[float, Fits], ...]:
+        """Moments, and what fits when all jobs that end before each are gone; a dozen moments are exact enough."""
+        running = self.draft.snapshot.running
         ending = np.flatnonzero(np.isfinite(running.ends_s))
         ending = ending[np.argsort(running.ends_s[ending], kind="stable")]
         moment_of = np.full(len(running.jobs), MOST_MOMENTS)
         moment_of[ending] = np.arange(len(ending)) // max(1, -(-len(ending) // MOST_MOMENTS))
+        moments = range(int(moment_of[ending].max(initial=-1)) + 1)
+        return tuple(
+            (float(running.ends_s[moment_of == moment].max()), self._fits_without(moment_of <= moment))
+            for moment in moments
+        )
+
+    def _fits_without(self, gone: NDArray[np.bool_]) -> Fits:
+        """Return whether a gang fits when running jobs, bool (J,), are gone; their room is summed up when asked for."""
+        room = cache(partial(self._room_without, gone))
+        return Fits(lambda gang: _fits(gang, room()))
+
+    def _room_without(self, gone: NDArray[np.bool_]) -> Ledger:
+        running, coming = self.draft.snapshot.running, self._room_without_holds.coming
+        entries = np.flatnonzero(gone[running.who])
+        entries = entries[np.argsort(running.row[entries], kind="stable")]
+        begins = np.flatnonzero(np.diff(running.row[entries], prepend=-1))
         freed = np.zeros((len(coming.hosts), running.freed.shape[1]), dtype=np.int64)
-        ends = []
-        for moment in range(int(moment_of[ending].max(initial=-1)) + 1):
-            entries = moment_of[running.who] == moment
-            np.add.at(freed, running.row[entries], running.freed[entries])
-            at_s = float(running.ends_s[moment_of == moment].max())
-            ends.append((at_s, coming.with_freed(freed)))
-        return tuple(ends)
+        if len(entries):
+            freed[running.row[entries[begins]]] = np.add.reduceat(running.freed[entries], begins)
+        return coming.with_freed(freed)
 
     @cached_property
     def _room_without_holds(self) -> Room:

@@ -34,15 +34,33 @@ class Scarcity:
     host: str
 
 
-def scarcity(gang: Gang, now: Counted) -> Scarcity:
-    """Return what keeps a gang from fitting into the room usable now."""
-    reason, part = min(_parts(gang.shape), key=lambda named: _workers_fitting(gang, named[1], now))
-    best = int(_free_on_hosts(reason, part, now).argmax()) if now.hosts else 0
-    host = now.hosts[best].name if now.hosts else ""
-    if gang.workers > 1:
-        return _of_many(gang, reason, _workers_fitting(gang, gang.shape, now), host)
-    free = int(_free_on_hosts(reason, part, now)[best]) if now.hosts else 0
-    return _of_one(gang, reason, free, host)
+class Scarcities:
+    """What keeps gangs from fitting into the room usable now; what many ask for is looked at once."""
+
+    def __init__(self, now: Counted) -> None:
+        """Look at this room, which changes no more."""
+        self._now = now
+        self._best: dict[tuple[Reason, Shape], tuple[str, int]] = {}
+
+    def __call__(self, gang: Gang) -> Scarcity:
+        """Return what is short for a gang."""
+        now = self._now
+        reason, part = min(_parts(gang.shape), key=lambda named: _workers_fitting(gang, named[1], now))
+        if (reason, part) not in self._best:
+            self._best[reason, part] = _best_host(reason, part, now)
+        host, free = self._best[reason, part]
+        if gang.workers > 1:
+            return _of_many(gang, reason, _workers_fitting(gang, gang.shape, now), host)
+        return _of_one(gang, reason, free, host)
+
+
+def _best_host(reason: Reason, part: Shape, now: Counted) -> tuple[str, int]:
+    """Return where most devices, cores or MiB are free, and how many; nowhere when there is no host."""
+    if not now.hosts:
+        return "", 0
+    free = _free_on_hosts(reason, part, now)
+    row = int(free.argmax())
+    return now.hosts[row].name, int(free[row])
 
 
 def _parts(shape: Shape) -> list[tuple[Reason, Shape]]:
