@@ -29,6 +29,8 @@ from scheduler.planning.wants import Wants
 
 MOST_TRIES: Final = 16
 """Gangs for which a booking is looked for in vain in one plan."""
+MOST_EBB_TRIES: Final = 2
+"""Of these so many for which what serving is expected to leave is looked at, too: all ends are put in order anew."""
 
 
 class Bookings:
@@ -167,8 +169,8 @@ class Bookings:
         if gang.workers >= self._hopeless.get(key, gang.workers + 1):
             return
         found = next(self._fits(job), None)
-        if found is None and job.preemptible:
-            found = next(self._fits(job, self._draft.ebbs), None) if self._draft.ebbs else None
+        if found is None and job.preemptible and len(self._hopeless) < MOST_EBB_TRIES and (ebbs := self._draft.ebbs()):
+            found = next(self._fits(job, ebbs), None)
         if found is None:
             self._hopeless[key] = gang.workers
             return

@@ -1,6 +1,6 @@
 """The working state of one call of `plan()`: room, promises, and who may still be stopped."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -136,7 +136,7 @@ class Draft:
         preemptions: jobs that are stopped for somebody, by job id.
         ended: jobs that are stopped whatever the room.
         bookings: room booked ahead for blocked jobs, in queue order.
-        ebbs: room that serving is expected to leave.
+        ebbs: returns the room that serving is expected to leave; worked out only when it is asked for.
         placed: ids of waiting jobs that start or have been promised room.
         spared: rosters that queues can spare, with those they were cut from, until somebody is stopped.
         quotas: the accounts of the queues from when training is placed on; None where queues have no terms.
@@ -151,7 +151,7 @@ class Draft:
     preemptions: dict[str, PreemptJob] = field(default_factory=dict)
     ended: tuple[str, ...] = ()
     bookings: list[Booking] = field(default_factory=list)
-    ebbs: list[Ebb] = field(default_factory=list)
+    ebbs: Callable[[], Sequence[Ebb]] = tuple
     placed: set[str] = field(default_factory=set)
     quotas: Quotas | None = None
     spared: dict[tuple[int, str, bool, bool], tuple[Roster, Roster]] = field(default_factory=dict)

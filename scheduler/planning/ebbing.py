@@ -3,24 +3,17 @@
 The order in which replicas go is guessed by where they would go from now: those on the emptiest hosts first.
 """
 
-from collections.abc import Iterable
-
 from scheduler.model.workloads import Replica, ReplicaState
 from scheduler.planning.draft import Draft
 from scheduler.planning.fleet import Fleet
+from scheduler.planning.serving import Served
 from scheduler.planning.timetable import Ebb, Release
 
 
-def ebbs(fleets: Iterable[Fleet], stopping: Iterable[str], draft: Draft) -> list[Ebb]:
-    """Return what serving is expected to leave.
-
-    Args:
-        fleets: replicas of each model, and what it needs.
-        stopping: ids of those that are being stopped already.
-        draft: the room.
-    """
-    gone = set(stopping)
-    return [ebb for fleet in fleets if (ebb := _ebb(fleet, gone, draft)) is not None]
+def ebbs(served: Served, draft: Draft) -> list[Ebb]:
+    """Return what serving is expected to leave, beyond what it stops already."""
+    gone = {str(stop.replica_id) for stop in served.stops}
+    return [ebb for fleet in served.fleets if (ebb := _ebb(fleet, gone, draft)) is not None]
 
 
 def _ebb(fleet: Fleet, gone: set[str], draft: Draft) -> Ebb | None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scheduler.model.ledger import Ledger
 from scheduler.model.plan import Reason, StartJob, Unplaced
 from scheduler.model.resources import Slot
+from scheduler.model.running import place_of
 from scheduler.model.workloads import Gang
 from scheduler.planning.blocked import Fits
 from scheduler.planning.draft import Draft
@@ -37,6 +38,8 @@ MOST_GANGS: Final = 100_000
 """Different gangs of which it is remembered whether they could ever run."""
 MOST_ESTIMATES: Final = 8
 """Different gangs for which they are looked at."""
+MOST_OF_SERVING: Final = 2
+"""The first of these, for which it is looked at whether serving alone is in the way."""
 
 
 class Obstacle(IntEnum):
@@ -164,15 +167,16 @@ class Explainer:
         return self._estimated[gang]
 
     def waits_for_serving(self, gang: Gang) -> bool:
-        """Whether a gang would not fit although no training ran; looked at where `all_gone_s` knows no time."""
-        return gang in self._estimated and self._estimated[gang] is None and not self._fits_without_training(gang)
+        """Whether a gang would not fit although no training ran; looked at for the first where no time is known."""
+        first = gang in list(self._estimated)[:MOST_OF_SERVING]
+        return first and self._estimated[gang] is None and not self._fits_without_training(gang)
 
     @cached_property
     def _fits_without_training(self) -> Fits:
-        running = self.draft.snapshot.running
-        stays = ~running.leaving[running.who]
-        stopped = [job.job_id in self.draft.preemptions or job.job_id in self.draft.ended for job in running.jobs]
-        stays &= ~np.array(stopped, dtype=bool)[running.who]
+        running, by_id = self.draft.snapshot.running, self.draft.snapshot.by_id
+        runs = ~running.leaving
+        runs[[place_of(by_id[job_id], running.jobs) for job_id in (*self.draft.preemptions, *self.draft.ended)]] = False
+        stays = runs[running.who]
         promised = [(slots, shape) for holder, shape, slots in self.draft.promises.holders() if self._is_job(holder)]
         placed = [(start.slots, self.draft.snapshot.by_id[start.job_id].gang.shape) for start in self.starts]
         room = lifted(self._room_without_holds, [*promised, *placed]).coming

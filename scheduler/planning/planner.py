@@ -1,6 +1,7 @@
 """The heart: one pure function that decides what runs where."""
 
 from dataclasses import dataclass
+from functools import cache, partial
 
 from scheduler.model.demand import Demand
 from scheduler.model.plan import Action, Plan, PreemptJob, Proposal, StartJob
@@ -74,7 +75,7 @@ def decide(snapshot: Snapshot, demand: Demand, policy: Policy) -> Decided:
     served = keep_serving(draft, demand)
     keep_remainders(draft, Bookings(draft))
     held = hold_headroom(draft, served.fleets, demand.pools)
-    draft.ebbs = ebbs(served.fleets, [stop.replica_id for stop in served.stops], draft)
+    draft.ebbs = cache(partial(ebbs, served, draft))
     bookings = Bookings(draft)
     starts = place_training(draft, bookings)
     spare_unnecessary(draft, bookings)
