@@ -34,6 +34,9 @@ def takes(ledger: Counted, gang: Gang) -> bool:
 
 def hosts_for_gang(ledger: Counted, gang: Gang, scorer: Scorer) -> Sequence[int] | None:
     """Return one host row per worker for the whole gang, or None when not all of it fits."""
+    if gang.most == 1 and not gang.require_same and not gang.prefer_same:
+        row = ledger.best_row(gang.shape, scorer)
+        return None if row is None else [row]
     units = near(gang, capped(ledger.units(gang.shape), limit_of(gang), gang.most), ledger.table)
     if gang.is_elastic:
         units = np.minimum(units, gang.workers)

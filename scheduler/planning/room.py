@@ -24,7 +24,7 @@ _Number = TypeVar("_Number", np.int64, np.float64)
 
 Score = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 """Scores, float64 (N,), of N host rows; the lowest is best."""
-MANY: Final = 256
+MANY: Final = 96
 """Changes from which on rows are told apart by marking them, not by sorting."""
 FEW: Final = 8
 """Up to one in so many hosts are few."""
@@ -71,6 +71,7 @@ class Counted(Trial):
         self.kept_units: dict[Shape, _Kept[np.int64]] = {}
         self.kept_scores: dict[tuple[Scorer, Shape], _Kept[np.float64]] = {}
         self._scored: set[tuple[Scorer, Shape]] = set()
+        self._recent = (0, 0, np.empty(0, dtype=np.int64))
         if isinstance(ledger, Counted):
             self.base, self.touched = ledger.base, ledger.touched.copy()
             self.kept_units = {shape: kept.shared() for shape, kept in ledger.kept_units.items()}
@@ -113,8 +114,25 @@ class Counted(Trial):
 
         return of_rows
 
+    def best_row(self, shape: Shape, scorer: Scorer) -> int | None:
+        """Return the row with room for a unit that scores lowest, the first of several; None when there is none."""
+        if (scorer, shape) in self.kept_scores:
+            scores = self.scores(shape, scorer)
+            row = int(scores.argmin())
+            if scores[row] < np.inf:
+                return row
+        rows = np.flatnonzero(self.units(shape) > 0)
+        if len(rows) > 1:
+            return int(rows[self.score(shape, scorer)(rows).argmin()])
+        return int(rows[0]) if len(rows) else None
+
     def _rows_since(self, seen: int) -> NDArray[np.int64]:
-        recent = self.touched[seen:]
+        """Return the different rows that changed since; what is asked for units is asked for scores next."""
+        if self._recent[:2] != (seen, len(self.touched)):
+            self._recent = (seen, len(self.touched), self._different(self.touched[seen:]))
+        return self._recent[2]
+
+    def _different(self, recent: Sequence[int]) -> NDArray[np.int64]:
         if len(recent) <= MANY:
             return np.array(sorted(set(recent)), dtype=np.int64)
         changed = np.zeros(len(self.hosts), dtype=bool)

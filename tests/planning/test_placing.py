@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.planning.placing import capped, fewest_hosts, most_even
+from policies.placement_scores import best_fit
+from scheduler.model.hosts import Device, Host
+from scheduler.model.ledger import Ledger
+from scheduler.model.resources import Shape
+from scheduler.model.work import NOTHING_SEEN
+from scheduler.model.workloads import Gang
+from scheduler.planning.placing import capped, fewest_hosts, hosts_for_gang, most_even
+from scheduler.planning.room import Counted
 
 COUNTS = st.lists(st.integers(0, 6), min_size=1, max_size=8).filter(any)
 
@@ -59,3 +66,17 @@ def test_even_spread_fills_the_emptiest_first() -> None:
 @pytest.mark.parametrize("limit", [2, np.array([2, 0, 2])])
 def test_limits_hold_for_all_hosts_or_one_by_one(limit: int | np.ndarray) -> None:
     assert capped(np.array([5, 5, 1]), limit, 3).tolist() == ([2, 2, 1] if isinstance(limit, int) else [2, 0, 1])
+
+
+@given(free=st.lists(st.integers(0, 4), min_size=1, max_size=6), taken=st.lists(st.integers(0, 5), max_size=4))
+def test_one_worker_goes_where_all_hosts_compared_would_send_it(free: list[int], taken: list[int]) -> None:
+    hosts = [Host(f"h{n}", 8000, 8192, tuple(Device(d, 100) for d in range(gpus)), "A") for n, gpus in enumerate(free)]
+    room, gang = Counted(Ledger.of(hosts)), Gang(1, Shape(cpu_milli=1000, gpu_count=1))
+    scorer = best_fit(room, NOTHING_SEEN)
+    for row in taken:
+        if row < len(hosts) and room.fits(row, gang.shape):
+            room.put([row], gang.shape)
+        units = room.units(gang.shape)
+        wanted = fewest_hosts(units, 1, Counted(room).score(gang.shape, scorer)) if units.any() else None
+        assert hosts_for_gang(room, gang, scorer) == wanted
+        assert np.isfinite(room.scores(gang.shape, scorer)).tolist() == (units > 0).tolist()
