@@ -10,10 +10,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 from scipy.special import betainc
 
+from policies.packing_cut import short_models
 from policies.packing_cutting import HORIZONS
 from policies.packing_mix import SizeMix
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
@@ -133,7 +132,7 @@ def model_premiums(expected: Expected, free_milli: dict[str, int]) -> dict[str, 
     if not total or not asked or set(groups) == {frozenset()}:
         return dict.fromkeys(free_milli, 0.0)
     short = [
-        _short_models({models: part / asked * total * horizon for models, part in groups.items()}, free_milli)
+        short_models({models: round(part / asked * total * horizon) for models, part in groups.items()}, free_milli)
         for horizon in HORIZONS
     ]
     return {model: sum(model in models for models in short) / len(short) for model in free_milli}
@@ -212,21 +211,3 @@ def _chance_of_more(seen: NDArray[np.int64], ahead: float, room: NDArray[np.floa
     chance = np.where(room > 0, betainc(np.maximum(room, _SOME), seen + 1, ahead / (1.0 + ahead)), 1.0)
     grain = np.where(chance > 2 * _GRAIN, _GRAIN, _FINE_GRAIN)
     return np.where(chance > _UNLIKELY, np.ceil(chance / grain) * grain, 0.0)
-
-
-def _short_models(demand: dict[frozenset[str], float], free_milli: dict[str, int]) -> set[str]:
-    """Return the models on the demand's side of the smallest minimum cut: they serve nobody whom another could."""
-    models, groups = list(free_milli), list(demand)
-    source, sink, size = 0, 1, 2 + len(groups) + len(models)
-    capacity = np.zeros((size, size), dtype=np.int32)
-    for g, group in enumerate(groups):
-        capacity[source, 2 + g] = round(demand[group])
-        for m, model in enumerate(models):
-            if not group or model in group:
-                capacity[2 + g, 2 + len(groups) + m] = np.iinfo(np.int32).max
-    for m, model in enumerate(models):
-        capacity[2 + len(groups) + m, sink] = free_milli[model]
-    flow = maximum_flow(csr_matrix(capacity), source, sink).flow.toarray()
-    residual = csr_matrix((capacity.astype(np.int64) - flow > 0).astype(np.int8))
-    reached = set(breadth_first_order(residual, source, return_predecessors=False).tolist())
-    return {model for m, model in enumerate(models) if 2 + len(groups) + m in reached}
