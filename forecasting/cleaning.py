@@ -12,6 +12,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 _MAD_TO_SIGMA: Final = 1.4826
+_MEAN_TO_SIGMA: Final = 1.2533
 _OUTLIER_SIGMAS: Final = 6.0
 _LEAST_SPIKE: Final = 0.22
 """On the logarithmic scale: up to a quarter more is nothing special, and what a spike is cut to."""
@@ -65,7 +66,7 @@ def clean(scaled: Floats, day: int, week: int) -> Cleaned:
     usual = _usual(rebased, season)
     level = rolling_median(rebased - usual, day // 2, day // 2)
     deviation = rebased - usual - level
-    sigma = _MAD_TO_SIGMA * float(np.nanmedian(np.abs(deviation)))
+    sigma = _sigma(deviation)
     dropouts = deviation < -max(_OUTLIER_SIGMAS * sigma, _LEAST_DROPOUT)
     spikes = deviation > max(_OUTLIER_SIGMAS * sigma, _LEAST_SPIKE)
     cut = np.where(dropouts, np.nan, np.where(spikes, usual + level + _LEAST_SPIKE, rebased))
@@ -73,6 +74,13 @@ def clean(scaled: Floats, day: int, week: int) -> Cleaned:
     values = _filled(np.where(over, np.nan, cut), usual)
     above = np.where(over, np.maximum(cut - values, 0.0), 0.0)
     return Cleaned(values, above, usual + level, gaps, dropouts, spikes, shifts)
+
+
+def _sigma(deviation: Floats) -> float:
+    """Return the usual size of deviations; of counts that are mostly 0, whose median size is 0, from the mean size."""
+    sizes = np.abs(deviation)
+    middle = _MAD_TO_SIGMA * float(np.nanmedian(sizes))
+    return middle if middle > 0 else _MEAN_TO_SIGMA * float(np.nanmean(sizes))
 
 
 def _usual(scaled: Floats, season: int) -> Floats:

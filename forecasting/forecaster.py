@@ -21,6 +21,8 @@ Floats = NDArray[np.float64]
 _HOUR_S: Final = 3600
 _DAY_S: Final = 86400
 _LONGEST_SILENCE_S: Final = 7 * _DAY_S
+_DOUBLED_AFTER_DAYS: Final = 3.0
+"""The variance of what a silent source would have said doubles in so long: nobody has seen whether it changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +114,11 @@ def _finer(series: Series, hourly: Fitted, bins: int) -> Fitted:
     if hourly.basis.footing is Footing.NOTHING or lead < 0 or len(past) - lead < _HOUR_S // series.step_s:
         return hourly
     per_hour = _HOUR_S // series.step_s
-    cloud = fine.refined(hourly.cloud, hourly.transform.forward(past.values), lead, bins, per_hour)
+    transform = Transform.fitted(past.values)  # one arrival is much more of a rate here than in an hour
+    coarse = hourly.cloud.mapped(lambda scaled: transform.forward(hourly.transform.inverse(scaled)))
+    cloud = fine.refined(coarse, transform.forward(past.values), lead, bins, per_hour)
     known = float(past.values[-1])
-    return Fitted(series.end_s, series.step_s, hourly.basis, cloud, hourly.transform, known)
+    return Fitted(series.end_s, series.step_s, hourly.basis, cloud, transform, known)
 
 
 def _fit(lived: Series, start_s: int, age: int, bins: int) -> tuple[Fitted, Floats]:
@@ -129,6 +133,7 @@ def _fit(lived: Series, start_s: int, age: int, bins: int) -> tuple[Fitted, Floa
     leads = int(np.ceil(ahead.max())) + 1
     model = ensemble if ensemble.enough(len(scaled), 7 * day, leads) else cold
     cloud = model.forecast(cleaned.values, cleaned.above, day, 7 * day, leads)
+    cloud = cloud.widened(np.sqrt(1 + age / day / _DOUBLED_AFTER_DAYS))
     last = float(lived.values[-1]) if age == 0 else np.nan
     basis = _basis(lived, cleaned, start_s, day)
     return Fitted(start_s, lived.step_s, basis, cloud.taken(ahead), transform, last), cleaned.values

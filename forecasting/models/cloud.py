@@ -1,5 +1,6 @@
 """A distribution over paths as a centre and past errors around it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -54,6 +55,15 @@ class Cloud:
     def moved(self, by: Floats) -> Self:
         """Return the cloud with (leads,) added to its centre."""
         return replace(self, centre=self.centre + by)
+
+    def mapped(self, function: Callable[[Floats], Floats]) -> Self:
+        """Return the cloud whose centre and paths are a function's values of these."""
+        centre = function(self.centre)
+        return replace(self, centre=centre, errors=function(self.centre + self.errors) - centre)
+
+    def widened(self, factor: float) -> Self:
+        """Return the cloud with errors of so many times the size."""
+        return self if factor == 1 else replace(self, errors=self.errors * factor)
 
     def joined(self, other: Self, share: float) -> Self:
         """Return the cloud with another's errors added, which get `share` of the weight."""

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.models import per_lead
+from forecasting.models import minutes, per_lead
 from forecasting.models.moments import FOLDS, Learnt
 from forecasting.models.per_lead import Seen
 from forecasting.models.profile import trailing_mean
@@ -54,6 +54,8 @@ def learn(values: Floats, per_hour: int, leads: int) -> Learnt | None:
     at = _moments(len(values), max(7 * weeks, 1) * day + 5 * per_hour, day)
     back = len(values) - 1 - at
     apart = np.minimum(back % day, -back % day) / per_hour
+    known = minutes.recurring(values, per_hour, leads)
+    values = values - known[: len(values)]
     level = trailing_mean(values, _bins(_LEVEL_MINUTES, per_hour))
     followed = _followed(values, at, leads) - level[at, None]
     line = _line(leads, per_hour)
@@ -63,7 +65,9 @@ def learn(values: Floats, per_hour: int, leads: int) -> Learnt | None:
     weights = ~np.isnan(knots) * (usual * _nearness(apart))[:, None]
     centre, missed = per_lead.learn(seen, knots, weights, back // day % FOLDS, _PENALTY)
     errors = followed - (knots - missed) @ line.T
-    return Learnt(level[-1] + line @ centre, errors[(weights[:, -1] > 0) & (apart <= _ERROR_HOURS)])
+    return Learnt(
+        level[-1] + line @ centre + known[len(values) :], errors[(weights[:, -1] > 0) & (apart <= _ERROR_HOURS)]
+    )
 
 
 def _line(leads: int, per_hour: int) -> Floats:

@@ -9,6 +9,7 @@ import pytest
 from forecasting import Forecaster, Series
 from forecasting.cleaning import clean
 from forecasting.clock import offsets_s
+from forecasting.finer import drawn_finer
 from forecasting.flashcrowd import FlashCrowds
 from forecasting.fleet import fit_all
 from forecasting.reading import read_series
@@ -16,6 +17,7 @@ from forecasting.reading import read_series
 HOUR_S = 3600
 DAY_S = 86400
 WEEK_S = 7 * DAY_S
+MONDAY_S = 1325462400
 
 
 def q99(series: Series, window: int = 168) -> float:
@@ -82,6 +84,30 @@ def test_a_move_that_multiplies_traffic_is_followed_within_three_hours(hourly: S
     assert size == pytest.approx(factor, rel=0.15)
 
 
+def test_twice_the_traffic_is_followed_within_three_hours_at_any_time_of_day(hourly: Series) -> None:
+    ratios = []
+    for back in range(0, 13 * 24, 13):
+        known = hourly.until(hourly.end_s - back * HOUR_S)
+        moved = with_values(known, h3=2.0, h2=2.0, h1=2.0)
+        middles = [Forecaster(horizon_s=DAY_S).fit(one).quantiles(24, (0.5,))[0].mean() for one in (moved, known)]
+        ratios.append(middles[0] / middles[1])
+    assert len(ratios) == 24
+    assert np.median(ratios) == pytest.approx(2.0, rel=0.05)
+    assert np.mean(np.array(ratios) > 1.8) >= 0.9
+
+
+@pytest.mark.parametrize(("minutes", "hours_ahead"), [(30, 1), (180, 24)])
+def test_twice_the_traffic_in_five_minute_steps_is_followed(hourly: Series, minutes: int, hours_ahead: int) -> None:
+    """The next hour after half an hour, the next day after three hours."""
+    fine = drawn_finer(hourly, 300, 100.0)
+    values = fine.values.copy()
+    values[-minutes // 5 :] *= 2
+    bins = hours_ahead * 12
+    moved, usual = (Forecaster(horizon_s=DAY_S).fit(one) for one in (replace(fine, values=values), fine))
+    ratio = moved.quantiles(bins, (0.5,)).mean() / usual.quantiles(bins, (0.5,)).mean()
+    assert ratio == pytest.approx(2.0, rel=0.1)
+
+
 def test_a_move_away_is_followed_within_a_day_and_holds(hourly: Series) -> None:
     values = hourly.values.copy()
     values[-24:] /= 3
@@ -98,6 +124,71 @@ def test_hours_missing_are_said_and_survived(hourly: Series) -> None:
     assert holed.basis.gaps_s == np.isnan(values).sum() * HOUR_S
     assert "gaps repaired" in str(holed.basis)
     np.testing.assert_allclose(holed.quantiles(48, (0.5,)), whole.quantiles(48, (0.5,)), rtol=0.15)
+
+
+AGES_H = (0, 1, 3, 6, 12, 24, 48, 72, 120, 168)
+
+
+def test_the_older_the_last_value_the_wider_the_interval(hourly: Series) -> None:
+    """Of the same hours to come, and, on the mean over the times of day, of the next day's peak."""
+    target_s = hourly.end_s + 8 * DAY_S
+    same, peaks = [], []
+    for age in AGES_H:
+        fitted = Forecaster(horizon_s=9 * DAY_S).fit(hourly, now_s=hourly.end_s + age * HOUR_S)
+        at = (target_s - fitted.start_s) // HOUR_S
+        low, high = fitted.quantiles(at + 1, (0.1, 0.99))[:, at]
+        same.append(high / low)
+        times = [hourly.until(hourly.end_s - back * HOUR_S) for back in range(0, 25, 6)]
+        widths = [
+            Forecaster(horizon_s=DAY_S).fit(one, now_s=one.end_s + age * HOUR_S).peak(24, (0.5, 0.99)).values
+            for one in times
+        ]
+        peaks.append(np.mean([high / middle for middle, high in widths]))
+        assert fitted.basis.age_s == age * HOUR_S
+        assert ("the last value is" in str(fitted.basis)) == (age > 0)
+    assert same == sorted(same)
+    assert same[-1] > 1.2 * same[0]
+    assert peaks == pytest.approx(np.maximum.accumulate(peaks), rel=0.02)
+    assert peaks[-1] > 1.1 * peaks[0]
+
+
+def test_a_dead_source_of_five_minute_steps_goes_on_in_hours_and_widens(hourly: Series) -> None:
+    fine = drawn_finer(hourly, 300, 100.0)
+    widths = []
+    for age in (0, 6, 48, 168):
+        fitted = Forecaster(horizon_s=DAY_S).fit(fine, now_s=fine.end_s + age * HOUR_S)
+        middle, high = fitted.peak(DAY_S // fitted.step_s, (0.5, 0.99)).values
+        widths.append(high / middle)
+    assert widths[1:] == sorted(widths[1:])
+    assert widths[-1] > widths[0]
+
+
+@pytest.mark.parametrize("step_s", [60, 300, HOUR_S])
+@pytest.mark.parametrize("value", [0.0, 7.0])
+def test_a_constant_and_nothing_at_all_stay_so_in_every_step(step_s: int, value: float) -> None:
+    for hours in (1, 30, 60 * 24):
+        series = Series(MONDAY_S, step_s, np.full(hours * HOUR_S // step_s, value))
+        fitted = Forecaster(horizon_s=DAY_S).fit(series)
+        middle, high = fitted.peak(3, (0.5, 0.99)).values
+        assert middle == pytest.approx(value, rel=0.25, abs=1e-6)
+        assert value - 1e-6 <= high <= 10 * value + 1e-6
+
+
+@pytest.mark.parametrize(("per_hour", "step_s"), [(3.0, HOUR_S), (0.2, HOUR_S), (3.0, 300)])
+def test_integer_sparse_series_are_covered_and_not_absurd(per_hour: float, step_s: int) -> None:
+    """A model with three requests an hour, with one in five hours, and the first counted every five minutes."""
+    mean = per_hour * step_s / HOUR_S
+    counts = np.random.default_rng(7).poisson(mean, 8 * WEEK_S // step_s)
+    day = DAY_S // step_s
+    held, p99s = [], []
+    for back in range(day, 22 * day, day + DAY_S // (24 * step_s)):
+        known = Series(MONDAY_S, step_s, counts[: len(counts) - back] / step_s)
+        p99 = Forecaster(horizon_s=DAY_S).fit(known).peak(day, (0.99,)).values[0] * step_s
+        held.append(counts[len(counts) - back :][:day].max() <= p99 + 1e-9)
+        p99s.append(p99)
+    assert np.mean(held) >= 0.9
+    usual = np.mean([counts[i : i + day].max() for i in range(0, len(counts) - day, day)])
+    assert np.mean(p99s) < 3 * usual + 1
 
 
 def test_failures_of_the_record_are_set_aside(hourly: Series) -> None:
