@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,9 +54,10 @@ def test_the_jobs_of_an_owner_go_by_priority_and_what_waiting_adds_to_it(
     assert sorted(job.job_id for job in order) == sorted(job.job_id for job in jobs)
     for who in {(job.queue, job.owner) for job in jobs}:
         for ahead, behind in pairwise(job for job in order if (job.queue, job.owner) == who):
-            gained = aged.gain(behind, NOW_S) - aged.gain(ahead, NOW_S)
-            assert ahead.priority - behind.priority >= gained
-            assert ahead.priority - behind.priority > gained or ahead.rank < behind.rank
+            gains = aged.gain(np.array([NOW_S - job.submitted_at_s for job in (ahead, behind)]))
+            gained = float(gains[1] - gains[0])
+            assert ahead.priority - behind.priority >= gained - 1e-9
+            assert ahead.priority - behind.priority > gained - 1e-9 or ahead.rank < behind.rank
 
 
 def hours_until_it_starts(policy: Policy, ahead: int, most_hours: int) -> int | None:
