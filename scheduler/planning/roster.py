@@ -69,13 +69,12 @@ class Roster:
             cost: float64 (J,), what stopping each costs.
         """
         chosen = np.flatnonzero(stoppable)
-        rank = (chosen, -running.started_s[chosen], running.priority[chosen], cost[chosen])
-        order = chosen[np.lexsort(rank)]
+        order = chosen[np.lexsort((-running.started_s[chosen], running.priority[chosen], cost[chosen]))]
         place = np.full(len(running.jobs), -1)
         place[order] = np.arange(len(order))
         who = place[running.who]
         entries = np.flatnonzero(who >= 0)
-        entries = entries[np.lexsort((who[entries], running.row[entries]))]
+        entries = entries[np.argsort(running.row[entries] * len(order) + who[entries])]  # all different
         return cls(running, order, cost[order], running.row[entries], who[entries], running.freed[entries])
 
     def victim(self, index: int) -> Victim:
