@@ -223,7 +223,10 @@ def test_promises_are_kept_unless_serving_takes_the_room(kit: SimpleNamespace, d
     scene = data.draw(kit.odd_scenes())
     quiet = Demand(tuple(replace(d, replicas_now=0, replicas_wanted=0, replicas_held=0) for d in scene.demand.models))
     models = [replace(model, min_replicas=0, survive_host_losses=0) for model in scene.snapshot.models]
-    snapshot = kit.again(scene.snapshot, models=models)
+    later_s, holders = scene.snapshot.taken_at_s + 60.0, {promise.holder for promise in scene.snapshot.reservations}
+    backed_off = data.draw(st.sets(st.sampled_from(sorted(holders)))) if holders else set()
+    jobs = [replace(j, not_before_s=later_s) if j.job_id in backed_off else j for j in scene.snapshot.jobs]
+    snapshot = kit.again(scene.snapshot, models=models, jobs=jobs)
     made = plan(snapshot, quiet, kit.POLICY)
     assume(not of_kind(made, StartReplica))
     started = {start.job_id for start in of_kind(made, StartJob)}
