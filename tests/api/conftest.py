@@ -427,14 +427,19 @@ def world_of(store: MemoryStore, folder: Path) -> World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world_to_be(tmp_path: Path) -> World:
+    """The control plane of that evening with its jobs in the store, before its first cycle."""
+    return world_of(MemoryStore(ask.record() for ask in ASKS), tmp_path)
+
+
+@pytest.fixture
+def world(world_to_be: World) -> World:
     """The control plane of a Monday evening, its peak 96 minutes away."""
-    evening = world_of(MemoryStore(ask.record() for ask in ASKS), tmp_path)
     for minutes, kind, subject, title, detail in EVENTS:
-        evening.store.record(EventRecord(NOW_S - minutes * MINUTE_S, CYCLE, kind, subject, title, detail))
-    evening.board.history.extend(shares()[:-1])
-    evening.board.publish(report(), shares()[-1])
-    return evening
+        world_to_be.store.record(EventRecord(NOW_S - minutes * MINUTE_S, CYCLE, kind, subject, title, detail))
+    world_to_be.board.history.extend(shares()[:-1])
+    world_to_be.board.publish(report(), shares()[-1])
+    return world_to_be
 
 
 @pytest.fixture

@@ -244,8 +244,8 @@ def test_nothing_moves_for_those_who_want_no_motion(url: str, open_tab: Any) -> 
     assert page.evaluate("document.getAnimations().length") == 0
 
 
-def test_a_page_before_the_first_cycle_fills_itself(empty_world: Any, serve: Any, open_tab: Any, request: Any) -> None:
-    tab = open_tab(serve(empty_world.app()))
+def test_a_page_before_the_first_cycle_fills_itself(world_to_be: Any, serve: Any, open_tab: Any, request: Any) -> None:
+    tab = open_tab(serve(world_to_be.app()))
     assert "No plan yet" in tab.page.inner_text("#verdict")
     request.getfixturevalue("world")
     tab.page.wait_for_selector("#verdict :text('Serving is covered')")
