@@ -1,7 +1,6 @@
 """Pictures of forecasts and backtests; needs matplotlib (`headroom[plot]`)."""
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,20 +22,6 @@ _PAST_OF_HORIZON: Final = 1.0
 _DAY_S: Final = 86400
 _COLOURS: Final = ("#1f5fbf", "#8a8a8a", "#b8860b", "#2e8b57", "#8b3a62", "#555555")
 _DPI: Final = 120
-
-
-class PlotMissing(ImportError):
-    """matplotlib is not installed."""
-
-
-def check_plotting() -> None:
-    """Say early that there will be no picture.
-
-    Raises:
-        PlotMissing: matplotlib is not installed.
-    """
-    if find_spec("matplotlib") is None:
-        raise PlotMissing('a picture needs matplotlib: pip install "headroom-scheduler[plot]"')
 
 
 def plot_forecast(  # noqa: PLR0913, PLR0917  # a picture of six things

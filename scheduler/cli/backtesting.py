@@ -22,11 +22,11 @@ from scheduler.cli.forecasting import (
     TimestampOption,
     ValueOption,
     ZoneOption,
-    check_plot,
     duration,
     faults,
     read,
 )
+from scheduler.cli.pictures import check_plot
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Session
 from scheduler.cli.table import Cell, Column, Table, cell, render

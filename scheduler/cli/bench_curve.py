@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scheduler.cli.pictures import check_plot
 from scheduler.cli.screen import Screen
 from scheduler.cli.table import Column, Table, render
 
@@ -21,12 +22,10 @@ def show_curve(  # noqa: PLR0913  # what the command was told
     size: "Size", policy: "Policy", cycles: int, screen: Screen, plot: Path | None, *, as_json: bool
 ) -> None:
     """Measure sites up to the size given, and print or draw what a cycle costs there."""
-    from simulations.preemption.plotting import check_plotting  # noqa: PLC0415  # other commands need not load it
-    from simulations.speed.curve import curve, document  # noqa: PLC0415  # likewise
+    from simulations.speed.curve import curve, document  # noqa: PLC0415  # other commands need not load it
     from simulations.speed.plotting import plot_curve  # noqa: PLC0415  # likewise
 
-    if plot:
-        check_plotting()
+    check_plot(plot)
     base = replace(size, hosts=max(1, size.hosts // BASE), running=max(1, size.running // BASE))
     base = replace(base, pending=size.pending // BASE)
     points = curve(base, size.hosts, policy, cycles, screen.note)

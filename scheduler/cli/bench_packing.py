@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scheduler.cli.pictures import check_plot
 from scheduler.cli.seeds import seeds_of
 from scheduler.cli.session import Session
 from scheduler.cli.table import Column, Table, render
@@ -71,7 +72,8 @@ def packing(  # noqa: PLR0913  # one argument a flag
     screen, names, numbers = Session.of(context).screen, chosen(policy or []), seeds_of(seeds)
     lists = _lists(read_pods(pods), variant or [])
     if plot:
-        _check_plot(lists)
+        check_plot(plot)
+        _check_one(lists)
     fleet, results = read_hosts(nodes).times(copies), {}
     for title, listed in lists.items():
         for name in names:
@@ -93,10 +95,7 @@ def _lists(given: "Pods", names: list[str]) -> "dict[str, Pods]":
     return {name: variant(given, name) for name in wanted}
 
 
-def _check_plot(lists: "dict[str, Pods]") -> None:
-    from simulations.preemption.plotting import check_plotting  # noqa: PLC0415  # other commands need not load it
-
-    check_plotting()
+def _check_one(lists: "dict[str, Pods]") -> None:
     if len(lists) > 1:
         raise ConfigError("--plot: a picture shows one list", help="name one --variant")
 

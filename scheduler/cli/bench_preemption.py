@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from scheduler.cli.pictures import check_plot
 from scheduler.cli.session import Session
 from scheduler.cli.table import Column, Table, render
 
@@ -32,12 +33,11 @@ def preemption(
 ) -> None:
     """Choose victims on full clusters, and compare the work lost with the exact optimum, newest first and Lyra."""
     from simulations.preemption import cases as made  # noqa: PLC0415  # other commands need not load it
-    from simulations.preemption.plotting import check_plotting, plot_ratios  # noqa: PLC0415  # likewise
+    from simulations.preemption.plotting import plot_ratios  # noqa: PLC0415  # likewise
     from simulations.preemption.report import document, measure  # noqa: PLC0415  # likewise
 
     screen = Session.of(context).screen
-    if plot:
-        check_plotting()
+    check_plot(plot)
 
     def told(done: int) -> None:
         if done % TOLD == 0:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from scheduler.cli.pictures import check_plot
 from scheduler.cli.seeds import seeds_of
 from scheduler.cli.session import Session
 from scheduler.cli.table import Column, Table, render
@@ -66,14 +67,12 @@ def queueing(  # noqa: PLR0913  # one argument a flag
     as_json: JsonOption = False,
 ) -> None:
     """Play days of arriving jobs under different choices of the site, and compare waits, completions and lost work."""
-    from simulations.preemption.plotting import check_plotting  # noqa: PLC0415  # other commands need not load it
-    from simulations.queueing.comparisons import COMPARISONS, chosen  # noqa: PLC0415  # likewise
+    from simulations.queueing.comparisons import COMPARISONS, chosen  # noqa: PLC0415  # other commands need not load it
     from simulations.queueing.plotting import plot_all  # noqa: PLC0415  # likewise
     from simulations.queueing.report import document, summary  # noqa: PLC0415  # likewise
     from simulations.queueing.running import play_all, tasks_of  # noqa: PLC0415  # likewise
 
-    if plot:
-        check_plotting()
+    check_plot(plot)
     screen, windows = Session.of(context).screen, _windows(trace, window or [], days, hosts, share)
     names = chosen(compare or [], on_trace=trace is not None)
     numbers = seeds_of(seeds) if seeds else None

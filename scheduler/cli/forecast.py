@@ -10,6 +10,7 @@ from urllib.parse import quote
 import typer
 
 from scheduler.cli.flags import duration_flag, levels_flag
+from scheduler.cli.pictures import check_plot
 from scheduler.cli.pools import pool_table, pool_text
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Output, OutputOption, Session
@@ -144,8 +145,6 @@ def _show_pools(session: Session, model: str, *, pool: bool, output: Output) -> 
 def _show_model(session: Session, model: str, wanted: _Wanted, output: Output) -> None:
     asked, hours = ",".join(map(str, wanted.levels)), wanted.horizon_s / 3600
     if wanted.plot:
-        from scheduler.cli.forecasting import check_plot  # noqa: PLC0415  # only pictures need it
-
         check_plot(wanted.plot)
     found = session.client.get(f"/forecast/{quote(model, safe='')}", Single[Forecast], quantiles=asked, until=hours)
     end = found.observed_at + timedelta(seconds=wanted.horizon_s)

@@ -16,6 +16,7 @@ import typer
 
 from scheduler.cli.flags import date_flag_s, levels_flag
 from scheduler.cli.forecast_view import PEAKS_S, document, forecast_text
+from scheduler.cli.pictures import check_plot
 from scheduler.cli.session import Output, Session
 from scheduler.config.units import UnitError, duration_s
 from scheduler.model.errors import ConfigError, Fault
@@ -154,7 +155,6 @@ def _origin(source: Path | PrometheusQuery) -> dict[str, str]:
 def faults() -> Iterator[None]:
     """Turn what forecasting says of bad input into what the command line says of it."""
     from forecasting.peers import PeerMissing  # noqa: PLC0415  # likewise
-    from forecasting.plotting import PlotMissing  # noqa: PLC0415  # likewise
     from forecasting.series import SeriesError  # noqa: PLC0415  # likewise
 
     try:
@@ -162,7 +162,7 @@ def faults() -> Iterator[None]:
     except SeriesError as error:
         said = f"{error.column}: {error.message}" if error.column else error.message
         raise ConfigError(Fault("BadSeries", said, error.file, error.line, error.column, error.help)) from error
-    except (PeerMissing, PlotMissing) as error:
+    except PeerMissing as error:
         raise ConfigError(str(error), help="or leave it out") from error
 
 
@@ -188,14 +188,6 @@ def draw_model(path: Path, seen: "Sequence[tuple[datetime, float]]", item: "Fore
     bands = np.array([(p.p10, p.p50, p.p90, p.p99) for p in item.points]).reshape(-1, 4).T
     past = moments(at for at, _ in seen), np.array([value for _, value in seen])
     plot_bands(path, past, moments(p.at for p in item.points), bands, f"{item.model}: {item.rests_on or item.basis}")
-
-
-def check_plot(plot: Path | None) -> None:
-    """Say before long work that there will be no picture."""
-    if plot is not None:
-        from forecasting.plotting import check_plotting  # noqa: PLC0415  # likewise
-
-        check_plotting()
 
 
 def duration(text: str, flag: str) -> int:

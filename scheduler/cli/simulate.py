@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scheduler.cli.pictures import check_plot
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Session
 from scheduler.model.errors import ConfigError
@@ -43,13 +44,11 @@ def simulate(  # noqa: PLR0913  # one argument a flag
 ) -> None:
     """Run a scenario offline with the real planner and show what comes out."""
     from scheduler.config.scenario_loading import load_scenario  # noqa: PLC0415  # other commands need not load it
-    from simulations.preemption.plotting import check_plotting  # noqa: PLC0415  # other commands need not load it
     from simulations.report import document, lines  # noqa: PLC0415  # likewise
 
     screen = Session.of(context).screen
     _check_place(json_file)
-    if plot:
-        check_plotting()
+    check_plot(plot)
     result, first = _run(load_scenario(scenario), seeds, screen, reactive=reactive)
     if plot:
         _draw(plot, first, result.scenario, screen)

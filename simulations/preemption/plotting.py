@@ -1,27 +1,15 @@
 """A picture of the preemption benchmark; needs matplotlib (`headroom[plot]`)."""
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from scheduler.model.errors import ConfigError
 from simulations.preemption.report import OPTIMUM, Result
 
 _COLOURS: Final = ("#1f5fbf", "#b8860b", "#8b3a62")
 _DPI: Final = 120
-
-
-def check_plotting() -> None:
-    """Say early that there will be no picture.
-
-    Raises:
-        ConfigError: matplotlib is not installed.
-    """
-    if find_spec("matplotlib") is None:
-        raise ConfigError("a picture needs matplotlib", help='pip install "headroom-scheduler[plot]"')
 
 
 def plot_ratios(path: Path, results: Mapping[str, Result]) -> None:
