@@ -63,6 +63,7 @@ class PageView:
         cycle: number of the cycle shown; 0 before the first.
         now: the world's time of that cycle.
         degraded: why the loop cannot do its work; "" when it can.
+        unheard: which traffic plans are made without until it is heard, as a sentence; "" when all was.
         capacity: for the window of the page; None before the first cycle.
         gpu_hosts, cpu_hosts: by name.
         waiting: in the order of trying, held ones last.
@@ -77,6 +78,7 @@ class PageView:
     cycle: int
     now: datetime
     degraded: str
+    unheard: str = ""
     capacity: Capacity | None = None
     gpu_hosts: tuple[Host, ...] = ()
     cpu_hosts: tuple[Host, ...] = ()
@@ -142,6 +144,7 @@ def page_view(parts: Parts) -> PageView:
     events = tuple(event_view(event) for event in reversed(parts.desk.events(limit=EVENTS_SHOWN)))
     if report is None:
         empty = PageView(site, 0, moment(site.clock.now_s()), parts.board.degraded or "starting", events=events)
+        empty = replace(empty, unheard=str(parts.board.waiting))
         return replace(empty, waiting=_jobs(parts.desk.jobs(), empty.now, None, running=False))
     past, now_s = past_of(parts), report.cycle.at_s
     hosts, models = host_views(report), model_views(report, tallies_at(past.history, now_s - DAY_S), site.owners)
@@ -150,6 +153,7 @@ def page_view(parts: Parts) -> PageView:
         cycle=report.cycle.number,
         now=moment(now_s),
         degraded=parts.board.degraded,
+        unheard=str(parts.board.waiting),
         capacity=capacity_view(report, past, Window(now_s, now_s), site.policy),
         gpu_hosts=tuple(host for host in hosts if host.devices),
         cpu_hosts=tuple(host for host in hosts if not host.devices),

@@ -82,14 +82,14 @@ class PanelDesk:
         """Render nothing yet."""
         self._parts = parts
         self._lock = threading.Lock()
-        self._key: tuple[int, str] | None = None
+        self._key: tuple[int, str, str] | None = None
         self._latest: tuple[str, Panels] | None = None
         self._digests: OrderedDict[str, dict[str, str]] = OrderedDict()
 
     def latest(self) -> tuple[str, Panels]:
         """Return the newest panels and their stamp."""
-        report = self._parts.board.report
-        key = (report.cycle.number if report else 0, self._parts.board.degraded)
+        report, board = self._parts.board.report, self._parts.board
+        key = (report.cycle.number if report else 0, board.degraded, str(board.waiting))
         with self._lock:
             if self._latest is None or key != self._key:
                 self._key = key

@@ -28,6 +28,7 @@ def _text(found: Single[Status], session: Session) -> str:
     lines = [
         f"{screen.paint(item.cluster, 'bold')} · {state}" + f": {item.message}" * bool(item.message),
         f"Plan       {found.cycle}, {_planned(item, now, screen)}; one every {seconds(item.period_s)}",
+        *([f"Traffic    {item.waiting}"] if item.waiting else []),
         f"Clock      {now.astimezone(screen.zone):%d %b %Y %H:%M:%S} {zone_name(now, screen)}{_speed(item)}",
         f"Backend    {item.backend}",
         f"Version    {item.version}",

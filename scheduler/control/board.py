@@ -8,12 +8,14 @@ from typing import Final
 
 from forecasting.fitted import Fitted
 from forecasting.shares import Share
+from scheduler.control.clocks import stopwatch_s
 from scheduler.control.expected_start import ExpectedStart, expected_start
 from scheduler.control.records import CycleRecord
 from scheduler.control.runtimes import RunTimes
 from scheduler.model.demand import Basis, PoolDemand
 from scheduler.model.observation import Observation
 from scheduler.model.policy import Policy
+from scheduler.planning.wording import plural
 
 STARTING: Final = "starting"
 """Why there is no report before the first cycle."""
@@ -181,6 +183,23 @@ class Report:
         return self.expected_starts[job_id]
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Traffic sources that have not been heard since the process began; plans are made without them meanwhile.
+
+    Attributes:
+        sources: their names.
+        total: how many sources there are.
+    """
+
+    sources: tuple[str, ...] = ()
+    total: int = 0
+
+    def __str__(self) -> str:
+        """Return it as a sentence; "" when nothing is waited for."""
+        return f"waits for traffic of {len(self.sources)} of {plural(self.total, 'source')}" if self.sources else ""
+
+
 @dataclass(slots=True)
 class Board:
     """Holds the last report and the recent past; written by the loop, read by any thread.
@@ -188,18 +207,22 @@ class Board:
     Attributes:
         history: newest last, at most a week of cycles that changed something or an hour apart.
         listeners: called with every report, in the loop's thread, after it was published.
+        timer: wall seconds since some fixed moment, for the age of the last plan.
     """
 
     history: deque[GpuShares] = field(default_factory=lambda: deque(maxlen=4096))
     listeners: list[Callable[[Report], None]] = field(default_factory=list)
+    timer: Callable[[], float] = stopwatch_s
     _report: Report | None = None
     _degraded: str = STARTING
+    _planned_at_s: float | None = None
+    _waiting: Waiting = Waiting()
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def publish(self, report: Report, shares: GpuShares) -> None:
         """Replace the report and wake all who wait."""
         with self._changed:
-            self._report, self._degraded = report, report.degraded
+            self._report, self._degraded, self._planned_at_s = report, report.degraded, self.timer()
             self.history.append(shares)
             self._changed.notify_all()
         for listener in self.listeners:
@@ -210,6 +233,23 @@ class Board:
         with self._changed:
             self._degraded = message
             self._changed.notify_all()
+
+    def wait_for(self, waiting: Waiting) -> None:
+        """Say which traffic sources have not been heard yet."""
+        with self._changed:
+            self._waiting = waiting
+
+    @property
+    def waiting(self) -> Waiting:
+        """Which traffic sources have not been heard yet."""
+        with self._changed:
+            return self._waiting
+
+    @property
+    def plan_age_s(self) -> float | None:
+        """Wall seconds since the last plan was published; None before the first."""
+        with self._changed:
+            return None if self._planned_at_s is None else max(0.0, self.timer() - self._planned_at_s)
 
     @property
     def report(self) -> Report | None:

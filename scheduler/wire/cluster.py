@@ -250,6 +250,8 @@ class Status(Resource):
     state: str
     """starting, live, degraded (with `message`) or stopping."""
     message: str = ""
+    waiting: str = ""
+    """What plans are made without until it is heard, for instance "waits for traffic of 130 of 137 sources"."""
     period_s: float
     speed: float
     """World seconds per wall second; 1 but on a replay."""

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from scheduler.api.rendering import STATIC_FOLDER
-from scheduler.control.board import Report
+from scheduler.control.board import Report, Waiting
 from scheduler.model.demand import Basis
 from scheduler.model.hosts import Device, Host, devices_offered
 from scheduler.model.snapshot import Snapshot
@@ -240,3 +240,12 @@ def test_a_site_with_one_queue_is_not_told_of_queues(world: Any) -> None:
     only = report.cycle.snapshot.queues[:1]
     world.publish(changed(report, snapshot=replace(report.cycle.snapshot, queues=only)))
     assert '<div id="queues"></div>' in page_of(world)
+
+
+def test_traffic_that_was_not_heard_yet_is_said_on_the_page_and_in_the_status(world: Any) -> None:
+    http = world.http()
+    assert "waits for traffic" not in http.get("/").text
+    assert http.get("/api/v1/status").json()["item"]["waiting"] == ""
+    world.board.wait_for(Waiting(("enwiki", "dewiki"), 3))
+    assert "waits for traffic of 2 of 3 sources" in http.get("/").text
+    assert http.get("/api/v1/status").json()["item"]["waiting"] == "waits for traffic of 2 of 3 sources"

@@ -221,6 +221,13 @@ def test_a_degraded_replaying_control_plane_says_why_and_how_fast(headroom: Head
     assert lines[2].endswith("UTC, 540 times as fast as the wall's")
 
 
+def test_the_status_says_which_traffic_was_not_heard_yet(headroom: Headroom, plane: Any, status: Any) -> None:
+    assert "Traffic" not in headroom("status").out
+    deaf = status.model_copy(update={"waiting": "waits for traffic of 130 of 137 sources"})
+    plane.gives("GET", "/status", plane.answers["GET", "/status"].model_copy(update={"item": deaf}))
+    assert "Traffic    waits for traffic of 130 of 137 sources" in headroom("status").out.split("\n")
+
+
 def test_times_are_of_the_local_zone_unless_asked_otherwise(
     headroom: Headroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.control.board import Board, ModelTally
+from scheduler.control.board import Board, ModelTally, Waiting
 from scheduler.model.resources import Shape
 
 
@@ -30,6 +30,34 @@ def test_a_board_begins_by_starting_and_a_report_clears_what_was_wrong(lab: Any)
     assert board.degraded == "Ray does not answer"
     lab.turns(1)
     assert board.degraded == ""
+
+
+def test_the_age_of_the_last_plan_is_told_in_wall_seconds(lab: Any) -> None:
+    now_s = [100.0]
+    board: Board = lab.board
+    board.timer = lambda: now_s[0]
+    assert board.plan_age_s is None
+    lab.turns(1)
+    now_s[0] = 190.0
+    board.degrade("Ray does not answer")
+    assert board.plan_age_s == 90.0
+    lab.turns(1)
+    assert board.plan_age_s == 0.0
+
+
+@pytest.mark.parametrize(
+    ("waiting", "sentence"),
+    [
+        (Waiting(), ""),
+        (Waiting((), 7), ""),
+        (Waiting(("a", "b"), 7), "waits for traffic of 2 of 7 sources"),
+        (Waiting(("a",), 1), "waits for traffic of 1 of 1 source"),
+    ],
+)
+def test_what_is_waited_for_is_one_sentence(waiting: Waiting, sentence: str) -> None:
+    board = Board()
+    board.wait_for(waiting)
+    assert str(board.waiting) == sentence
 
 
 def test_listeners_hear_every_report(lab: Any) -> None:

@@ -27,6 +27,7 @@ def status(parts: PartsDep, caller: Viewer) -> Single[Status]:
         backend=site.backend,
         state="starting" if report is None else "degraded" if degraded else "live",
         message=degraded,
+        waiting=str(parts.board.waiting),
         period_s=site.period_s,
         speed=site.speed,
         last_plan_at=moment(report.cycle.at_s) if report else None,
