@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Final
@@ -103,10 +103,10 @@ def refuse_foreign_pages(request: Request) -> None:
         raise NotPermitted(f"requests from {origin} may not change anything here")
 
 
-def require(role: Role) -> Callable[[Request], Caller]:
-    """Return a dependency that lets callers pass who have at least a role."""
+def require(role: Role) -> Callable[[Request], Awaitable[Caller]]:
+    """Return a dependency that lets callers pass who have at least a role; it takes no thread."""
 
-    def caller_of(request: Request) -> Caller:
+    async def caller_of(request: Request) -> Caller:
         guard: Guard = request.app.state.parts.guard
         caller = guard.caller(request)
         if caller.role < role:

@@ -10,6 +10,7 @@ from scheduler.api.answers import install_handlers
 from scheduler.api.bodies import MOST_BYTES
 from scheduler.api.headers import PlainHeaders
 from scheduler.api.panels import PanelDesk
+from scheduler.api.recent import Recent
 from scheduler.api.routes import cluster, control, jobs, logs, page, stream
 from scheduler.api.site import Logs, Parts, Site
 from scheduler.api.static_files import install_static
@@ -48,7 +49,7 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
         openapi_url="/openapi.json",
         max_body_size=MOST_BYTES,
     )
-    app.state.parts = Parts(desk, board, site, Guard(bind_host, tokens), metrics, logs_of)
+    app.state.parts = Parts(desk, board, site, Guard(bind_host, tokens), metrics, logs_of, Recent(desk))
     app.state.panels = PanelDesk(app.state.parts)
     for module in (jobs, logs, cluster, control, stream, page):
         app.include_router(module.router)

@@ -25,15 +25,11 @@ from scheduler.wire.cluster import Capacity, Host, ServedModel
 from scheduler.wire.jobs import Event, Job, devices_by_host
 from scheduler.wire.queues import Queue
 
-EVENTS_SHOWN: Final = 8
 DENSE_ABOVE: Final = 40
 """More hosts than this are shown small and grouped by GPU model."""
 AMPLE: Final = 1.5
 """Models with more headroom than this are folded away when there are many."""
 FEW_MODELS: Final = 12
-MISSED_CYCLES: Final = 3
-LEAST_PATIENCE_S: Final = 10.0
-"""Wall seconds; a replay's cycles may be shorter than a hiccup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +137,11 @@ class PageView:
 def page_view(parts: Parts) -> PageView:
     """Look at everything once."""
     report, site = parts.board.report, parts.site
-    events = tuple(event_view(event) for event in reversed(parts.desk.events(limit=EVENTS_SHOWN)))
+    events = tuple(event_view(event) for event in reversed(parts.recent.events()))
     if report is None:
         empty = PageView(site, 0, moment(site.clock.now_s()), parts.board.degraded or "starting", events=events)
         empty = replace(empty, unheard=str(parts.board.waiting))
-        return replace(empty, waiting=_jobs(parts.desk.jobs(), empty.now, None, running=False))
+        return replace(empty, waiting=_jobs(parts.recent.jobs(), empty.now, None, running=False))
     past, now_s = past_of(parts), report.cycle.at_s
     hosts, models = host_views(report), model_views(report, tallies_at(past.history, now_s - DAY_S), site.owners)
     return PageView(
@@ -164,17 +160,6 @@ def page_view(parts: Parts) -> PageView:
         outlooks=report.outlooks,
         events=events,
     )
-
-
-def patience_s(site: Site) -> float:
-    """Return the wall seconds without a new plan after which the page says that it is stale."""
-    return max(LEAST_PATIENCE_S, MISSED_CYCLES * site.period_s / site.speed)
-
-
-def age_s(parts: Parts) -> float:
-    """Return the wall seconds since the last plan."""
-    report = parts.board.report
-    return max(0.0, parts.site.clock.now_s() - report.cycle.at_s) / parts.site.speed if report else 0.0
 
 
 def _jobs(records: Sequence[JobRecord], now: datetime, report: Report | None, *, running: bool) -> tuple[Job, ...]:

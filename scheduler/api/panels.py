@@ -11,7 +11,8 @@ from fastapi import Depends, Request
 from markupsafe import Markup
 
 from scheduler.api.formatting import ratio
-from scheduler.api.page_view import PageView, age_s, page_view, patience_s
+from scheduler.api.freshness import age_s, patience_s
+from scheduler.api.page_view import PageView, page_view
 from scheduler.api.rendering import render
 from scheduler.api.site import Parts
 

@@ -8,6 +8,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from scheduler.api.access import Guard
+from scheduler.api.recent import Recent
 from scheduler.config.queues import order_name, queue_names
 from scheduler.config.schema import Config
 from scheduler.config.wiring import policy_of
@@ -98,10 +99,11 @@ class Parts:
     guard: Guard
     metrics: Callable[[], bytes] | None
     logs: Logs | None
+    recent: Recent
 
 
-def parts_of(request: Request) -> Parts:
-    """Return the parts of the application that a request came to."""
+async def parts_of(request: Request) -> Parts:
+    """Return the parts of the application that a request came to; takes no thread, which may all be waiting."""
     parts: Parts = request.app.state.parts
     return parts
 

@@ -1,7 +1,7 @@
 """The composition root: puts a control plane together from a configuration."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,8 @@ from scheduler.control.cycle import Cycle
 from scheduler.control.desk import Desk
 from scheduler.control.packages import PackageShelf
 from scheduler.control.ports import Clock, TrafficSource
+from scheduler.control.records import AttemptTotal
+from scheduler.control.remembering import Remembered
 from scheduler.control.settings import Served
 from scheduler.store.sql import SqlStore
 from scheduler.telemetry.calendars import holidays_in
@@ -148,7 +150,8 @@ def metrics_of(plane: ControlPlane) -> Metrics:
     def lowest(report: Report) -> float | None:
         return coverage_of(report, plane.cycle.policy).lowest.ratio
 
-    return Metrics(plane.board, plane.store.attempt_totals, lowest)
+    totals = Remembered[Iterable[AttemptTotal]](plane.store.attempt_totals, ())
+    return Metrics(plane.board, totals, lowest)
 
 
 def _cluster(config: Config, ray: RemoteRay, clock: Clock, store: SqlStore, served: tuple[Served, ...]) -> RayCluster:

@@ -41,7 +41,8 @@ def _text(found: Single[Status], session: Session) -> str:
 def _planned(item: Status, now: datetime, screen: Screen) -> str:
     if item.last_plan_at is None:
         return "none yet"
-    return f"made {moment(item.last_plan_at, now, screen)} in {1000 * item.plan_duration_s:.0f} ms"
+    age = "" if item.last_plan_age_s is None else f" ({seconds(item.last_plan_age_s)} ago)"
+    return f"made {moment(item.last_plan_at, now, screen)}{age} in {1000 * item.plan_duration_s:.0f} ms"
 
 
 def _speed(item: Status) -> str:

@@ -1,18 +1,29 @@
-"""Opening a database so that what was committed survives a crash, and no newer schema is touched."""
+"""Opening a database so that what was committed survives, no newer schema is touched, and no wait is endless."""
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select, update
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from scheduler.model.errors import ConfigError, Unreachable
 from scheduler.store.tables import SCHEMA_VERSION, metadata, schema_version
 
-BUSY_TIMEOUT_MS = 10_000
+BUSY_TIMEOUT_MS = 5_000
+POOL_TIMEOUT_S: Final = 3.0
+"""Longest wait for a connection that others hold."""
+AGAIN_AFTER_S: Final = 2.0
+"""A database that did not answer is asked again after so long; until then whoever asks is told at once."""
 _WRITES = "headroom_writes"
+_silent: WeakKeyDictionary[Engine, tuple[float, Unreachable]] = WeakKeyDictionary()
+"""Databases that did not answer: when that was found (monotonic seconds), and what was said."""
+_silent_lock = threading.Lock()
 
 
 def open_engine(url: str) -> Engine:
@@ -38,15 +49,54 @@ def open_engine(url: str) -> Engine:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that is on disk when the block is left, or undone when it raises."""
-    with answering(engine.url), engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+    with asking(engine), engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
         yield connection
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that sees one state of the database."""
-    with answering(engine.url), engine.connect() as connection, connection.begin():
+    with asking(engine), engine.connect() as connection, connection.begin():
         yield connection
+
+
+@contextmanager
+def asking(engine: Engine) -> Iterator[None]:
+    """Ask a database something, unless it has just not answered somebody else: not everybody need wait for it.
+
+    Raises:
+        Unreachable: it does not answer, or did not a moment ago.
+    """
+    _refuse_in_silence(engine)
+    try:
+        with answering(engine.url):
+            yield
+    except Unreachable as error:
+        if _is_silence(engine, error.__cause__):
+            with _silent_lock:
+                _silent[engine] = (time.monotonic(), error)
+        raise
+    with _silent_lock:
+        _silent.pop(engine, None)
+
+
+def _refuse_in_silence(engine: Engine) -> None:
+    """Let one ask a silent database now and then, and tell all others at once."""
+    now_s = time.monotonic()
+    with _silent_lock:
+        at_s, said = _silent.get(engine, (0.0, None))
+        if said is None:
+            return
+        if now_s - at_s >= AGAIN_AFTER_S:
+            _silent[engine] = (now_s, said)
+            return
+    raise Unreachable(*said.faults)
+
+
+def _is_silence(engine: Engine, cause: BaseException | None) -> bool:
+    """Whether a database was not heard at all, which a file always is; what a server has refused bears a code."""
+    said = getattr(cause, "orig", None)
+    return engine.dialect.name != "sqlite" and getattr(said, "sqlstate", None) is None
 
 
 @contextmanager
@@ -54,9 +104,9 @@ def answering(url: URL) -> Iterator[None]:
     """Turn a database that does not answer into `Unreachable`."""
     try:
         yield
-    except DBAPIError as error:
-        shown = url.render_as_string(hide_password=True)
-        raise Unreachable(f"store {shown} does not answer: {error.orig}", help="is it up, is the disk full?") from error
+    except (DBAPIError, PoolExhausted) as error:
+        shown, why = url.render_as_string(hide_password=True), getattr(error, "orig", None) or error
+        raise Unreachable(f"store {shown} does not answer: {why}", help="is it up, is the disk full?") from error
 
 
 def parsed(url: str) -> URL:
@@ -80,17 +130,35 @@ def parsed(url: str) -> URL:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        try:
-            return create_engine(url, pool_pre_ping=True)
-        except (ImportError, NoSuchModuleError) as error:
-            raise ConfigError(
-                f"no driver for {url.drivername}", help="pip install headroom-scheduler[postgresql]"
-            ) from error
+        return postgresql_engine(url)
     with answering(url):
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url)
     event.listen(engine, "connect", _harden_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def postgresql_engine(url: URL, **options: Any) -> Engine:
+    """Return an engine none of whose connections waits for ever; `options` are those of `create_engine`.
+
+    Raises:
+        ConfigError: its driver is not installed.
+    """
+    try:
+        from scheduler.store.silence import CONNECT_ARGUMENTS, PatientConnection  # noqa: PLC0415  # an optional driver
+
+        arguments = {name: value for name, value in CONNECT_ARGUMENTS.items() if name not in url.query}
+        engine = create_engine(url, pool_pre_ping=True, pool_timeout=POOL_TIMEOUT_S, connect_args=arguments, **options)
+    except (ImportError, NoSuchModuleError) as error:
+        raise ConfigError(
+            f"no driver for {url.drivername}", help="pip install headroom-scheduler[postgresql]"
+        ) from error
+
+    @event.listens_for(engine, "do_connect")
+    def _connected(_dialect: object, _record: object, arguments: Any, named: dict[str, Any]) -> Any:
+        return PatientConnection.connect(*arguments, **named)
+
     return engine
 
 

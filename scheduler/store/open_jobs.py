@@ -24,18 +24,20 @@ class OpenJobs:
         self._lock = threading.RLock()
 
     def all(self) -> tuple[JobRecord, ...]:
-        """Return them all, oldest first."""
+        """Return them all, oldest first; while a write is under way, as they were before it."""
+        listed = self._listed
+        if listed is not None:
+            return listed
         with self._lock:
             if self._known is None:
                 self._known = {job.job_id: job for job in self._read()}
-            if self._listed is None:
-                self._listed = tuple(self._known.values())
+            self._listed = tuple(self._known.values())
             return self._listed
 
     def get(self, job_id: JobId) -> JobRecord | None:
         """Return a job, or None when it is not known to be open."""
-        with self._lock:
-            return None if self._known is None else self._known.get(job_id)
+        known = self._known
+        return None if known is None else known.get(job_id)
 
     @contextmanager
     def written(self) -> Iterator[list[JobRecord]]:
@@ -52,9 +54,10 @@ class OpenJobs:
                 raise
             for job in jobs:
                 self._put(job)
+            if jobs:
+                self._listed = None if self._known is None else tuple(self._known.values())
 
     def _put(self, job: JobRecord) -> None:
-        self._listed = None
         if self._known is None:
             return
         if job.state.is_final:

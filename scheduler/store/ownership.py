@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import URL, create_engine, func, select
+from sqlalchemy import URL, func, select
 
 from scheduler.model.errors import Conflict
-from scheduler.store.engine import answering, parsed
+from scheduler.store.engine import answering, parsed, postgresql_engine
 
 ADVISORY_LOCK: Final = 0x4845_4144_524F_4F4D
 """Key of PostgreSQL's advisory lock: "HEADROOM"."""
@@ -46,7 +46,7 @@ def _locked_file(url: URL) -> Iterator[None]:
 
 @contextmanager
 def _locked_database(url: URL) -> Iterator[None]:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    engine = postgresql_engine(url, isolation_level="AUTOCOMMIT")
     try:
         with answering(url):
             connection = engine.connect()

@@ -59,8 +59,6 @@ class ServedModel(Resource):
     name: str
     owner: str
     community: bool
-    served_elsewhere: bool = False
-    """Whether others run its replicas: `ready` and `headroom_ratio` say nothing then, room for `wanted` is held."""
     ready: int
     starting: int
     wanted: int
@@ -258,6 +256,8 @@ class Status(Resource):
     speed: float
     """World seconds per wall second; 1 but on a replay."""
     last_plan_at: datetime | None
+    last_plan_age_s: float | None = None
+    """Wall seconds since the last plan; None before the first."""
     plan_duration_s: float
     role: str = ""
     """The caller's role."""

@@ -396,6 +396,7 @@ class World:
         """Make a report the last one, with the moment's shares."""
         shown = shown or report()
         self.board.publish(shown, replace(shares()[-1], at_s=shown.cycle.at_s))
+        self.board._planned_at_s = shown.cycle.at_s
 
     def app(self, **changes: Any) -> FastAPI:
         """Return the application over this control plane."""
@@ -414,11 +415,12 @@ def empty_world(tmp_path: Path) -> World:
 
 
 def world_of(store: MemoryStore, folder: Path) -> World:
-    board, clock = Board(), StillClock()
+    clock = StillClock()
+    board = Board(timer=clock.now_s)
     policy = policy_from_names()
     house = House({"urgent": 100, "high": 75, "normal": 50, "low": 25}, ("default", "product", "research"))
     desk = Desk(
-        store=store, board=board, clock=clock, policy=policy, house=house, packages=PackageShelf(folder / "packages", 2 * 2**20),
+        store=store, board=board, clock=clock, policy=policy, house=house, packages=PackageShelf(folder, 2 * 2**20),
         gate=threading.Lock(), poke=threading.Event(),
     )  # fmt: skip
     owners = {"edit-check": "editing", "revertrisk-wikidata": "moderation", "llm-qwen3-14b": "research"}
@@ -438,7 +440,7 @@ def world(world_to_be: World) -> World:
     for minutes, kind, subject, title, detail in EVENTS:
         world_to_be.store.record(EventRecord(NOW_S - minutes * MINUTE_S, CYCLE, kind, subject, title, detail))
     world_to_be.board.history.extend(shares()[:-1])
-    world_to_be.board.publish(report(), shares()[-1])
+    world_to_be.publish()
     return world_to_be
 
 

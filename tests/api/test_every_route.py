@@ -17,7 +17,7 @@ from scheduler.model.errors import NotFound
 from scheduler.wire.base import Single
 from scheduler.wire.cluster import Host
 
-OPEN = {("GET", "/healthz"), ("GET", "/login"), ("POST", "/login")}
+OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/login"), ("POST", "/login")}
 """What answers without a token: life signs, and the form where a browser shows one."""
 PLACES = {"job_id": "401", "name": "ml-serve1012", "model": "edit-check", "digest": "0" * 64}
 SECRET = "v-secret"  # noqa: S105  # of a test's viewer

@@ -6,13 +6,14 @@ from typing import Any
 
 from scheduler.api.access import Guard
 from scheduler.api.panels import KEPT, PANELS, PanelDesk
+from scheduler.api.recent import Recent
 from scheduler.api.site import Parts
 from scheduler.control.board import Report
 from scheduler.control.records import EventKind, EventRecord
 
 
 def panel_desk(world: Any) -> PanelDesk:
-    return PanelDesk(Parts(world.desk, world.board, world.site, Guard("127.0.0.1"), None, None))
+    return PanelDesk(Parts(world.desk, world.board, world.site, Guard("127.0.0.1"), None, None, Recent(world.desk)))
 
 
 def later(report: Report, **cycle: Any) -> Report:

@@ -11,13 +11,14 @@ from scheduler.api.access import Guard
 from scheduler.api.captions import LEAST_GAP, SHARES
 from scheduler.api.chart import chart_document, library_folder
 from scheduler.api.picture import Picture, picture_of
+from scheduler.api.recent import Recent
 from scheduler.api.series import Chart
 from scheduler.api.site import Parts
 
 
 @pytest.fixture
 def parts(world: Any) -> Parts:
-    return Parts(world.desk, world.board, world.site, Guard("127.0.0.1"), None, None)
+    return Parts(world.desk, world.board, world.site, Guard("127.0.0.1"), None, None, Recent(world.desk))
 
 
 @pytest.fixture

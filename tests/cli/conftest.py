@@ -249,7 +249,7 @@ def forecast() -> Forecast:
 def status() -> Status:
     return Status(
         version="0.1.0", cluster="eqiad", backend="ray", state="live", period_s=30.0, speed=1.0, last_plan_at=NOW,
-        plan_duration_s=0.014, role="operator", caller="ana",
+        last_plan_age_s=4.2, plan_duration_s=0.014, role="operator", caller="ana",
     )  # fmt: skip
 
 

@@ -202,7 +202,7 @@ def test_events_with_cause(headroom: Headroom, plane: Any) -> None:
 def test_the_state_of_the_control_plane(headroom: Headroom, plane: Any) -> None:
     assert headroom("status").out == (
         "eqiad · live\n"
-        "Plan       18422, made 17:24 in 14 ms; one every 30s\n"
+        "Plan       18422, made 17:24 (4s ago) in 14 ms; one every 30s\n"
         "Clock      23 Nov 2026 17:24:00 UTC\n"
         "Backend    ray\n"
         "Version    0.1.0\n"

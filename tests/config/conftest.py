@@ -19,7 +19,6 @@ models:
   - name: edit-check
     capacity: {kind: rate, rps_per_replica: 15}
     traffic: wiki
-    served_elsewhere: true
 """
 
 

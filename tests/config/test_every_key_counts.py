@@ -58,7 +58,6 @@ OTHERWISE: dict[type[BaseModel], dict[str, Any]] = {
         "name": "n",
         "owner": "us",
         "community": True,
-        "served_elsewhere": True,
         "resources": {"gpus": 2},
         "capacity": {"kind": "rate", "rps_per_replica": 5},
         "min_replicas": 0,

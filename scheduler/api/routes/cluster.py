@@ -26,7 +26,7 @@ router = APIRouter(prefix="/api/v1", tags=["cluster"])
 @router.get("/hosts")
 def list_hosts(parts: PartsDep, _: Viewer) -> Listing[Host]:
     """Return all hosts by name, with what runs on each device."""
-    return listing(parts, "HostList", host_views(report_of(parts), parts.desk.host_marks()))
+    return listing(parts, "HostList", host_views(report_of(parts), parts.recent.host_marks()))
 
 
 @router.get("/hosts/{name}")

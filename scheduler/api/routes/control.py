@@ -5,6 +5,7 @@ from fastapi.responses import PlainTextResponse, Response
 
 from scheduler.api.access import Viewer
 from scheduler.api.answers import listing, single
+from scheduler.api.freshness import standing_of
 from scheduler.api.presenting.jobs import event_view
 from scheduler.api.presenting.times import moment
 from scheduler.api.site import PartsDep
@@ -18,19 +19,20 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @router.get("/api/v1/status")
-def status(parts: PartsDep, caller: Viewer) -> Single[Status]:
+async def status(parts: PartsDep, caller: Viewer) -> Single[Status]:
     """Return whether the loop does its work, how fast the clock goes, and the caller's role."""
-    report, degraded, site = parts.board.report, parts.board.degraded, parts.site
+    report, standing, site = parts.board.report, standing_of(parts), parts.site
     view = Status(
         version=site.release,
         cluster=site.cluster,
         backend=site.backend,
-        state="starting" if report is None else "degraded" if degraded else "live",
-        message=degraded,
+        state=standing.state,
+        message=standing.message,
         waiting=str(parts.board.waiting),
         period_s=site.period_s,
         speed=site.speed,
         last_plan_at=moment(report.cycle.at_s) if report else None,
+        last_plan_age_s=parts.board.plan_age_s,
         plan_duration_s=report.cycle.plan_duration_s if report else 0.0,
         role=caller.role.name.lower(),
         caller=caller.name,
@@ -54,6 +56,15 @@ def metrics(parts: PartsDep, _: Viewer) -> Response:
 
 
 @router.get("/healthz", response_class=PlainTextResponse)
-def healthz() -> str:
-    """Answer as long as the process does; whether plans are made is in /api/v1/status."""
+async def healthz() -> str:
+    """Answer as long as the process does, whatever it waits for; whether plans are made is in /readyz."""
     return "ok\n"
+
+
+@router.get("/readyz", response_class=PlainTextResponse)
+async def readyz(parts: PartsDep) -> PlainTextResponse:
+    """Answer 200 while plans are made, else 503 and why not; asks nobody but the memory of this process."""
+    standing = standing_of(parts)
+    if standing.is_live:
+        return PlainTextResponse("ready\n")
+    return PlainTextResponse(f"{standing.state}: {standing.message or 'no plan yet'}\n", 503)

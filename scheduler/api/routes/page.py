@@ -10,19 +10,20 @@ from markupsafe import Markup
 
 from scheduler.api import chart as drawing
 from scheduler.api.access import COOKIE, Viewer
-from scheduler.api.page_view import age_s, patience_s
+from scheduler.api.freshness import age_s, patience_s
 from scheduler.api.palette import ThemeName
 from scheduler.api.panels import PanelsDep, fresh
 from scheduler.api.picture import RANGES, Picture, RangeName, picture_of
 from scheduler.api.presenting.jobs import event_view, job_view, queue_of, start_of
 from scheduler.api.presenting.times import moment
 from scheduler.api.rendering import render
-from scheduler.api.site import PartsDep
+from scheduler.api.site import Parts, PartsDep
+from scheduler.control.records import EventRecord
+from scheduler.model.errors import Unreachable
 from scheduler.model.workloads import JobId
 
 router = APIRouter(include_in_schema=False)
 BOKEH: Final = f"/static/bokeh-{drawing.LIBRARY_VERSION}/bokeh.min.js"
-ALL_EVENTS: Final = 500
 RangeQuery = Annotated[RangeName, "hours ahead"]
 
 
@@ -96,7 +97,7 @@ def job_page(parts: PartsDep, _: Viewer, job_id: str) -> Response:
     record, now_s = parts.desk.job(JobId(job_id)), parts.site.clock.now_s()
     report = parts.board.report
     job = job_view(record, now_s, queue_of(report), start=start_of(report, parts.site.policy, job_id))
-    events = [event_view(event) for event in reversed(parts.desk.events(subject=job_id))]
+    events = [event_view(event) for event in reversed(_events_of(parts, job_id))]
     now = moment(now_s)
     return _page("job.html", job=job, site=parts.site, now=now, view={"events": events, "now": now})
 
@@ -104,7 +105,7 @@ def job_page(parts: PartsDep, _: Viewer, job_id: str) -> Response:
 @router.get("/events")
 def events_page(parts: PartsDep, _: Viewer) -> Response:
     """Return the newest events."""
-    events = [event_view(event) for event in reversed(parts.desk.events(limit=ALL_EVENTS))]
+    events = [event_view(event) for event in reversed(parts.recent.all_events())]
     now = moment(parts.site.clock.now_s())
     return _page("events_page.html", site=parts.site, view={"events": events, "now": now})
 
@@ -124,6 +125,14 @@ async def login(parts: PartsDep, request: Request) -> Response:
     answer = RedirectResponse("/", status_code=303)
     answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=request.url.scheme == "https")
     return answer
+
+
+def _events_of(parts: Parts, job_id: str) -> tuple[EventRecord, ...]:
+    """Return a job's events; none while the store is silent, for the rest is known without it."""
+    try:
+        return parts.desk.events(subject=job_id)
+    except Unreachable:
+        return ()
 
 
 def _table(picture: Picture | None) -> str:
