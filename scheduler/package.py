@@ -70,6 +70,9 @@ def _write(file: BinaryIO, directory: Path, paths: Sequence[Path], most_bytes: i
 
 
 def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
+    if (path.exists() and not path.is_file()) or not _is_text(name):
+        help_ = f"remove or rename it, or list it in {IGNORE_FILE}"
+        raise ConfigError(f"working_dir: {name!a} is no file whose name and content can be sent", help=help_)
     entry = zipfile.ZipInfo(name, _EPOCH)
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.create_system = 3  # Unix, whatever this machine is: it is part of the bytes
@@ -82,6 +85,15 @@ def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
     except OSError as error:
         help_ = f"remove it, or list it in {IGNORE_FILE}"
         raise ConfigError(f"working_dir: {path} cannot be read: {error.strerror}", help=help_) from error
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is UTF-8; names on disk may be any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _kept(directory: Path) -> Iterator[Path]:

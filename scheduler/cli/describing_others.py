@@ -67,10 +67,11 @@ def _model(model: ServedModel, hosts: Iterable[Host], now: datetime, screen: Scr
     peak = f", {model.peak_replicas} at the peak, {moment(model.peak_at, now, screen)}" if model.peak_at else ""
     where = ", ".join(_held_by(model.name, hosts))
     starting = f", {model.starting} starting" if model.starting else ""
+    has = "served elsewhere" if model.served_elsewhere else f"{model.ready} ready{starting}"
     return _lines(
         " · ".join(word for word in words if word),
         {
-            "Replicas": f"{model.ready} ready{starting}, {model.wanted} wanted{peak}",
+            "Replicas": f"{has}, {model.wanted} wanted{peak}",
             "Limits": f"{model.min_replicas} to {model.max_replicas} replicas of {_gpus(model.gpus_per_replica)}, "
             f"{plain(model.rps_per_replica)} requests/s each",
             "Load": f"{number(model.rps_now)} requests/s now, up to {number(model.rps_wanted)} within the lead time",
@@ -85,6 +86,8 @@ def _model(model: ServedModel, hosts: Iterable[Host], now: datetime, screen: Scr
 
 
 def _headroom(model: ServedModel, screen: Screen) -> str:
+    if model.served_elsewhere:
+        return "not ours to say: others run its replicas, room for them is held"
     if model.headroom_ratio is None:
         return "no load"
     style = "red" if model.headroom_ratio < 1 else "yellow" if model.headroom_ratio < _TIGHT else ""

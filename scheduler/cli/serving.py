@@ -47,8 +47,10 @@ def model_table(found: Listing[ServedModel], screen: Screen) -> Table:
     return Table(_columns(zone_name(found.observed_at, screen)), rows, tuple(model.name for model in found.items))
 
 
-def headroom_cell(ratio: float | None, *, starting: bool) -> Cell:
+def headroom_cell(ratio: float | None, *, starting: bool, elsewhere: bool = False) -> Cell:
     """Return the ratio with a word where it is low."""
+    if elsewhere:
+        return cell("elsewhere", "dim")
     if ratio is None:
         return cell("starting" if starting else NOTHING, "dim")
     if ratio < 1:
@@ -89,13 +91,13 @@ def _row(model: ServedModel, now: datetime, screen: Screen) -> tuple[Cell | str,
     return (
         cell(model.name, "bold"),
         model.owner or NOTHING,
-        f"{model.ready}{starting}",
+        NOTHING if model.served_elsewhere else f"{model.ready}{starting}",
         str(model.wanted),
         f"{model.peak_replicas}{peak_at}",
         number(model.rps_now),
         number(model.rps_wanted),
         seconds(model.lead_time_s),
-        headroom_cell(model.headroom_ratio, starting=bool(model.starting)),
+        headroom_cell(model.headroom_ratio, starting=bool(model.starting), elsewhere=model.served_elsewhere),
         seconds(model.warm_up_s),
         str(model.late_24h),
         str(model.failed_24h),

@@ -18,9 +18,9 @@ Check = Callable[[Config], Iterator[tuple[Where, str, str]]]
 """Yields (where, message, help) for everything that is wrong."""
 
 
-def cross_faults(config: Config, document: Document) -> Iterator[Fault]:
-    """Yield a fault, with its line in `document`, for everything that does not fit together."""
-    for check in CHECKS:
+def cross_faults(config: Config, document: Document, checks: Iterable[Check] = ()) -> Iterator[Fault]:
+    """Yield a fault, with its line in `document`, for all that does not fit together by `checks` (`CHECKS`)."""
+    for check in checks or CHECKS:
         for where, message, help_ in check(config):
             yield fault_at(document, where, "BadValue", message, help_)
 
@@ -145,6 +145,17 @@ def _closed_to_strangers(config: Config) -> Iterator[tuple[Where, str, str]]:
         yield ("api", "host"), message, "declare tokens (headroom explain cluster), or listen on 127.0.0.1"
 
 
+def _somebody_serves(config: Config) -> Iterator[tuple[Where, str, str]]:
+    for index, model in enumerate(config.models):
+        if model.application is None and not model.served_elsewhere:
+            message = f"{model.name} has no application: no replica of it could start"
+            help_ = 'application: {import_path: "package.module:build"}, or served_elsewhere: true where others run it'
+            yield ("models", index), message, help_
+        if model.application is not None and model.served_elsewhere:
+            message = f"{model.name} is served elsewhere, and has an application here"
+            yield ("models", index, "served_elsewhere"), message, "keep one of the two"
+
+
 CHECKS: Final[tuple[Check, ...]] = (
     _unique_names,
     _traffic_known,
@@ -159,3 +170,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     queue_faults,
     _closed_to_strangers,
 )
+"""What holds of live and of simulated clusters."""
+LIVE_CHECKS: Final[tuple[Check, ...]] = (_somebody_serves,)
+"""What holds of live clusters beyond that: a simulated replica runs no application."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scheduler.config.checks import cross_faults
+from scheduler.config.checks import LIVE_CHECKS, cross_faults
 from scheduler.config.faults import read_section
 from scheduler.config.files import beside
 from scheduler.config.schema import Config
@@ -19,7 +19,7 @@ def load_config(path: Path) -> Config:
     """
     document = read_yaml(path)
     config = _with_files_found(read_section(document, Config, "cluster"), path.parent)
-    faults = tuple(cross_faults(config, document))
+    faults = (*cross_faults(config, document), *cross_faults(config, document, LIVE_CHECKS))
     if faults:
         raise ConfigError(*faults)
     return config

@@ -38,4 +38,5 @@ def serving_model_of(model: Model) -> ServingModel:
         max_per_host=model.max_per_host,
         survive_host_losses=model.survive_host_losses,
         community=model.community,
+        elsewhere=model.served_elsewhere,
     )

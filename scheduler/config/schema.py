@@ -215,7 +215,9 @@ class Model(Section):
     requests: Annotated[str, Field(examples=["edit-check"])] = ""
     """Name of a traffic source that measures the model's own requests; its share is then learned, and may change."""
     application: Application | None = None
-    """What a replica runs; left out for a model that is planned but served elsewhere."""
+    """What a replica runs; every model has one, or says `served_elsewhere`."""
+    served_elsewhere: bool = False
+    """Whether others run its replicas: its peak is forecast and room for it is held, but nothing is started."""
     latency_objective: DurationSeconds = 1.0
     """A request that takes longer counts as late."""
 

@@ -1,10 +1,10 @@
 """What a site allows, and all that is wrong with a submission."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from scheduler.control.packages import PackageShelf
-from scheduler.model.errors import ConfigError, Fault
+from scheduler.model.errors import ConfigError, Fault, NotFound
 from scheduler.model.hosts import Host
 from scheduler.model.jobspec import JobSpec
 from scheduler.planning.feasibility import never_fits
@@ -48,11 +48,22 @@ def faults_of(spec: JobSpec, house: House, packages: PackageShelf, hosts: Sequen
     if spec.grace_period_s > house.longest_grace_s:
         message = f"grace period {spec.grace_period_s:g} s is longer than the site allows"
         yield Fault("BadValue", message, field="grace", help=f"at most {house.longest_grace_s:g} s")
-    if spec.working_dir and not packages.has(spec.working_dir):
-        yield Fault("UnknownPackage", f"no package {spec.working_dir}", help="upload it first")
+    if spec.working_dir:
+        yield from _faults_of_package(spec.working_dir, packages)
     why = never_fits(hosts, spec.gang) if hosts is not None else None
     if why is not None:
         yield Fault(why.reason.value, why.message, field="resources", help="ask for less, or for other hosts")
+
+
+def _faults_of_package(digest: str, packages: PackageShelf) -> tuple[Fault, ...]:
+    """Return what is wrong with a package; unpacks it if that was not done when it came, or was undone since."""
+    try:
+        packages.unpacked(digest)
+    except NotFound:
+        return (Fault("UnknownPackage", f"no package {digest}", field="working_dir", help="upload it first"),)
+    except ConfigError as error:
+        return tuple(replace(fault, field="working_dir") for fault in error.faults)
+    return ()
 
 
 def _unknown(code: str, message: str, field_name: str, known: Iterable[str]) -> Fault:

@@ -110,8 +110,9 @@ def demand_of(
             outlooks.append(_outlook(one, known[one.source], share, load, settings, now_s))
     bases = {member.served.model.name: member.demand.basis for member in members}
     said = tuple(basis_changes(served, known, memory.bases, bases, snapshot))
-    held = pools_of(members, settings, now_s)
-    shown = outlooks_of(members, held, now_s, memory.pools) if settings.outlooks else ()
+    here = [member for member in members if not member.served.model.elsewhere]
+    held = pools_of(here, settings, now_s)
+    shown = outlooks_of(here, held, now_s, memory.pools) if settings.outlooks else ()
     remembered = DemandMemory(known, needs, bases, shares, shown)
     return Demand(tuple(member.demand for member in members), held), tuple(outlooks), remembered, said
 

@@ -1,25 +1,35 @@
-"""Working directories that were uploaded: kept by their digest, checked before they count as there."""
+"""Working directories that were uploaded: kept by their digest, checked and unpacked before they count as there."""
 
 import hashlib
 import os
 import re
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from scheduler.model.errors import ConfigError, NotFound
+from scheduler.control.unpacking import Limits, unpack
+from scheduler.model.errors import ConfigError, NotFound, Unreachable
 
 MOST_BYTES = 256 * 2**20
 """Largest package that is taken."""
-_DIGEST = re.compile(r"^sha256:([0-9a-f]{64})$")
+AT_ONCE = 2
+"""Packages that are unpacked at the same time; others wait."""
+_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 
 
 class PackageShelf:
-    """Zip files under `folder`, named by their SHA-256; a file under its final name is whole and checked."""
+    """Zip files under `folder`, named by their SHA-256, and what is in them, unpacked under `work` beside it.
 
-    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
+    A file or folder under its final name is whole and checked. Jobs run in the unpacked folders.
+    """
+
+    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES, limits: Limits | None = None) -> None:
         """Use a folder that is made when the first package comes."""
         self.folder = folder
+        self.work = folder.with_name("work")
         self.most_bytes = most_bytes
+        self._limits = limits or Limits()
+        self._turns = threading.BoundedSemaphore(AT_ONCE)
 
     def path(self, digest: str) -> Path:
         """Return the file of a package.
@@ -33,31 +43,64 @@ class PackageShelf:
             raise NotFound(f"no package {digest}", help="upload it first: PUT /api/v1/packages/<digest>")
         return path
 
-    def has(self, digest: str) -> bool:
-        """Whether the package is there, whole."""
-        return self._path(digest).is_file()
-
     def save(self, digest: str, chunks: Iterable[bytes]) -> Path:
-        """Store a package; it is on disk when this returns. Saving it again changes nothing.
+        """Store a package and unpack it; both are on disk when this returns. Saving it again changes nothing.
 
         Raises:
-            ConfigError: the bytes do not have that digest, or are too many.
+            ConfigError: the bytes do not have that digest, are too many, or are no package that can be unpacked.
+            Unreachable: this machine has no room for it.
         """
         path = self._path(digest)
-        if path.is_file():
-            return path
-        self.folder.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}-{id(chunks)}.part")
-        try:
-            self._write(part, digest, chunks)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-        _sync_folder(self.folder)
+        if not path.is_file():
+            self._take_in(path, digest, chunks)
+        self.unpacked(digest)
         return path
 
+    def unpacked(self, digest: str) -> Path:
+        """Return the folder with a package's content; takes as long as unpacking takes, if that is still to be done.
+
+        Raises:
+            ConfigError: the package cannot be unpacked, see `unpack`.
+            NotFound: it was never saved, or is gone.
+            Unreachable: this machine has no room for it.
+        """
+        folder = self.work_of(digest)
+        if not folder.is_dir():
+            self._unpack(self.path(digest), folder)
+        return folder
+
+    def work_of(self, digest: str) -> Path:
+        """Return where a package is unpacked, or would be.
+
+        Raises:
+            ConfigError: as `path`.
+        """
+        return self.work / self._path(digest).stem
+
+    def _take_in(self, path: Path, digest: str, chunks: Iterable[bytes]) -> None:
+        part = path.with_suffix(f".{os.getpid()}-{id(chunks)}.part")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._write(part, digest, chunks)
+            self._unpack(part, self.work_of(digest))  # before it has its name: nobody else sees one that is no good
+            part.replace(path)
+            _sync_folder(self.folder)
+        except OSError as error:
+            raise _no_room(digest, error) from error
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _unpack(self, package: Path, folder: Path) -> None:
+        with self._turns:
+            if folder.is_dir():
+                return
+            try:
+                unpack(package, folder, self._limits)
+            except OSError as error:
+                raise _no_room(f"sha256:{folder.name}", error) from error
+
     def _path(self, digest: str) -> Path:
-        match = _DIGEST.match(digest)
+        match = _DIGEST.fullmatch(digest)
         if match is None:
             raise ConfigError(f'"{digest}" is not a package digest', help='give "sha256:" and 64 hexadecimal digits')
         return self.folder / f"{match[1]}.zip"
@@ -77,6 +120,11 @@ class PackageShelf:
             os.fsync(file.fileno())
         if f"sha256:{found.hexdigest()}" != digest:
             raise ConfigError(f"the package has digest sha256:{found.hexdigest()}, not {digest}", help="send it again")
+
+
+def _no_room(digest: str, error: OSError) -> Unreachable:
+    why = error.strerror or type(error).__name__
+    return Unreachable(f"package {digest} cannot be stored or unpacked: {why}", help="is the disk of state_dir full?")
 
 
 def _sync_folder(folder: Path) -> None:

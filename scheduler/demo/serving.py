@@ -47,9 +47,13 @@ class Model:
 
 
 def build(args: Mapping[str, Any]) -> serve.Application:
-    """Return the application; the demo's configuration names this function."""
+    """Return the application; configurations name this function.
+
+    Args:
+        args: `service_time_s`, and `concurrency` (1) and `load_s` (0) where they differ from what stands here.
+    """
     return Model.options(max_ongoing_requests=1000).bind(  # type: ignore[attr-defined]  # made by the decorator
         service_time_s=float(args["service_time_s"]),
-        concurrency=int(args["concurrency"]),
-        load_s=float(args["load_s"]),
+        concurrency=int(args.get("concurrency", 1)),
+        load_s=float(args.get("load_s", 0)),
     )

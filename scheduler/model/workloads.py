@@ -206,6 +206,8 @@ class ServingModel:
         max_per_host: most replicas on one host; 0 means no limit.
         survive_host_losses: k: the demand must still be met when any k hosts are lost.
         community: whether the community trained it (shown apart, planned alike).
+        elsewhere: whether others run its replicas: its peak is foreseen and room for it is held, but nothing is
+            started or stopped.
     """
 
     name: str
@@ -216,6 +218,7 @@ class ServingModel:
     max_per_host: int = 0
     survive_host_losses: int = 0
     community: bool = False
+    elsewhere: bool = False
 
 
 class ReplicaState(StrEnum):

@@ -64,6 +64,8 @@ def _verdict(snapshot: Snapshot, coverage: Coverage, time: Wording, duration: Wo
         return "No plan yet: no host has reported."
     if not snapshot.models:
         return "No model is served yet; all hosts may train."
+    if all(model.elsewhere for model in snapshot.models):
+        return f"All that is served runs elsewhere ({plural(len(snapshot.models), 'model')}); room is held for it."
     if coverage.short:
         return _short(coverage, time)
     if not coverage.points:

@@ -48,8 +48,8 @@ class Fleet:
 
 
 def fleets(snapshot: Snapshot, demands: Sequence[ModelDemand]) -> tuple[Fleet, ...]:
-    """Return the fleet of every model that is served and has a demand, in the order of the demand."""
-    models, table = {model.name: model for model in snapshot.models}, snapshot.ledger.table
+    """Return the fleet of every model that is served here and has a demand, in the order of the demand."""
+    models, table = {model.name: model for model in snapshot.models if not model.elsewhere}, snapshot.ledger.table
     states = {table.hosts[row].name: table.hosts[row].state for row in np.flatnonzero(table.leaving).tolist()}
     return tuple(
         _fleet(models[demand.model], demand, snapshot.living.get(demand.model, ()), states)

@@ -1,14 +1,15 @@
 """Room kept for the peak beyond the lead time, free of new training that would soon have to be stopped again."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.model.demand import PoolDemand
+from scheduler.model.demand import Demand, PoolDemand
 from scheduler.model.resources import Shape, Slot
+from scheduler.model.workloads import ServingModel
 from scheduler.planning.draft import Draft
 from scheduler.planning.fleet import Fleet, count_by_row
 from scheduler.planning.placing import NO_LIMIT, capped, fewest_hosts
@@ -32,16 +33,27 @@ class Held:
     until_s: float
 
 
-def hold_headroom(draft: Draft, fleets: Sequence[Fleet], pools: Sequence[PoolDemand] = ()) -> tuple[Held, ...]:
+def hold_headroom(draft: Draft, fleets: Sequence[Fleet], demand: Demand) -> tuple[Held, ...]:
     """Hold room for the replicas that the peak takes beyond those wanted now, as far as it is free or being freed.
 
-    Nobody is preempted for it: training that runs already may go on until the peak is within the lead time.
+    Room for a model that is served elsewhere comes first and is for all its replicas: nothing else stands for them.
+    Nobody is preempted for what is held: training that runs already may go on until the peak is within the lead time.
     """
-    pooled = {name for pool in pools for name in pool.models}
-    by_name = {fleet.model.name: fleet for fleet in fleets} if pools else {}
+    pooled = {name for pool in demand.pools for name in pool.models}
+    by_name = {fleet.model.name: fleet for fleet in fleets} if demand.pools else {}
     search = _Search(draft)
-    held = [one for pool in pools for one in _hold_for_pool(search, pool, by_name) if one.slots]
+    held = [*_hold_elsewhere(search, draft.snapshot.models, demand)]
+    held += [one for pool in demand.pools for one in _hold_for_pool(search, pool, by_name) if one.slots]
     return (*held, *_hold_apart(search, [fleet for fleet in fleets if fleet.model.name not in pooled]))
+
+
+def _hold_elsewhere(search: "_Search", models: Iterable[ServingModel], demand: Demand) -> Iterator[Held]:
+    for model in models:
+        wants = demand.of(model.name) if model.elsewhere else None
+        if wants is not None and wants.replicas_held > 0:
+            limit = model.max_per_host or NO_LIMIT
+            if slots := search.hold(model.shape, limit, min(wants.replicas_held, model.max_replicas)):
+                yield Held((model.name,), model.shape, slots, wants.peak_at_s)
 
 
 def _hold_apart(search: "_Search", fleets: Sequence[Fleet]) -> Iterator[Held]:

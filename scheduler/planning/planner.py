@@ -74,7 +74,7 @@ def decide(snapshot: Snapshot, demand: Demand, policy: Policy) -> Decided:
     keep_off_draining(ended, draft, Bookings(draft))
     served = keep_serving(draft, demand)
     keep_remainders(draft, Bookings(draft))
-    held = hold_headroom(draft, served.fleets, demand.pools)
+    held = hold_headroom(draft, served.fleets, demand)
     draft.ebbs = cache(partial(ebbs, served, draft))
     bookings = Bookings(draft)
     starts = place_training(draft, bookings)

@@ -59,6 +59,8 @@ class ServedModel(Resource):
     name: str
     owner: str
     community: bool
+    served_elsewhere: bool = False
+    """Whether others run its replicas: `ready` and `headroom_ratio` say nothing then, room for `wanted` is held."""
     ready: int
     starting: int
     wanted: int

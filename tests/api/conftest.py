@@ -420,7 +420,7 @@ def world_of(store: MemoryStore, folder: Path) -> World:
     policy = policy_from_names()
     house = House({"urgent": 100, "high": 75, "normal": 50, "low": 25}, ("default", "product", "research"))
     desk = Desk(
-        store=store, board=board, clock=clock, policy=policy, house=house, packages=PackageShelf(folder, 2 * 2**20),
+        store=store, board=board, clock=clock, policy=policy, house=house, packages=PackageShelf(folder / "packages", 2 * 2**20),
         gate=threading.Lock(), poke=threading.Event(),
     )  # fmt: skip
     owners = {"edit-check": "editing", "revertrisk-wikidata": "moderation", "llm-qwen3-14b": "research"}

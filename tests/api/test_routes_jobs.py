@@ -1,6 +1,8 @@
 """Jobs over HTTP: accepted once and for good, changed by those who may, and described with reasons."""
 
 import hashlib
+import io
+import zipfile
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +25,10 @@ def test_a_submission_is_in_the_store_before_the_answer(world: Any) -> None:
 
 
 def test_a_job_may_come_wrapped_with_the_digest_of_its_package(world: Any) -> None:
-    content = b"PK a package"
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("train.py", "")
+    content = file.getvalue()
     digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
     http = world.http()
     for _ in range(2):

@@ -4,12 +4,14 @@
 import json
 import os
 import socket
+import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -18,6 +20,9 @@ from scheduler.backends.ray.names import RunLabel
 from scheduler.backends.ray.runs import Runs
 from scheduler.backends.ray.stops import StopOrder
 from scheduler.backends.ray.training import Training
+from scheduler.control import packages
+from scheduler.control.packages import PackageShelf
+from scheduler.control.unpacking import unpack
 from scheduler.jobkit import MARKER
 from scheduler.model.errors import ActionFailed, Unreachable
 from scheduler.model.observation import Progress, Run, RunState
@@ -109,15 +114,34 @@ def test_an_attempt_after_a_checkpoint_is_told_its_step(
     assert rest.submitted[NAME]["runtime_env"]["env_vars"]["HEADROOM_RESUME_STEP"] == "120"
 
 
+DIGEST = "sha256:" + "ab" * 32
+
+
+def packed(state_dir: Path, *, is_zip: bool = True) -> None:
+    """Put a package on the shelf as an older version, or a failing disk, may leave it: not unpacked."""
+    (state_dir / "packages").mkdir()
+    file = state_dir / "packages" / f"{'ab' * 32}.zip"
+    if not is_zip:
+        file.write_bytes(b"no zip at all")
+        return
+    with zipfile.ZipFile(file, "w") as package:
+        package.writestr("train.py", "print('hi')")
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    deadline_s = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline_s, "waited in vain"
+        time.sleep(0.01)
+
+
 def test_the_working_directory_goes_along(
     training: Training, start: StartJob, fleet: Fleet, rest: Any, specs: Any, tmp_path: Path
 ) -> None:
-    specs.job = replace(specs.job, working_dir="sha256:abc")
-    (tmp_path / "packages").mkdir()
-    with zipfile.ZipFile(tmp_path / "packages" / "abc.zip", "w") as package:
-        package.writestr("train.py", "print('hi')")
+    specs.job = replace(specs.job, working_dir=DIGEST)
+    packed(tmp_path)
+    folder = PackageShelf(tmp_path / "packages").unpacked(DIGEST)
     training.start(start, fleet)
-    folder = tmp_path / "work" / "abc"
     assert rest.submitted[NAME]["entrypoint"] == f"cd {folder} && python train.py"
     assert (folder / "train.py").read_text(encoding="utf-8") == "print('hi')"
 
@@ -125,10 +149,51 @@ def test_the_working_directory_goes_along(
 def test_a_missing_working_directory_leaves_nothing_behind(
     training: Training, start: StartJob, fleet: Fleet, link: Any, rest: Any, specs: Any
 ) -> None:
-    specs.job = replace(specs.job, working_dir="sha256:abc")
-    with pytest.raises(ActionFailed, match=r"abc\.zip cannot be unpacked"):
+    specs.job = replace(specs.job, working_dir=DIGEST)
+    with pytest.raises(ActionFailed, match=r"job 7 cannot start: its working directory .* is not there"):
         training.start(start, fleet)
     assert (link.groups, rest.submitted) == ({}, {})
+
+
+def test_a_start_never_waits_for_unpacking_and_the_next_one_finds_it_done(
+    training: Training, start: StartJob, fleet: Fleet, rest: Any, specs: Any, tmp_path: Path
+) -> None:
+    specs.job = replace(specs.job, working_dir=DIGEST)
+    packed(tmp_path)
+    go = threading.Event()
+    with patch.object(packages, "unpack", side_effect=lambda *args: go.wait(30) and unpack(*args)):
+        for _ in range(2):
+            with pytest.raises(ActionFailed, match="it is being unpacked again"):
+                training.start(start, fleet)
+        go.set()
+        wait_until((tmp_path / "work" / ("ab" * 32)).is_dir)
+    training.start(start, fleet)
+    assert NAME in rest.submitted
+
+
+@pytest.mark.parametrize(("left", "words"), [("no zip", "is not a zip file"), ("nothing", "no package")])
+def test_a_package_that_went_bad_on_disk_fails_its_job_by_name(
+    training: Training, start: StartJob, fleet: Fleet, specs: Any, tmp_path: Path, left: str, words: str
+) -> None:
+    specs.job = replace(specs.job, working_dir=DIGEST)
+    if left != "nothing":
+        packed(tmp_path, is_zip=False)
+
+    def says_why() -> bool:
+        with pytest.raises(ActionFailed, match="job 7 cannot start") as caught:
+            training.start(start, fleet)
+        return words in str(caught.value)
+
+    wait_until(says_why)
+    specs.job = replace(specs.job, working_dir="")
+    training.start(start, fleet)
+
+
+def test_a_full_disk_fails_the_job_that_needs_it(training: Training, start: StartJob, fleet: Fleet, link: Any) -> None:
+    training.checkpoint_dir(JOB).parent.write_text("no folder", encoding="utf-8")
+    with pytest.raises(ActionFailed, match="job 7 cannot start"):
+        training.start(start, fleet)
+    assert link.groups == {}
 
 
 def test_without_room_nothing_is_submitted(

@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,15 @@ def test_a_file_behind_a_link_goes_along_as_a_file(tmp_path: Path) -> None:
     package = pack(inside)
     with package.file, zipfile.ZipFile(package.file) as archive:
         assert archive.read("shared.py") == b"shared.py"
+
+
+@pytest.mark.parametrize(("name", "make"), [("pipe", os.mkfifo), (os.fsdecode(b"not-text-\xff"), Path.touch)])
+def test_what_cannot_be_sent_is_named_and_not_waited_for(
+    tmp_path: Path, name: str, make: Callable[[Path], object]
+) -> None:
+    make(tmp_path / name)
+    with pytest.raises(ConfigError, match="is no file whose name and content can be sent"):
+        pack(tmp_path)
 
 
 def test_a_broken_link_is_named(tmp_path: Path) -> None:

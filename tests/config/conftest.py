@@ -19,6 +19,7 @@ models:
   - name: edit-check
     capacity: {kind: rate, rps_per_replica: 15}
     traffic: wiki
+    served_elsewhere: true
 """
 
 

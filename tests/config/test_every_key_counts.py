@@ -58,6 +58,7 @@ OTHERWISE: dict[type[BaseModel], dict[str, Any]] = {
         "name": "n",
         "owner": "us",
         "community": True,
+        "served_elsewhere": True,
         "resources": {"gpus": 2},
         "capacity": {"kind": "rate", "rps_per_replica": 5},
         "min_replicas": 0,

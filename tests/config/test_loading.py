@@ -43,7 +43,14 @@ def test_a_model_becomes_the_planners_noun(cluster: Cluster) -> None:
     (model,) = load_config(cluster(("    traffic: wiki\n", more + rest))).models
     shape = Shape(cpu_milli=4000, memory_mib=8192, gpu_count=1, gpu_milli=500, gpu_models=frozenset({"MI300X"}))
     assert serving_model_of(model) == ServingModel(
-        "edit-check", shape, max_replicas=6, warm_up_s=130.0, max_per_host=2, survive_host_losses=1, community=True
+        "edit-check",
+        shape,
+        max_replicas=6,
+        warm_up_s=130.0,
+        max_per_host=2,
+        survive_host_losses=1,
+        community=True,
+        elsewhere=True,
     )
 
 
@@ -257,3 +264,21 @@ def test_the_shipped_example_of_shared_queues_has_terms_that_fit_its_hosts() -> 
     guaranteed = sum(queue.guarantee.gpus or 0 for queue in config.queues)
     assert 0 < guaranteed < sum(host.gpus for host in config.backend.hosts)
     assert order_name(config.policy.queue_order, config.queues) == "fair-share"
+
+
+def test_a_model_that_nobody_would_run_is_refused_with_its_line(cluster: Cluster, faults_of: FaultsOf) -> None:
+    (fault,) = faults_of(load_config, cluster(("    served_elsewhere: true\n", "")))
+    assert (fault.line, fault.message) == (9, "edit-check has no application: no replica of it could start")
+    assert fault.help.startswith("application: {import_path:")
+    assert "served_elsewhere: true" in fault.help
+
+
+def test_a_model_is_served_here_or_elsewhere_not_both(cluster: Cluster, faults_of: FaultsOf) -> None:
+    both = '    served_elsewhere: true\n    application: {import_path: "models:build"}\n'
+    (fault,) = faults_of(load_config, cluster(("    served_elsewhere: true\n", both)))
+    assert fault.message == "edit-check is served elsewhere, and has an application here"
+
+
+def test_an_application_makes_the_model_ours(cluster: Cluster) -> None:
+    (model,) = load_config(cluster(("served_elsewhere: true", 'application: {import_path: "models:build"}'))).models
+    assert not serving_model_of(model).elsewhere

@@ -1,8 +1,7 @@
 """The desk: what people ask is stored or refused with a reason, asking twice changes nothing, nothing else happens."""
 
-import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -297,53 +296,3 @@ def test_a_mark_and_its_end_wake_the_loop(office: Office) -> None:
         office.poke.clear()
         change("a")
         assert office.poke.is_set()
-
-
-DATA = b"PK\x03\x04 some files"
-DIGEST = "sha256:" + hashlib.sha256(DATA).hexdigest()
-
-
-def test_a_package_is_kept_by_its_digest_and_a_job_may_name_it(office: Office) -> None:
-    path = office.desk.packages.save(DIGEST, iter([DATA[:5], DATA[5:]]))
-    assert path.read_bytes() == DATA
-    assert office.desk.packages.path(DIGEST) == path
-    assert office.desk.submit(office.spec(working_dir=DIGEST)).spec.working_dir == DIGEST
-
-
-def test_a_shelf_holds_many_packages_up_to_the_last_byte_allowed(office: Office) -> None:
-    for content in (b"x" * 1000, b"y" * 1000):
-        digest = "sha256:" + hashlib.sha256(content).hexdigest()
-        assert office.desk.packages.save(digest, [content]).read_bytes() == content
-
-
-def test_saving_a_package_again_reads_nothing(office: Office) -> None:
-    def explode() -> Iterator[bytes]:
-        raise AssertionError("was read")
-        yield b""
-
-    office.desk.packages.save(DIGEST, [DATA])
-    assert office.desk.packages.save(DIGEST, explode()).read_bytes() == DATA
-
-
-@pytest.mark.parametrize(
-    ("digest", "chunks", "words"),
-    [
-        (DIGEST, [DATA, b"!"], "the package has digest"),
-        (DIGEST, [b"x" * 600, b"x" * 600], "larger than 1000 bytes"),
-        ("sha256:../../etc/passwd", [DATA], "is not a package digest"),
-        ("md5:00", [DATA], "is not a package digest"),
-    ],
-)
-def test_a_package_that_is_not_what_it_says_leaves_nothing_behind(
-    office: Office, digest: str, chunks: list[bytes], words: str
-) -> None:
-    with pytest.raises(ConfigError, match=words):
-        office.desk.packages.save(digest, chunks)
-    folder = office.desk.packages.folder
-    assert not folder.exists() or list(folder.iterdir()) == []
-
-
-def test_a_package_that_was_never_sent_is_not_found(office: Office) -> None:
-    assert not office.desk.packages.has(DIGEST)
-    with pytest.raises(NotFound, match="no package"):
-        office.desk.packages.path(DIGEST)

@@ -20,7 +20,7 @@ def demand(held: int, *models: ModelDemand, pool: tuple[str, ...] = ()) -> Deman
 
 def holds(say: Any, wanted: Demand, **parts: Any) -> tuple[Held, ...]:
     snapshot, policy = say.snapshot(**parts), policy_from_names()
-    return hold_headroom(Draft.of(snapshot, policy, ()), fleets(snapshot, wanted.models), wanted.pools)
+    return hold_headroom(Draft.of(snapshot, policy, ()), fleets(snapshot, wanted.models), wanted)
 
 
 def test_only_the_joint_peak_is_held_so_that_training_gets_the_rest(say: Any) -> None:

@@ -16,8 +16,9 @@ IN_HOURS_FROM_S = 6 * HOUR_S
 
 @lru_cache(maxsize=8)
 def coverage_of(report: Report, policy: Policy) -> Coverage:
-    """Return the headroom now and at every moment that is forecast; the same report is judged once."""
-    curves = [_curve(outlook) for outlook in report.outlooks]
+    """Return the headroom now and at every moment that is forecast, of what is served here; judged once a report."""
+    elsewhere = {model.name for model in report.cycle.snapshot.models if model.elsewhere}
+    curves = [_curve(outlook) for outlook in report.outlooks if outlook.model not in elsewhere]
     return coverage(report.cycle.snapshot, curves, policy)
 
 

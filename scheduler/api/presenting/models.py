@@ -144,6 +144,7 @@ def _model_view(
         name=model.name,
         owner=owners.get(model.name, ""),
         community=model.community,
+        served_elsewhere=model.elsewhere,
         ready=ready,
         starting=counts[ReplicaState.STARTING],
         wanted=demand.replicas_wanted,
@@ -154,8 +155,8 @@ def _model_view(
         rps_now=demand.rps_now,
         rps_wanted=demand.rps_wanted,
         rps_per_replica=demand.rps_per_replica,
-        headroom_ratio=finite(ready * demand.rps_per_replica / demand.rps_now) if demand.rps_now > 0 else None,
-        lowest_ratio_48h=finite(lowest[0]) if lowest else None,
+        headroom_ratio=_headroom(model, ready, demand),
+        lowest_ratio_48h=finite(lowest[0]) if lowest and not model.elsewhere else None,
         lead_time_s=outlook.lead_time_s if outlook else model.warm_up_s,
         warm_up_s=model.warm_up_s,
         basis=demand.basis.value,
@@ -165,6 +166,13 @@ def _model_view(
         gpus_per_replica=gpus_per_replica(report)[model.name],
         why=why_view(short) if short else None,
     )
+
+
+def _headroom(model: ServingModel, ready: int, demand: ModelDemand) -> float | None:
+    """Return the load that ready replicas serve over the load now; None without load, or where others serve."""
+    if model.elsewhere or demand.rps_now <= 0:
+        return None
+    return finite(ready * demand.rps_per_replica / demand.rps_now)
 
 
 def _peak(outlook: ModelOutlook | None, demand: ModelDemand, until_s: float) -> tuple[float, int]:

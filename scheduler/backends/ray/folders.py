@@ -4,48 +4,57 @@ Ray could carry them itself, but the hosts of a local cluster share one cache of
 that is first done with one removes it under the others' feet.
 """
 
-import shutil
-import tempfile
-import zipfile
+import threading
 from pathlib import Path
 
-from scheduler.model.errors import ActionFailed
+from scheduler.control.packages import PackageShelf
+from scheduler.model.errors import ActionFailed, HeadroomError
 
 
 class WorkFolders:
-    """`work/<digest>` from `packages/<digest>.zip`.
+    """`work/<digest>`, unpacked from `packages/<digest>.zip` when the package came.
 
     Args:
-        state_dir: has `packages/`, gets `work/`.
+        state_dir: has both.
     """
 
     def __init__(self, state_dir: Path) -> None:
-        self._packages, self._work = state_dir / "packages", state_dir / "work"
+        self._shelf = PackageShelf(state_dir / "packages")
+        self._faults: dict[str, str] = {}
+        self._at_work: dict[str, threading.Thread] = {}
 
     def unpacked(self, digest: str) -> Path:
-        """Return the folder with a package's content; it appears whole or not at all.
+        """Return the folder with a package's content, at once.
+
+        A folder that somebody removed since the package came is unpacked again in the background, for the next try.
 
         Args:
             digest: "sha256:" and hexadecimal digits.
 
         Raises:
-            ActionFailed: the package is not there, or cannot be unpacked.
+            ActionFailed: the folder is not there; why it cannot be had, as soon as that is known.
         """
-        name = digest.removeprefix("sha256:")
-        folder = self._work / name
-        if not folder.exists():
-            self._unpack(self._packages / f"{name}.zip", folder)
-        return folder
-
-    def _unpack(self, package: Path, folder: Path) -> None:
-        self._work.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".new-", dir=self._work))
         try:
-            with zipfile.ZipFile(package) as archive:
-                archive.extractall(draft)
-            draft.chmod(0o755)
-            draft.rename(folder)
-        except (OSError, zipfile.BadZipFile) as error:
-            shutil.rmtree(draft, ignore_errors=True)
-            if not folder.exists():
-                raise ActionFailed(f"working directory {package} cannot be unpacked: {error}") from error
+            folder = self._shelf.work_of(digest)
+        except HeadroomError as error:
+            raise ActionFailed(str(error)) from error
+        if folder.is_dir():
+            return folder
+        self._begin(digest)
+        why = self._faults.get(digest, "it is being unpacked again from its package")
+        raise ActionFailed(f"its working directory {folder} is not there: {why}")
+
+    def _begin(self, digest: str) -> None:
+        """Unpack in a thread of its own, unless one is at it."""
+        before = self._at_work.get(digest)
+        if before is None or not before.is_alive():
+            self._at_work[digest] = threading.Thread(target=self._unpack, args=(digest,), name="unpack", daemon=True)
+            self._at_work[digest].start()
+
+    def _unpack(self, digest: str) -> None:
+        try:
+            self._shelf.unpacked(digest)
+        except HeadroomError as error:
+            self._faults[digest] = str(error)
+        else:
+            self._faults.pop(digest, None)

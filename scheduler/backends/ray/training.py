@@ -59,11 +59,12 @@ class Training:
         if gone:
             raise ActionFailed(f"{label.name} cannot start: no such host now: {', '.join(gone)}")
         selectors = [fleet.selectors[slot.host] for slot in action.slots]
+        submission = self._submission(label, spec, selectors[0])
         if not self._link.reserve(label.name, [bundle_of(spec.gang.shape)] * len(selectors), selectors, RESERVE_WAIT_S):
             where = ", ".join(slot.host for slot in action.slots)
             raise ActionFailed(f"{label.name} cannot start: Ray has no room for {len(selectors)} workers on {where}")
         try:
-            self._rest.submit(self._submission(label, spec, selectors[0]))
+            self._rest.submit(submission)
         except ActionFailed:
             self._link.release([label.name])
             raise
@@ -108,16 +109,22 @@ class Training:
             raise ActionFailed(f"job {job_id} cannot start: {error}") from error
 
     def _submission(self, label: RunLabel, spec: JobSpec, selector: Mapping[str, str]) -> dict[str, Any]:
-        entrypoint = spec.entrypoint
-        if spec.working_dir:
-            entrypoint = f"cd {shlex.quote(str(self._folders.unpacked(spec.working_dir)))} && {entrypoint}"
+        try:
+            entrypoint, environment = self._entrypoint(spec), self._environment(label, spec)
+        except (ActionFailed, OSError) as error:
+            raise ActionFailed(f"job {label.job_id} cannot start: {error}") from error
         return {
             "entrypoint": entrypoint,
             "submission_id": label.name,
             "metadata": label.as_metadata(),
-            "runtime_env": {"env_vars": dict(spec.env) | self._environment(label, spec)},
+            "runtime_env": {"env_vars": dict(spec.env) | environment},
             "entrypoint_label_selector": dict(selector),
         }
+
+    def _entrypoint(self, spec: JobSpec) -> str:
+        if not spec.working_dir:
+            return spec.entrypoint
+        return f"cd {shlex.quote(str(self._folders.unpacked(spec.working_dir)))} && {spec.entrypoint}"
 
     def _environment(self, label: RunLabel, spec: JobSpec) -> dict[str, str]:
         folder, shape = self.checkpoint_dir(label.job_id), spec.gang.shape
