@@ -89,10 +89,12 @@ class Simulation:
     def run(self, progress: Progress = no_progress) -> Outcome:
         """Let it all happen and count."""
         engine, setup = self.world.engine, self.setup
+        refused: tuple[tuple[str, int], ...] = ()
         while engine.now_s() < setup.end_s:
-            self.cycle.turn()
+            report = self.cycle.turn()
             self.turns += 1
-            engine.run_until(self._next_turn_s())
+            engine.run_until(self._next_turn_s(settled=report.refused == refused))
+            refused = report.refused
             progress(max(0.0, engine.now_s() - setup.start_s) / (setup.end_s - setup.start_s))
         return self.outcome()
 
@@ -102,12 +104,14 @@ class Simulation:
         serving = account(services, self.setup.start_s, self.setup.end_s)
         return outcome_of(self.world, serving, self.setup.start_s - self.setup.lead_in_s)
 
-    def _next_turn_s(self) -> float:
+    def _next_turn_s(self, *, settled: bool) -> float:
         """Return the first beat of the period at or after the next event, at most one idle period ahead.
 
         A settled plan stays as it is until something happens, so the beats in between are left out; only a change of
-        the forecast between them is seen up to an idle period late.
+        the forecast between them is seen up to an idle period late. Where an action was refused the next beat counts.
         """
+        if not settled:
+            return min(self.world.engine.now_s() + self.setup.settings.period_s, self.setup.end_s)
         now_s, period_s, end_s = self.world.engine.now_s(), self.setup.settings.period_s, self.setup.end_s
         wait_s = min(self.world.engine.next_at_s() - now_s, self.setup.idle_period_s, end_s - now_s)
         return min(now_s + max(1, math.ceil(wait_s / period_s)) * period_s, end_s)

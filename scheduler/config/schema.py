@@ -266,7 +266,7 @@ class PolicyNames(Section):
     min_runtime: DurationSeconds = 300.0
     """A younger attempt is not preempted for another job (for serving it is)."""
     reservation: DurationSeconds = 900.0
-    """How long freed room is kept for whom it was freed."""
+    """How long freed room is kept for whom it was freed, from when all of it is free."""
     bookings: Annotated[int, Field(ge=0)] = 4
     """For how many of the first blocked jobs room is booked ahead: jobs behind them go first only where that delays
     none. 0 for none: whatever fits goes first."""

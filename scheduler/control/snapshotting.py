@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from scheduler.control.attempts import failed_starts
 from scheduler.control.records import HostMark, JobRecord, Outcome, Wish
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.observation import Run
@@ -38,6 +39,7 @@ def training_job(job: JobRecord, restart_cost_s: float, expected_runtime_s: floa
         stop_asked=attempt is not None and job.wish is not Wish.RUN,
         stops=sum(past.outcome is Outcome.PREEMPTED and past.stop_cause is not Cause.GROWTH for past in earlier),
         ran_before_s=sum(past.held_s for past in earlier),
+        failed_starts=0 if attempt else failed_starts(job),
     )
 
 

@@ -59,7 +59,7 @@ class Policy:
         may_preempt: who may have whom stopped.
         may_displace: who may have an equal stopped for its size; None for nobody.
         min_runtime_s: an attempt younger than this is not preempted for another job (for serving it is).
-        reservation_s: how long freed room is kept for its holder.
+        reservation_s: how long freed room is kept for its holder, from when all of it is free.
         max_backfill: how many blocked jobs may be passed over in one plan.
         bookings: for how many of the first blocked jobs room is booked ahead, which nobody behind them may delay; 0 for
             none: then whatever fits goes first.

@@ -34,6 +34,7 @@ class Waiting:
         ran_before_s: float64 (W,), how long its earlier attempts held room.
         runtime_s: float64 (W,), how long an attempt takes at most; infinity when unknown.
         not_before_s: float64 (W,), not to be tried earlier, epoch seconds.
+        trusted_from_s: float64 (W,), nobody is stopped for it earlier, epoch seconds.
     """
 
     jobs: tuple[TrainingJob, ...]
@@ -46,6 +47,7 @@ class Waiting:
     ran_before_s: NDArray[np.float64]
     runtime_s: NDArray[np.float64]
     not_before_s: NDArray[np.float64]
+    trusted_from_s: NDArray[np.float64]
 
     @classmethod
     def of(cls, jobs: Iterable[TrainingJob]) -> "Waiting":
@@ -68,6 +70,7 @@ class Waiting:
             np.array([job.ran_before_s for job in jobs], dtype=np.float64),
             np.array([job.runtime_s for job in jobs], dtype=np.float64),
             np.array([job.not_before_s for job in jobs], dtype=np.float64),
+            np.array([job.trusted_from_s for job in jobs], dtype=np.float64),
         )
 
     @cached_property

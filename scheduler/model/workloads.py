@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import inf
-from typing import NewType
+from typing import Final, NewType
 
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape, Slot
 
@@ -11,6 +11,12 @@ JobId = NewType("JobId", str)
 """Identity of a training job; decimal digits, made by the store when it accepts the job."""
 ReplicaId = NewType("ReplicaId", str)
 """Identity of one replica while it lives; made by the backend."""
+
+
+UNTRUSTED_S: Final = 86_400.0
+"""How long nobody is stopped for a job whose start failed; twice as long with each further start that fails."""
+MOST_DOUBLINGS: Final = 6
+"""Doublings of it at most."""
 
 
 class JobState(StrEnum):
@@ -131,6 +137,7 @@ class TrainingJob:
         ends_in_time: it says that it is over before its draining host must be empty: no reason to move it.
         stops: how many earlier attempts were stopped for others.
         ran_before_s: how long earlier attempts held room, all together.
+        failed_starts: how many of its latest starts failed in a row.
     """
 
     job_id: JobId
@@ -156,6 +163,7 @@ class TrainingJob:
     ends_in_time: bool = False
     stops: int = 0
     ran_before_s: float = 0.0
+    failed_starts: int = 0
 
     def lost_gpu_s(self, now_s: float) -> float:
         """Return the work that stopping the present attempt would lose: unsaved and restart, over all its devices."""
@@ -167,6 +175,16 @@ class TrainingJob:
     def gang_now(self) -> Gang:
         """Its gang at the size at which it runs; the gang itself while it holds no room."""
         return self.gang.of_size(len(self.slots)) if self.slots and self.gang.is_elastic else self.gang
+
+    @property
+    def trusted_from_s(self) -> float:
+        """From when on others may be stopped for it, epoch seconds: not for long after a start of it failed.
+
+        Who could not start in the room that was freed may not be able to in any. A start that succeeds ends this.
+        """
+        if not self.failed_starts:
+            return -inf
+        return self.not_before_s + UNTRUSTED_S * 2.0 ** min(self.failed_starts - 1, MOST_DOUBLINGS)
 
     @property
     def rank(self) -> tuple[float, int, str]:

@@ -80,6 +80,7 @@ def _blocked(draft: Draft, starts: Sequence[StartJob]) -> list[TrainingJob]:
         if job.job_id not in started
         and job.job_id not in draft.promises.lapsed
         and job.not_before_s <= now_s
+        and job.trusted_from_s <= now_s
         and not draft.promises.of(job.job_id)
         and not (draft.quotas is not None and draft.quotas.refusal(job))
     )

@@ -1,108 +1,26 @@
 """The working state of one call of `plan()`: room, promises, and who may still be stopped."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from scheduler.model.plan import Cause, PreemptJob, Reservation
+from scheduler.model.plan import Cause, PreemptJob
 from scheduler.model.policy import Policy, Scorer
-from scheduler.model.resources import Shape, Slot
+from scheduler.model.resources import Slot
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import Gang, JobState, ReplicaState, TrainingJob
+from scheduler.model.workloads import Gang, ReplicaState, TrainingJob
 from scheduler.planning.line import Line
 from scheduler.planning.needs import Need
 from scheduler.planning.preemption import stop_order
+from scheduler.planning.promises import Promises
 from scheduler.planning.quotas import Quotas
 from scheduler.planning.rights import Rights
-from scheduler.planning.room import Counted, Room, fits_in
+from scheduler.planning.room import Room
 from scheduler.planning.roster import Roster, Victim, stoppable
 from scheduler.planning.timetable import Booking, Ebb
 from scheduler.planning.winnable import Winnable
-
-
-class Promises:
-    """Who has been promised which slots; taken off the room that is coming as long as they stand.
-
-    Attributes:
-        lapsed: holders whose promise expired now: they get no new one in this run, so that they block nobody for ever.
-    """
-
-    def __init__(self, snapshot: Snapshot, reservation_s: float, room: Room) -> None:
-        """Take over the promises that still mean something; `room` must already expect all that is being freed."""
-        self._now_s, self._reservation_s, self._room = snapshot.taken_at_s, reservation_s, room
-        self._shapes: dict[str, Shape] = {model.name: model.shape for model in snapshot.models}
-        self._jobs = snapshot.by_id
-        wanted = [promise for promise in snapshot.reservations if self._may_hold(promise.holder)]
-        self.lapsed = frozenset(promise.holder for promise in wanted if promise.expires_s <= self._now_s)
-        self._terms = {p.holder: (p.since_s, p.expires_s) for p in wanted if p.holder not in self.lapsed}
-        self._slots: dict[str, tuple[Slot, ...]] = {}
-        self.restore({promise.holder: promise.slots for promise in wanted if promise.holder not in self.lapsed})
-
-    def _may_hold(self, holder: str) -> bool:
-        """Whether a promise means something: to a model, or a job that waits, or is being moved and will."""
-        job = self._jobs.get(holder)
-        if holder in self._shapes or job is None:
-            return holder in self._shapes
-        return job.state.is_waiting or (job.state is JobState.PREEMPTING and not job.stop_asked)
-
-    def _shape_of(self, holder: str) -> Shape:
-        return self._shapes[holder] if holder in self._shapes else self._jobs[holder].gang.shape
-
-    def promise_at(self, job: TrainingJob, slots: Sequence[Slot]) -> None:
-        """Promise a job that runs, and is told to stop now, these slots, which must fit into what is coming."""
-        self._room.promise_at(slots, job.gang.shape)
-        self._slots[job.job_id] = tuple(slots)
-
-    def lift(self, holder: str) -> tuple[Slot, ...]:
-        """Withdraw the promise to a holder and return its slots, () when there is none."""
-        slots = self._slots.pop(holder, ())
-        if slots:
-            self._room.expect(slots, self._shape_of(holder))
-        return slots
-
-    def lift_all_but(self, holders: Collection[str]) -> dict[str, tuple[Slot, ...]]:
-        """Withdraw the promises to everybody else and return them."""
-        return {holder: self.lift(holder) for holder in sorted(set(self._slots) - set(holders))}
-
-    def restore(self, lifted: dict[str, tuple[Slot, ...]]) -> None:
-        """Make promises again as far as they still fit."""
-        for holder, slots in lifted.items():
-            self.renew(holder, slots)
-
-    def renew(self, holder: str, slots: Sequence[Slot]) -> bool:
-        """Promise these very slots if they all fit into what is coming; say whether they do."""
-        if not slots:
-            return False
-        shape = self._shape_of(holder)
-        fits = fits_in(self._room.coming, slots, shape)
-        if fits:
-            self._room.promise_at(slots, shape)
-            self._slots[holder] = (*self._slots.get(holder, ()), *slots)
-        return fits
-
-    def promise(self, holder: str, rows: Sequence[int], usable: Counted | None = None) -> tuple[Slot, ...]:
-        """Promise one unit on each host row, where it must fit into what is coming (and usable), and return where."""
-        slots = self._room.promise(rows, self._shape_of(holder), usable)
-        if slots:
-            self._slots[holder] = (*self._slots.get(holder, ()), *slots)
-        return slots
-
-    def of(self, holder: str) -> tuple[Slot, ...]:
-        """Return what is promised to a holder."""
-        return self._slots.get(holder, ())
-
-    def holders(self) -> tuple[tuple[str, Shape, tuple[Slot, ...]], ...]:
-        """Return all promises as (holder, shape, slots), by holder."""
-        return tuple((holder, self._shape_of(holder), slots) for holder, slots in sorted(self._slots.items()))
-
-    def in_force(self) -> tuple[Reservation, ...]:
-        """Return the reservations after this run, by holder; an old one keeps its term."""
-        fresh = (self._now_s, self._now_s + self._reservation_s)
-        return tuple(
-            Reservation(holder, slots, *self._terms.get(holder, fresh)) for holder, slots in sorted(self._slots.items())
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,7 +131,9 @@ class Draft:
         return not self._may_cost_more or self._may_cost_more.refusal_on(job, rows) is None
 
     def may_have_others_stopped(self, job: TrainingJob) -> bool:
-        """Whether the terms of queues let a job start wherever others are stopped for it."""
+        """Whether a job is trusted to start, and the terms of queues let it wherever others are stopped for it."""
+        if job.trusted_from_s > self.snapshot.taken_at_s:
+            return False
         return not self._may_cost_more or self._may_cost_more.may_hold_most(job)
 
     @property

@@ -1,7 +1,10 @@
 """Why everything that waits waits: with numbers, until when, and because of whom."""
 
 from bisect import bisect_left
+from dataclasses import replace
 from math import inf
+
+import numpy as np
 
 from scheduler.model.plan import Reason, Unplaced
 from scheduler.model.reasons import Reasons
@@ -42,8 +45,11 @@ class _WhyNot:
         self._booked = {booking.job.job_id: booking for booking in self._draft.bookings}
         self._starts_s = sorted(booking.start_s for booking in self._draft.bookings)
         self._behind: dict[tuple[int, int, bool], Unplaced] = {}
-        quotas = self._draft.quotas
-        self._apart = {*self._booked, *explainer.holders, *(quotas.refused if quotas is not None else ())}
+        quotas, queued = self._draft.quotas, self._draft.snapshot.queued
+        untrusted = np.flatnonzero(queued.trusted_from_s > self._now_s)
+        self._untrusted = {queued.jobs[row].job_id for row in untrusted.tolist()}
+        refused = quotas.refused if quotas is not None else ()
+        self._apart = {*self._booked, *self._untrusted, *explainer.holders, *refused}
         self._of_all: dict[int, Unplaced] = {}
 
     def quickly(self, job: TrainingJob) -> Unplaced | None:
@@ -61,6 +67,8 @@ class _WhyNot:
         never, fits, lacks = known
         why = never or self._own(job) or self._by_queue.of(job) or (self._behind_bookings(job) if fits else lacks)
         booking = self._booked.get(job.job_id)
+        if job.job_id in self._untrusted and why.reason is not Reason.BACKING_OFF:
+            why = replace(why, message=f"{why.message}; nobody is stopped for it, as its last start failed")
         return with_booking(why, booking, self._draft.snapshot) if booking else why
 
     def _own(self, job: TrainingJob) -> Unplaced | None:

@@ -179,7 +179,7 @@ def _finds_room(job: TrainingJob, victims: Sequence[Victim], bookings: Bookings)
 def _make_way_in_queue(job: TrainingJob, draft: Draft, tried: Tried) -> None:
     """Stop jobs of a queue that is at its limit for one of its own, if that gives it room as well."""
     victims, bookings = victims_in_queue(job, draft), tried.bookings
-    if not victims or not _finds_room(job, victims, bookings):
+    if not victims or not draft.may_have_others_stopped(job) or not _finds_room(job, victims, bookings):
         return
     draft.stop(victims, Cause.PRIORITY, job.job_id)
     usable = bookings.coming_for(job)
