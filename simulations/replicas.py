@@ -50,7 +50,9 @@ class Replicas:
         self._room.take((slot,), self._models[model].shape)
         replica_id = ReplicaId(f"{model}-{next(self._ids)}")
         now_s = self._engine.now_s()
-        self._replicas[replica_id] = Replica(replica_id, model, slot, ReplicaState.STARTING, now_s)
+        self._replicas[replica_id] = Replica(
+            replica_id, model, slot, ReplicaState.STARTING, now_s, self._models[model].shape
+        )
         self._meter.add(Use.STARTING, self._gpus(model), now_s)
         self._engine.after(self._models[model].warm_up_s, lambda: self._warmed_up(replica_id))
 

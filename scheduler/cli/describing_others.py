@@ -107,7 +107,8 @@ def _queue(queue: Queue, screen: Screen) -> str:
     lent = f", {_gpus(queue.lent_gpus)} lent" if queue.lent_gpus else ""
     borrowed = f", {_gpus(queue.borrowed_gpus)} borrowed" if queue.borrowed_gpus else ""
     return _lines(
-        f"{screen.paint(queue.name, 'bold')} · weight {plain(queue.weight)}",
+        f"{screen.paint(queue.name, 'bold')} · weight {plain(queue.weight)}"
+        + " · removed from the file" * queue.removed,
         {
             "Guarantee": _amounts(queue.guarantee) or "nothing",
             "Borrows": f"at most {limit}" if (limit := _amounts(queue.borrow_limit)) else "any that others leave",
@@ -116,7 +117,7 @@ def _queue(queue: Queue, screen: Screen) -> str:
             "Share": f"{queue.share:.0%} of the cluster now, {queue.mean_share:.0%} lately",
             "Jobs": f"{queue.running} running, {queue.waiting} waiting"
             + (f" for {_gpus(queue.waiting_gpus)}" if queue.waiting_gpus else ""),
-            "Open to": ", ".join(queue.submitters) or "everybody",
+            "Open to": "nobody: its jobs run on" if queue.removed else ", ".join(queue.submitters) or "everybody",
             "Its jobs": f"headroom list --queue {queue.name}",
         },
     )

@@ -50,7 +50,7 @@ def queue_table(found: Listing[Queue]) -> Table:
 def _row(queue: Queue) -> tuple[Cell | str, ...]:
     borrow, lend = queue.borrow_limit, queue.lend_limit
     return (
-        cell(queue.name, "bold"),
+        cell(f"{queue.name} (removed from the file)" if queue.removed else queue.name, "bold"),
         plain(queue.weight),
         _gpus(queue.guaranteed_gpus),
         _gpus(queue.used.gpus or 0.0),
@@ -63,7 +63,7 @@ def _row(queue: Queue) -> tuple[Cell | str, ...]:
         _limit(borrow.gpus, borrow.gpu_models),
         _limit(lend.gpus, lend.gpu_models),
         plain(queue.used.cpus or 0.0),
-        ", ".join(queue.submitters) or "everybody",
+        "nobody" if queue.removed else ", ".join(queue.submitters) or "everybody",
     )
 
 

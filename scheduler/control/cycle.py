@@ -15,7 +15,7 @@ from scheduler.control.intents import intents_of, not_started
 from scheduler.control.keeping import Keeper
 from scheduler.control.lessons import REMEMBERED, Lessons
 from scheduler.control.metering import METERED_JOBS, Meter
-from scheduler.control.noticing import Noticed, new_proposals, noticed
+from scheduler.control.noticing import Noticed, new_proposals, newly_retired, noticed
 from scheduler.control.ports import Clock, Cluster, Store, TrafficSource
 from scheduler.control.reconcile import Reconciled, reconcile
 from scheduler.control.records import CycleRecord, EventKind, EventRecord, JobRecord
@@ -96,7 +96,9 @@ class Cycle:
         started_s = self.timer()
         made = plan(snapshot, demand, self.policy)
         record = CycleRecord(number, seen.taken_at_s, snapshot, demand, made, self.timer() - started_s)
-        actions = self._write_down(record, (*news, *said, *new_proposals(self.board.report, record)))
+        actions = self._write_down(
+            record, (*news, *said, *newly_retired(snapshot), *new_proposals(self.board.report, record))
+        )
         self._number = number
         degraded = self._apply((*reconciled.orders, *actions), number, seen.taken_at_s)
         return self._publish(record, seen, outlooks, degraded)

@@ -1,6 +1,7 @@
 """The planner's view of the world, kept up to date from turn to turn for the price of what has changed."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Final
@@ -12,9 +13,9 @@ from scheduler.model.differing import differing
 from scheduler.model.hosts import Host
 from scheduler.model.observation import Observation, Run
 from scheduler.model.plan import Reservation
-from scheduler.model.queues import MeanUse, Queue
+from scheduler.model.queues import DEFAULT_QUEUE, MeanUse, Queue
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import Gang, JobId, Moved, ServingModel, TrainingJob
+from scheduler.model.workloads import Gang, JobId, Moved, Replica, ServingModel, TrainingJob
 
 MOST_EXPECTED_ANEW: Final = 500
 """Jobs of which it is looked at in one turn whether they are expected to run for another time."""
@@ -52,6 +53,8 @@ class Keeper:
     _run_times: RunTimes = field(default_factory=RunTimes)
     _version: int = 0
     _stale: list[JobId] = field(default_factory=list)
+    _retired_s: dict[str, float] = field(default_factory=dict)
+    _in_queue: Counter[str] = field(default_factory=Counter)
 
     def snapshot(  # noqa: PLR0913  # the world has that many parts, all by name
         self,
@@ -89,10 +92,12 @@ class Keeper:
         before = self._snapshot if settings == self._settings else None
         self._snapshot, self._settings, self._run_times = None, settings, run_times or self._run_times
         if before is None:
-            self._records, self._seen, self._strays = {}, (), {}
+            self._records, self._seen, self._strays, self._in_queue = {}, (), {}, Counter()
         changed = self._changes(jobs, strays)
         changed |= self._expected_otherwise(changed, before)
         hosts = self._marked(seen.hosts, before)
+        replicas = self._dated(seen)
+        there = (*settings.queues, *self._removed_queues())
         if before is None:
             self._snapshot = Snapshot.of(
                 version=version,
@@ -100,19 +105,20 @@ class Keeper:
                 hosts=hosts,
                 jobs=(job for job in changed.values() if job is not None),
                 models=settings.models,
-                replicas=seen.replicas,
+                replicas=replicas,
                 reservations=reservations,
                 moves=moves,
-                queues=settings.queues,
+                queues=there,
                 usage=usage,
             )
         else:
-            self._snapshot = before.after(
+            kept = before if before.queues == there else replace(before, queues=there)
+            self._snapshot = kept.after(
                 version=version,
                 taken_at_s=seen.taken_at_s,
                 hosts=hosts,
                 changed=changed,
-                replicas=seen.replicas,
+                replicas=replicas,
                 reservations=reservations,
                 moves=moves,
                 usage=usage,
@@ -127,9 +133,10 @@ class Keeper:
         new = {job.job_id: job for job in added}
         gone = {job.job_id for job in dropped} - new.keys()
         changed = {job_id: self._planned(job) for job_id, job in new.items() if self._records.get(job_id) != job}
+        self._in_queue.update(job.spec.queue for job_id, job in new.items() if job_id not in self._records)
         self._records |= new
         for job_id in gone:
-            del self._records[job_id]
+            self._in_queue[self._records.pop(job_id).spec.queue] -= 1
         return {**changed, **dict.fromkeys(gone), **self._stray_changes(strays)}
 
     def _expected_otherwise(
@@ -159,6 +166,21 @@ class Keeper:
             self._gangs.clear()
         gang = self._gangs.setdefault(planned.gang, planned.gang)
         return planned if gang is planned.gang else replace(planned, gang=gang)
+
+    def _removed_queues(self) -> Iterator[Queue]:
+        """Yield the queues that jobs are in and that the site declares no longer, where it declares any."""
+        declared = {queue.name for queue in self._settings.queues}
+        with_jobs = {name for name, count in self._in_queue.items() if count} if declared else set()
+        yield from (Queue(name, removed=True) for name in sorted(with_jobs - declared - {DEFAULT_QUEUE}))
+
+    def _dated(self, seen: Observation) -> tuple[Replica, ...]:
+        """Return the replicas, with the time at which a model was first missed on those of undeclared ones."""
+        served = {model.name for model in self._settings.models}
+        missed = {replica.model for replica in seen.replicas} - served
+        self._retired_s = {model: self._retired_s.get(model, seen.taken_at_s) for model in sorted(missed)}
+        if not missed:
+            return seen.replicas
+        return tuple(replace(one, retired_s=self._retired_s.get(one.model)) for one in seen.replicas)
 
     def _marked(self, hosts: tuple[Host, ...], before: Snapshot | None) -> tuple[Host, ...]:
         known, self._seen_hosts = self._seen_hosts, hosts

@@ -1,5 +1,6 @@
 """Changes worth an event that no action makes: hosts come and go, sources fall silent, the cluster complains."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -48,6 +49,15 @@ def new_proposals(last: Report | None, now: CycleRecord) -> Iterator[EventRecord
         if _moved(proposal) not in known:
             subject, title = proposal.beneficiary, f"room for {proposal.beneficiary} could be made"
             yield EventRecord(now.at_s, now.number, EventKind.TRAINING, subject, title, in_words(proposal))
+
+
+def newly_retired(snapshot: Snapshot) -> Iterator[EventRecord]:
+    """Yield one event per model that replicas belong to and that is found to be declared no longer."""
+    counts = Counter(one.model for one in snapshot.replicas if one.retired_s == snapshot.taken_at_s)
+    for model, count in sorted(counts.items()):
+        title = f"{model} is declared no longer; it has {plural(count, 'replica')}"
+        detail = "they stop when every declared model is ready, after an hour in any case"
+        yield EventRecord(snapshot.taken_at_s, snapshot.version, EventKind.SERVING, model, title, detail)
 
 
 def _moved(proposal: Proposal) -> tuple[str, frozenset[str]]:

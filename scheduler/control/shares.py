@@ -8,7 +8,7 @@ import numpy as np
 
 from scheduler.control.board import GpuShares, ModelOutlook, Report
 from scheduler.model.resources import WHOLE_DEVICE_MILLI
-from scheduler.model.snapshot import Snapshot
+from scheduler.model.snapshot import Snapshot, shape_held
 from scheduler.model.workloads import ReplicaState
 
 MOST_REMEMBERED = 512
@@ -50,7 +50,7 @@ def gpu_shares(report: Report, foresight: Foresight) -> tuple[GpuShares, Foresig
 def _serving(snapshot: Snapshot, *, only_ready: bool) -> float:
     shapes = {model.name: model.shape for model in snapshot.models}
     counted = (r for r in snapshot.replicas if r.state is ReplicaState.READY or not only_ready)
-    sits = [(replica.slot, shapes[replica.model]) for replica in counted if replica.model in shapes]
+    sits = [(replica.slot, shape_held(replica, shapes)) for replica in counted]
     return sum(snapshot.ledger.table.gpus_at(slot, shape) for slot, shape in sits)
 
 

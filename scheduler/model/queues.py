@@ -45,6 +45,8 @@ class Queue:
         lend_limit: how much of its guarantee others may use; all of what is not named.
         weight: its part of what is shared beyond guarantees; twice the weight, twice the part.
         submitters: who may submit to it; everybody when empty.
+        removed: whether it is declared no longer and kept for the jobs in it: they run on, with no guarantee and no
+            limit, at weight 1, and it takes no new ones.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Queue:
     lend_limit: Amounts = Amounts()
     weight: float = 1.0
     submitters: tuple[str, ...] = ()
+    removed: bool = False
 
     @property
     def is_plain(self) -> bool:

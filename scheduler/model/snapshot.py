@@ -251,11 +251,23 @@ def _moved(before: Iterable[Replica], now: Iterable[Replica]) -> tuple[list[Repl
     started = []
     for replica in now:
         old = left.get(replica.replica_id)
-        if old is not None and (old is replica or (old.model, old.slot) == (replica.model, replica.slot)):
+        if old is not None and (old is replica or _holds(old) == _holds(replica)):
             del left[replica.replica_id]
         else:
             started.append(replica)
     return list(left.values()), started
+
+
+def _holds(replica: Replica) -> tuple[str, Slot, Shape | None]:
+    return replica.model, replica.slot, replica.shape
+
+
+def shape_held(replica: Replica, shapes: Mapping[str, Shape]) -> Shape:
+    """Return what a replica holds, given the shapes of the models that are declared.
+
+    Where neither its cluster nor its model says so, whole devices are the safe reading.
+    """
+    return replica.shape or shapes.get(replica.model) or Shape(gpu_count=len(replica.slot.devices))
 
 
 def _taken(
@@ -266,5 +278,4 @@ def _taken(
             yield slot, job.gang.shape
     shapes = {model.name: model.shape for model in models}
     for replica in replicas:
-        if replica.model in shapes:
-            yield replica.slot, shapes[replica.model]
+        yield replica.slot, shape_held(replica, shapes)

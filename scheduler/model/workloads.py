@@ -251,10 +251,22 @@ class ReplicaState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """One running copy of a served model."""
+    """One running copy of a served model.
+
+    Attributes:
+        replica_id: see `ReplicaId`.
+        model: its name; no longer declared, perhaps.
+        slot: where it sits.
+        state: see `ReplicaState`.
+        since_s: when its state began, epoch seconds.
+        shape: what it holds; None where its model says so.
+        retired_s: since when its model is known to be declared no longer, epoch seconds; None while it is.
+    """
 
     replica_id: ReplicaId
     model: str
     slot: Slot
     state: ReplicaState = ReplicaState.READY
     since_s: float = 0.0
+    shape: Shape | None = None
+    retired_s: float | None = None

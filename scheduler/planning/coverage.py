@@ -10,7 +10,7 @@ import numpy as np
 
 from scheduler.model.hosts import HostState
 from scheduler.model.policy import Policy
-from scheduler.model.snapshot import Snapshot
+from scheduler.model.snapshot import Snapshot, shape_held
 from scheduler.model.workloads import JobState, Replica, ReplicaState, ServingModel
 from scheduler.planning.fleet import count_by_row
 from scheduler.planning.placing import NO_LIMIT, capped, fewest_hosts
@@ -170,7 +170,8 @@ def _room_for_serving(snapshot: Snapshot, models: Sequence[ServingModel]) -> Cou
         if job.state.holds_room and (job.preemptible or job.stop_asked or job.state is JobState.PREEMPTING):
             room.give_all(job.slots, job.gang.shape)
     shapes = {model.name: model.shape for model in models}
+    apart = {model.name for model in snapshot.models} - shapes.keys()
     for replica in snapshot.replicas:
-        if replica.model in shapes:
-            room.give_all((replica.slot,), shapes[replica.model])
+        if replica.model not in apart and replica.slot.host in room.table.rows:
+            room.give_all((replica.slot,), shape_held(replica, shapes))
     return room

@@ -9,7 +9,7 @@ import numpy as np
 from scheduler.model.plan import Cause, PreemptJob
 from scheduler.model.policy import Policy, Scorer
 from scheduler.model.resources import Slot
-from scheduler.model.snapshot import Snapshot
+from scheduler.model.snapshot import Snapshot, shape_held
 from scheduler.model.workloads import Gang, ReplicaState, TrainingJob
 from scheduler.planning.line import Line
 from scheduler.planning.needs import Need
@@ -186,5 +186,5 @@ def _expect_what_is_leaving(snapshot: Snapshot, room: Room, ended: Sequence[str]
         room.expect(job.slots, job.gang.shape)
     shapes = {model.name: model.shape for model in snapshot.models}
     for replica in snapshot.replicas:
-        if replica.state is ReplicaState.STOPPING and replica.model in shapes:
-            room.expect((replica.slot,), shapes[replica.model])
+        if replica.state is ReplicaState.STOPPING:
+            room.expect((replica.slot,), shape_held(replica, shapes))

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from scheduler.model.plan import Cause, PreemptJob, StopReplica
+from scheduler.model.plan import Cause, PreemptJob
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import ReplicaState
 from scheduler.planning.preemption import stop_order
 
 
@@ -21,14 +20,4 @@ def end_jobs(snapshot: Snapshot) -> tuple[PreemptJob, ...]:
         for indices, cause in ((asked, Cause.STOP_ASKED), (drained, Cause.DRAIN))
         for index in indices
         if cause is Cause.STOP_ASKED or not running.jobs[index].ends_in_time
-    )
-
-
-def stop_orphans(snapshot: Snapshot) -> tuple[StopReplica, ...]:
-    """Stop replicas of models that are served no longer."""
-    served = {model.name for model in snapshot.models}
-    return tuple(
-        StopReplica(replica.replica_id, replica.model, replica.slot, Cause.ORPHAN)
-        for replica in snapshot.replicas
-        if replica.model not in served and replica.state is not ReplicaState.STOPPING
     )

@@ -10,7 +10,7 @@ from scheduler.model.demand import ModelDemand
 from scheduler.model.hosts import HostState
 from scheduler.model.plan import Cause
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import Replica, ServingModel
+from scheduler.model.workloads import Replica, ReplicaState, ServingModel
 from scheduler.planning.needs import Need
 from scheduler.planning.placing import NO_LIMIT, capped
 
@@ -40,6 +40,12 @@ class Fleet:
     def needed(self) -> int:
         """Replicas for the load of this moment, within what is wanted."""
         return min(self.demand.replicas_now, self.wanted)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether as many answer as are wanted."""
+        living = (*self.staying, *(replica for replica, _ in self.leaving))
+        return sum(replica.state is ReplicaState.READY for replica in living) >= self.wanted
 
     @property
     def max_per_host(self) -> int:

@@ -11,7 +11,7 @@ from scheduler.planning.bookings import Bookings
 from scheduler.planning.consolidation import consolidate, with_proposals
 from scheduler.planning.draft import Draft
 from scheduler.planning.ebbing import ebbs
-from scheduler.planning.ending import end_jobs, stop_orphans
+from scheduler.planning.ending import end_jobs
 from scheduler.planning.explainer import Explainer
 from scheduler.planning.growing import grow
 from scheduler.planning.headroom import Held, hold_headroom
@@ -41,7 +41,7 @@ def plan(snapshot: Snapshot, demand: Demand, policy: Policy) -> Plan:
     draft, served, starts = decided.draft, decided.served, decided.starts
     reasons = with_proposals(explain(Explainer(draft, decided.held, served, starts)), decided.proposals)
     told = with_sizes((*decided.ended, *draft.preemptions.values()), draft)
-    stops: tuple[Action, ...] = (*stop_orphans(snapshot), *told, *served.stops)
+    stops: tuple[Action, ...] = (*told, *served.stops)
     actions = (*stops, *served.starts, *starts)
     return Plan(snapshot.version, actions, draft.promises.in_force(), reasons, decided.proposals)
 

@@ -11,6 +11,7 @@ from scheduler.planning.draft import Draft, Grant
 from scheduler.planning.fleet import Fleet, count_by_row, fleets, survival_need
 from scheduler.planning.needs import Need
 from scheduler.planning.placing import fewest_hosts, most_even
+from scheduler.planning.retiring import give_way, let_go
 from scheduler.planning.room import Counted
 from scheduler.planning.roster import Victim
 from scheduler.planning.shrinking import victims_by_cost
@@ -35,6 +36,7 @@ class Served:
 def keep_serving(draft: Draft, demand: Demand) -> Served:
     """Start what is missing, most important model first, and stop what is not needed."""
     served = Served(fleets=fleets(draft.snapshot, demand.models))
+    served.stops.extend(let_go(draft, served.fleets))
     for fleet in served.fleets:
         served.stops.extend(stop_surplus(fleet, draft))
     for fleet in served.fleets:
@@ -58,13 +60,20 @@ class _Supply:
         self.counts = count_by_row(self.fleet.staying, self.draft.room.now.table.rows)
         if missing > 0:
             limit = np.maximum(self.fleet.max_per_host - self.counts, 0)
-            missing = self._find_room(Need(self.shape, missing, limit))
+            missing = self._have_room_left(self._find_room(Need(self.shape, missing, limit)))
         if missing <= 0 and self.fleet.model.survive_host_losses:
             room = self.draft.roster.units_if_all_stopped(self.draft.room.coming, self.shape)
             if need := survival_need(self.fleet, self.counts, room):
                 self._find_room(need)
 
-    def _find_room(self, need: Need) -> int:
+    def _have_room_left(self, need: Need) -> int:
+        """Have undeclared models leave room for what found none; return what still misses."""
+        if need.count and not self.served.starts and (stops := give_way(need, self.draft)):
+            self.served.stops.extend(stops)
+            need = self._promise(need)
+        return need.count
+
+    def _find_room(self, need: Need) -> Need:
         """Start in free room, then in room promised to the less important, then have room freed; return what misses.
 
         What was promised to others comes after all that is free, but before anybody is preempted: stopping more
@@ -75,7 +84,7 @@ class _Supply:
             lifted = self.draft.promises.lift_all_but(self._more_important())
             need = self._promise_or_preempt(self._start(need))
             self.draft.promises.restore(lifted)
-        return need.count
+        return need
 
     def _promise_or_preempt(self, before: Need) -> Need:
         need = self._promise(before)

@@ -69,7 +69,7 @@ class _Remaining:
     def stop(self, replica: Replica, cause: Cause) -> StopReplica:
         """Count one as gone that leaves anyhow."""
         self.ready -= replica.state is ReplicaState.READY
-        self.room.expect((replica.slot,), self.fleet.model.shape)
+        self.room.expect((replica.slot,), replica.shape or self.fleet.model.shape)
         return StopReplica(replica.replica_id, replica.model, replica.slot, cause)
 
     def stop_staying(self, replica: Replica) -> StopReplica:

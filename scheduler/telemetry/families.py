@@ -11,7 +11,7 @@ from scheduler.control.standing import guaranteed_gpu_milli, standings
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.reasons import Reasons
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape, Slot
-from scheduler.model.snapshot import Snapshot
+from scheduler.model.snapshot import Snapshot, shape_held
 from scheduler.model.workloads import ReplicaState
 
 Key = tuple[str, ...]
@@ -99,8 +99,7 @@ def _used(snapshot: Snapshot) -> Mapping[Key, float]:
     for job in snapshot.jobs:
         _add(used, snapshot, job.slots, job.gang.shape, "training")
     for replica in snapshot.replicas:
-        if replica.model in shapes:
-            _add(used, snapshot, (replica.slot,), shapes[replica.model], "serving")
+        _add(used, snapshot, (replica.slot,), shape_held(replica, shapes), "serving")
     return used
 
 

@@ -37,3 +37,5 @@ class Queue(Resource):
     running: int
     waiting: int
     waiting_gpus: float
+    removed: bool = False
+    """Whether it was removed from the file: its jobs run on without a guarantee or limit, and it takes no new ones."""

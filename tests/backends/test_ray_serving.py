@@ -1,6 +1,7 @@
 """Replicas as changes of one configuration, against a Serve that only pretends."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -49,8 +50,8 @@ def make(rest: Any, clock: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(serving_module, "GATHER_S", 3600.0)
     made: list[Serving] = []
 
-    def make() -> Serving:
-        catalogue = Catalogue({"m": MODEL}, {"m": ServeApplication("models:build")})
+    def make(name: str = "m") -> Serving:
+        catalogue = Catalogue({name: replace(MODEL, name=name)}, {name: ServeApplication("models:build")})
         made.append(Serving(rest, catalogue, clock, Front("127.0.0.1", 8000, "t.json")))
         return made[-1]
 
@@ -117,17 +118,6 @@ def test_a_new_control_plane_that_acts_before_it_looks_adds_to_what_runs(
     second.start(StartReplica("m", B), fleet)
     second.flush()
     assert states(look(second, serve, fleet)) == [("a", "ready"), ("b", "ready")]
-
-
-def test_a_model_that_is_no_longer_served_goes(make: Any, fleet: Fleet, serve: Serve, rest: Any) -> None:
-    first = make()
-    first.start(StartReplica("m", A), fleet)
-    first.flush()
-    second = make()
-    second._catalogue.applications["n"] = second._catalogue.applications.pop("m")
-    assert look(second, serve, fleet) != ()
-    second.flush()
-    assert [app["name"] for app in rest.configs[-1]["applications"]] == [ROUTER_APP]
 
 
 def test_stopping_one_of_two_keeps_the_other(make: Any, fleet: Fleet, serve: Serve) -> None:
@@ -246,3 +236,23 @@ def test_a_router_that_runs_keeps_its_address(make: Any, fleet: Fleet, serve: Se
     second = make()
     look(second, serve, fleet)
     assert second.front.port == 9999
+
+
+def test_another_control_plane_keeps_replicas_of_a_model_it_does_not_declare(
+    make: Any, fleet: Fleet, rest: Any, serve: Serve
+) -> None:
+    first = make("m")
+    first.start(StartReplica("m", A), fleet)
+    first.flush()
+    (known,) = look(first, serve, fleet)
+    assert known.shape is None, "what it holds is what its model says"
+    second = make("m2")
+    (old,) = look(second, serve, fleet)
+    second.start(StartReplica("m2", B), fleet)
+    second.flush()
+    assert old.shape == MODEL.shape
+    assert [app["name"] for app in rest.configs[-1]["applications"]] == [ROUTER_APP, "m2@b", "m@a"]
+    look(second, serve, fleet)
+    second.stop(StopReplica(old.replica_id, "m", A), fleet)
+    second.flush()
+    assert [(r.model, r.state.value) for r in look(second, serve, fleet)] == [("m2", "ready"), ("m", "stopping")]

@@ -9,6 +9,7 @@ from scheduler.backends.ray.applications import (
     Catalogue,
     Front,
     ServeApplication,
+    former_in,
     front_in,
     is_waiting,
     serve_config,
@@ -137,3 +138,16 @@ def test_the_router_says_no_word_of_requests_and_listens_itself() -> None:
     assert config["proxy_location"] == "Disabled"
     assert config["logging_config"] == {"enable_access_log": False}
     assert apps(config)[ROUTER_APP]["args"] == {"host": "127.0.0.1", "port": 8000, "tally_file": "/state/tallies.json"}
+
+
+def test_applications_of_models_that_are_declared_no_longer_stay_as_serve_has_them() -> None:
+    before = as_shown(config_of(wanted(1), wanted(2), wanted(3, "n", "h2")))
+    renamed = Catalogue({"m2": CATALOGUE.models["m"]}, {"m2": CATALOGUE.applications["m"]})
+    old = (wanted(1), wanted(2), wanted(3, "n", "h2"))
+    former = former_in(before, old, renamed)
+    again = serve_config((*old, wanted(4, "m2")), renamed, FRONT, SELECTORS, NOW_S, former)
+    assert counts(again) == {"m2@h1": 1, "m@h1": 2, "n@h2": 1}
+    assert apps(again)["m@h1"] == before["applications"]["m@h1"]["deployed_app_config"]
+    assert routes(again)["m"] == {"objective_s": 0.5, "deployment": "Model", "apps": ["m@h1"]}
+    fewer = serve_config((wanted(1), wanted(2, stopped_wall_s=NOW_S)), renamed, FRONT, SELECTORS, NOW_S, former)
+    assert counts(fewer) == {"m@h1": 1}

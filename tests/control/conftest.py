@@ -230,7 +230,7 @@ class Lab:
     def restart(self) -> None:
         """Begin a new process on the same store and cluster."""
         self.board = Board()
-        self.cluster.shapes = {one.model.name: one.model.shape for one in self.served}
+        self.cluster.shapes |= {one.model.name: one.model.shape for one in self.served}
         self.cycle = Cycle(
             cluster=self.cluster,
             store=self.store,

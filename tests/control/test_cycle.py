@@ -8,7 +8,7 @@ from scheduler.control.records import EventKind, Outcome
 from scheduler.model.errors import Unreachable
 from scheduler.model.plan import Cause, PreemptJob, StartJob, StartReplica
 from scheduler.model.resources import Slot
-from scheduler.model.workloads import JobId, JobState
+from scheduler.model.workloads import JobId, JobState, ReplicaState
 
 
 def test_a_job_runs_and_succeeds(lab: Any) -> None:
@@ -185,3 +185,24 @@ def test_a_run_nobody_knows_is_removed_and_its_room_not_given_away_before(lab: A
     lab.turns(1)
     assert lab.store.job(job_id).state.holds_room
     assert lab.events() == ["9 attempt 1 removed", f"{job_id} job started"]
+
+
+def test_a_model_renamed_between_restarts_is_answered_for_all_the_while(lab: Any) -> None:
+    lab.serve("edit-check", lambda _: 15.0)
+    for _ in range(3):
+        lab.submit()
+    lab.turns(8)
+    old = set(lab.cluster.replicas)
+    assert len(old) == 2
+    lab.served.clear()
+    lab.serve("edit-check-2", lambda _: 15.0)
+    for _ in range(12):
+        lab.turns(1)
+        replicas = lab.cluster.observe().replicas
+        ready = [one for one in replicas if one.state is ReplicaState.READY]
+        assert len(ready) >= 2, "neither name answers for all of the load"
+        sits = [(one.slot.host, device) for one in replicas for device in one.slot.devices]
+        sits += [(s.host, d) for run in lab.cluster.holding for s in run.slots for d in s.devices]
+        assert len(sits) == len(set(sits)), "a device that a replica holds was given away"
+    assert not old & set(lab.cluster.replicas)
+    assert sum(title.startswith("edit-check is declared no longer") for title in lab.events()) == 1

@@ -16,15 +16,28 @@ from scheduler.model.hosts import HostState
 from scheduler.model.observation import Observation, Run, RunState
 from scheduler.model.plan import Reservation
 from scheduler.model.queues import MeanUse, Queue
-from scheduler.model.resources import Slot
+from scheduler.model.resources import Shape, Slot
 from scheduler.model.running import Running
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.waiting import Waiting
-from scheduler.model.workloads import JobId, JobState, Moved, ServingModel
+from scheduler.model.workloads import JobId, JobState, Moved, Replica, ReplicaId, ServingModel
 from scheduler.planning.planner import plan
 from simulations.speed.site import Size
 from simulations.speed.world import CHANGES, World
 
+PARTS = (
+    "version",
+    "taken_at_s",
+    "hosts",
+    "jobs",
+    "models",
+    "replicas",
+    "reservations",
+    "moves",
+    "queues",
+    "usage",
+)
+SHAPE = Shape(cpu_milli=1000)
 SIZE = Size(hosts=6, running=10, pending=6, models=2)
 POLICY = policy_from_names(min_runtime_s=0.0)
 DRAINING = HostMark("host00002", HostState.DRAINING, "memory", 5.0, deadline_s=2.0e9)
@@ -206,3 +219,50 @@ def test_a_host_of_another_size_is_counted_anew() -> None:
     asked["seen"] = Observation(seen.taken_at_s, (smaller, *seen.hosts[1:]), seen.runs, seen.replicas)
 
     assert_same(keeper.snapshot(**asked), snapshot_of(**asked))
+
+
+def test_when_a_model_was_first_missed_is_remembered_while_its_replicas_are_there() -> None:
+    keeper, world = Keeper(), World(SIZE)
+    gone, there = (Replica(ReplicaId(name), name, Slot("host00000", (n,))) for n, name in enumerate(("gone", "kept")))
+
+    def missed(at_s: float, *replicas: Replica) -> list[float | None]:
+        seen = replace(world.observation(), taken_at_s=at_s, replicas=replicas)
+        made = keeper.snapshot(**parts(world, 1, (), ()) | {"seen": seen, "models": [ServingModel("kept", SHAPE)]})
+        return [replica.retired_s for replica in made.replicas]
+
+    assert missed(10.0, gone, there) == [10.0, None]
+    assert missed(20.0, gone, there) == [10.0, None]
+    assert missed(30.0, there) == [None]
+    assert missed(40.0, gone) == [40.0]
+
+
+def test_a_queue_that_is_declared_no_longer_is_kept_until_its_last_job_is_over() -> None:
+    keeper, world = Keeper(), World(SIZE)
+    declared = (Queue("default"), Queue("b", weight=2.0))
+    world.submit()
+    world.submit()
+    first, second = list(world.jobs.values())[:2]
+
+    def queues(*jobs: JobRecord) -> list[tuple[str, bool]]:
+        made = keeper.snapshot(**parts(world, 1, (), ()) | {"jobs": jobs, "queues": declared})
+        assert made == Snapshot.of(**{name: getattr(made, name) for name in PARTS})
+        return [(queue.name, queue.removed) for queue in made.queues]
+
+    def within(job: JobRecord, queue: str) -> JobRecord:
+        return replace(job, spec=replace(job.spec, queue=queue))
+
+    known = [("default", False), ("b", False)]
+    assert queues(within(first, "b")) == known
+    assert queues(within(first, "b"), within(second, "a")) == [*known, ("a", True)]
+    moved = replace(within(second, "a"), state=JobState.HELD, wish=Wish.HOLD)
+    assert queues(within(first, "b"), moved) == [*known, ("a", True)], "counted once, however it changes"
+    assert queues(within(first, "b")) == known
+    assert queues(within(first, "default")) == known
+
+
+def test_where_no_queue_is_declared_none_was_removed() -> None:
+    world = World(SIZE)
+    world.submit()
+    job = next(iter(world.jobs.values()))
+    job = replace(job, spec=replace(job.spec, queue="a"))
+    assert Keeper().snapshot(**parts(world, 1, (), ()) | {"jobs": [job]}).queues == ()

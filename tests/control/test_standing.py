@@ -3,6 +3,9 @@
 from dataclasses import replace
 
 from scheduler.api.presenting.queues import queue_view
+from scheduler.api.presenting.times import moment
+from scheduler.cli.queues import queue_table
+from scheduler.cli.table import cell
 from scheduler.control.records import CycleRecord
 from scheduler.control.standing import Standing, standings
 from scheduler.model.demand import Demand
@@ -13,6 +16,8 @@ from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
 from scheduler.store.codec import decode_cycle, encode_cycle
+from scheduler.wire.base import Listing
+from scheduler.wire.queues import Queue as QueueView
 
 HOST = Host("h", 16_000, 16_384, tuple(Device(index) for index in range(8)), "MI210")
 QUEUES = (
@@ -70,3 +75,13 @@ def test_a_journalled_cycle_has_the_terms_and_the_use_of_its_time() -> None:
     cycle = CycleRecord(1, 0.0, snapshot, Demand(), Plan(0), 0.0)
     again = decode_cycle(encode_cycle(cycle)).snapshot
     assert (again.queues, again.usage) == (snapshot.queues, snapshot.usage)
+
+
+def test_a_queue_that_was_removed_from_the_file_says_so_wherever_it_is_shown() -> None:
+    snapshot = world(job(1, "b", 6, 1))
+    gone = replace(snapshot, queues=(Queue("b", removed=True), Queue("a")))
+    first, second = map(queue_view, standings(gone))
+    assert (first.removed, second.removed, first.running) == (True, False, 1)
+    table = queue_table(Listing[QueueView](kind="Queue", observed_at=moment(0.0), cycle=1, items=(first, second)))
+    assert table.rows[0][0] == cell("b (removed from the file)", "bold")
+    assert table.rows[1][0] == cell("a", "bold")

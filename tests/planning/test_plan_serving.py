@@ -141,13 +141,6 @@ def test_what_exceeds_the_spread_moves(say: Any, hosts: Any) -> None:
     assert [(stop.replica_id, stop.cause) for stop in say.of(after, StopReplica)] == [("chat-1", Cause.SPREAD)]
 
 
-def test_replicas_of_models_nobody_serves_any_more_are_stopped(say: Any, hosts: Any) -> None:
-    made = say.plan(hosts=hosts, replicas=[say.replica("gone", 0, "h0:0")])
-    assert [(stop.replica_id, stop.cause) for stop in made.actions] == [("gone-0", Cause.ORPHAN)]
-    stopping = say.replica("gone", 0, "h0:0", ReplicaState.STOPPING)
-    assert say.plan(hosts=[say.host("h0")], replicas=[stopping]).actions == ()
-
-
 def test_models_without_a_demand_are_left_alone(say: Any, hosts: Any) -> None:
     made = say.plan(hosts=hosts, models=[say.model("chat")], replicas=[say.replica("chat", 0, "h0:0")])
     assert made.actions == ()

@@ -11,7 +11,7 @@ from scheduler.control.records import HostMark
 from scheduler.model.hosts import Host as ModelHost
 from scheduler.model.hosts import HostState
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape, Slot
-from scheduler.model.snapshot import Snapshot
+from scheduler.model.snapshot import Snapshot, shape_held
 from scheduler.model.workloads import JobState, Replica, ReplicaState, ServingModel, TrainingJob
 from scheduler.wire.cluster import Device, DeviceUse, Host
 
@@ -62,10 +62,10 @@ def _marked(hosts: Iterable[ModelHost], marks: Iterable[HostMark]) -> Iterator[M
 def work_of(snapshot: Snapshot) -> Iterator[Held]:
     """Return everything that holds room: replicas first, then jobs."""
     models = {model.name: model for model in snapshot.models}
+    shapes = {name: model.shape for name, model in models.items()}
     for replica in snapshot.replicas:
-        if replica.model in models:
-            model = models[replica.model]
-            yield Held(replica.slot, model.shape, model.name, model.name, _replica_kind(replica, model))
+        kind = _replica_kind(replica, models.get(replica.model))
+        yield Held(replica.slot, shape_held(replica, shapes), replica.model, replica.model, kind)
     for job in snapshot.jobs:
         for slot in job.slots if job.state.holds_room else ():
             yield Held(slot, job.gang.shape, job.job_id, job.name, _job_kind(job))
@@ -91,8 +91,8 @@ def _taken_milli(work: Iterable[Held]) -> Counter[tuple[str, int]]:
     return taken
 
 
-def _replica_kind(replica: Replica, model: ServingModel) -> str:
-    return _REPLICA_KINDS.get(replica.state, "community" if model.community else "serving")
+def _replica_kind(replica: Replica, model: ServingModel | None) -> str:
+    return _REPLICA_KINDS.get(replica.state, "community" if model is not None and model.community else "serving")
 
 
 def _job_kind(job: TrainingJob) -> str:

@@ -27,6 +27,7 @@ def queue_view(standing: Standing) -> Queue:
         running=standing.running,
         waiting=standing.waiting,
         waiting_gpus=standing.waiting_gpu_milli / 1000,
+        removed=queue.removed,
     )
 
 

@@ -64,12 +64,37 @@ class Catalogue:
     applications: Mapping[str, ServeApplication]
 
 
-def serve_config(
+@dataclass(frozen=True, slots=True)
+class Former:
+    """What Serve runs of models that are declared no longer, in its own words: they answer until they are stopped.
+
+    Attributes:
+        apps: configuration of each application, by its name.
+        routes: how the router reaches each model.
+    """
+
+    apps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    routes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def former_in(details: Mapping[str, Any], wanted: Iterable[Wanted], catalogue: Catalogue) -> Former:
+    """Return what Serve shows of replicas whose models are not in the catalogue."""
+    others = [each for each in wanted if each.model not in catalogue.applications]
+    shown = {each.app: details["applications"].get(each.app, {}).get("deployed_app_config") for each in others}
+    routes = _router_words(details).get("routes", {})
+    return Former(
+        {app: config for app, config in shown.items() if config},
+        {each.model: routes[each.model] for each in others if each.model in routes},
+    )
+
+
+def serve_config(  # noqa: PLR0913, PLR0917  # what is asked for, what is known of it, and when
     wanted: Sequence[Wanted],
     catalogue: Catalogue,
     front: Front,
     selectors: Mapping[str, Mapping[str, str]],
     wall_s: float,
+    former: Former = Former(),
 ) -> dict[str, Any]:
     """Return the whole configuration for `/api/serve/applications/`.
 
@@ -79,13 +104,17 @@ def serve_config(
         front: see `Front`.
         selectors: labels of each host's node; replicas on hosts that are not here are left out.
         wall_s: now, wall time.
+        former: applications of models that are not in the catalogue any more.
     """
-    counts = _counts((w for w in wanted if w.host in selectors and w.model in catalogue.applications), wall_s)
+    here = [each for each in wanted if each.host in selectors]
+    counts = _counts((w for w in here if w.model in catalogue.applications), wall_s)
+    left = _counts((w for w in here if w.app in former.apps), wall_s)
     apps = [_application(*key, count, catalogue, selectors[key[1]]) for key, count in sorted(counts.items())]
+    apps += [_as_before(former.apps[app_name(*key)], count) for key, count in sorted(left.items())]
     return {
         "proxy_location": "Disabled",  # the router listens itself
         "logging_config": {"enable_access_log": False},
-        "applications": [_router(wanted, catalogue, front), *apps],
+        "applications": [_router(wanted, catalogue, front, former), *apps],
     }
 
 
@@ -96,12 +125,9 @@ def is_waiting(wanted: Iterable[Wanted], wall_s: float) -> bool:
 
 def wanted_in(details: Mapping[str, Any]) -> tuple[Wanted, ...] | None:
     """Read the bookkeeping back from what Serve shows; None when there is no router."""
-    app = _router_config(details)
-    if app is None:
+    if _router_config(details) is None:
         return None
-    deployments = app["deployments"]
-    config = next((d.get("user_config") for d in deployments if d["name"] == ROUTER_DEPLOYMENT), None) or {}
-    return tuple(Wanted.of(each) for each in config.get("wanted", ()))
+    return tuple(Wanted.of(each) for each in _router_words(details).get("wanted", ()))
 
 
 def front_in(details: Mapping[str, Any]) -> Front | None:
@@ -113,6 +139,12 @@ def front_in(details: Mapping[str, Any]) -> Front | None:
 def _router_config(details: Mapping[str, Any]) -> Mapping[str, Any] | None:
     app = details["applications"].get(ROUTER_APP) or {}
     return app.get("deployed_app_config") or None
+
+
+def _router_words(details: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the router that runs already was told; nothing when there is none."""
+    deployments = (_router_config(details) or {}).get("deployments", ())
+    return next((d.get("user_config") for d in deployments if d["name"] == ROUTER_DEPLOYMENT), None) or {}
 
 
 def _counts(wanted: Iterable[Wanted], wall_s: float) -> dict[tuple[str, str], int]:
@@ -146,8 +178,16 @@ def _application(
     }
 
 
-def _router(wanted: Sequence[Wanted], catalogue: Catalogue, front: Front) -> dict[str, Any]:
+def _as_before(config: Mapping[str, Any], count: int) -> dict[str, Any]:
+    """Return an application as Serve has it, with another number of replicas."""
+    return {**config, "deployments": [{**each, "num_replicas": count} for each in config["deployments"]]}
+
+
+def _router(wanted: Sequence[Wanted], catalogue: Catalogue, front: Front, former: Former) -> dict[str, Any]:
     routes = {
+        name: {**route, "apps": sorted({w.app for w in wanted if w.is_live and w.model == name})}
+        for name, route in former.routes.items()
+    } | {
         name: {
             "objective_s": application.latency_objective_s,
             "deployment": application.deployment,

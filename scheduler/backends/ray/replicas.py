@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Self
 
-from scheduler.model.resources import Slot
+from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import Replica, ReplicaId, ReplicaState
 
 DELETING: Final = "DELETING"
@@ -26,6 +26,7 @@ class Wanted:
         devices: indices the planner counts for it; Ray chooses the real ones.
         since_s: when its state began, the world's epoch seconds.
         stopped_wall_s: when it was asked to stop, wall time; None while it is wanted.
+        holds: CPU (milli), memory (MiB), devices and share of each that it holds; () where nobody noted it.
     """
 
     replica_id: str
@@ -34,6 +35,7 @@ class Wanted:
     devices: tuple[int, ...]
     since_s: float
     stopped_wall_s: float | None = None
+    holds: tuple[int, ...] = ()
 
     @property
     def app(self) -> str:
@@ -47,12 +49,13 @@ class Wanted:
 
     def as_json(self) -> dict[str, Any]:
         """Return a form that survives JSON."""
-        return asdict(self) | {"devices": list(self.devices)}
+        return asdict(self) | {"devices": list(self.devices), "holds": list(self.holds)}
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Self:
         """Read `as_json` back."""
-        return cls(**{**content, "devices": tuple(content["devices"])})
+        lists = {"devices": tuple(content["devices"]), "holds": tuple(content.get("holds", ()))}
+        return cls(**{**content, **lists})
 
 
 def app_name(model: str, host: str) -> str:
@@ -106,7 +109,15 @@ def _seen(wanted: Sequence[Wanted], states: Counter[str]) -> Iterable[Replica]:
 
 
 def _replica(wanted: Wanted, state: ReplicaState) -> Replica:
-    return Replica(ReplicaId(wanted.replica_id), wanted.model, Slot(wanted.host, wanted.devices), state, wanted.since_s)
+    slot = Slot(wanted.host, wanted.devices)
+    return Replica(ReplicaId(wanted.replica_id), wanted.model, slot, state, wanted.since_s, _shape(wanted.holds))
+
+
+def _shape(holds: tuple[int, ...]) -> Shape | None:
+    if not holds:
+        return None
+    cpu_milli, memory_mib, gpu_count, gpu_milli = holds
+    return Shape(cpu_milli, memory_mib, gpu_count, gpu_milli)
 
 
 def stopped(wanted: Sequence[Wanted], replica_id: str, wall_s: float, now_s: float) -> tuple[Wanted, ...]:

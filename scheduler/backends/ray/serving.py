@@ -8,13 +8,24 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from scheduler.backends.ray.applications import TOLD_S, Catalogue, Front, front_in, is_waiting, serve_config, wanted_in
+from scheduler.backends.ray.applications import (
+    TOLD_S,
+    Catalogue,
+    Former,
+    Front,
+    former_in,
+    front_in,
+    is_waiting,
+    serve_config,
+    wanted_in,
+)
 from scheduler.backends.ray.hosts import Fleet
 from scheduler.backends.ray.replicas import Wanted, complaints, is_building, seen, states_by_app, stopped
 from scheduler.backends.ray.rest import RayRest
 from scheduler.control.ports import Clock
 from scheduler.model.errors import ActionFailed, HeadroomError
 from scheduler.model.plan import StartReplica, StopReplica
+from scheduler.model.resources import Shape
 from scheduler.model.workloads import Replica, ReplicaId, ReplicaState
 
 GATHER_S: Final = 0.15
@@ -44,6 +55,7 @@ class Serving:
     def __init__(self, rest: RayRest, catalogue: Catalogue, clock: Clock, front: Front) -> None:
         self._rest, self._catalogue, self._clock, self.front = rest, catalogue, clock, front
         self._wanted: tuple[Wanted, ...] = ()
+        self._former = Former()
         self._selectors: Mapping[str, Mapping[str, str]] = {}
         self._ready_since: dict[ReplicaId, float] = {}
         self._timer: threading.Timer | None = None
@@ -66,7 +78,8 @@ class Serving:
         if not fleet.is_ready(action.slot.host):
             raise ActionFailed(f"{action.model} cannot start on {action.slot.host}: no such host now")
         name = f"{action.model}@{action.slot.host}-{uuid.uuid4().hex[:8]}"
-        new = Wanted(name, action.model, action.slot.host, action.slot.devices, self._clock.now_s())
+        holds = _amounts(self._catalogue.models[action.model].shape)
+        new = Wanted(name, action.model, action.slot.host, action.slot.devices, self._clock.now_s(), holds=holds)
         with self._lock:
             self._know()
             self._change((*self._wanted, new), fleet)
@@ -127,6 +140,7 @@ class Serving:
     def _adopt(self, details: Mapping[str, Any]) -> None:
         self._is_known = True
         self._wanted = wanted_in(details) or ()
+        self._former = former_in(details, self._wanted, self._catalogue)
         self.front = front_in(details) or self.front
 
     def _change(self, wanted: tuple[Wanted, ...], fleet: Fleet) -> None:
@@ -170,7 +184,7 @@ class Serving:
 
     def _send(self) -> None:
         wall_s = time.time()
-        config = serve_config(self._wanted, self._catalogue, self.front, self._selectors, wall_s)
+        config = serve_config(self._wanted, self._catalogue, self.front, self._selectors, wall_s, self._former)
         try:
             self._rest.serve_config(config)
         except ActionFailed as error:
@@ -185,7 +199,8 @@ class Serving:
     def _tidy(self, replicas: tuple[Replica, ...], fleet: Fleet, *, is_missing: bool) -> None:
         """Give up what sits on lost hosts, drop what has stopped, and see that nothing stays unsent."""
         present = {replica.replica_id for replica in replicas}
-        possible = [w for w in self._wanted if fleet.is_ready(w.host) and w.model in self._catalogue.applications]
+        known = [w for w in self._wanted if w.model in self._catalogue.applications or w.app in self._former.apps]
+        possible = [w for w in known if fleet.is_ready(w.host)]
         kept = tuple(w for w in possible if w.is_live or w.replica_id in present)
         changed, self._wanted = kept != self._wanted, kept
         # Once in any case: the models' declarations may differ from those of the control plane before.
@@ -212,4 +227,12 @@ class Serving:
             r.replica_id: self._ready_since.get(r.replica_id, now_s) for r in replicas if r.state is ReplicaState.READY
         }
         self._ready_since = ready
-        return tuple(replace(r, since_s=ready.get(r.replica_id, r.since_s)) for r in replicas)
+        served = self._catalogue.models  # what these hold is what they declare: Serve is told so at the first chance
+        return tuple(
+            replace(r, since_s=ready.get(r.replica_id, r.since_s), shape=None if r.model in served else r.shape)
+            for r in replicas
+        )
+
+
+def _amounts(shape: Shape) -> tuple[int, ...]:
+    return shape.cpu_milli, shape.memory_mib, shape.gpu_count, shape.gpu_milli
