@@ -112,7 +112,7 @@ class Client:
 
         package = pack(directory)
         with package.file:
-            self._connection.request("PUT", f"/packages/{package.digest}", content=package.chunks(), timeout=600.0)
+            self._connection.request("PUT", f"/packages/{package.digest}", content=package.chunks, timeout=600.0)
         return package.digest
 
     def jobs(self, **filters: str | int | bool) -> Listing[Job]:

@@ -8,7 +8,7 @@ import httpx
 from pydantic import ValidationError
 
 from scheduler.model.errors import ConfigError, Conflict, Fault, HeadroomError, NotFound, NotPermitted, Unreachable
-from scheduler.wire.base import ErrorAnswer, Resource
+from scheduler.wire.base import LEADER_HEADER, ErrorAnswer, Resource
 
 DEFAULT_URL: Final = "http://127.0.0.1:8321"
 API: Final = "/api/v1"
@@ -40,20 +40,26 @@ class Connection:
         self.url = (url or os.environ.get("HEADROOM_URL") or DEFAULT_URL).rstrip("/")
         if not self.url.startswith(("http://", "https://")):
             raise ConfigError(f'"{self.url}" is not a URL', help="begin it with http:// or https://")
+        self._home, self._followed = self.url, False
         token = token or os.environ.get("HEADROOM_TOKEN")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s, transport=transport)
+        self._http = httpx.Client(headers=headers, timeout=timeout_s, transport=transport)
 
     def close(self) -> None:
         """Let go of connections."""
         self._http.close()
 
     def request(self, method: str, path: str, **parts: Any) -> httpx.Response:
-        """Send a request and return a successful answer; `parts` are those of `httpx.Client.request`."""
-        try:
-            answer = self._http.request(method, API + path, **parts)
-        except httpx.HTTPError as error:
-            raise self._unreachable(error) from error
+        """Send a request and return a successful answer; one that does not lead is followed to the one that does.
+
+        Args:
+            method: of HTTP.
+            path: below /api/v1.
+            parts: those of `httpx.Client.request`; `content` may be a function that returns it: it may be sent twice.
+        """
+        answer = self._sent(method, path, parts)
+        if not answer.is_success and self._follow(answer):
+            answer = self._sent(method, path, parts)
         if not answer.is_success:
             raise _error(answer)
         return answer
@@ -62,13 +68,45 @@ class Connection:
         """Yield the lines of an answer as they come."""
         as_it_comes = {"Accept-Encoding": "identity"}  # a compressor would hold lines back until it has enough of them
         try:
-            with self._http.stream("GET", API + path, headers=as_it_comes, **parts) as answer:
-                if answer.is_error:
-                    answer.read()
-                    raise _error(answer)
-                yield from answer.iter_lines()
+            with self._http.stream("GET", self.url + API + path, headers=as_it_comes, **parts) as answer:
+                if answer.is_success:
+                    yield from answer.iter_lines()
+                    return
+                answer.read()
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
+        if not self._follow(answer):
+            raise _error(answer)
+        yield from self.lines(path, **parts)
+
+    def _sent(self, method: str, path: str, parts: Mapping[str, Any]) -> httpx.Response:
+        fresh = {name: value() if callable(value) else value for name, value in parts.items()}
+        try:
+            return self._http.request(method, self.url + API + path, **fresh)
+        except httpx.ConnectError as error:
+            if not self._return():
+                raise self._unreachable(error) from error
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+        return self._sent(method, path, parts)
+
+    def _return(self) -> bool:
+        """Go back to where the caller sent us, when a leader that we followed has gone; whether we had followed one."""
+        away = self.url != self._home
+        self.url, self._followed = self._home, False
+        return away
+
+    def _follow(self, answer: httpx.Response) -> bool:
+        """Go to where an answer says that the leader is; whether there is another place to ask.
+
+        Only one step, so that two that point at each other end it, and never from an encrypted address to an open one.
+        """
+        leader = answer.headers.get(LEADER_HEADER, "").rstrip("/")
+        safe = leader.startswith("https://" if self.url.startswith("https://") else ("http://", "https://"))
+        if self._followed or not safe or leader == self.url:
+            return False
+        self.url, self._followed = leader, True
+        return True
 
     def read(self, answer: httpx.Response, kind: type[ResourceT]) -> ResourceT:
         """Return an answer's resource.

@@ -1,6 +1,6 @@
 """Envelopes and errors: how every answer of the API begins and what it says when something is wrong."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from fastapi import FastAPI, Request
@@ -19,11 +19,19 @@ from scheduler.model.errors import (
     HeadroomError,
     NotFound,
     NotPermitted,
+    Superseded,
     Unreachable,
 )
-from scheduler.wire.base import ErrorAnswer, ErrorBody, ItemT, Listing, Single
+from scheduler.wire.base import LEADER_HEADER, ErrorAnswer, ErrorBody, ItemT, Listing, Single
 
-STATUS: Final = ((ConfigError, 422), (NotFound, 404), (Conflict, 409), (NotPermitted, 403), (Unreachable, 503))
+STATUS: Final = (
+    (ConfigError, 422),
+    (NotFound, 404),
+    (Superseded, 503),
+    (Conflict, 409),
+    (NotPermitted, 403),
+    (Unreachable, 503),
+)
 CODES: Final = {400: "BadRequest", 404: "NotFound", 405: "MethodNotAllowed", 413: "TooLarge"}
 
 
@@ -51,14 +59,14 @@ def report_of(parts: Parts) -> Report:
     return report
 
 
-def error_answer(faults: Sequence[Fault], status: int) -> JSONResponse:
+def error_answer(faults: Sequence[Fault], status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """Return an answer that names everything that is wrong."""
     errors = tuple(
         ErrorBody(code=f.code, message=f.message, file=f.file, line=f.line, field=f.field, help=f.help) for f in faults
     )
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None  # noqa: PLR2004  # RFC 9110
+    named = {"WWW-Authenticate": "Bearer"} if status == 401 else headers  # noqa: PLR2004  # RFC 9110
     body = ErrorAnswer(error=errors[0], errors=errors)
-    return JSONResponse(body.model_dump(mode="json"), status, headers)
+    return JSONResponse(body.model_dump(mode="json"), status, named)
 
 
 def status_of(error: HeadroomError) -> int:
@@ -85,7 +93,8 @@ async def _on_headroom_error(request: Request, error: Exception) -> Response:
     status = status_of(error)
     if status == 401 and "text/html" in request.headers.get("accept", ""):  # noqa: PLR2004  # a person, not a program
         return RedirectResponse("/login", status_code=303)
-    return error_answer(error.faults, status)
+    leader = {LEADER_HEADER: error.leader} if isinstance(error, Superseded) and error.leader else None
+    return error_answer(error.faults, status, leader)
 
 
 async def _on_bad_request(_: Request, error: Exception) -> JSONResponse:

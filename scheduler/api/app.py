@@ -10,6 +10,7 @@ from scheduler.api.answers import install_handlers
 from scheduler.api.bodies import MOST_BYTES
 from scheduler.api.headers import PlainHeaders
 from scheduler.api.panels import PanelDesk
+from scheduler.api.pointing import PointsToLeader
 from scheduler.api.recent import Recent
 from scheduler.api.routes import cluster, control, jobs, logs, page, stream
 from scheduler.api.site import Logs, Parts, Site
@@ -17,6 +18,7 @@ from scheduler.api.static_files import install_static
 from scheduler.config.schema import Token
 from scheduler.control.board import Board
 from scheduler.control.desk import Desk
+from scheduler.control.leading import Leader
 
 
 def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
@@ -28,6 +30,7 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
     tokens: Sequence[Token] = (),
     metrics: Callable[[], bytes] | None = None,
     logs_of: Logs | None = None,
+    leader: Callable[[], Leader | None] | None = None,
 ) -> FastAPI:
     """Return the application.
 
@@ -39,6 +42,7 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
         tokens: who may do what; needed on any address but loopback.
         metrics: makes the text for Prometheus.
         logs_of: reads the output of attempts.
+        leader: says from memory who leads, where this one waits and only answers questions.
     """
     # No interactive documentation: its scripts would come from elsewhere. /openapi.json is what programs need.
     app = FastAPI(
@@ -49,12 +53,14 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
         openapi_url="/openapi.json",
         max_body_size=MOST_BYTES,
     )
-    app.state.parts = Parts(desk, board, site, Guard(bind_host, tokens), metrics, logs_of, Recent(desk))
+    app.state.parts = Parts(desk, board, site, Guard(bind_host, tokens), metrics, logs_of, Recent(desk), leader)
     app.state.panels = PanelDesk(app.state.parts)
     for module in (jobs, logs, cluster, control, stream, page):
         app.include_router(module.router)
     install_static(app)
     install_handlers(app)
+    if leader is not None:
+        app.add_middleware(PointsToLeader, leader=leader)
     app.add_middleware(PlainHeaders)
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     return app

@@ -17,7 +17,8 @@ class Standing:
     """Whether the control loop does its work.
 
     Attributes:
-        state: "starting" before the first plan, "live" while plans are made, else "degraded".
+        state: "standby" while another one leads, "starting" before the first plan, "live" while plans are made, else
+            "degraded".
         message: why it is not live; "" when it is.
     """
 
@@ -44,6 +45,8 @@ def age_s(parts: Parts) -> float:
 def standing_of(parts: Parts) -> Standing:
     """Return how the control loop stands now."""
     degraded = parts.board.degraded
+    if parts.leader is not None:
+        return Standing("standby", degraded)
     if parts.board.report is None:
         return Standing("starting", "" if degraded == STARTING else degraded)
     age = age_s(parts)

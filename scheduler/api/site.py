@@ -14,6 +14,7 @@ from scheduler.config.schema import Config
 from scheduler.config.wiring import policy_of
 from scheduler.control.board import Board
 from scheduler.control.desk import Desk
+from scheduler.control.leading import Leader
 from scheduler.control.ports import Clock
 from scheduler.model.policy import Policy
 from scheduler.model.workloads import JobId
@@ -100,6 +101,8 @@ class Parts:
     metrics: Callable[[], bytes] | None
     logs: Logs | None
     recent: Recent
+    leader: Callable[[], Leader | None] | None = None
+    """Where it waits for another to end: says from memory who leads."""
 
 
 async def parts_of(request: Request) -> Parts:

@@ -1,10 +1,12 @@
 """The composition root: puts a control plane together from a configuration."""
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from threading import Event
 
 from fastapi import FastAPI
 
@@ -24,11 +26,15 @@ from scheduler.control.board import Board, Report
 from scheduler.control.clocks import ReplayClock, WallClock
 from scheduler.control.cycle import Cycle
 from scheduler.control.desk import Desk
+from scheduler.control.leading import Leader, Lease
 from scheduler.control.packages import PackageShelf
 from scheduler.control.ports import Clock, TrafficSource
 from scheduler.control.records import AttemptTotal
 from scheduler.control.remembering import Remembered
 from scheduler.control.settings import Served
+from scheduler.control.shares import Foresight, gpu_shares
+from scheduler.model.observation import Observation
+from scheduler.model.policy import Policy
 from scheduler.store.sql import SqlStore
 from scheduler.telemetry.calendars import holidays_in
 from scheduler.telemetry.metrics import Metrics
@@ -81,12 +87,13 @@ def local_ray(section: schema.LocalRay, state_dir: Path) -> LocalRay:
     return LocalRay(hosts, state_dir)
 
 
-def compose(config: Config, ray: RemoteRay) -> ControlPlane:
+def compose(config: Config, ray: RemoteRay, lease: Lease) -> ControlPlane:
     """Wire a control plane to a Ray cluster that runs.
 
     Args:
         config: checked by `load_config`.
         ray: where the cluster answers.
+        lease: the right to act, which all writes and orders carry.
 
     Raises:
         ConfigError: a file of the configuration cannot be read, or the store has a newer schema.
@@ -94,10 +101,10 @@ def compose(config: Config, ray: RemoteRay) -> ControlPlane:
     """
     config.state_dir.mkdir(parents=True, exist_ok=True)
     clock = clock_of(config.replay, config.state_dir)
-    store = SqlStore(store_url(config))
+    store = SqlStore(store_url(config), fence=lease.fence.number)
     board, stop, poke = Board(), threading.Event(), threading.Event()
     served = served_of(config.models)
-    cluster = _cluster(config, ray, clock, store, served)
+    cluster = _cluster(config, ray, lease=lease, clock=clock, specs=store, served=served)
     policy = policy_of(config.policy, config.queues)
     cycle = Cycle(
         cluster=cluster,
@@ -110,19 +117,58 @@ def compose(config: Config, ray: RemoteRay) -> ControlPlane:
         board=board,
         tallies=cluster.tallies,
     )
-    desk = Desk(
-        store=store,
-        board=board,
-        clock=clock,
-        policy=policy,
-        house=House(
-            config.priorities, queue_names(config.queues), config.control.preemption_grace, submitters_of(config.queues)
-        ),
-        packages=PackageShelf(config.state_dir / "packages"),
-        gate=cycle.gate,
-        poke=poke,
-    )
+    desk = _desk(config, store=store, board=board, clock=clock, gate=cycle.gate, poke=poke)
     return ControlPlane(config, clock, store, cluster, cycle, desk, board, stop, poke)
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """What a control plane that waits answers with: the records, and the last plan that the leader wrote down.
+
+    Attributes:
+        config: what it was made from.
+        store: read only.
+        board: shows what `follow` reads.
+        app: the HTTP API and the page.
+    """
+
+    config: Config
+    store: SqlStore
+    board: Board
+    app: FastAPI
+
+    def follow(self, message: str) -> None:
+        """Show the last plan in the store, and say why there is no newer one of ours.
+
+        Raises:
+            Unreachable: the store does not answer.
+        """
+        cycles = self.store.cycles(limit=1)
+        if not cycles:
+            self.board.degrade(message)
+            return
+        seen = cycles[0].snapshot
+        observation = Observation(seen.taken_at_s, seen.hosts, (), seen.replicas)
+        report = Report(cycles[0], observation, degraded=message)
+        self.board.publish(report, gpu_shares(report, Foresight())[0])
+
+
+def compose_stand_in(config: Config, leader: Callable[[], Leader | None]) -> StandIn:
+    """Wire a control plane that waits.
+
+    Args:
+        config: checked by `load_config`.
+        leader: says who leads.
+
+    Raises:
+        Unreachable: the store does not answer.
+    """
+    config.state_dir.mkdir(parents=True, exist_ok=True)
+    clock = clock_of(config.replay, config.state_dir)
+    store, board = SqlStore(store_url(config), fence=0), Board()
+    desk = _desk(config, store=store, board=board, clock=clock, gate=threading.RLock(), poke=Event())
+    metrics = _metrics(board, store, policy_of(config.policy, config.queues))
+    return StandIn(config, store, board, _app(config, clock=clock, desk=desk, metrics=metrics, leader=leader))
 
 
 def store_url(config: Config) -> str:
@@ -132,33 +178,68 @@ def store_url(config: Config) -> str:
 
 def web_app(plane: ControlPlane) -> FastAPI:
     """Return the HTTP API and the page of a control plane."""
-    config = plane.config
-    return create_app(
-        desk=plane.desk,
-        board=plane.board,
-        site=Site.of(config, plane.clock),
-        bind_host=config.api.host,
-        tokens=config.api.tokens,
-        metrics=metrics_of(plane).text,
-        logs_of=AttemptLogs(plane.cluster, plane.desk),
-    )
+    logs = AttemptLogs(plane.cluster, plane.desk)
+    return _app(plane.config, clock=plane.clock, desk=plane.desk, metrics=metrics_of(plane), logs=logs)
 
 
 def metrics_of(plane: ControlPlane) -> Metrics:
     """Return the metrics of a control plane; they read its board and its store."""
+    return _metrics(plane.board, plane.store, plane.cycle.policy)
 
+
+def _metrics(board: Board, store: SqlStore, policy: Policy) -> Metrics:
     def lowest(report: Report) -> float | None:
-        return coverage_of(report, plane.cycle.policy).lowest.ratio
+        return coverage_of(report, policy).lowest.ratio
 
-    totals = Remembered[Iterable[AttemptTotal]](plane.store.attempt_totals, ())
-    return Metrics(plane.board, totals, lowest)
+    return Metrics(board, Remembered[Iterable[AttemptTotal]](store.attempt_totals, ()), lowest)
 
 
-def _cluster(config: Config, ray: RemoteRay, clock: Clock, store: SqlStore, served: tuple[Served, ...]) -> RayCluster:
+def _app(  # noqa: PLR0913  # the parts of an API, by name
+    config: Config,
+    *,
+    clock: Clock,
+    desk: Desk,
+    metrics: Metrics,
+    logs: AttemptLogs | None = None,
+    leader: Callable[[], Leader | None] | None = None,
+) -> FastAPI:
+    return create_app(
+        desk=desk,
+        board=desk.board,
+        site=Site.of(config, clock),
+        bind_host=config.api.host,
+        tokens=config.api.tokens,
+        metrics=metrics.text,
+        logs_of=logs,
+        leader=leader,
+    )
+
+
+def _desk(  # noqa: PLR0913  # the parts of a desk, by name
+    config: Config, *, store: SqlStore, board: Board, clock: Clock, gate: AbstractContextManager[object], poke: Event
+) -> Desk:
+    return Desk(
+        store=store,
+        board=board,
+        clock=clock,
+        policy=policy_of(config.policy, config.queues),
+        house=House(
+            config.priorities, queue_names(config.queues), config.control.preemption_grace, submitters_of(config.queues)
+        ),
+        packages=PackageShelf(config.state_dir / "packages"),
+        gate=gate,
+        poke=poke,
+    )
+
+
+def _cluster(  # noqa: PLR0913  # the parts of a cluster, by name
+    config: Config, ray: RemoteRay, *, lease: Lease, clock: Clock, specs: SqlStore, served: tuple[Served, ...]
+) -> RayCluster:
     return RayCluster(
         ray.address,
         ray.dashboard,
-        specs=store,
+        lease=lease,
+        specs=specs,
         clock=clock,
         applications=_applications(config),
         served=[each.model for each in served],

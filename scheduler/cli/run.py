@@ -15,13 +15,14 @@ import typer
 
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Session
-from scheduler.model.errors import ConfigError
+from scheduler.model.errors import ConfigError, Superseded
 
 if TYPE_CHECKING:
     import uvicorn
 
     from scheduler.cli.compose import ControlPlane
     from scheduler.config.schema import Config, RemoteRay, Section
+    from scheduler.store.leases import HeldLease
 
 SectionT = TypeVar("SectionT", bound="Section")
 GRACE_S = 2
@@ -42,11 +43,15 @@ def run(  # noqa: PLR0913  # one argument a flag
     reactive: Annotated[
         bool, typer.Option("--reactive", help="Plan by the load of the moment, without the forecast.")
     ] = False,
+    standby: Annotated[
+        bool, typer.Option("--standby", help="Where another one leads, answer questions and wait to take over.")
+    ] = False,
 ) -> None:
     """Start the control plane and keep it running until Ctrl-C. Flags win over the file."""
     from scheduler.cli.compose import store_url  # noqa: PLC0415  # other commands need not load it
+    from scheduler.cli.standby import lead_in_turn, this_process  # noqa: PLC0415  # likewise
     from scheduler.config.loading import load_config  # noqa: PLC0415  # likewise
-    from scheduler.store.ownership import sole_user  # noqa: PLC0415  # likewise
+    from scheduler.store.ownership import Candidacy  # noqa: PLC0415  # likewise
 
     signal.signal(signal.SIGTERM, _leave)
     screen = Session.of(context).screen
@@ -59,16 +64,22 @@ def run(  # noqa: PLR0913  # one argument a flag
             "state_dir": state_dir or loaded.state_dir,
         }
     )
-    address = loaded.api
-    with (
-        listening(address.host, address.port) as listener,
-        sole_user(store_url(loaded)),
-        ray_for(loaded, screen) as ray,
-    ):
-        serve(loaded, ray, listener, screen)
+    with listening(loaded.api.host, loaded.api.port) as listener:
+        url = loaded.api.url or url_of(listener)
+        with Candidacy(store_url(loaded), holder=this_process(), address=url) as candidacy:
+            if standby:
+                lead_in_turn(loaded, candidacy, listener, screen, lead)
+            else:
+                lead(loaded, candidacy.insist(), listener, screen)
 
 
-def serve(config: "Config", ray: "RemoteRay", listener: socket.socket, screen: Screen) -> None:
+def lead(config: "Config", lease: "HeldLease", listener: socket.socket, screen: Screen) -> None:
+    """Be the control plane until a signal, or until somebody else is."""
+    with ray_for(config, screen) as ray:
+        serve(config, ray, lease, listener, screen)
+
+
+def serve(config: "Config", ray: "RemoteRay", lease: "HeldLease", listener: socket.socket, screen: Screen) -> None:
     """Run the loop and the API until a signal, or until the loop finds a bug.
 
     Raises:
@@ -78,13 +89,14 @@ def serve(config: "Config", ray: "RemoteRay", listener: socket.socket, screen: S
 
     from scheduler.cli.compose import compose, web_app  # noqa: PLC0415  # likewise
 
-    plane = compose(config, ray)
+    plane = compose(config, ray, lease)
+    lease.when_lost(plane.poke.set)
     server = uvicorn.Server(
         uvicorn.Config(web_app(plane), log_level="warning", timeout_graceful_shutdown=GRACE_S, lifespan="off")
     )
     screen.note(_banner(config, ray, listener))
     with looping(plane, server, screen):
-        server.run(sockets=[listener])
+        server.run(sockets=[listener.dup()])  # it closes what it is given
 
 
 @contextmanager
@@ -115,6 +127,7 @@ def looping(plane: "ControlPlane", server: "uvicorn.Server", screen: Screen) -> 
         plane.poke.set()
         threads[0].join(timeout=LAST_TURN_S)
         plane.cluster.close()
+        plane.store.close()
     if died:
         raise died[0]
 
@@ -156,8 +169,20 @@ def ray_for(config: "Config", screen: Screen) -> Iterator["RemoteRay"]:
         address = local.start()
         screen.note(f"Ray is up after {time.monotonic() - began_s:.0f} s")
         yield RemoteRay(kind="ray", address=address.address, dashboard=address.dashboard_url)
-    finally:
+    except Superseded:
+        raise  # what runs there is the other one's now
+    except BaseException:
         local.stop()
+        raise
+    local.stop()
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return where others reach what listens here, as far as this machine knows its name."""
+    host, port = listener.getsockname()[:2]
+    if host in {"0.0.0.0", "::"}:  # noqa: S104  # compared with, not bound
+        host = socket.gethostname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _updated(section: "SectionT", **changes: object) -> "SectionT":
@@ -168,10 +193,9 @@ def _updated(section: "SectionT", **changes: object) -> "SectionT":
 def _banner(config: "Config", ray: "RemoteRay", listener: socket.socket) -> str:
     from importlib.metadata import version  # noqa: PLC0415  # slow, and needed once
 
-    host, port = listener.getsockname()[:2]
     store = config.store.partition(":")[0] or "sqlite"
     release = version("headroom-scheduler")
-    return f"headroom {release} · Ray at {ray.address} · store {store} · page and API at http://{host}:{port}/"
+    return f"headroom {release} · Ray at {ray.address} · store {store} · page and API at {url_of(listener)}/"
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

@@ -344,6 +344,8 @@ class Api(Section):
     """Address to listen on; anything but loopback needs tokens."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8321
     """Port; 0 picks a free one."""
+    url: Annotated[str, Field(examples=["https://headroom.example.org"])] = ""
+    """Where others reach it, said by those that wait for it (`headroom run --standby`); else its host and port."""
     tokens: tuple[Token, ...] = ()
     """Who may do what. Needed on any address but loopback."""
 

@@ -31,7 +31,11 @@ class Clock(Protocol):
 
 
 class Cluster(Protocol):
-    """Hosts that run gangs and replicas. `tests/contracts` holds the suite that every implementation passes."""
+    """Hosts that run gangs and replicas. `tests/contracts` holds the suite that every implementation passes.
+
+    Where several control planes may lead in turn, an implementation holds a `Lease` and proves it before each order;
+    every call may raise `Superseded` then, and nothing is done.
+    """
 
     def observe(self) -> Observation:
         """Return what runs now.
@@ -97,7 +101,8 @@ class TrafficSource(Protocol):
 class Store(JobSpecs, Protocol):
     """What survives a crash. Every call is one transaction; when it has returned, it is on disk.
 
-    Every call may raise `Unreachable` when the database does not answer.
+    Every call may raise `Unreachable` when the database does not answer; every one that writes, `Superseded` when the
+    control plane does not lead any more: nothing is written then.
     """
 
     def accept(self, spec: JobSpec, at_s: float) -> JobRecord:

@@ -6,6 +6,8 @@
     ├── NotPermitted         the caller lacks the role (exit 4, HTTP 401 or 403)
     ├── NotFound             no such job, host or model (exit 5, HTTP 404)
     ├── Conflict             the state moved on, or forbids it (exit 6, HTTP 409)
+    │   └── Superseded       another control plane leads: this one must not act (exit 6, HTTP 503)
+    │       └── ClusterTaken likewise, and it keeps its records in another store
     ├── ActionFailed         the cluster refused one action; the loop goes on and replans
     └── InvariantBroken      a bug in Headroom: stop and report it
 
@@ -90,6 +92,27 @@ class Conflict(HeadroomError):
 
     code = "Conflict"
     exit_code = 6
+
+
+class Superseded(Conflict):
+    """Another control plane leads: this one may neither write nor give orders, and must say so.
+
+    Attributes:
+        leader: where the other one answers, for instance "http://10.0.0.6:8321"; "" when nobody knows.
+    """
+
+    code = "NotLeader"
+
+    def __init__(self, message: str, *, help: str = "", leader: str = "") -> None:  # noqa: A002  # as its base
+        """Take a sentence, what to do about it, and where the other one answers."""
+        super().__init__(message, help=help)
+        self.leader = leader
+
+
+class ClusterTaken(Superseded):
+    """The cluster is claimed by a control plane with another store: waiting does not help."""
+
+    code = "ClusterTaken"
 
 
 class ActionFailed(HeadroomError):

@@ -2,24 +2,28 @@
 
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select, update
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, make_url, select, update
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from scheduler.model.errors import ConfigError, Unreachable
-from scheduler.store.tables import SCHEMA_VERSION, metadata, schema_version
+from scheduler.store.fencing import check_fence
+from scheduler.store.tables import SCHEMA_VERSION, identity, metadata, schema_version
 
 BUSY_TIMEOUT_MS = 5_000
 POOL_TIMEOUT_S: Final = 3.0
 """Longest wait for a connection that others hold."""
 AGAIN_AFTER_S: Final = 2.0
 """A database that did not answer is asked again after so long; until then whoever asks is told at once."""
+PREPARING: Final = 0x4845_4144_524F_4F4D
+"""Key of PostgreSQL's advisory lock under which tables are made: "HEADROOM"."""
 _WRITES = "headroom_writes"
 _silent: WeakKeyDictionary[Engine, tuple[float, Unreachable]] = WeakKeyDictionary()
 """Databases that did not answer: when that was found (monotonic seconds), and what was said."""
@@ -48,8 +52,13 @@ def open_engine(url: str) -> Engine:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that is on disk when the block is left, or undone when it raises."""
+    """Open a transaction that is on disk when the block is left, or undone when it raises.
+
+    Raises:
+        Superseded: the engine carries a fencing number (`fenced`), and there is a newer one; nothing is written.
+    """
     with asking(engine), engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+        check_fence(connection)
         yield connection
 
 
@@ -178,7 +187,11 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _prepare(engine: Engine) -> None:
     with writing(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(PREPARING)))  # two that make tables at once fail
         metadata.create_all(connection)
+        if connection.scalar(select(identity.c.owner)) is None:
+            connection.execute(insert(identity).values(owner=str(uuid.uuid4()), fence=0))
         found = connection.scalar(select(schema_version.c.version))
         if found is None:
             connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))

@@ -34,7 +34,7 @@ class Entry:
 
 
 class Journal:
-    """Writes and reads cycles within transactions of others, for one process (`sole_user`)."""
+    """Writes and reads cycles within transactions of others, for one process that leads."""
 
     def __init__(self, kept: int) -> None:
         """Keep so many of the newest cycles."""

@@ -25,6 +25,7 @@ from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import Cause, Reservation
 from scheduler.model.workloads import JobId, JobState, Moved
 from scheduler.store.engine import open_engine, reading, writing
+from scheduler.store.fencing import fenced
 from scheduler.store.journal import Journal
 from scheduler.store.open_jobs import OpenJobs
 from scheduler.store.tables import attempts, events, host_marks, jobs, moves, reservations
@@ -38,13 +39,17 @@ _FINAL = [state.value for state in JobState if state.is_final]
 
 
 class SqlStore:
-    """Jobs, attempts, events, marks and the journal in a database; thread-safe, for one process (`sole_user`)."""
+    """Jobs, attempts, events, marks and the journal in a database; thread-safe, for one process that leads it."""
 
-    def __init__(self, url: str, *, cycles_kept: int = 2000, events_kept: int = 200_000) -> None:
+    def __init__(
+        self, url: str, *, fence: int | None = None, cycles_kept: int = 2000, events_kept: int = 200_000
+    ) -> None:
         """Open (or create) the database at a SQLAlchemy URL.
 
         Args:
             url: for instance "sqlite:////var/lib/headroom/state.db" or "postgresql://user@host/headroom".
+            fence: number that every write carries, so that it fails once somebody else leads; 0 for one that does not
+                lead and reads what the leader writes; None where nobody else can.
             cycles_kept: the journal's length; older cycles are dropped.
             events_kept: likewise for events.
 
@@ -52,7 +57,9 @@ class SqlStore:
             ConfigError: a URL we do not know, or a schema newer than ours.
             Unreachable: the database does not answer.
         """
-        self._engine = open_engine(url)
+        self._follows = fence == 0
+        opened = open_engine(url)
+        self._engine = opened if fence is None else fenced(opened, fence)
         self._open = OpenJobs(lambda: self._read_jobs(open_only=True))
         self._journal = Journal(cycles_kept)
         self._events_kept = events_kept
@@ -77,7 +84,7 @@ class SqlStore:
 
     def job(self, job_id: JobId) -> JobRecord:
         """Return one job with all its attempts; NotFound when there is none."""
-        if (known := self._open.get(job_id)) is not None:
+        if not self._follows and (known := self._open.get(job_id)) is not None:
             return known
         if job_id.isdecimal():
             with reading(self._engine) as connection:
@@ -90,7 +97,7 @@ class SqlStore:
         """Return jobs with their attempts, oldest first; the newest `limit` of them when it is given."""
         if not open_only:
             return self._read_jobs(open_only=False, limit=limit)
-        listed = self._open.all()
+        listed = self._read_jobs(open_only=True) if self._follows else self._open.all()
         return listed if limit is None else listed[max(0, len(listed) - limit) :]
 
     def _read_jobs(self, *, open_only: bool, limit: int | None = None) -> tuple[JobRecord, ...]:

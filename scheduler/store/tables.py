@@ -4,12 +4,29 @@ from typing import Final
 
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Grows with every change that an older Headroom could not read."""
 
 metadata = MetaData()
 
 schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))
+
+identity = Table(
+    "identity",
+    metadata,
+    Column("owner", String(36), primary_key=True, doc="UUID made with the store"),
+    Column("fence", Integer, nullable=False, doc="number of whoever leads now, or led last; grows with each"),
+)
+
+leadership = Table(
+    "leadership",
+    metadata,
+    Column("fence", Integer, primary_key=True, autoincrement=False, doc="that of `identity` when it was taken"),
+    Column("holder", Text, nullable=False, doc="process and host, for people"),
+    Column("address", Text, nullable=False, doc="where its API answers"),
+    Column("since_s", Float, nullable=False),
+    Column("until_s", Float, nullable=False, doc="end of its lease by the database's clock, epoch seconds"),
+)
 
 jobs = Table(
     "jobs",

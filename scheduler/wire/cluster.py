@@ -250,7 +250,7 @@ class Status(Resource):
     cluster: str
     backend: str
     state: str
-    """starting, live, degraded (with `message`) or stopping."""
+    """starting, live, degraded (with `message`), or standby: it waits for another one to end (see `leader`)."""
     message: str = ""
     waiting: str = ""
     """What plans are made without until it is heard, for instance "waits for traffic of 130 of 137 sources"."""
@@ -265,6 +265,8 @@ class Status(Resource):
     """The caller's role."""
     caller: str = ""
     """The caller's name, owner of the jobs it submits."""
+    leader: str = ""
+    """Address of the one that leads, when this one does not."""
 
 
 class DrainOrder(Resource):

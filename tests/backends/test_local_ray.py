@@ -17,6 +17,7 @@ from scheduler.backends.ray import machine, processes
 from scheduler.backends.ray.cluster import RayCluster
 from scheduler.backends.ray.local import LOG_FILE, LocalAddress, LocalHostSpec, LocalRay, read_address
 from scheduler.control.clocks import WallClock
+from scheduler.control.leading import Fence, SoleLease
 from scheduler.model.errors import ConfigError, Unreachable
 from scheduler.model.hosts import HostState
 from scheduler.model.jobspec import JobSpec
@@ -48,6 +49,7 @@ def cluster_of(address: LocalAddress, state_dir: Path) -> RayCluster:
     return RayCluster(
         address.address,
         address.dashboard_url,
+        lease=SoleLease(Fence("tests", 1)),
         specs=SleepySpecs(),
         clock=WallClock(),
         applications={},

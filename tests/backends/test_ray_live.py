@@ -19,6 +19,7 @@ from scheduler.backends.ray.local import LocalAddress
 from scheduler.backends.ray.names import run_name
 from scheduler.control.board import ModelTally
 from scheduler.control.clocks import WallClock
+from scheduler.control.leading import Fence, SoleLease
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.observation import Observation, RunState
 from scheduler.model.plan import StartJob, StartReplica, StopReplica
@@ -51,6 +52,7 @@ def cluster(local_ray: LocalAddress, tmp_path_factory: pytest.TempPathFactory) -
     cluster = RayCluster(
         local_ray.address,
         local_ray.dashboard_url,
+        lease=SoleLease(Fence("tests", 1)),
         specs=Specs(),
         clock=WallClock(),
         applications=APPLICATIONS,

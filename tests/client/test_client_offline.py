@@ -114,3 +114,66 @@ def test_a_newer_servers_unknown_keys_are_passed_over() -> None:
     body = {"kind": "JobList", "observedAt": "2026-11-23T17:24:00Z", "cycle": 1, "items": [], "newer": 1}
     with answering(lambda _: httpx.Response(200, json=body)) as client:
         assert client.jobs().items == ()
+
+
+def pointing(where: dict[str, str]) -> tuple[Client, list[str]]:
+    """Return a client of http://headroom.test, where some hosts point to others, and the requests that were sent."""
+    sent: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(f"{request.method} {request.url.host} {request.headers.get('authorization', '')}".strip())
+        if request.url.host == "gone.test":
+            raise httpx.ConnectError("[Errno 111] Connection refused")
+        if request.url.host in where:
+            fault = {"code": "NotLeader", "message": "this control plane waits"}
+            body = {"error": fault, "errors": [fault]}
+            return httpx.Response(503, json=body, headers={"Headroom-Leader": where[request.url.host]})
+        return httpx.Response(404)
+
+    return Client("http://headroom.test", "secret", transport=httpx.MockTransport(handler)), sent
+
+
+def test_the_leader_that_is_pointed_to_is_asked_with_the_same_token() -> None:
+    client, sent = pointing({"headroom.test": "http://leader.test/"})
+    with client, pytest.raises(NotFound):
+        client.stop(1)
+    assert sent == ["POST headroom.test Bearer secret", "POST leader.test Bearer secret"]
+    assert client.url == "http://leader.test"
+
+
+def test_two_that_point_at_each_other_are_asked_once_each() -> None:
+    client, sent = pointing({"headroom.test": "http://leader.test", "leader.test": "http://headroom.test"})
+    with client, pytest.raises(Unreachable, match="this control plane waits"):
+        client.stop(1)
+    assert len(sent) == 2
+
+
+def test_a_leader_that_has_gone_is_forgotten() -> None:
+    client, sent = pointing({"headroom.test": "http://gone.test"})
+    with client, pytest.raises(Unreachable, match="this control plane waits"):
+        client.stop(1)
+    assert client.url == "http://headroom.test"
+    assert len(sent) == 3
+
+
+@pytest.mark.parametrize("leader", ["", "ftp://leader.test", "//leader.test", "http://headroom.test"])
+def test_what_is_no_other_address_is_not_followed(leader: str) -> None:
+    client, sent = pointing({"headroom.test": leader})
+    with client, pytest.raises(Unreachable):
+        client.stop(1)
+    assert len(sent) == 1
+
+
+def test_a_token_never_leaves_for_an_address_without_encryption() -> None:
+    seen: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(str(request.url))
+        return httpx.Response(503, headers={"Headroom-Leader": "http://leader.test"})
+
+    with (
+        Client("https://headroom.test", "secret", transport=httpx.MockTransport(handler)) as client,
+        pytest.raises(Unreachable),
+    ):
+        client.stop(1)
+    assert len(seen) == 1

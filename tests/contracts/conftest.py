@@ -17,6 +17,7 @@ from scheduler.backends.ray.applications import ServeApplication
 from scheduler.backends.ray.cluster import RayCluster
 from scheduler.backends.ray.local import LocalAddress
 from scheduler.control.clocks import WallClock
+from scheduler.control.leading import Fence, SoleLease
 from scheduler.control.ports import Cluster
 from scheduler.model.errors import NotFound
 from scheduler.model.hosts import Device, Host
@@ -169,6 +170,7 @@ class RayHarness(Harness):
         return RayCluster(
             self._address.address,
             self._address.dashboard_url,
+            lease=SoleLease(Fence("tests", 1)),
             specs=self._specs,
             clock=WallClock(),
             applications={MODEL.name: ServeApplication("small_models:build", {"greeting": "hello"})},

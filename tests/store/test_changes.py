@@ -24,6 +24,7 @@ from scheduler.store import journal
 from scheduler.store.changes import Replay, encode_change
 from scheduler.store.codec import encode_cycle
 from scheduler.store.sql import SqlStore
+from scheduler.store.tables import SCHEMA_VERSION
 
 HOSTS = [Host(f"h{n}", 8000, 8192, devices_offered(2, 1024), "A") for n in range(3)]
 LOST = [replace(host, state=HostState.LOST, since_s=5.0) for host in HOSTS]
@@ -120,7 +121,7 @@ def test_a_store_of_an_older_schema_is_taken_over(tmp_path: Path) -> None:
     store.journal(CycleRecord(1, 1.0, Snapshot.of(), Demand(), Plan(1), 0.0))
     store.journal(CycleRecord(2, 1.0, Snapshot.of(), Demand(), Plan(2), 0.0))
     with engine.connect() as connection:
-        assert connection.scalar(text("SELECT version FROM schema_version")) == 2
+        assert connection.scalar(text("SELECT version FROM schema_version")) == SCHEMA_VERSION
     assert [cycle.number for cycle in store.cycles()] == [1, 2]
     store.close()
     engine.dispose()

@@ -31,6 +31,7 @@ from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, Moved
 from scheduler.store.sql import SqlStore
+from scheduler.store.tables import SCHEMA_VERSION
 
 SPEC = JobSpec(
     name="wikitext-lm",
@@ -212,7 +213,7 @@ def test_a_database_of_a_newer_headroom_is_left_alone(url: str) -> None:
     with engine.begin() as connection:
         connection.execute(text("UPDATE schema_version SET version = 99"))
     engine.dispose()
-    with pytest.raises(ConfigError, match="has schema 99, this Headroom knows 2"):
+    with pytest.raises(ConfigError, match=f"has schema 99, this Headroom knows {SCHEMA_VERSION}"):
         SqlStore(url)
 
 
@@ -254,6 +255,7 @@ from scheduler.model.jobspec import JobSpec
 from scheduler.model.resources import Shape
 from scheduler.model.workloads import Gang
 from scheduler.store.sql import SqlStore
+from scheduler.store.tables import SCHEMA_VERSION
 store = SqlStore(sys.argv[1])
 for at in range(5):
     print(store.accept(JobSpec("job", "true", Gang(1, Shape(1000))), at).job_id, flush=True)

@@ -19,6 +19,7 @@ from scheduler.cli.main import run
 from scheduler.config.loading import load_config
 from scheduler.control.board import ModelTally
 from scheduler.model.hosts import Device, Host
+from scheduler.store.ownership import Candidacy
 from simulations.world import World
 
 pytestmark = pytest.mark.prometheus
@@ -141,8 +142,9 @@ class Cluster:
 def control_plane(site: Path, at_s: float, patch: pytest.MonkeyPatch) -> Iterator[tuple[root.ControlPlane, str]]:
     """Compose a control plane as `headroom run` does, but on a simulated cluster, and serve its API."""
     config = load_config(site)
-    patch.setattr(root, "_cluster", lambda *_: Cluster(at_s))
-    plane = root.compose(config, config.backend)  # type: ignore[arg-type]
+    patch.setattr(root, "_cluster", lambda *_, **__: Cluster(at_s))
+    candidacy = Candidacy(root.store_url(config), holder="this test", address="")
+    plane = root.compose(config, config.backend, candidacy.insist())  # type: ignore[arg-type]
     server = uvicorn.Server(uvicorn.Config(root.web_app(plane), port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -154,6 +156,7 @@ def control_plane(site: Path, at_s: float, patch: pytest.MonkeyPatch) -> Iterato
     finally:
         server.should_exit = True
         thread.join()
+        candidacy.__exit__()
 
 
 @pytest.mark.parametrize("step", ["1h", "5m"])

@@ -18,6 +18,7 @@ from scheduler.backends.ray.runs import Runs
 from scheduler.backends.ray.serving import Serving
 from scheduler.backends.ray.training import Training
 from scheduler.control.board import ModelTally
+from scheduler.control.leading import Lease
 from scheduler.control.ports import Clock, JobSpecs
 from scheduler.model.errors import Unreachable
 from scheduler.model.observation import Observation
@@ -34,6 +35,7 @@ class RayCluster:
     Args:
         address: host and port of Ray's GCS; this machine must be a node of the cluster.
         dashboard_url: of Ray's dashboard.
+        lease: proved before each order, and before each look, for looking enforces what is overdue.
         specs: what to run.
         clock: the world's time.
         applications: by model name.
@@ -48,6 +50,7 @@ class RayCluster:
         address: str,
         dashboard_url: str,
         *,
+        lease: Lease,
         specs: JobSpecs,
         clock: Clock,
         applications: Mapping[str, ServeApplication],
@@ -57,8 +60,8 @@ class RayCluster:
         router_port: int = 0,
     ) -> None:
         state_dir.mkdir(parents=True, exist_ok=True)
-        self._clock = clock
-        self._link, self._rest = DriverLink(address), RayRest(dashboard_url)
+        self._clock, self._lease = clock, lease
+        self._link, self._rest = DriverLink(address), RayRest(dashboard_url, lease.prove)
         self._training = Training(self._link, self._rest, specs, clock, state_dir)
         self._runs = Runs(self._training, self._link, self._rest, clock)
         catalogue = Catalogue({model.name: model for model in served}, dict(applications))
@@ -74,7 +77,9 @@ class RayCluster:
 
         Raises:
             Unreachable: Ray does not answer.
+            Superseded: another control plane leads.
         """
+        self._lease.prove()
         asked_at_s = time.monotonic()
         serving = self._pool.submit(self._rest.serve)
         groups = self._look()
@@ -88,7 +93,9 @@ class RayCluster:
         Raises:
             ActionFailed: Ray refuses; the room is as it was before.
             Unreachable: Ray does not answer.
+            Superseded: another control plane leads; nothing is done.
         """
+        self._lease.prove()
         if not self._fleet.hosts:
             self._look()
         match action:

@@ -1,7 +1,7 @@
 """Ray's REST API, with deadlines: jobs, packages and Serve. What it answers stays as it is; others read it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -21,10 +21,11 @@ class RayRest:
 
     Args:
         dashboard_url: for instance "http://127.0.0.1:8265".
+        prove: called before each request that changes something; raises when this process may not.
     """
 
-    def __init__(self, dashboard_url: str) -> None:
-        self._url = dashboard_url
+    def __init__(self, dashboard_url: str, prove: Callable[[], object] = lambda: None) -> None:
+        self._url, self._prove = dashboard_url, prove
         self._http = httpx.Client(
             base_url=dashboard_url,
             headers=auth_headers(os.environ, Path.home()),
@@ -81,6 +82,8 @@ class RayRest:
     def _ask(
         self, method: str, path: str, *, accept: set[HTTPStatus] | None = None, timeout: float = TIMEOUT_S, **body: Any
     ) -> httpx.Response:
+        if method != "GET":
+            self._prove()
         try:
             answer = self._http.request(method, path, timeout=timeout, **body)
         except httpx.HTTPError as error:

@@ -1,0 +1,106 @@
+"""`headroom run --standby`: answers questions while another control plane leads, and takes over when that ends."""
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from typing import Final
+
+import uvicorn
+
+from scheduler.api.pointing import pointing_to
+from scheduler.cli.compose import StandIn, compose_stand_in
+from scheduler.cli.screen import Screen
+from scheduler.config.schema import Config
+from scheduler.control.leading import Leader
+from scheduler.model.errors import ClusterTaken, Superseded, Unreachable
+from scheduler.store.leases import HeldLease
+from scheduler.store.ownership import Candidacy
+
+LOOK_S: Final = 0.5
+"""How often it tries to lead."""
+FOLLOW_LOOKS: Final = 4
+"""Tries after which the last plan is read again."""
+GRACE_S: Final = 1
+"""Wall seconds that open streams get when the API goes over to the leader's."""
+
+Lead = Callable[[Config, HeldLease, socket.socket, Screen], None]
+
+
+def this_process() -> str:
+    """Return this process and its host, for people."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def lead_in_turn(config: Config, candidacy: Candidacy, listener: socket.socket, screen: Screen, lead: Lead) -> None:
+    """Lead whenever nobody else does, and wait in between, until a signal.
+
+    Args:
+        config: checked by `load_config`.
+        candidacy: tries to lead.
+        listener: where the API answers, waiting or leading.
+        screen: for people.
+        lead: is the control plane; ends with `Superseded` when somebody else leads.
+
+    Raises:
+        HeadroomError: what ended it while it led.
+    """
+    while True:
+        lease = candidacy.take() or waited(config, candidacy, listener, screen)
+        try:
+            lead(config, lease, listener, screen)
+        except ClusterTaken:
+            raise  # another store's: waiting does not help
+        except Superseded as error:
+            screen.note(f"{error}: this one stops acting and waits")
+        else:
+            return
+
+
+def waited(config: Config, candidacy: Candidacy, listener: socket.socket, screen: Screen) -> HeldLease:
+    """Answer questions until this process leads."""
+    known: list[Leader | None] = [candidacy.leader()]
+    stand_in = compose_stand_in(config, lambda: known[0])
+    server = uvicorn.Server(
+        uvicorn.Config(stand_in.app, log_level="warning", timeout_graceful_shutdown=GRACE_S, lifespan="off")
+    )
+    screen.note(str(pointing_to(known[0])))
+    leases: list[HeldLease] = []
+    over = threading.Event()
+
+    def look() -> None:
+        leases.extend(filter(None, [_taken(candidacy, stand_in, known, over)]))
+        server.should_exit = True
+
+    thread = threading.Thread(target=look, name="standby", daemon=True)
+    thread.start()
+    try:
+        server.run(sockets=[listener.dup()])
+    finally:
+        over.set()
+        thread.join()
+        stand_in.store.close()
+    if not leases:
+        raise SystemExit(0)
+    screen.note("this one leads now")
+    return leases[0]
+
+
+def _taken(
+    candidacy: Candidacy, stand_in: StandIn, known: list[Leader | None], over: threading.Event
+) -> HeldLease | None:
+    """Try to lead until it succeeds, or until it is over; keep who leads meanwhile as the only one of `known`."""
+    looks = 0
+    while not over.is_set():
+        try:
+            if (lease := candidacy.take()) is not None:
+                return lease
+            known[0] = candidacy.leader()
+            if looks % FOLLOW_LOOKS == 0:
+                stand_in.follow(str(pointing_to(known[0])))
+        except Unreachable as error:
+            known[0] = None
+            stand_in.board.degrade(str(error))
+        looks += 1
+        over.wait(LOOK_S)
+    return None
