@@ -247,7 +247,7 @@ def test_sqlite_waits_for_the_disk(tmp_path: Path) -> None:
     assert asked == PRAGMAS
 
 
-PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
+PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5_000}
 
 KILLED = """
 import os, signal, sys
