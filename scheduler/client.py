@@ -9,6 +9,7 @@ print(line)
 """
 
 import os
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self
@@ -70,11 +71,13 @@ class Client:
         job: Mapping[str, object] | str | os.PathLike[str] | None = None,
         *,
         working_dir: str | os.PathLike[str] | None = None,
+        idempotency_key: str | None = None,
         **fields: object,
     ) -> Job:
-        """Submit a training job, its working directory included.
+        """Submit a training job, its working directory included; it becomes one job however often it must be sent.
 
         Args:
+            idempotency_key: makes a submission that is repeated within a day the same job; made anew by default.
             job: a mapping like the content of a job.yaml, or the path of such a file.
             working_dir: directory to upload; overrides the job's own. The one in a file is relative to that file.
             fields: further keys, which win over `job`; those of `resources` are taken directly (`gpus=1`).
@@ -85,7 +88,8 @@ class Client:
         Raises:
             ConfigError: with all faults, each with its file and line where it has one.
         """
-        return self._offer("/jobs", Single[Job], job, working_dir, fields, upload=True).item
+        key = idempotency_key or str(uuid.uuid4())
+        return self._offer("/jobs", Single[Job], job, working_dir, fields, key=key).item
 
     def try_out(
         self,
@@ -100,7 +104,7 @@ class Client:
             ConfigError: with all faults, as `submit`.
             Conflict: no plan was made yet, so nobody can say.
         """
-        return self._offer("/jobs/outlook", Single[JobOutlook], job, working_dir, fields, upload=False)
+        return self._offer("/jobs/outlook", Single[JobOutlook], job, working_dir, fields)
 
     def upload(self, directory: Path) -> str:
         """Pack and upload a directory and return its digest; what is there already is uploaded again in vain.
@@ -263,15 +267,21 @@ class Client:
         working_dir: str | os.PathLike[str] | None,
         fields: Mapping[str, object],
         *,
-        upload: bool,
+        key: str = "",
     ) -> ResourceT:
-        """Check a job here, send it, and give the faults found there the lines that they have here."""
+        """Check a job here, send it, and give the faults found there the lines that they have here.
+
+        With a key its directory is uploaded too, and it is sent again when nobody knows whether it came.
+        """
         from scheduler.submission import document_of, placed  # noqa: PLC0415  # reading YAML costs time
 
         document, directory = document_of(job, working_dir, fields)
-        package = self.upload(Path(directory)) if directory and upload else ""
+        package = self.upload(Path(directory)) if directory and key else ""
+        order = JobOrder(job=document.data, working_dir=package)
         try:
-            return self.send("POST", path, kind, JobOrder(job=document.data, working_dir=package))
+            if key:
+                return self._connection.read(self._connection.repeat(path, order.model_dump(mode="json"), key), kind)
+            return self.send("POST", path, kind, order)
         except ConfigError as error:
             raise ConfigError(*(placed(fault, document) for fault in error.faults)) from error
 

@@ -1,6 +1,7 @@
 """Requests to one control plane over HTTP, and what can go wrong with them as errors that say what to do."""
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar
 
@@ -12,6 +13,8 @@ from scheduler.wire.base import LEADER_HEADER, ErrorAnswer, Resource
 
 DEFAULT_URL: Final = "http://127.0.0.1:8321"
 API: Final = "/api/v1"
+PAUSES_S: Final = (0.5, 2.0)
+"""Wall seconds before each repetition of what may be sent again."""
 _ERRORS: Final[Mapping[int, type[HeadroomError]]] = {
     401: NotPermitted,
     403: NotPermitted,
@@ -63,6 +66,24 @@ class Connection:
         if not answer.is_success:
             raise _error(answer)
         return answer
+
+    def repeat(self, path: str, content: Mapping[str, object], key: str) -> httpx.Response:
+        """Post what a key makes one and the same, again when nobody knows whether it came; return the answer.
+
+        Raises:
+            Unreachable: it was sent `PAUSES_S` and once more in vain, or nobody is there.
+        """
+        for pause_s in (*PAUSES_S, None):
+            try:
+                return self.request("POST", path, json=content, headers={"Idempotency-Key": key})
+            except Unreachable as error:
+                if isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout):
+                    raise
+                if pause_s is None:
+                    help_ = f"it may have been accepted; to repeat it as the same: --idempotency-key {key}"
+                    raise Unreachable(str(error), help=help_) from error
+                time.sleep(pause_s)
+        raise AssertionError
 
     def lines(self, path: str, **parts: Any) -> Iterator[str]:
         """Yield the lines of an answer as they come."""

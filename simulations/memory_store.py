@@ -1,10 +1,10 @@
 """A `scheduler.control.ports.Store` that lives as long as its process: nothing is written, nothing survives."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRecord, Wish, moves_of
+from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRecord, Once, Wish, moves_of
 from scheduler.model.errors import NotFound
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import Reservation
@@ -29,14 +29,46 @@ class MemoryStore:
         self._cycles: deque[CycleRecord] = deque(maxlen=CYCLES_KEPT)
         self._reservations: tuple[Reservation, ...] = ()
         self._moves: deque[Moved] = deque(maxlen=MOVES_KEPT)
+        self._submitted: dict[tuple[str, str], tuple[Once, JobId]] = {}
         for job in jobs:
             self._put(job)
 
-    def accept(self, spec: JobSpec, at_s: float) -> JobRecord:
-        """Store a new job and return it with its id."""
+    def accept(
+        self,
+        spec: JobSpec,
+        at_s: float,
+        *,
+        once: Once | None = None,
+        told: Callable[[JobRecord], EventRecord] | None = None,
+    ) -> JobRecord:
+        """Store a new job, with the event that tells of it, and return it with its id.
+
+        Raises:
+            Conflict: the key of `once` was used for something else.
+        """
+        if once is not None and (earlier := self.submitted(once)) is not None:
+            return earlier
         job = JobRecord(JobId(str(self._last_number + 1)), spec, JobState.PENDING, Wish.RUN, at_s)
         self._put(job)
+        self._submitted = {key: known for key, known in self._submitted.items() if known[0].until_s >= at_s}
+        if once is not None:
+            self._submitted[once.owner, once.key] = (once, job.job_id)
+        if told is not None:
+            self.record(told(job))
         return job
+
+    def submitted(self, once: Once) -> JobRecord | None:
+        """Return the job that a submission was accepted as before; None when it was not.
+
+        Raises:
+            Conflict: its key was used for something else.
+        """
+        before, job_id = self._submitted.get((once.owner, once.key), (once, None))
+        if job_id is None:
+            return None
+        if before.digest != once.digest:
+            raise once.used_for(job_id)
+        return self.job(job_id)
 
     def spec(self, job_id: JobId) -> JobSpec:
         """Return the job's specification.

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 
 from scheduler.config.checks import is_loopback
 from scheduler.config.schema import Token
+from scheduler.control.people import Person
 from scheduler.model.errors import Fault, NotPermitted
 
 COOKIE: Final = "headroom_token"
@@ -37,6 +38,11 @@ class Caller:
 
     name: str
     role: Role
+
+    @property
+    def person(self) -> Person:
+        """The same to those who know of no requests."""
+        return Person(self.name, self.role.name.lower())
 
 
 class Guard:

@@ -20,7 +20,7 @@ from scheduler.cli.attempt_logs import AttemptLogs
 from scheduler.config import schema
 from scheduler.config.queues import queue_names, submitters_of
 from scheduler.config.schema import Config, RemoteRay
-from scheduler.config.wiring import policy_of, served_of, settings_of
+from scheduler.config.wiring import limits_of, policy_of, served_of, settings_of
 from scheduler.control.admission import House
 from scheduler.control.board import Board, Report
 from scheduler.control.clocks import ReplayClock, WallClock
@@ -224,7 +224,11 @@ def _desk(  # noqa: PLR0913  # the parts of a desk, by name
         clock=clock,
         policy=policy_of(config.policy, config.queues),
         house=House(
-            config.priorities, queue_names(config.queues), config.control.preemption_grace, submitters_of(config.queues)
+            config.priorities,
+            queue_names(config.queues),
+            config.control.preemption_grace,
+            submitters_of(config.queues),
+            limits_of(config.limits, config.queues),
         ),
         packages=PackageShelf(config.state_dir / "packages"),
         gate=gate,

@@ -7,7 +7,7 @@ import typer
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Output, OutputOption, Session
 from scheduler.cli.table import Column, Table, cell
-from scheduler.cli.wording import moment, zone_name
+from scheduler.cli.wording import NOTHING, moment, zone_name
 from scheduler.wire.base import Listing
 from scheduler.wire.jobs import Event
 
@@ -35,6 +35,7 @@ def event_table(found: Listing[Event], screen: Screen) -> Table:
         Column("CYCLE", right=True, drop=2),
         Column("KIND", drop=1),
         Column("SUBJECT", wide=True, drop=3),
+        Column("BY", wide=True, drop=4),
         Column("WHAT"),
     )
     rows = tuple(
@@ -43,6 +44,7 @@ def event_table(found: Listing[Event], screen: Screen) -> Table:
             str(event.cycle),
             cell(event.kind, _STYLES.get(event.kind, "")),
             event.subject,
+            event.actor or NOTHING,
             f"{event.title}: {event.detail}" if event.detail else event.title,
         )
         for event in found.items

@@ -56,6 +56,9 @@ def submit(  # noqa: PLR0913  # one argument a key of job.yaml
     ] = None,
     env: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, may be given again.", show_default=False)] = None,
     working_dir: Annotated[str | None, typer.Option(help="Directory to upload.", show_default=False)] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="Repeats a submission as the same job.", show_default=False)
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Return when the job is over; 1 when it failed.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check it and say what would become of it; submit nothing.")
@@ -88,7 +91,7 @@ def submit(  # noqa: PLR0913  # one argument a key of job.yaml
     if dry_run:
         show_outlook(session, session.client.try_out(file, working_dir=working_dir, **given), output)
         return
-    job = session.client.submit(file, working_dir=working_dir, **given)
+    job = session.client.submit(file, working_dir=working_dir, idempotency_key=idempotency_key, **given)
     _accepted(session, job, output, has_directory=bool(working_dir or file))
     if wait:
         _wait(session, job)

@@ -156,6 +156,17 @@ def _somebody_serves(config: Config) -> Iterator[tuple[Where, str, str]]:
             yield ("models", index, "served_elsewhere"), message, "keep one of the two"
 
 
+def _priorities_known(config: Config) -> Iterator[tuple[Where, str, str]]:
+    named: list[tuple[Where, str]] = [
+        *((("limits", "highest_priority", role), name) for role, name in config.limits.highest_priority.items()),
+        *((("queues", index, "highest_priority"), q.highest_priority) for index, q in enumerate(config.queues)),
+    ]
+    for where, name in named:
+        if name and name not in config.priorities:
+            help_ = did_you_mean(name, config.priorities) or f"priorities: {', '.join(config.priorities)}"
+            yield where, f'{dotted(where)}: unknown priority "{name}"', help_
+
+
 CHECKS: Final[tuple[Check, ...]] = (
     _unique_names,
     _traffic_known,
@@ -168,6 +179,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     _replay_starts,
     _policies_known,
     queue_faults,
+    _priorities_known,
     _closed_to_strangers,
 )
 """What holds of live and of simulated clusters."""

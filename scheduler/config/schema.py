@@ -319,11 +319,25 @@ class QueueSection(Section):
     weight: Annotated[float, Field(gt=0)] = 1.0
     """Its part of what is shared beyond guarantees: twice the weight, twice the part."""
     submitters: tuple[str, ...] = ()
-    """Who may submit to it, by the name of their token; everybody when left out."""
+    """Who may submit to it, and read what its jobs print, by the name of their token; when left out, everybody may
+    submit, and owners and operators read."""
+    highest_priority: Annotated[str, Field(examples=["high"])] = ""
+    """Highest priority class that its jobs may have; any when left out."""
 
     def __str__(self) -> str:
         """Return its name, as the default is shown."""
         return self.name
+
+
+class Limits(Section):
+    """How much of what there is one person may have."""
+
+    pending_jobs_per_owner: Annotated[int, Field(ge=0)] = 1000
+    """Jobs of one owner that may wait at once; 0 for any number."""
+    highest_priority: dict[Literal["submitter", "operator"], Annotated[str, Field(examples=["high"])]] = Field(
+        default_factory=dict
+    )
+    """Highest priority class that a role may use; any where left out."""
 
 
 class Token(Section):
@@ -391,6 +405,8 @@ class Config(Section):
         QueueSection(name="default"),
     )
     """Queues that jobs may name; default is always there."""
+    limits: Limits = Limits()
+    """How much of what there is one person may have."""
     api: Api = Api()
     """The HTTP API and the page."""
     router: Router = Router()

@@ -7,6 +7,7 @@ from policies.registry import policy_from_names
 from scheduler.config import schema
 from scheduler.config.nouns import serving_model_of
 from scheduler.config.queues import order_name, queues_of
+from scheduler.control.admission import Limits
 from scheduler.control.settings import Served, Settings
 from scheduler.model.plan import Consolidation
 from scheduler.model.policy import Policy
@@ -33,6 +34,14 @@ def policy_of(names: schema.PolicyNames, queues: Iterable[schema.QueueSection] =
         moves_per_hour=names.moves_per_hour,
         move_again_after_s=names.move_again_after,
         grow_after_s=names.grow_after,
+    )
+
+
+def limits_of(section: schema.Limits, queues: Iterable[schema.QueueSection]) -> Limits:
+    """Return how much of what there is one person may have."""
+    by_queue = {queue.name: queue.highest_priority for queue in queues if queue.highest_priority}
+    return Limits(
+        section.pending_jobs_per_owner, {str(role): name for role, name in section.highest_priority.items()}, by_queue
     )
 
 

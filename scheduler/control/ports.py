@@ -1,12 +1,12 @@
 """The seams of the control loop: narrow protocols that drivers, simulators and tests implement."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
 from forecasting.series import Series
-from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRecord
+from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRecord, Once
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.observation import Observation
 from scheduler.model.plan import Action, Reservation
@@ -105,8 +105,32 @@ class Store(JobSpecs, Protocol):
     control plane does not lead any more: nothing is written then.
     """
 
-    def accept(self, spec: JobSpec, at_s: float) -> JobRecord:
-        """Store a new job and return it with its id."""
+    def accept(
+        self,
+        spec: JobSpec,
+        at_s: float,
+        *,
+        once: Once | None = None,
+        told: Callable[[JobRecord], EventRecord] | None = None,
+    ) -> JobRecord:
+        """Store a new job, with the event that tells of it, and return it with its id.
+
+        Args:
+            spec: what was asked for.
+            at_s: when, epoch seconds.
+            once: a submission that was accepted before is that job again; nothing is stored.
+            told: makes the event.
+
+        Raises:
+            Conflict: its key was used for something else.
+        """
+
+    def submitted(self, once: Once) -> JobRecord | None:
+        """Return the job that a submission was accepted as before; None when it was not.
+
+        Raises:
+            Conflict: its key was used for something else.
+        """
 
     def job(self, job_id: JobId) -> JobRecord:
         """Return one job with all its attempts.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scheduler.model.demand import Demand
+from scheduler.model.errors import Conflict
 from scheduler.model.hosts import HostState
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import Cause, Plan, PreemptJob
@@ -150,6 +151,28 @@ class JobRecord:
         return self.attempts[-1] if self.attempts else None
 
 
+@dataclass(frozen=True, slots=True)
+class Once:
+    """What makes a submission one and the same, however often it is sent.
+
+    Attributes:
+        owner: who submits.
+        key: chosen by them.
+        digest: of what is submitted; the same key with another one is refused.
+        until_s: when it may be forgotten, epoch seconds.
+    """
+
+    owner: str
+    key: str
+    digest: str
+    until_s: float
+
+    def used_for(self, job_id: object) -> Conflict:
+        """Return the error of a key that stands for another submission, which became a job."""
+        said = f'the idempotency key "{self.key}" was used for job {job_id}, which was submitted differently'
+        return Conflict(said, help="choose a new key for each submission, and the same only to repeat it unchanged")
+
+
 class EventKind(StrEnum):
     """What an event is about; also the colour of its edge on the page."""
 
@@ -164,7 +187,11 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """Something that happened, cause and effect in one entry; `event_id` is 0 until the store has it."""
+    """Something that happened, cause and effect in one entry; `event_id` is 0 until the store has it.
+
+    Attributes:
+        actor: who did it; "" where no person did.
+    """
 
     at_s: float
     cycle: int
@@ -173,6 +200,7 @@ class EventRecord:
     title: str
     detail: str = ""
     event_id: int = 0
+    actor: str = ""
 
 
 @dataclass(frozen=True, slots=True)

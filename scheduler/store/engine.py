@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from scheduler.model.errors import ConfigError, Unreachable
 from scheduler.store.fencing import check_fence
+from scheduler.store.migrations import migrate
 from scheduler.store.tables import SCHEMA_VERSION, identity, metadata, schema_version
 
 BUSY_TIMEOUT_MS = 5_000
@@ -201,4 +202,5 @@ def _prepare(engine: Engine) -> None:
                 help="run the newer Headroom that wrote it, or give another store",
             )
         elif found < SCHEMA_VERSION:
+            migrate(connection, found)
             connection.execute(update(schema_version).values(version=SCHEMA_VERSION))

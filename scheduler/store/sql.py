@@ -1,11 +1,11 @@
 """`scheduler.control.ports.Store` on SQLite or PostgreSQL."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from scheduler.control.records import (
     AttemptRecord,
@@ -15,19 +15,21 @@ from scheduler.control.records import (
     EventRecord,
     HostMark,
     JobRecord,
-    Outcome,
+    Once,
     Wish,
     moves_of,
 )
 from scheduler.model.errors import NotFound
 from scheduler.model.hosts import HostState
 from scheduler.model.jobspec import JobSpec
-from scheduler.model.plan import Cause, Reservation
+from scheduler.model.plan import Reservation
 from scheduler.model.workloads import JobId, JobState, Moved
 from scheduler.store.engine import open_engine, reading, writing
 from scheduler.store.fencing import fenced
 from scheduler.store.journal import Journal
 from scheduler.store.open_jobs import OpenJobs
+from scheduler.store.submitting import earlier_job, remember
+from scheduler.store.sums import count_changes, totals
 from scheduler.store.tables import attempts, events, host_marks, jobs, moves, reservations
 
 _SPEC = TypeAdapter(JobSpec)
@@ -68,15 +70,47 @@ class SqlStore:
         """Give all connections back."""
         self._engine.dispose()
 
-    def accept(self, spec: JobSpec, at_s: float) -> JobRecord:
-        """Store a new job and return it with its id."""
+    def accept(
+        self,
+        spec: JobSpec,
+        at_s: float,
+        *,
+        once: Once | None = None,
+        told: Callable[[JobRecord], EventRecord] | None = None,
+    ) -> JobRecord:
+        """Store a new job, with the event that tells of it, and return it with its id.
+
+        Args:
+            spec: what was asked for.
+            at_s: when, epoch seconds.
+            once: a submission that was accepted before is that job again; nothing is stored.
+            told: makes the event.
+
+        Raises:
+            Conflict: its key was used for something else.
+        """
         new = JobRecord(JobId(""), spec, JobState.PENDING, Wish.RUN, at_s)
         with self._open.written() as written:
             with writing(self._engine) as connection:
+                if once is not None and (earlier := earlier_job(connection, once)) is not None:
+                    return _with_attempts(connection, [earlier])[0]
                 number = connection.execute(insert(jobs).values(**_job_values(new)).returning(jobs.c.id)).scalar_one()
-            accepted = replace(new, job_id=JobId(str(number)))
+                accepted = replace(new, job_id=JobId(str(number)))
+                remember(connection, once, number, at_s)
+                if told is not None:
+                    self._add(connection, [told(accepted)])
             written.append(accepted)
         return accepted
+
+    def submitted(self, once: Once) -> JobRecord | None:
+        """Return the job that a submission was accepted as before; None when it was not.
+
+        Raises:
+            Conflict: its key was used for something else.
+        """
+        with reading(self._engine) as connection:
+            row = earlier_job(connection, once)
+            return None if row is None else _with_attempts(connection, [row])[0]
 
     def spec(self, job_id: JobId) -> JobSpec:
         """Return the job's specification; NotFound when no such job was ever accepted."""
@@ -115,6 +149,7 @@ class SqlStore:
         """Replace several jobs and add events, all or nothing."""
         with self._open.written() as written:
             with writing(self._engine) as connection:
+                count_changes(connection, jobs, _chunks([int(job.job_id) for job in jobs]))
                 for job in jobs:
                     _save(connection, job)
                 self._add(connection, events)
@@ -189,14 +224,8 @@ class SqlStore:
 
     def attempt_totals(self) -> tuple[AttemptTotal, ...]:
         """Return how all attempts ever made ended, counted by outcome, cause and whether they saved."""
-        alike = (attempts.c.outcome, attempts.c.stop_cause, attempts.c.saved)
-        query = select(*alike, func.count(), func.sum(attempts.c.lost_gpu_s)).group_by(*alike).order_by(*alike)
         with reading(self._engine) as connection:
-            rows = connection.execute(query).all()
-        return tuple(
-            AttemptTotal(Outcome(outcome), Cause(cause) if cause else None, saved, count, lost)
-            for outcome, cause, saved, count, lost in rows
-        )
+            return totals(connection)
 
     def _add(self, connection: Connection, new: Sequence[EventRecord]) -> None:
         if not new:
@@ -271,4 +300,4 @@ def _job(row: Row[Any], tried: Iterable[AttemptRecord]) -> JobRecord:
 
 
 def _event(row: Row[Any]) -> EventRecord:
-    return EventRecord(row.at_s, row.cycle, EventKind(row.kind), row.subject, row.title, row.detail, row.id)
+    return EventRecord(row.at_s, row.cycle, EventKind(row.kind), row.subject, row.title, row.detail, row.id, row.actor)

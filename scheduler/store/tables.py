@@ -4,7 +4,7 @@ from typing import Final
 
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """Grows with every change that an older Headroom could not read."""
 
 metadata = MetaData()
@@ -55,6 +55,27 @@ attempts = Table(
     Column("body", Text, nullable=False, doc="JSON of AttemptRecord, the columns before it included"),
 )
 
+attempt_sums = Table(
+    "attempt_sums",
+    metadata,
+    Column("outcome", String(16), primary_key=True),
+    Column("stop_cause", String(16), primary_key=True, doc='"" when they were not told to stop'),
+    Column("saved", Boolean, primary_key=True, doc="whether they have a checkpoint"),
+    Column("attempts", Integer, nullable=False, doc="ever made, those of jobs that were dropped included"),
+    Column("lost_gpu_s", Float, nullable=False),
+)
+
+submissions = Table(
+    "submissions",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("key", String(255), primary_key=True, doc="chosen by who submits; the same again is the same submission"),
+    Column("digest", String(64), nullable=False, doc="of what was submitted"),
+    Column("job_id", Integer, nullable=False),
+    Column("until_s", Float, nullable=False, doc="when it is forgotten, epoch seconds"),
+    Index("submissions_by_end", "until_s"),
+)
+
 events = Table(
     "events",
     metadata,
@@ -65,6 +86,7 @@ events = Table(
     Column("subject", String(255), nullable=False),
     Column("title", Text, nullable=False),
     Column("detail", Text, nullable=False),
+    Column("actor", Text, nullable=False, server_default="", doc='who did it; "" where no person did'),
     Index("events_by_subject", "subject", "id"),
     sqlite_autoincrement=True,
 )

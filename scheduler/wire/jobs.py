@@ -107,6 +107,8 @@ class Event(Resource):
     """Job id, model name or host name."""
     title: str
     detail: str = ""
+    actor: str = ""
+    """Who did it, by the name of their token; "" where no person did."""
 
 
 class JobOutlook(Resource):

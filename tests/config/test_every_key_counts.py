@@ -11,6 +11,7 @@ from scheduler.config.schema import (
     Config,
     Control,
     JobFile,
+    Limits,
     Model,
     PolicyNames,
     QueueSection,
@@ -18,7 +19,7 @@ from scheduler.config.schema import (
     Reserve,
     Resources,
 )
-from scheduler.config.wiring import policy_of, served_of, settings_of
+from scheduler.config.wiring import limits_of, policy_of, served_of, settings_of
 
 GPUS: dict[str, Any] = {"gpus": 1, "gpu_model": "MI210"}
 MODEL = {"name": "m", "capacity": {"kind": "rate", "rps_per_replica": 4}, "traffic": "t", "resources": GPUS}
@@ -36,6 +37,7 @@ OTHERWISE: dict[type[BaseModel], dict[str, Any]] = {
         "joint_peak": False,
         "reserve": {"flash_crowd": 0.5},
     },
+    Limits: {"pending_jobs_per_owner": 3, "highest_priority": {"submitter": "high"}},
     Reserve: {"flash_crowd": 0.5},
     PolicyNames: {
         "queue_order": "fifo",
@@ -77,6 +79,7 @@ OTHERWISE: dict[type[BaseModel], dict[str, Any]] = {
         "guarantee": {"gpus": 1},
         "borrow_limit": {"gpus": 1},
         "lend_limit": {"gpus": 1},
+        "highest_priority": "low",
         "weight": 3,
         "submitters": ["ada"],
     },
@@ -126,6 +129,7 @@ def made_of(**sections: Any) -> object:
         served_of(config.models),
         queues_of(config.queues),
         submitters_of(config.queues),
+        limits_of(config.limits, config.queues),
     )
 
 
@@ -142,6 +146,11 @@ def test_every_key_is_asked_for_here(section: type[BaseModel]) -> None:
 @pytest.mark.parametrize("key", OTHERWISE[Control])
 def test_every_key_of_the_loop(key: str) -> None:
     assert made_of(control={key: OTHERWISE[Control][key]}) != made_of()
+
+
+@pytest.mark.parametrize("key", OTHERWISE[Limits])
+def test_every_limit_of_a_person(key: str) -> None:
+    assert made_of(limits={key: OTHERWISE[Limits][key]}) != made_of()
 
 
 @pytest.mark.parametrize("key", OTHERWISE[PolicyNames])

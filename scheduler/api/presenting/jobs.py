@@ -116,6 +116,7 @@ def event_view(event: EventRecord) -> Event:
         subject=event.subject,
         title=event.title,
         detail=event.detail,
+        actor=event.actor,
     )
 
 

@@ -36,25 +36,30 @@ def describe_host(parts: PartsDep, _: Viewer, name: str) -> Single[Host]:
 
 
 @router.post("/hosts/{name}/cordon")
-def cordon(parts: PartsDep, _: Operator, name: str, order: CordonOrder | None = None) -> Single[Host]:
+def cordon(parts: PartsDep, caller: Operator, name: str, order: CordonOrder | None = None) -> Single[Host]:
     """Let a host keep its work and take no more."""
-    parts.desk.cordon(name, order.reason if order else "")
+    parts.desk.cordon(name, order.reason if order else "", by=caller.person)
     return _host(parts, name)
 
 
 @router.post("/hosts/{name}/uncordon")
-def uncordon(parts: PartsDep, _: Operator, name: str) -> Single[Host]:
+def uncordon(parts: PartsDep, caller: Operator, name: str) -> Single[Host]:
     """Let a cordoned or draining host take work again."""
-    parts.desk.uncordon(name)
+    parts.desk.uncordon(name, by=caller.person)
     return _host(parts, name)
 
 
 @router.post("/hosts/{name}/drain")
-def drain(parts: PartsDep, _: Operator, name: str, order: DrainOrder | None = None) -> Single[DrainAnswer]:
+def drain(parts: PartsDep, caller: Operator, name: str, order: DrainOrder | None = None) -> Single[DrainAnswer]:
     """Empty a host, or say what that would do; refused (`applied` false) when serving would fall short."""
     asked = order or DrainOrder()
     outlook = parts.desk.drain(
-        name, reason=asked.reason, deadline_s=asked.deadline_s, force=asked.force, dry_run=asked.dry_run
+        name,
+        reason=asked.reason,
+        deadline_s=asked.deadline_s,
+        force=asked.force,
+        dry_run=asked.dry_run,
+        by=caller.person,
     )
     answer = DrainAnswer(
         host=name,

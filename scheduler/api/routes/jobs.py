@@ -1,10 +1,12 @@
 """Training jobs: submit, look at, change, and the packages they bring along."""
 
+import hashlib
+import json
 import math
 from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import APIRouter, Body, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from scheduler.api.access import Caller, Submitter, Viewer, may_change
@@ -25,19 +27,26 @@ router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
 
 @router.post("/jobs", status_code=201)
-def submit(parts: PartsDep, caller: Submitter, order: Annotated[dict[str, object], Body()]) -> Single[Job]:
+def submit(
+    parts: PartsDep,
+    caller: Submitter,
+    order: Annotated[dict[str, object], Body()],
+    idempotency_key: Annotated[str, Header(max_length=255, pattern=r"^[\x21-\x7e]*$")] = "",
+) -> Single[Job]:
     """Accept a job: the content of job.yaml, or that under "job" with the digest of an uploaded package.
 
-    It is stored when this answers.
+    It is stored when this answers. The same caller's same submission with the same key, within a day, is the same job.
     """
-    return _answer(parts, parts.desk.submit(_spec(parts, caller, order)))
+    digest = hashlib.sha256(json.dumps(order, sort_keys=True).encode()).hexdigest()
+    spec = _spec(parts, caller, order)
+    return _answer(parts, parts.desk.submit(spec, by=caller.person, key=idempotency_key, digest=digest))
 
 
 @router.post("/jobs/outlook")
 def outlook(parts: PartsDep, caller: Submitter, order: Annotated[dict[str, object], Body()]) -> Single[JobOutlook]:
     """Check a job as submitting it would, and say what would become of it; nothing is accepted or changed."""
     spec = _spec(parts, caller, order)
-    return single(parts, "JobOutlook", outlook_view(spec, parts.desk.try_out(spec)))
+    return single(parts, "JobOutlook", outlook_view(spec, parts.desk.try_out(spec, by=caller.person)))
 
 
 @router.get("/jobs")
@@ -68,28 +77,28 @@ def describe(parts: PartsDep, _: Viewer, job_id: str) -> Single[Job]:
 def stop(parts: PartsDep, caller: Submitter, job_id: str) -> Single[Job]:
     """End a job for good; a running attempt gets its grace period."""
     may_change(caller, parts.desk.job(JobId(job_id)).spec.owner)
-    return _answer(parts, parts.desk.stop(JobId(job_id)))
+    return _answer(parts, parts.desk.stop(JobId(job_id), by=caller.person))
 
 
 @router.post("/jobs/{job_id}/hold")
 def hold(parts: PartsDep, caller: Submitter, job_id: str, order: HoldOrder | None = None) -> Single[Job]:
     """Let a job give up its room and wait until it is resumed."""
     may_change(caller, parts.desk.job(JobId(job_id)).spec.owner)
-    return _answer(parts, parts.desk.hold(JobId(job_id), order.reason if order else ""))
+    return _answer(parts, parts.desk.hold(JobId(job_id), order.reason if order else "", by=caller.person))
 
 
 @router.post("/jobs/{job_id}/resume")
 def resume(parts: PartsDep, caller: Submitter, job_id: str) -> Single[Job]:
     """Let a held job run again."""
     may_change(caller, parts.desk.job(JobId(job_id)).spec.owner)
-    return _answer(parts, parts.desk.resume(JobId(job_id)))
+    return _answer(parts, parts.desk.resume(JobId(job_id), by=caller.person))
 
 
 @router.put("/jobs/{job_id}/priority")
 def set_priority(parts: PartsDep, caller: Submitter, job_id: str, order: PriorityOrder) -> Single[Job]:
     """Give a job another priority class."""
     may_change(caller, parts.desk.job(JobId(job_id)).spec.owner)
-    return _answer(parts, parts.desk.set_priority(JobId(job_id), order.priority))
+    return _answer(parts, parts.desk.set_priority(JobId(job_id), order.priority, by=caller.person))
 
 
 @router.put("/packages/{digest}", status_code=204, max_body_size=packages.MOST_BYTES)

@@ -20,19 +20,22 @@ POLL_S = 1.0
 
 
 @router.get("/jobs/{job_id}/logs", response_class=StreamingResponse)
-def logs(
+def logs(  # noqa: PLR0913  # one argument a part of the query
     parts: PartsDep,
-    _: Viewer,
+    caller: Viewer,
     job_id: str,
     *,
     attempt: int | None = None,
     follow: bool = False,
     tail: int | None = None,
 ) -> StreamingResponse:
-    """Return lines of text: of the attempt asked for, or of the latest; with `follow` of all that come after it."""
+    """Return lines of text, for the job's owner, its queue and operators.
+
+    Those of the attempt asked for, or of the latest; with `follow` of all that come after it.
+    """
+    job = parts.desk.printed_by(JobId(job_id), by=caller.person)
     if parts.logs is None:
         raise Unreachable("no logs are kept here")
-    job = parts.desk.job(JobId(job_id))
     chosen = _chosen(job, attempt)
     if chosen is None and not follow:
         raise NotFound(f"job {job_id} has not started yet", help="add --follow to wait for it")
