@@ -15,4 +15,4 @@ def takes_s(job: TrainingJob) -> float:
     guess of the shortest: least attained service (Nuyens & Wierman, The foreground-background queue, 2008; for gangs Gu
     et al., Tiresias, NSDI 2019).
     """
-    return max(FIRST_TURN_S, job.ran_before_s) if job.max_runtime_s is None else job.max_runtime_s
+    return max(FIRST_TURN_S, job.ran_before_s) if job.word_s is None else job.word_s

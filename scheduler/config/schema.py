@@ -445,7 +445,7 @@ class JobFile(Section):
     preemptible: bool = True
     """Whether it may be stopped for others."""
     max_runtime: DurationSeconds | None = None
-    """Longest an attempt takes; lets it start in gaps that are long enough."""
+    """Longest an attempt takes, from its start; lets it start in gaps that are long enough. Then it is stopped."""
     checkpoint_interval: DurationSeconds | None = None
     """How often it saves a checkpoint."""
     grace: DurationSeconds = 30.0

@@ -105,7 +105,7 @@ def _outcome(attempt: AttemptRecord, state: RunState, *, on_lost: bool) -> Outco
 
 
 def _as_told(cause: Cause) -> Outcome:
-    return Outcome.STOPPED if cause is Cause.STOP_ASKED else Outcome.PREEMPTED
+    return {Cause.STOP_ASKED: Outcome.STOPPED, Cause.TIME_LIMIT: Outcome.TIMED_OUT}.get(cause, Outcome.PREEMPTED)
 
 
 def _closed(attempt: AttemptRecord, outcome: Outcome, gang: Gang, ended_at_s: float, message: str) -> AttemptRecord:

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from scheduler.control.board import Board, ModelOutlook, ModelTally, Report
 from scheduler.control.clocks import stopwatch_s
@@ -15,7 +16,7 @@ from scheduler.control.intents import intents_of, not_started
 from scheduler.control.keeping import Keeper
 from scheduler.control.lessons import REMEMBERED, Lessons
 from scheduler.control.metering import METERED_JOBS, Meter
-from scheduler.control.noticing import Noticed, new_proposals, newly_retired, noticed
+from scheduler.control.noticing import Noticed, new_proposals, noticed, noticed_in
 from scheduler.control.ports import Clock, Cluster, Store, TrafficSource
 from scheduler.control.reconcile import Reconciled, reconcile
 from scheduler.control.records import CycleRecord, EventKind, EventRecord, JobRecord
@@ -77,6 +78,7 @@ class Cycle:
     _lessons: Lessons | None = None
     _meter: Meter | None = None
     _number: int | None = None
+    _looked_s: float = -inf
 
     def turn(self) -> Report:
         """Take one turn and publish its report.
@@ -97,9 +99,9 @@ class Cycle:
         made = plan(snapshot, demand, self.policy)
         record = CycleRecord(number, seen.taken_at_s, snapshot, demand, made, self.timer() - started_s)
         actions = self._write_down(
-            record, (*news, *said, *newly_retired(snapshot), *new_proposals(self.board.report, record))
+            record, (*news, *said, *noticed_in(snapshot, self._looked_s), *new_proposals(self.board.report, record))
         )
-        self._number = number
+        self._number, self._looked_s = number, seen.taken_at_s
         degraded = self._apply((*reconciled.orders, *actions), number, seen.taken_at_s)
         return self._publish(record, seen, outlooks, degraded)
 
@@ -107,6 +109,7 @@ class Cycle:
         if self._number is None:
             journalled = self.store.cycles(limit=1)
             self._number = journalled[-1].number if journalled else 0
+            self._looked_s = journalled[-1].at_s if journalled else -inf
         return self._number + 1
 
     def _reconcile(self, seen: Observation, number: int) -> Reconciled:

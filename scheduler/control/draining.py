@@ -85,7 +85,7 @@ def _replica_steps(replicas: Iterable[Replica], made: Plan, snapshot: Snapshot) 
 
 def _job_step(job: TrainingJob) -> str:
     if job.ends_in_time:
-        end = clock_time(_own_end_s(job))
+        end = clock_time(job.limit_s)
         return f"{job.job_id} {job.name}: ends by itself until {end}, within the deadline: not preempted"
     return f"{job.job_id} {job.name}: saves a checkpoint within {span(job.grace_period_s)} and waits for other room"
 
@@ -94,9 +94,5 @@ def _empty_at_s(replicas: Iterable[Replica], jobs: Iterable[TrainingJob], snapsh
     now_s = snapshot.taken_at_s
     moves = [snapshot.model(replica.model) for replica in replicas]
     moved = [now_s + model.warm_up_s for model in moves if model is not None]
-    ended = [_own_end_s(job) if job.ends_in_time else now_s + job.grace_period_s for job in jobs]
+    ended = [job.limit_s if job.ends_in_time else now_s + job.grace_period_s for job in jobs]
     return max((*moved, *ended), default=now_s)
-
-
-def _own_end_s(job: TrainingJob) -> float:
-    return (job.started_at_s or 0.0) + (job.max_runtime_s or 0.0)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from scheduler.control.attempts import Patience, opened, refused, told
 from scheduler.control.reconcile import backed_off, settled
 from scheduler.control.records import EventRecord, JobRecord, Wish
-from scheduler.control.sentences import cause_of, preempting, replica_changes, starting
+from scheduler.control.sentences import cause_of, over_limit, preempting, replica_changes, starting
 from scheduler.model.demand import Demand
-from scheduler.model.plan import Action, Plan, PreemptJob, StartJob
+from scheduler.model.plan import Action, Cause, Plan, PreemptJob, StartJob
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState
 
@@ -82,7 +82,8 @@ def _intended(
     if isinstance(action, StartJob):
         started = replace(job, state=JobState.ADMITTED, attempts=(*job.attempts, opened(job, action, now_s)))
         return started, starting(started, action, cycle, now_s)
-    cause = cause_of(action, _freed(action, job), demand, now_s)
+    is_over = action.cause is Cause.TIME_LIMIT
+    cause = over_limit(job) if is_over else cause_of(action, _freed(action, job), demand, now_s)
     stopping = tuple(told(a, action, cause, now_s) if a.number == action.attempt else a for a in job.attempts)
     changed = replace(job, state=JobState.PREEMPTING, attempts=stopping)
     return changed, preempting(changed, action, cause, cycle, now_s)

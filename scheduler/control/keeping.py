@@ -161,7 +161,8 @@ class Keeper:
         if job.state.is_final:
             return None
         expected_s = self._run_times.expected_s(job)
-        planned = with_deadlines(training_job(job, self._settings.restart_cost_s, expected_s), self._settings.marks)
+        made = training_job(job, self._settings.restart_cost_s, expected_s, self._run_times.doubt(job.spec))
+        planned = with_deadlines(made, self._settings.marks)
         if len(self._gangs) >= MOST_GANGS:
             self._gangs.clear()
         gang = self._gangs.setdefault(planned.gang, planned.gang)

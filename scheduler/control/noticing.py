@@ -3,6 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
 
 from scheduler.control.board import Report
 from scheduler.control.records import CycleRecord, EventKind, EventRecord
@@ -16,6 +19,11 @@ from scheduler.model.plan import Proposal
 from scheduler.model.snapshot import Snapshot
 from scheduler.planning.consolidation import in_words
 from scheduler.planning.wording import plural
+
+WARNED_BEFORE_S: Final = 600.0
+"""How long before its time limit a job's owner is warned at most,"""
+WARNED_SHARE: Final = 0.1
+"""and as a share of the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,12 @@ def new_proposals(last: Report | None, now: CycleRecord) -> Iterator[EventRecord
             yield EventRecord(now.at_s, now.number, EventKind.TRAINING, subject, title, in_words(proposal))
 
 
+def noticed_in(snapshot: Snapshot, since_s: float) -> Iterator[EventRecord]:
+    """Yield what there is to tell of a snapshot, of which the one before was taken at `since_s`."""
+    yield from newly_retired(snapshot)
+    yield from nearing_limits(snapshot, since_s)
+
+
 def newly_retired(snapshot: Snapshot) -> Iterator[EventRecord]:
     """Yield one event per model that replicas belong to and that is found to be declared no longer."""
     counts = Counter(one.model for one in snapshot.replicas if one.retired_s == snapshot.taken_at_s)
@@ -58,6 +72,19 @@ def newly_retired(snapshot: Snapshot) -> Iterator[EventRecord]:
         title = f"{model} is declared no longer; it has {plural(count, 'replica')}"
         detail = "they stop when every declared model is ready, after an hour in any case"
         yield EventRecord(snapshot.taken_at_s, snapshot.version, EventKind.SERVING, model, title, detail)
+
+
+def nearing_limits(snapshot: Snapshot, since_s: float) -> Iterator[EventRecord]:
+    """Yield one event per job that has come near its time limit since the turn before, at `since_s`."""
+    now_s, running = snapshot.taken_at_s, snapshot.running
+    soon = (running.limit_s > now_s) & (running.limit_s - now_s <= WARNED_BEFORE_S) & ~running.leaving
+    for index in np.flatnonzero(soon).tolist():
+        job = running.jobs[index]
+        said_s = job.max_runtime_s or 0.0
+        if since_s < job.limit_s - min(WARNED_BEFORE_S, WARNED_SHARE * said_s) <= now_s:
+            title = f"{job.job_id} {job.name} reaches its time limit in {span(job.limit_s - now_s)}"
+            detail = f"max_runtime is {span(said_s)}; it is told to save then and has {span(job.grace_period_s)} for it"
+            yield EventRecord(now_s, snapshot.version, EventKind.TRAINING, job.job_id, title, detail)
 
 
 def _moved(proposal: Proposal) -> tuple[str, frozenset[str]]:

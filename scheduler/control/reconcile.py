@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from typing import Final
 
 from scheduler.control.attempts import Patience, failed_starts, followed, unseen
 from scheduler.control.records import AttemptRecord, EventRecord, JobRecord, Outcome, Wish
@@ -141,12 +142,19 @@ def _resting_state(job: JobRecord, patience: Patience) -> JobState:
     return _waiting_state(job)
 
 
+_FINAL: Final = {
+    Outcome.SUCCEEDED: JobState.SUCCEEDED,
+    Outcome.FAILED: JobState.FAILED,
+    Outcome.TIMED_OUT: JobState.FAILED,
+}
+
+
 def _final_by_itself(attempt: AttemptRecord | None) -> JobState | None:
     if attempt is None:
         return None
     if attempt.outcome is Outcome.STOPPED and attempt.stop_cause is None:
         return JobState.STOPPED
-    return {Outcome.SUCCEEDED: JobState.SUCCEEDED, Outcome.FAILED: JobState.FAILED}.get(attempt.outcome)
+    return _FINAL.get(attempt.outcome)
 
 
 def _waiting_state(job: JobRecord) -> JobState:

@@ -29,6 +29,8 @@ class Outcome(StrEnum):
     FAILED = "Failed"
     PREEMPTED = "Preempted"
     STOPPED = "Stopped"
+    TIMED_OUT = "TimedOut"
+    """Stopped at its time limit: the job is over."""
     LOST = "Lost"
     """Gone with a host or with the cluster: the job is tried again."""
     NEVER_STARTED = "NeverStarted"

@@ -24,6 +24,14 @@ KEPT: Final = 50
 """Run times remembered of jobs alike: the newest, as what people run changes."""
 LEAST_LEFT_S: Final = 60.0
 """What a job is given at least that has most of its work behind it."""
+KEPT_WORD: Final = 1.1
+"""Times the time that a job said it takes at most, within which its word was kept."""
+TIMED_OUT_COUNTS: Final = 2.0
+"""Times that time that a job counts as which was stopped at its limit: nobody knows how long it would have run."""
+MOST_DOUBT: Final = 8.0
+"""Times the time that a job says that it is expected to take at most, however its like broke their words."""
+WORDS: Final = 10
+"""Jobs of one owner and name whose words are remembered: who keeps so many is believed again."""
 REMEMBERED_JOBS: Final = 2000
 """Jobs that are read from the store when the control plane starts."""
 
@@ -60,10 +68,13 @@ class RunTimes:
         """Know nothing."""
         self.version = 0
         self._samples: dict[Hashable, _Sample] = {}
+        self._words: dict[Hashable, deque[float]] = {}
 
     def learn(self, jobs: Iterable[JobRecord]) -> None:
-        """Take in those of the jobs that succeeded; each is to be given once, when it has."""
+        """Take in those of the jobs that are over; each is to be given once, when it is."""
         for job in jobs:
+            if job.spec.max_runtime_s and job.state in {JobState.SUCCEEDED, JobState.FAILED}:
+                self._hold_to_word(job, job.spec.max_runtime_s)
             if job.state is JobState.SUCCEEDED and (worked_s := _worked_s(job)) > 0:
                 for kind, least in _kinds(job.spec):
                     sample = self._samples.setdefault(kind, _Sample())
@@ -82,6 +93,22 @@ class RunTimes:
                 return max(sample.expected_s - _worked_s(job), LEAST_LEFT_S)
         return None
 
+    def doubt(self, spec: JobSpec) -> float:
+        """Return by how much what a job says of its longest time is to be multiplied: 1 where such words were kept.
+
+        A word is broken by who was stopped at the limit, which counts as twice as long, or ran past it. Of one owner
+        and name, numbers aside, the worst of the last ten counts.
+        """
+        return max(self._words.get(_closest(spec), ()), default=1.0)
+
+    def _hold_to_word(self, job: JobRecord, said_s: float) -> None:
+        before = self.doubt(job.spec)
+        timed_out = job.attempt is not None and job.attempt.outcome is Outcome.TIMED_OUT
+        held = max((attempt.held_s for attempt in job.attempts), default=0.0) / (said_s + job.spec.grace_period_s)
+        broken = max(held if held > KEPT_WORD else 1.0, TIMED_OUT_COUNTS if timed_out else 1.0)
+        self._words.setdefault(_closest(job.spec), deque(maxlen=WORDS)).append(min(broken, MOST_DOUBT))
+        self.version += self.doubt(job.spec) != before
+
     def of_like(self, job: TrainingJob) -> NDArray[np.float64]:
         """Return how long jobs like it took, float64 (N,), seconds, ascending; none when too few are known."""
         for kind, least in _kinds(job):
@@ -91,9 +118,13 @@ class RunTimes:
         return np.empty(0)
 
 
+def _closest(spec: JobSpec | TrainingJob) -> Hashable:
+    return (spec.owner, re.sub(r"\d+", "#", spec.name))
+
+
 def _kinds(spec: JobSpec | TrainingJob) -> Iterator[tuple[Hashable, int]]:
     """Yield what makes a job like others, the closest likeness first, and of how many it takes to say anything."""
-    yield (spec.owner, re.sub(r"\d+", "#", spec.name)), 3
+    yield _closest(spec), 3
     yield (spec.owner, spec.queue, spec.gang), 5
     yield "all", 10
 

@@ -65,7 +65,7 @@ def starting(job: JobRecord, action: StartJob, cycle: int, now_s: float) -> Even
 
 def preempting(job: JobRecord, action: PreemptJob, cause: str, cycle: int, now_s: float) -> EventRecord:
     """Tell of a job that is told to save and stop."""
-    by_wish = action.cause is Cause.STOP_ASKED
+    by_wish = action.cause in {Cause.STOP_ASKED, Cause.TIME_LIMIT}
     kind, verb = (EventKind.TRAINING, "stopping") if by_wish else (EventKind.PREEMPTION, "preempting")
     gang = job.spec.gang
     if job.attempt is not None:
@@ -92,6 +92,11 @@ def cause_of(action: PreemptJob, gang: Gang, demand: Demand, now_s: float) -> st
             return f"{room(gang)} for {action.beneficiary}{_before_peak(demand.of(action.beneficiary), now_s)}"
         case _:
             return f"{room(gang)} for {action.beneficiary or action.cause.value}"
+
+
+def over_limit(job: JobRecord) -> str:
+    """Return why a job is stopped that has run for as long as it said it would at most."""
+    return f"over its time limit of {span(job.spec.max_runtime_s or 0.0)}"
 
 
 def replica_changes(
@@ -152,8 +157,9 @@ def _ending(job: JobRecord, attempt: AttemptRecord) -> tuple[EventKind, str, str
     match attempt.outcome:
         case Outcome.SUCCEEDED:
             return EventKind.TRAINING, "succeeded", f"in {_attempts(job)}"
-        case Outcome.FAILED:
-            return EventKind.FAILURE, "failed", attempt.message
+        case Outcome.FAILED | Outcome.TIMED_OUT:
+            timed_out = f"{attempt.cause}; {step}, {lost}"
+            return EventKind.FAILURE, "failed", attempt.message if attempt.outcome is Outcome.FAILED else timed_out
         case Outcome.PREEMPTED:
             title = _resized(attempt, "shrunk", "grown") if attempt.is_resized else "preempted"
             return EventKind.PREEMPTION, title, f"{attempt.cause}; {step}, {lost}"

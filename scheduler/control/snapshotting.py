@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from scheduler.control.attempts import failed_starts
-from scheduler.control.records import HostMark, JobRecord, Outcome, Wish
+from scheduler.control.records import AttemptRecord, HostMark, JobRecord, Outcome, Wish
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.observation import Run
 from scheduler.model.plan import Cause
@@ -12,7 +13,9 @@ from scheduler.model.resources import Shape
 from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
 
 
-def training_job(job: JobRecord, restart_cost_s: float, expected_runtime_s: float | None = None) -> TrainingJob:
+def training_job(
+    job: JobRecord, restart_cost_s: float, expected_runtime_s: float | None = None, doubt: float = 1.0
+) -> TrainingJob:
     """Return what the planner needs to know of a job."""
     attempt = job.attempt if job.state.holds_room else None
     earlier = job.attempts[:-1] if attempt else job.attempts
@@ -39,8 +42,20 @@ def training_job(job: JobRecord, restart_cost_s: float, expected_runtime_s: floa
         stop_asked=attempt is not None and job.wish is not Wish.RUN,
         stops=sum(past.outcome is Outcome.PREEMPTED and past.stop_cause is not Cause.GROWTH for past in earlier),
         ran_before_s=sum(past.held_s for past in earlier),
+        ran_on_s=_ran_on_s(earlier) if attempt else 0.0,
+        doubt=doubt,
         failed_starts=0 if attempt else failed_starts(job),
     )
+
+
+def _ran_on_s(earlier: Sequence[AttemptRecord]) -> float:
+    """Return how long those last attempts held room that were told to go on at once: no limit begins anew with that."""
+    tried = (past for past in reversed(earlier) if past.outcome is not Outcome.NEVER_STARTED)
+    return sum(past.held_s for past in takewhile(_went_on, tried))
+
+
+def _went_on(past: AttemptRecord) -> bool:
+    return past.outcome is Outcome.PREEMPTED and past.goes_on_with > 0
 
 
 def marked(hosts: Iterable[Host], marks: Iterable[HostMark]) -> tuple[Host, ...]:
@@ -60,9 +75,7 @@ def with_deadlines(job: TrainingJob, marks: Sequence[HostMark]) -> TrainingJob:
 
 
 def _ends_before(job: TrainingJob, deadline_s: float | None) -> bool:
-    if deadline_s is None or job.started_at_s is None or job.max_runtime_s is None:
-        return False
-    return job.started_at_s + job.max_runtime_s <= deadline_s
+    return deadline_s is not None and job.limit_s <= deadline_s
 
 
 def _marked(host: Host, mark: HostMark | None) -> Host:

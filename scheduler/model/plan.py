@@ -38,6 +38,8 @@ class Cause(StrEnum):
     """It goes on with more workers."""
     STOP_ASKED = "stop asked"
     """Its owner or an operator ended it or put it on hold."""
+    TIME_LIMIT = "time limit"
+    """It has run for as long as it said it would at most."""
     ORPHAN = "orphan"
     """It runs, and nobody asked for it (any more)."""
 
@@ -61,7 +63,8 @@ class PreemptJob:
         attempt: the attempt that is stopped.
         grace_period_s: after it the attempt is killed.
         cause: see `Cause`.
-        beneficiary: model name or job id for whom; empty for DRAIN, GROWTH, STOP_ASKED and ORPHAN.
+        beneficiary: model name or job id for whom; empty for DRAIN, GROWTH, STOP_ASKED,
+            TIME_LIMIT and ORPHAN.
         lost_gpu_s: expected GPU-seconds of work lost, restart included.
         goes_on_with: workers for which room is promised to it; 0 when it waits for room.
     """

@@ -36,7 +36,8 @@ class Running:
         priority: int64 (J,).
         started_s: float64 (J,), when the attempt got its room, epoch seconds; 0 when unknown.
         saved_s: float64 (J,), its last checkpoint, or else its start; infinity when neither is known.
-        ends_s: float64 (J,), when it is expected to be over (`TrainingJob.runtime_s`); infinity when unknown.
+        ends_s: float64 (J,), when it is expected to be over (`TrainingJob.ends_s`); infinity when unknown.
+        limit_s: float64 (J,), when it has run for as long as it is let; infinity where nothing limits it.
         restart_cost_s: float64 (J,).
         submitted_s: float64 (J,), when it was accepted, epoch seconds.
         ran_before_s: float64 (J,), how long its earlier attempts held room.
@@ -63,6 +64,7 @@ class Running:
     started_s: NDArray[np.float64]
     saved_s: NDArray[np.float64]
     ends_s: NDArray[np.float64]
+    limit_s: NDArray[np.float64]
     restart_cost_s: NDArray[np.float64]
     submitted_s: NDArray[np.float64]
     ran_before_s: NDArray[np.float64]
@@ -134,7 +136,8 @@ class Running:
             np.array([job.priority for job in jobs], dtype=np.int64),
             np.array([job.started_at_s or 0.0 for job in jobs], dtype=np.float64),
             np.array([_saved_s(job) for job in jobs], dtype=np.float64),
-            np.array([_ends_s(job) for job in jobs], dtype=np.float64),
+            np.array([job.ends_s for job in jobs], dtype=np.float64),
+            np.array([job.limit_s for job in jobs], dtype=np.float64),
             np.array([job.restart_cost_s for job in jobs], dtype=np.float64),
             np.array([job.submitted_at_s for job in jobs], dtype=np.float64),
             np.array([job.ran_before_s for job in jobs], dtype=np.float64),
@@ -249,7 +252,3 @@ def _saved_s(job: TrainingJob) -> float:
 
 def _saves_every_s(job: TrainingJob) -> float:
     return 0.0 if job.checkpointed_at_s is None else job.checkpoint_interval_s or 0.0
-
-
-def _ends_s(job: TrainingJob) -> float:
-    return float("inf") if job.started_at_s is None else job.started_at_s + job.runtime_s

@@ -125,7 +125,7 @@ class TrainingJob:
         submitted_at_s: epoch seconds; the age that orders equals.
         grace_period_s: time it is given to save a checkpoint when stopped.
         checkpoint_interval_s: how often it says it saves; None when it never does.
-        max_runtime_s: longest it says one attempt takes; None when it does not say.
+        max_runtime_s: longest it says one attempt takes, and is let run; None when it does not say.
         expected_runtime_s: within what time nearly all jobs like it were over; None when too few have ended yet.
         attempt: number of the latest attempt; 0 before the first.
         slots: one per worker while `state.holds_room`, else empty; their number is the size at which it runs.
@@ -137,6 +137,8 @@ class TrainingJob:
         ends_in_time: it says that it is over before its draining host must be empty: no reason to move it.
         stops: how many earlier attempts were stopped for others.
         ran_before_s: how long earlier attempts held room, all together.
+        ran_on_s: how long those held room that ended only for the present one to go on at once (resized, or moved).
+        doubt: by how much what it says of `max_runtime_s` is multiplied until it runs, because such words were broken.
         failed_starts: how many of its latest starts failed in a row.
     """
 
@@ -163,6 +165,8 @@ class TrainingJob:
     ends_in_time: bool = False
     stops: int = 0
     ran_before_s: float = 0.0
+    ran_on_s: float = 0.0
+    doubt: float = 1.0
     failed_starts: int = 0
 
     def lost_gpu_s(self, now_s: float) -> float:
@@ -194,8 +198,25 @@ class TrainingJob:
     @property
     def runtime_s(self) -> float:
         """How long an attempt takes at most: by its own word, else as jobs like it did; infinity when unknown."""
-        known_s = self.max_runtime_s if self.max_runtime_s is not None else self.expected_runtime_s
+        known_s = self.word_s if self.word_s is not None else self.expected_runtime_s
         return inf if known_s is None else known_s
+
+    @property
+    def word_s(self) -> float | None:
+        """How long it says one attempt takes at most, as far as that is believed; None when it does not say."""
+        return None if self.max_runtime_s is None else self.max_runtime_s * self.doubt
+
+    @property
+    def limit_s(self) -> float:
+        """When the present attempt has run for as long as it is let, epoch seconds; infinity when nothing limits it."""
+        if self.started_at_s is None or self.max_runtime_s is None:
+            return inf
+        return self.started_at_s - self.ran_on_s + self.max_runtime_s
+
+    @property
+    def ends_s(self) -> float:
+        """When the present attempt should be over, epoch seconds; infinity when nothing is known, or none runs."""
+        return inf if self.started_at_s is None else min(self.limit_s, self.started_at_s + self.runtime_s)
 
 
 def rank_of(job: TrainingJob) -> tuple[float, int, str]:

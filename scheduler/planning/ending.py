@@ -1,4 +1,4 @@
-"""What ends whatever the room: work its owner wants ended, and training on hosts that are being emptied."""
+"""What ends whatever the room: what its owner wants ended, what is over its time, training on hosts being emptied."""
 
 import numpy as np
 
@@ -8,16 +8,19 @@ from scheduler.planning.preemption import stop_order
 
 
 def end_jobs(snapshot: Snapshot) -> tuple[PreemptJob, ...]:
-    """Stop jobs whose owner asked for it, and then jobs on draining hosts; those already stopping are left alone."""
+    """Stop jobs whose owner asked for it, those over their time limit, and then those on draining hosts.
+
+    Whether a job is preemptible does not matter here. Those already stopping are left alone.
+    """
     running, table = snapshot.running, snapshot.ledger.table
-    asked = np.flatnonzero(running.stop_asked)
-    here = np.unique(running.who[table.draining[running.row]])
-    drained = here[~running.leaving[here] & ~running.stop_asked[here]]
-    if not len(asked) and not len(drained):
-        return ()
+    asked = running.stop_asked
+    over = (running.limit_s <= snapshot.taken_at_s) & ~running.leaving & ~asked
+    drained = np.zeros_like(over)
+    drained[running.who[table.draining[running.row]]] = True
+    drained &= ~(running.leaving | asked | over)
     return tuple(
         stop_order(running.jobs[index], cause, snapshot.taken_at_s)
-        for indices, cause in ((asked, Cause.STOP_ASKED), (drained, Cause.DRAIN))
-        for index in indices
-        if cause is Cause.STOP_ASKED or not running.jobs[index].ends_in_time
+        for chosen, cause in ((asked, Cause.STOP_ASKED), (over, Cause.TIME_LIMIT), (drained, Cause.DRAIN))
+        for index in np.flatnonzero(chosen).tolist()
+        if cause is not Cause.DRAIN or not running.jobs[index].ends_in_time
     )

@@ -144,7 +144,7 @@ class Explainer:
         """Jobs whose room on a host is being freed, and when each is gone as far as is known, epoch seconds."""
         fresh, snapshot = self.draft.preemptions, self.draft.snapshot
         leaving = [snapshot.running.jobs[index] for index in np.flatnonzero(snapshot.running.leaving)]
-        leaving += [snapshot.by_id[job_id] for job_id in fresh]
+        leaving += [snapshot.by_id[job_id] for job_id in (*fresh, *self.draft.ended)]
         now_s = snapshot.taken_at_s
         return _grouped((slot.host, (job.job_id, now_s + job.grace_period_s)) for job in leaving for slot in job.slots)
 

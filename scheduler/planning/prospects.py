@@ -71,7 +71,7 @@ class Prospect:
         bookings = Bookings(draft)
         bookings.note((), [Release(now_s + lengths_s[j.job_id], slots, j.gang.shape) for j, slots in self.placed])
         for other in self.ahead:
-            bookings.book(replace(other, max_runtime_s=lengths_s[other.job_id]))
+            bookings.book(replace(other, max_runtime_s=lengths_s[other.job_id], doubt=1.0))
         bookings.book(self.job)
         start_s = next((booking.start_s for booking in draft.bookings if booking.job is self.job), inf)
         return max(start_s, self.job.not_before_s)

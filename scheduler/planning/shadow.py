@@ -49,6 +49,6 @@ def _waited_for(booking: Booking, snapshot: Snapshot) -> tuple[tuple[JobId, ...]
     before = np.flatnonzero((ends_s <= booking.start_s) & ~running.leaving[there])
     before = before[np.argsort(-ends_s[before], kind="stable")]
     jobs = [running.jobs[index] for index in there[before]]
-    overdue = (job.job_id for job in jobs if (job.started_at_s or 0.0) + job.runtime_s <= now_s)
+    overdue = (job.job_id for job in jobs if job.ends_s <= now_s)
     unknown = (job.job_id for job in jobs if job.runtime_s == inf)
     return tuple(job.job_id for job in jobs), tuple(overdue), tuple(unknown)

@@ -78,7 +78,7 @@ def with_sizes(orders: Iterable[PreemptJob], draft: Draft) -> tuple[PreemptJob, 
     """Return orders to stop, each with the workers for which its job has been promised room."""
     return tuple(
         replace(order, goes_on_with=len(draft.promises.of(order.job_id)))
-        if draft.promises.of(order.job_id) and order.cause is not Cause.STOP_ASKED
+        if draft.promises.of(order.job_id) and order.cause not in {Cause.STOP_ASKED, Cause.TIME_LIMIT}
         else order
         for order in orders
     )

@@ -79,7 +79,11 @@ def expected_ends_s(started_s: NDArray[np.float64], said_s: NDArray[np.float64],
 def expected_end_s(job: TrainingJob, now_s: float) -> float:
     """Return as `expected_ends_s`, for one running job."""
     started_s = job.started_at_s or 0.0
-    return float(expected_ends_s(np.array([started_s]), np.array([started_s + job.runtime_s]), now_s)[0])
+    return float(
+        expected_ends_s(
+            np.array([started_s]), np.array([job.ends_s if job.started_at_s else started_s + job.runtime_s]), now_s
+        )[0]
+    )
 
 
 def going_on(job: TrainingJob, now_s: float) -> Release:

@@ -1,5 +1,6 @@
 """The turn from end to end: what is submitted runs, what is served is served, and everything is written down first."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -206,3 +207,46 @@ def test_a_model_renamed_between_restarts_is_answered_for_all_the_while(lab: Any
         assert len(sits) == len(set(sits)), "a device that a replica holds was given away"
     assert not old & set(lab.cluster.replicas)
     assert sum(title.startswith("edit-check is declared no longer") for title in lab.events()) == 1
+
+
+def test_a_job_over_its_time_limit_is_warned_told_to_save_and_failed(lab: Any) -> None:
+    lab.cluster.steps = {"1": 10**6}
+    job_id = lab.submit("lm", max_runtime_s=300.0, preemptible=False)
+    lab.turns(80)
+    job = lab.store.job(job_id)
+    assert (job.state, job.attempt.outcome, job.attempt.stop_cause) == (
+        JobState.FAILED,
+        Outcome.TIMED_OUT,
+        Cause.TIME_LIMIT,
+    )
+    assert job.attempt.checkpoint_step > 0, "it was given its grace"
+    assert 300.0 <= job.attempt.held_s <= 300.0 + 5.0 + 10.0
+    assert job.attempt.cause == "over its time limit of 5m"
+    assert lab.events()[1:] == [
+        "1 lm reaches its time limit in 30s",
+        "1 lm stopping",
+        "1 lm failed",
+    ]
+
+
+def test_a_restart_warns_nobody_again(lab: Any) -> None:
+    lab.cluster.steps = {"1": 10**6}
+    lab.submit("lm", max_runtime_s=300.0)
+    lab.turns(56)
+    lab.restart()
+    lab.turns(3)
+    assert sum("time limit" in title for title in lab.events()) == 1
+
+
+def test_the_limit_begins_anew_with_a_new_turn_and_not_when_a_job_only_goes_on(lab: Any) -> None:
+    lab.cluster.steps = {"1": 10**6, "2": 10**6}
+    job_id = lab.submit("lm", max_runtime_s=300.0)
+    lab.turns(20)
+    lab.cycle.cluster.apply(PreemptJob(job_id, 1, 10.0, Cause.PRIORITY))
+    record = lab.store.job(job_id)
+    stopped = replace(record.attempt, stop_cause=Cause.PRIORITY, stop_asked_at_s=lab.clock.at_s)
+    lab.store.save(replace(record, state=JobState.PREEMPTING, attempts=(stopped,)))
+    lab.turns(55)
+    assert lab.store.job(job_id).state is JobState.RUNNING, "100 s of it were before it waited"
+    lab.turns(20)
+    assert lab.store.job(job_id).attempt.outcome is Outcome.TIMED_OUT

@@ -3,15 +3,15 @@
 from dataclasses import replace
 
 from scheduler.control.board import Report
-from scheduler.control.noticing import Noticed, new_proposals, noticed
+from scheduler.control.noticing import Noticed, new_proposals, noticed, noticed_in
 from scheduler.control.records import CycleRecord, EventKind
 from scheduler.model.demand import Demand
-from scheduler.model.hosts import Host, HostState
+from scheduler.model.hosts import Device, Host, HostState
 from scheduler.model.observation import Observation, Run, RunState
 from scheduler.model.plan import Move, Plan, Proposal
-from scheduler.model.resources import Slot
+from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import JobId
+from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
 
 READY, LOST = HostState.READY, HostState.LOST
 
@@ -81,3 +81,26 @@ def test_a_proposal_is_told_once_until_it_changes() -> None:
     assert not list(new_proposals(last, turn(2, replace(one, lost_gpu_s=400.0, waits_s=930.0))))
     other = replace(one, moves=(Move(JobId("2"), (Slot("b", (0,)),)),))
     assert [event.subject for event in new_proposals(last, turn(2, one, other))] == ["9"]
+
+
+def warnings(now_s: float, since_s: float, *, limit_s: float, state: JobState = JobState.RUNNING) -> list[str]:
+    """Return what is told of a job that began at 1000."""
+    slots, gang = (Slot("a", (0,)),), Gang(1, Shape(gpu_count=1))
+    job = TrainingJob(
+        JobId("7"), "lm", gang, state=state, slots=slots, started_at_s=1000.0, max_runtime_s=limit_s, attempt=1
+    )
+    hosts = [Host("a", 1000, 1000, (Device(0),))]
+    snapshot = Snapshot.of(taken_at_s=now_s, hosts=hosts, jobs=[job])
+    return [event.title for event in noticed_in(snapshot, since_s)]
+
+
+def test_a_job_is_warned_once_before_its_limit_by_a_tenth_of_it_and_ten_minutes_at_most() -> None:
+    assert warnings(1000.0 + 539.0, 1000.0, limit_s=600.0) == []
+    assert warnings(1000.0 + 541.0, 1000.0 + 539.0, limit_s=600.0) == ["7 lm reaches its time limit in 59s"]
+    assert warnings(1000.0 + 571.0, 1000.0 + 541.0, limit_s=600.0) == []
+    assert warnings(1000.0 + 35_401.0, 1000.0 + 35_371.0, limit_s=36_000.0) == ["7 lm reaches its time limit in 9m59s"]
+
+
+def test_who_is_being_stopped_or_is_over_its_limit_is_not_warned() -> None:
+    assert warnings(1000.0 + 541.0, 1000.0, limit_s=600.0, state=JobState.PREEMPTING) == []
+    assert warnings(1000.0 + 601.0, 1000.0, limit_s=600.0) == []

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.control.records import AttemptRecord, JobRecord, Outcome, Wish
-from scheduler.control.runtimes import KEPT, LEAST_LEFT_S, MARGIN, TOLD_SHARE, RunTimes
+from scheduler.control.runtimes import (
+    KEPT,
+    LEAST_LEFT_S,
+    MARGIN,
+    MOST_DOUBT,
+    TIMED_OUT_COUNTS,
+    TOLD_SHARE,
+    WORDS,
+    RunTimes,
+)
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import Gang, JobId, JobState
@@ -85,3 +94,36 @@ def test_only_what_matters_is_told() -> None:
         times.learn([job(SPEC, attempt(took_s))])
         versions.append(times.version)
     assert versions == [0, 0, 1, 1, 3]
+
+
+SAYS = replace(SPEC, max_runtime_s=1000.0, grace_period_s=30.0)
+
+
+def timed_out(spec: JobSpec = SAYS) -> JobRecord:
+    return job(spec, attempt(1030.0, Outcome.TIMED_OUT), state=JobState.FAILED)
+
+
+def test_a_word_is_believed_until_one_of_its_owner_and_name_is_broken() -> None:
+    assert learned(*[job(SAYS, attempt(1030.0))] * 3).doubt(SAYS) == 1.0
+    times = learned(timed_out())
+    assert times.doubt(replace(SAYS, name="train-77")) == TIMED_OUT_COUNTS
+    assert times.doubt(replace(SAYS, name="evaluate")) == 1.0
+    assert times.doubt(replace(SAYS, owner="bob")) == 1.0
+
+
+def test_who_ran_past_its_word_is_doubted_by_as_much_and_within_bounds() -> None:
+    assert learned(job(SAYS, attempt(3090.0))).doubt(SAYS) == pytest.approx(3.0)
+    assert learned(job(SAYS, attempt(1e6))).doubt(SAYS) == MOST_DOUBT
+
+
+def test_who_keeps_it_often_enough_is_believed_again() -> None:
+    times = learned(timed_out(), *[job(SAYS, attempt(500.0))] * (WORDS - 1))
+    assert times.doubt(SAYS) == TIMED_OUT_COUNTS
+    before = times.version
+    times.learn([job(SAYS, attempt(500.0))])
+    assert times.doubt(SAYS) == 1.0
+    assert times.version > before, "jobs that wait are looked at again"
+
+
+def test_a_job_that_its_owner_stopped_says_nothing_of_its_word() -> None:
+    assert learned(job(SAYS, attempt(9000.0, Outcome.STOPPED), state=JobState.STOPPED)).doubt(SAYS) == 1.0

@@ -1,6 +1,7 @@
 """What the planner sees: every run that holds room, hosts as operators marked them, the wishes of owners."""
 
 from dataclasses import replace
+from math import inf
 
 import pytest
 
@@ -165,3 +166,18 @@ def test_replicas_and_promises_are_passed_on() -> None:
     assert (found.version, found.taken_at_s, found.replicas) == (4, 200.0, (replica,))
     assert found.reservations == (Reservation("7", SLOTS, 1.0, 2.0),)
     assert found.ledger.gpu_milli.tolist() == [[1000, 500], [1000, 1000]]
+
+
+def test_what_ran_only_to_go_on_at_once_counts_towards_the_limit() -> None:
+    def past(number: int, outcome: Outcome, goes_on_with: int = 0) -> AttemptRecord:
+        ended = replace(ATTEMPT, number=number, started_at_s=100.0, ended_at_s=110.0, outcome=outcome)
+        return replace(ended, goes_on_with=goes_on_with)
+
+    waited, grew = past(1, Outcome.PREEMPTED), past(2, Outcome.PREEMPTED, 3)
+    refused, shrank = past(3, Outcome.NEVER_STARTED), past(4, Outcome.PREEMPTED, 2)
+    now = replace(ATTEMPT, number=5)
+    job = replace(RUNNING, attempts=(waited, grew, refused, shrank, now))
+    assert training_job(job, 45.0).ran_on_s == 20.0
+    assert training_job(job, 45.0).limit_s == 95.0 - 20.0 + 600.0
+    assert training_job(replace(job, attempts=(grew, waited, now)), 45.0).ran_on_s == 0.0
+    assert training_job(replace(job, state=JobState.PREEMPTED, attempts=(grew,)), 45.0).limit_s == inf

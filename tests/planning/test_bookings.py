@@ -82,7 +82,7 @@ def test_only_as_many_jobs_have_room_booked_as_the_policy_says(say: Any) -> None
 
 
 def test_a_job_that_overstays_moves_the_booking_and_the_reason_says_so(say: Any) -> None:
-    late = say.running("1", "h0:0,1", started_at_s=0.0, max_runtime_s=say.now_s - 600)
+    late = say.running("1", "h0:0,1", started_at_s=0.0, expected_runtime_s=say.now_s - 600)
     why = say.plan(hosts=[say.host("h0")], jobs=[late, say.waiting("2", say.gpus(4))]).reason_for("2")
     assert why.until_s == say.now_s + 600
     assert why.message.endswith("; booked for when 1 ends; 1 runs for longer than expected")
