@@ -9,6 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_FLAGS ?=
 PYTEST_FLAGS ?=
+# Tests that start programs of their own (Ray, a browser, Prometheus) come one after the other; all others side by side.
+REAL := ray or browser or prometheus
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install test check format system-packages clean constraints
@@ -23,14 +25,17 @@ install: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev system-packages
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
-	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	@failed=0; \
+	  $(BIN)/python -m pytest -n auto --dist worksteal -m "not ($(REAL))" $(PYTEST_FLAGS) || failed=$$?; \
+	  $(BIN)/python -m pytest -m "$(REAL)" $(PYTEST_FLAGS) || failed=$$?; \
+	  exit $$failed
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -q -m "not ray and not browser and not prometheus and not slow" $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not ($(REAL) or slow)" $(PYTEST_FLAGS)
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .

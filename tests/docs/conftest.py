@@ -154,3 +154,9 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
 def commands_in() -> Callable[[Path], list[Given]]:
     """Return what reads the commands of a document."""
     return lambda path: list(commands_of(path))
+
+
+@pytest.fixture(scope="session")
+def free_ports() -> Callable[[int], list[int]]:
+    """Return what finds ports that nobody listens on."""
+    return lambda count: [free_port() for _ in range(count)]

@@ -1,0 +1,80 @@
+"""The README's way to a cluster that Headroom did not start: labelled hosts of Ray, one file, replicas that answer."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
+
+ROOT = Path(__file__).parents[2]
+HOST = "ml-serve1013"
+
+
+def blocks() -> list[str]:
+    """Return the YAML blocks of the README."""
+    return re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+def written(newcomer: Any, gcs: int, dashboard: int) -> Path:
+    """Write the README's cluster.yaml with its model, for a Ray on this machine and without its database and tokens."""
+    cluster = yaml.safe_load(next(text for text in blocks() if text.startswith("# cluster.yaml")))
+    models = yaml.safe_load(next(text for text in blocks() if text.startswith("models:")))["models"]
+    assert cluster["backend"]["kind"] == "ray"
+    cluster["backend"] |= {"address": f"127.0.0.1:{gcs}", "dashboard": f"http://127.0.0.1:{dashboard}"}
+    del cluster["store"], cluster["api"]
+    cluster["models"] = models
+    path = newcomer.folder / "cluster.yaml"
+    path.write_text(yaml.safe_dump(cluster), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def site(newcomer: Any, free_ports: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A Ray started by hand with the README's labels, and a control plane beside it."""
+    gcs, dashboard, agent, grpc, metrics, runtime, client = free_ports(7)
+    labels = re.search(r'--labels="([^"]+)"', (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert labels is not None
+    assert f"host={HOST}" in labels[1]
+    newcomer.environment |= {"RAY_TMPDIR": str(tmp_path_factory.mktemp("r")), "RAY_AUTH_MODE": "disabled"}
+    newcomer.environment |= {"PATH": f"{Path(sys.executable).parent}:{newcomer.environment['PATH']}"}
+    newcomer.starts(
+        f"ray start --head --block --disable-usage-stats --node-ip-address=127.0.0.1 --port={gcs}"
+        f" --dashboard-host=127.0.0.1 --dashboard-port={dashboard} --dashboard-agent-listen-port={agent}"
+        f" --dashboard-agent-grpc-port={grpc} --metrics-export-port={metrics} --runtime-env-agent-port={runtime}"
+        f" --ray-client-server-port={client} --num-cpus=8 --num-gpus=2 --memory=17179869184"
+        f" --object-store-memory=100000000 --labels={labels[1]}"
+    )
+    newcomer.waits(lambda: _answers(f"http://127.0.0.1:{dashboard}/api/version"), 120.0)
+    newcomer.runs(written(newcomer, gcs, dashboard))
+    return newcomer
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2.0).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def test_its_host_reports_under_its_own_name_with_its_devices(site: Any) -> None:
+    (host,) = site.client.hosts().items
+    assert (host.name, host.gpu_model, len(host.devices)) == (HOST, "MI300X", 2)
+
+
+def test_the_model_of_the_readme_is_served_though_its_prometheus_does_not_answer(site: Any) -> None:
+    site.waits(lambda: all(model.ready >= 1 for model in site.client.models().items), 150.0)
+    (model,) = site.client.models().items
+    port = re.search(r"--router-port (\d+)", " ".join(site.running[-1].args))
+    assert port is not None
+    answer = httpx.post(f"http://127.0.0.1:{port[1]}/models/{model.name}/", json={"rev_id": 1}, timeout=30.0)
+    assert 0 < answer.json()["score"] < 1
+
+
+def test_a_job_of_the_examples_is_done_there(site: Any) -> None:
+    said = site.types("headroom submit configs/jobs/share-of-a-gpu.yaml --wait", wall_s=200.0)
+    assert said.returncode == 0, said.stdout + said.stderr
