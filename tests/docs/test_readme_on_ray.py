@@ -21,6 +21,7 @@ ELSEWHERE = {
     FIRST: "what everything else here is asked of",
     "ray start": "tests/docs/test_a_cluster_of_your_own.py joins hosts to a cluster that Headroom did not start",
     "headroom run --standby": "tests/integration starts one beside another",
+    "headroom simulate": "tests/docs/test_commands_of_files.py asks no control plane",
 }
 """Commands of the README that are carried out by another test, and where."""
 
