@@ -244,6 +244,25 @@ class Client:
         """Return the state of the control plane itself."""
         return self.get("/status", Single[Status]).item
 
+    def backup(self, file: Path) -> None:
+        """Write one consistent state of the control plane's store to a new file, for operators.
+
+        Raises:
+            ConfigError: the file exists, or cannot be written.
+        """
+        try:
+            handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(handle, "wb") as written:
+                for chunk in self._connection.chunks("/backup"):
+                    written.write(chunk)
+        except FileExistsError as error:
+            raise ConfigError(f"{file} exists", help="a backup is never overwritten: choose another name") from error
+        except OSError as error:
+            raise ConfigError(f"cannot write {file}: {error.strerror}", help="choose a folder with room") from error
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
+
     def get(self, path: str, kind: type[ResourceT], **parameters: str | float | bool) -> ResourceT:
         """Return any resource of the API with its envelope.
 

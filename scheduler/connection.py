@@ -129,6 +129,18 @@ class Connection:
         self.url, self._followed = leader, True
         return True
 
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """Yield an answer's bytes as they come, however long it takes until they do."""
+        timeout = httpx.Timeout(10.0, read=600.0)
+        try:
+            with self._http.stream("GET", API + path, timeout=timeout) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise _error(answer)
+                yield from answer.iter_bytes()
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+
     def read(self, answer: httpx.Response, kind: type[ResourceT]) -> ResourceT:
         """Return an answer's resource.
 

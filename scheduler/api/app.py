@@ -1,6 +1,7 @@
 """The HTTP application: routes, errors, limits and the page, put together from a desk and a board."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
@@ -31,6 +32,7 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
     metrics: Callable[[], bytes] | None = None,
     logs_of: Logs | None = None,
     leader: Callable[[], Leader | None] | None = None,
+    backup: Callable[[Path], object] | None = None,
 ) -> FastAPI:
     """Return the application.
 
@@ -43,6 +45,7 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
         metrics: makes the text for Prometheus.
         logs_of: reads the output of attempts.
         leader: says from memory who leads, where this one waits and only answers questions.
+        backup: writes the store to a new file.
     """
     # No interactive documentation: its scripts would come from elsewhere. /openapi.json is what programs need.
     app = FastAPI(
@@ -53,7 +56,7 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
         openapi_url="/openapi.json",
         max_body_size=MOST_BYTES,
     )
-    app.state.parts = Parts(desk, board, site, Guard(bind_host, tokens), metrics, logs_of, Recent(desk), leader)
+    app.state.parts = Parts(desk, board, site, Guard(bind_host, tokens), metrics, logs_of, Recent(desk), leader, backup)
     app.state.panels = PanelDesk(app.state.parts)
     for module in (jobs, logs, cluster, control, stream, page):
         app.include_router(module.router)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
@@ -103,6 +104,8 @@ class Parts:
     recent: Recent
     leader: Callable[[], Leader | None] | None = None
     """Where it waits for another to end: says from memory who leads."""
+    backup: Callable[[Path], object] | None = None
+    """Writes the store to a new file."""
 
 
 async def parts_of(request: Request) -> Parts:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -29,12 +30,14 @@ from scheduler.control.desk import Desk
 from scheduler.control.leading import Leader, Lease
 from scheduler.control.packages import PackageShelf
 from scheduler.control.ports import Clock, TrafficSource
+from scheduler.control.private import close_state
 from scheduler.control.records import AttemptTotal
 from scheduler.control.remembering import Remembered
 from scheduler.control.settings import Served
 from scheduler.control.shares import Foresight, gpu_shares
 from scheduler.model.observation import Observation
 from scheduler.model.policy import Policy
+from scheduler.store.backup import back_up
 from scheduler.store.sql import SqlStore
 from scheduler.telemetry.calendars import holidays_in
 from scheduler.telemetry.metrics import Metrics
@@ -99,9 +102,9 @@ def compose(config: Config, ray: RemoteRay, lease: Lease) -> ControlPlane:
         ConfigError: a file of the configuration cannot be read, or the store has a newer schema.
         Unreachable: the store does not answer.
     """
-    config.state_dir.mkdir(parents=True, exist_ok=True)
+    close_state(config.state_dir)
     clock = clock_of(config.replay, config.state_dir)
-    store = SqlStore(store_url(config), fence=lease.fence.number)
+    store = SqlStore(store_url(config), fence=lease.fence.number, marker=config.state_dir / "store.held")
     board, stop, poke = Board(), threading.Event(), threading.Event()
     served = served_of(config.models)
     cluster = _cluster(config, ray, lease=lease, clock=clock, specs=store, served=served)
@@ -163,7 +166,7 @@ def compose_stand_in(config: Config, leader: Callable[[], Leader | None]) -> Sta
     Raises:
         Unreachable: the store does not answer.
     """
-    config.state_dir.mkdir(parents=True, exist_ok=True)
+    close_state(config.state_dir)
     clock = clock_of(config.replay, config.state_dir)
     store, board = SqlStore(store_url(config), fence=0), Board()
     desk = _desk(config, store=store, board=board, clock=clock, gate=threading.RLock(), poke=Event())
@@ -212,6 +215,7 @@ def _app(  # noqa: PLR0913  # the parts of an API, by name
         metrics=metrics.text,
         logs_of=logs,
         leader=leader,
+        backup=partial(back_up, store_url(config)),
     )
 
 

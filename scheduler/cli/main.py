@@ -59,6 +59,8 @@ class Commands(LazyGroup):
         Entry("status", "scheduler.cli.status", "status", "Show the state of the control plane itself."),
         Entry("explain", "scheduler.cli.explaining", "explain", "List the keys of job, cluster or scenario files."),
         Entry("run", "scheduler.cli.run", "run", "Start the control plane."),
+        Entry("backup", "scheduler.cli.backups", "backup", "Write the store to one file, while it is in use."),
+        Entry("restore", "scheduler.cli.backups", "restore", "Put a backup in the place of a store."),
         Entry("demo", "scheduler.cli.demo", "demo", "Show the whole loop on this machine, on recorded traffic."),
         Entry("simulate", "scheduler.cli.simulate", "simulate", "Run a scenario on a virtual clock."),
         Entry("bench", "scheduler.cli.bench", "app", "Measure packing, queueing, victims and planning."),

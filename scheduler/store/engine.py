@@ -13,8 +13,10 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inse
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
+from scheduler.control.private import private_file, private_folder
 from scheduler.model.errors import ConfigError, Unreachable
 from scheduler.store.fencing import check_fence
+from scheduler.store.marker import check_file, marker_beside
 from scheduler.store.migrations import migrate
 from scheduler.store.tables import SCHEMA_VERSION, identity, metadata, schema_version
 
@@ -44,7 +46,7 @@ def open_engine(url: str) -> Engine:
     engine = _engine(parsed(url))
     try:
         with answering(engine.url):
-            _prepare(engine)
+            prepare(engine)
     except BaseException:
         engine.dispose()  # a refused store leaves no connection behind
         raise
@@ -141,8 +143,16 @@ def parsed(url: str) -> URL:
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         return postgresql_engine(url)
-    with answering(url):
-        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    path = Path(str(url.database))
+    try:
+        if not path.parent.exists():
+            private_folder(path.parent)
+        check_file(url, marker_beside(url))
+        for ending in ("", "-wal", "-shm"):
+            if not ending or Path(f"{path}{ending}").exists():
+                private_file(Path(f"{path}{ending}"))
+    except OSError as error:
+        raise Unreachable(f"store {path} cannot be opened: {error.strerror}", help="may we write there?") from error
     engine = create_engine(url)
     event.listen(engine, "connect", _harden_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -186,7 +196,12 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _prepare(engine: Engine) -> None:
+def prepare(engine: Engine) -> None:
+    """Create what is missing, and bring an older schema up to ours.
+
+    Raises:
+        ConfigError: the schema is newer than ours.
+    """
     with writing(engine) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(PREPARING)))  # two that make tables at once fail

@@ -13,6 +13,7 @@ from typing import Final, Self
 from sqlalchemy import URL, Connection, delete, insert, select, update
 
 from scheduler.control.leading import Fence, Leader
+from scheduler.control.private import private_file
 from scheduler.model.errors import Conflict
 from scheduler.store.engine import open_engine, parsed, reading, writing
 from scheduler.store.fencing import leader_in, now_in_database, owner_in
@@ -94,7 +95,7 @@ class Candidacy:
 
     def _lock_file(self) -> HeldLease | None:
         path = Path(f"{self._url.database}.lock")
-        file = path.open("a")
+        file = private_file(path).open("a")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

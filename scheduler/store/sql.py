@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -27,6 +28,7 @@ from scheduler.model.workloads import JobId, JobState, Moved
 from scheduler.store.engine import open_engine, reading, writing
 from scheduler.store.fencing import fenced
 from scheduler.store.journal import Journal
+from scheduler.store.marker import Marker, held_in, marker_beside
 from scheduler.store.open_jobs import OpenJobs
 from scheduler.store.submitting import earlier_job, remember
 from scheduler.store.sums import count_changes, totals
@@ -44,7 +46,13 @@ class SqlStore:
     """Jobs, attempts, events, marks and the journal in a database; thread-safe, for one process that leads it."""
 
     def __init__(
-        self, url: str, *, fence: int | None = None, cycles_kept: int = 2000, events_kept: int = 200_000
+        self,
+        url: str,
+        *,
+        fence: int | None = None,
+        cycles_kept: int = 2000,
+        events_kept: int = 200_000,
+        marker: Path | None = None,
     ) -> None:
         """Open (or create) the database at a SQLAlchemy URL.
 
@@ -54,9 +62,10 @@ class SqlStore:
                 lead and reads what the leader writes; None where nobody else can.
             cycles_kept: the journal's length; older cycles are dropped.
             events_kept: likewise for events.
+            marker: where it is written down what a store on a server holds; that of a file stands beside it.
 
         Raises:
-            ConfigError: a URL we do not know, or a schema newer than ours.
+            ConfigError: a URL we do not know, a schema newer than ours, or a store that is damaged or has lost some.
             Unreachable: the database does not answer.
         """
         self._follows = fence == 0
@@ -65,6 +74,24 @@ class SqlStore:
         self._open = OpenJobs(lambda: self._read_jobs(open_only=True))
         self._journal = Journal(cycles_kept)
         self._events_kept = events_kept
+        try:
+            self._marker = self._compared(marker)
+        except BaseException:
+            self._engine.dispose()  # a refused store leaves no connection behind
+            raise
+
+    def _compared(self, path: Path | None) -> Marker | None:
+        """Return the marker of this store, written anew; None for who only follows, or has no place for it."""
+        is_file = self._engine.dialect.name == "sqlite"
+        marker = marker_beside(self._engine.url) if is_file else Marker(path) if path else None
+        if marker is None or self._follows:
+            return None
+        with reading(self._engine) as connection:
+            held = held_in(connection)
+        if not is_file:
+            marker.compare(held, self._engine.url.render_as_string(hide_password=True))
+        marker.write(held)
+        return marker
 
     def close(self) -> None:
         """Give all connections back."""
@@ -100,6 +127,8 @@ class SqlStore:
                 if told is not None:
                     self._add(connection, [told(accepted)])
             written.append(accepted)
+        if self._marker is not None:
+            self._marker.grow(job=number)
         return accepted
 
     def submitted(self, once: Once) -> JobRecord | None:
@@ -216,6 +245,8 @@ class SqlStore:
             ]:
                 connection.execute(insert(moves), moved)
         self._journal.written(entry)
+        if self._marker is not None:
+            self._marker.grow(cycle=cycle.number)
 
     def cycles(self, *, limit: int = 100) -> tuple[CycleRecord, ...]:
         """Return the newest `limit` journalled cycles, oldest first."""

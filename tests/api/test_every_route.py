@@ -103,6 +103,7 @@ def test_the_sdk_has_a_method_for_every_call_of_the_api(world: Any, tmp_path: Pa
         lambda: client.forecast(PLACES["model"]),
         client.events,
         client.status,
+        lambda: client.backup(tmp_path / "backup"),
     )
     for call in calls:
         with pytest.raises(NotFound):

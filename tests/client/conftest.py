@@ -56,6 +56,11 @@ class Live:
     store: MemoryStore
     packages: PackageShelf
     lines: dict[tuple[str, int], list[str]] = field(default_factory=dict)
+    backup: Callable[[Path], object] = Path.touch
+
+    def back_up(self, file: Path) -> None:
+        """Write what was put there."""
+        self.backup(file)
 
     def logs(self, job_id: JobId, attempt: int, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield what was put there; a real backend reads it from Ray."""
@@ -98,7 +103,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Live]]:
             Token(name=f"{role}-{number}", role=role, sha256=hashlib.sha256(token.encode()).hexdigest())
             for number, (token, role) in enumerate(tokens.items())
         ]
-        app = create_app(desk=desk, board=board, site=site, tokens=known, logs_of=live.logs)
+        app = create_app(desk=desk, board=board, site=site, tokens=known, logs_of=live.logs, backup=live.back_up)
         server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
         thread = threading.Thread(target=server.run)
         thread.start()

@@ -1,9 +1,13 @@
-"""The control plane itself: status, events, metrics, health."""
+"""The control plane itself: status, events, metrics, health, and its store as a file."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fastapi import APIRouter
-from fastapi.responses import PlainTextResponse, Response
+from fastapi.responses import FileResponse, PlainTextResponse, Response
+from starlette.background import BackgroundTask
 
-from scheduler.api.access import Viewer
+from scheduler.api.access import Operator, Viewer
 from scheduler.api.answers import listing, single
 from scheduler.api.freshness import standing_of
 from scheduler.api.presenting.jobs import event_view
@@ -46,6 +50,21 @@ def events(parts: PartsDep, _: Viewer, *, after: int = 0, subject: str = "", lim
     """Return the newest events with an id above `after`, oldest first."""
     found = parts.desk.events(after_id=after, subject=subject, limit=max(1, min(limit, 1000)))
     return listing(parts, "EventList", map(event_view, found))
+
+
+@router.get("/api/v1/backup", response_class=FileResponse)
+def backup(parts: PartsDep, _: Operator) -> FileResponse:
+    """Return one consistent state of the store as a file that `headroom restore` reads."""
+    if parts.backup is None:
+        raise NotFound("there is no store to back up here")
+    folder = TemporaryDirectory(prefix="headroom-backup-")
+    file = Path(folder.name) / "headroom.backup"
+    try:
+        parts.backup(file)
+    except BaseException:
+        folder.cleanup()
+        raise
+    return FileResponse(file, media_type="application/vnd.sqlite3", background=BackgroundTask(folder.cleanup))
 
 
 @router.get("/metrics", response_class=Response)
