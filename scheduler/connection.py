@@ -133,7 +133,7 @@ class Connection:
         """Yield an answer's bytes as they come, however long it takes until they do."""
         timeout = httpx.Timeout(10.0, read=600.0)
         try:
-            with self._http.stream("GET", API + path, timeout=timeout) as answer:
+            with self._http.stream("GET", self.url + API + path, timeout=timeout) as answer:
                 if answer.is_error:
                     answer.read()
                     raise _error(answer)
