@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from scheduler.api.access import UNKNOWN_CALLER
 from scheduler.api.presenting.times import moment
@@ -32,6 +33,7 @@ STATUS: Final = (
     (NotPermitted, 403),
     (Unreachable, 503),
 )
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 CODES: Final = {400: "BadRequest", 404: "NotFound", 405: "MethodNotAllowed", 413: "TooLarge"}
 
 
@@ -109,4 +111,16 @@ async def _on_bad_request(_: Request, error: Exception) -> JSONResponse:
 async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for this type only
     said = f"there is nothing at {request.url.path}" if error.status_code == 404 else str(error.detail)  # noqa: PLR2004
-    return error_answer([Fault(CODES.get(error.status_code, "Error"), said)], error.status_code)
+    answer = error_answer([Fault(CODES.get(error.status_code, "Error"), said)], error.status_code)
+    if error.status_code == 405:  # noqa: PLR2004  # RFC 9110 wants all methods there are, whatever route has them
+        answer.headers["Allow"] = ", ".join(_allowed(request))
+    return answer
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return the methods that something at the address of a request takes."""
+    return [
+        method
+        for method in METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]

@@ -1,6 +1,7 @@
 """`headroom run`: the control plane for a Ray cluster, in the foreground until it is told to stop."""
 
 import errno
+import os
 import signal
 import socket
 import threading
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from scheduler.store.leases import HeldLease
 
 SectionT = TypeVar("SectionT", bound="Section")
-GRACE_S = 2
-"""Wall seconds that open streams get when the server stops."""
 LAST_TURN_S = 30.0
 """Wall seconds that the loop gets to finish its turn."""
 
@@ -54,6 +53,7 @@ def run(  # noqa: PLR0913  # one argument a flag
     from scheduler.store.ownership import Candidacy  # noqa: PLC0415  # likewise
 
     signal.signal(signal.SIGTERM, _leave)
+    os.umask(0o077)  # what we and our children make is for us only
     screen = Session.of(context).screen
     loaded = load_config(config)
     loaded = loaded.model_copy(
@@ -85,15 +85,12 @@ def serve(config: "Config", ray: "RemoteRay", lease: "HeldLease", listener: sock
     Raises:
         HeadroomError: what ended the loop.
     """
-    import uvicorn  # noqa: PLC0415  # other commands need not load it
-
+    from scheduler.api.serving import server_of  # noqa: PLC0415  # other commands need not load it
     from scheduler.cli.compose import compose, web_app  # noqa: PLC0415  # likewise
 
     plane = compose(config, ray, lease)
     lease.when_lost(plane.poke.set)
-    server = uvicorn.Server(
-        uvicorn.Config(web_app(plane), log_level="warning", timeout_graceful_shutdown=GRACE_S, lifespan="off")
-    )
+    server = server_of(web_app(plane))
     screen.note(_banner(config, ray, listener))
     with looping(plane, server, screen):
         server.run(sockets=[listener.dup()])  # it closes what it is given

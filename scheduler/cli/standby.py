@@ -6,9 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-import uvicorn
-
 from scheduler.api.pointing import pointing_to
+from scheduler.api.serving import server_of
 from scheduler.cli.compose import StandIn, compose_stand_in
 from scheduler.cli.screen import Screen
 from scheduler.config.schema import Config
@@ -61,9 +60,7 @@ def waited(config: Config, candidacy: Candidacy, listener: socket.socket, screen
     """Answer questions until this process leads."""
     known: list[Leader | None] = [candidacy.leader()]
     stand_in = compose_stand_in(config, lambda: known[0])
-    server = uvicorn.Server(
-        uvicorn.Config(stand_in.app, log_level="warning", timeout_graceful_shutdown=GRACE_S, lifespan="off")
-    )
+    server = server_of(stand_in.app, GRACE_S)
     screen.note(str(pointing_to(known[0])))
     leases: list[HeldLease] = []
     over = threading.Event()

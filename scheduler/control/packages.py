@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
+from scheduler.control.private import private_file, private_folder
 from scheduler.control.unpacking import Limits, unpack
 from scheduler.model.errors import ConfigError, NotFound, Unreachable
 
@@ -80,7 +81,7 @@ class PackageShelf:
     def _take_in(self, path: Path, digest: str, chunks: Iterable[bytes]) -> None:
         part = path.with_suffix(f".{os.getpid()}-{id(chunks)}.part")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            private_folder(self.folder)
             self._write(part, digest, chunks)
             self._unpack(part, self.work_of(digest))  # before it has its name: nobody else sees one that is no good
             part.replace(path)
@@ -107,7 +108,7 @@ class PackageShelf:
 
     def _write(self, part: Path, digest: str, chunks: Iterable[bytes]) -> None:
         found, size = hashlib.sha256(), 0
-        with part.open("wb") as file:
+        with private_file(part).open("wb") as file:
             for chunk in chunks:
                 size += len(chunk)
                 if size > self.most_bytes:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, NoReturn
 
+from scheduler.control.private import private_folder
 from scheduler.model.errors import ConfigError
 
 CHUNK_BYTES: Final = 2**20
@@ -68,12 +69,12 @@ def unpack(package: Path, folder: Path, limits: Limits | None = None) -> None:
         ConfigError: it is no zip, is damaged or encrypted, holds what it may not, or more than it may.
         OSError: this machine cannot read or write it.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(folder.parent)
     draft = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
     try:
         with package.open("rb") as file:
             _unpack(file, draft, limits or Limits())
-        draft.chmod(0o755)
+        draft.chmod(0o700)
         draft.rename(folder)
     except OSError:
         if not folder.is_dir():  # else somebody else was first with the same content
@@ -179,9 +180,9 @@ def _allowance(file: IO[bytes], limits: Limits) -> int:
 def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, most_bytes: int) -> int:
     """Write one entry and return its size."""
     if _is_folder(entry):
-        target.mkdir(parents=True, exist_ok=True)
+        private_folder(target)
         return 0
-    target.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(target.parent)
     written = 0
     with target.open("xb") as output:
         for chunk in _content(archive, entry):
@@ -189,7 +190,7 @@ def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, mos
             if written > most_bytes:
                 _refuse("unpacks to more than a package of its size may")
             output.write(chunk)
-    target.chmod(0o755 if entry.external_attr >> 16 & stat.S_IXUSR else 0o644)
+    target.chmod(0o700 if entry.external_attr >> 16 & stat.S_IXUSR else 0o600)
     return written
 
 

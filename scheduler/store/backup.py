@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from scheduler.control.private import close, private_file
+from scheduler.control.private import close, private_file, private_folder
 from scheduler.model.errors import ConfigError, Conflict
 from scheduler.store.engine import answering, open_engine, parsed, postgresql_engine, prepare, reading, writing
 from scheduler.store.marker import Held, damaged, held_in, marker_beside
@@ -144,7 +144,8 @@ def _replace_file(url: URL, file: Path, *, force: bool) -> Held:
     from fcntl import LOCK_EX, LOCK_NB, flock  # noqa: PLC0415  # beside its one use
 
     path = Path(str(url.database))
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.parent.exists():
+        private_folder(path.parent)
     with private_file(Path(f"{path}.lock")).open("a") as lock:
         try:
             flock(lock, LOCK_EX | LOCK_NB)

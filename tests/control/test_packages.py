@@ -125,7 +125,7 @@ def test_what_our_own_client_packs_comes_out_as_it_was(shelf: PackageShelf, tmp_
     there = shelf.unpacked(package.digest)
     assert (there / "a" / "b" / "größe 1.csv").read_bytes() == CHANCE * 50
     assert (there / "a" / "empty").read_bytes() == b""
-    assert [stat.S_IMODE((there / name).stat().st_mode) for name in ("run.sh", "a/empty")] == [0o755, 0o644]
+    assert [stat.S_IMODE((there / name).stat().st_mode) for name in ("run.sh", "a/empty")] == [0o700, 0o600]
 
 
 @pytest.mark.parametrize(

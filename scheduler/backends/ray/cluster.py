@@ -20,6 +20,7 @@ from scheduler.backends.ray.training import Training
 from scheduler.control.board import ModelTally
 from scheduler.control.leading import Lease
 from scheduler.control.ports import Clock, JobSpecs
+from scheduler.control.private import private_folder
 from scheduler.model.errors import Unreachable
 from scheduler.model.observation import Observation
 from scheduler.model.plan import Action, PreemptJob, StartJob, StartReplica, StopReplica
@@ -59,7 +60,7 @@ class RayCluster:
         router_host: str = "127.0.0.1",
         router_port: int = 0,
     ) -> None:
-        state_dir.mkdir(parents=True, exist_ok=True)
+        private_folder(state_dir)
         self._clock, self._lease = clock, lease
         self._link, self._rest = DriverLink(address), RayRest(dashboard_url, lease.prove)
         self._training = Training(self._link, self._rest, specs, clock, state_dir)

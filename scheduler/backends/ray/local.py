@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from scheduler.backends.ray import machine, processes
+from scheduler.control.private import private_folder
 from scheduler.model.errors import ConfigError, Unreachable
 
 ADDRESS_FILE: Final = "local-ray.json"
@@ -152,7 +153,7 @@ class LocalRay:
             (self._state_dir / ADDRESS_FILE).unlink(missing_ok=True)
 
     def _launch(self) -> LocalAddress:
-        self._state_dir.mkdir(parents=True, exist_ok=True)
+        private_folder(self._state_dir)
         self._token = uuid.uuid4().hex
         order = {
             "token": self._token,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from scheduler.backends.ray.rest import RayRest
+from scheduler.control.private import private_folder, write_private
 from scheduler.model.errors import ActionFailed
 
 
@@ -34,10 +35,8 @@ class Outputs:
         """
         if self._file(name).exists():
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        draft = self._folder / f".{name}.new"
-        draft.write_text(self._last_words(name), encoding="utf-8")
-        draft.replace(self._file(name))
+        private_folder(self._folder)
+        write_private(self._file(name), self._last_words(name).encode())
 
     def _last_words(self, name: str) -> str:
         try:

@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from scheduler.control.private import private_folder, write_private
+
 
 @dataclass(frozen=True, slots=True)
 class StopOrder:
@@ -35,10 +37,8 @@ class StopOrders:
         before = self.of(name)
         if before and before.deadline_s <= order.deadline_s:
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        draft = self._folder / f"{name}.new"
-        draft.write_text(json.dumps(asdict(order)), encoding="utf-8")
-        draft.replace(self._folder / f"{name}.json")
+        private_folder(self._folder)
+        write_private(self._folder / f"{name}.json", json.dumps(asdict(order)).encode())
 
     def of(self, name: str) -> StopOrder | None:
         """Return the order for a run, or None."""

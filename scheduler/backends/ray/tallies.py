@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from scheduler.control.private import private_folder, write_private
+
 FIELDS: Final = ("total", "late", "failed")
 
 
@@ -36,10 +38,8 @@ class Tallies:
         """Write them down when they changed."""
         if self._is_saved:
             return
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._file.with_suffix(".new")
-        draft.write_text(json.dumps(self._counts), encoding="utf-8")
-        draft.replace(self._file)
+        private_folder(self._file.parent)
+        write_private(self._file, json.dumps(self._counts).encode())
         self._is_saved = True
 
 

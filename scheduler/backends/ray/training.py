@@ -15,6 +15,7 @@ from scheduler.backends.ray.outputs import Outputs
 from scheduler.backends.ray.rest import RayRest
 from scheduler.backends.ray.stops import StopOrder, StopOrders
 from scheduler.control.ports import Clock, JobSpecs
+from scheduler.control.private import private_folder
 from scheduler.jobkit import MARKER
 from scheduler.model.errors import ActionFailed, NotFound
 from scheduler.model.jobspec import JobSpec
@@ -128,7 +129,7 @@ class Training:
 
     def _environment(self, label: RunLabel, spec: JobSpec) -> dict[str, str]:
         folder, shape = self.checkpoint_dir(label.job_id), spec.gang.shape
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         marker = read_marker(folder)
         return {
             "HEADROOM_JOB_ID": label.job_id,
