@@ -156,6 +156,18 @@ class Bookings:
             self._at.append((booking, room))
             self._look_anew()
 
+    def withdraw_all(self) -> list[tuple[Booking, Counted]]:
+        """Take back all bookings, and return them; to be restored the last one first."""
+        return [pair for booking, _ in tuple(self._at) for pair in self.withdraw(booking.job)]
+
+    def book_anew(self, withdrawn: Sequence[tuple[Booking, Counted]]) -> None:
+        """Book for those whose bookings were withdrawn, in queue order, after somebody else was given room."""
+        gone = {booking.job.job_id for booking, _ in withdrawn}
+        in_order = [booking.job for booking in self._draft.bookings if booking.job.job_id in gone]
+        self._draft.bookings[:] = [made for made in self._draft.bookings if made.job.job_id not in gone]
+        for job in in_order:
+            self.book(job)
+
     def book(self, job: TrainingJob) -> None:
         """Book room for a blocked job at the earliest time at which its whole gang fits, unless there are enough.
 

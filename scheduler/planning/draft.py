@@ -1,6 +1,6 @@
 """The working state of one call of `plan()`: room, promises, and who may still be stopped."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -57,6 +57,7 @@ class Draft:
         ebbs: returns the room that serving is expected to leave; worked out only when it is asked for.
         placed: ids of waiting jobs that start or have been promised room.
         spared: rosters that queues can spare, with those they were cut from, until somebody is stopped.
+        in_vain: queues and gangs within guarantees that find nothing even where bookings do not count.
         quotas: the accounts of the queues from when training is placed on; None where queues have no terms.
     """
 
@@ -72,7 +73,8 @@ class Draft:
     ebbs: Callable[[], Sequence[Ebb]] = tuple
     placed: set[str] = field(default_factory=set)
     quotas: Quotas | None = None
-    spared: dict[tuple[int, str, bool, bool], tuple[Roster, Roster]] = field(default_factory=dict)
+    spared: dict[Hashable, tuple[Roster, Roster]] = field(default_factory=dict)
+    in_vain: set[tuple[str, int]] = field(default_factory=set)
     _roster: Roster | None = None
 
     @classmethod
@@ -169,6 +171,7 @@ class Draft:
     def stop(self, victims: Sequence[Victim], cause: Cause, beneficiary: str) -> None:
         """Stop victims for somebody: their room is coming, and they cannot be stopped twice."""
         self._roster = self.roster.without([victim.index for victim in victims])
+        self.in_vain.clear()
         self.spared.clear()
         if self.quotas is not None:
             self.quotas.stop(victim.job for victim in victims)

@@ -170,6 +170,10 @@ class Quotas:
             self._owed[key] = self._covers(job)
         return self._owed[key]
 
+    def shares_with_others(self, queue: str) -> bool:
+        """Whether other queues hold anything that stays, or that was promised."""
+        return any(any(account.will_hold) for name, account in self._accounts.items() if name != queue)
+
     def rights_of(self, job: TrainingJob) -> bytes:
         """Return a key that is equal for jobs that have the same rights to what other queues hold."""
         return f"{job.queue}\n{self.is_owed(job)}".encode()

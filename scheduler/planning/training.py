@@ -11,7 +11,7 @@ from scheduler.planning.draft import Draft, Grant
 from scheduler.planning.growing import top_up
 from scheduler.planning.near_needs import needs_of
 from scheduler.planning.placing import hosts_for_gang, takes
-from scheduler.planning.reclaiming import rosters_for, victims_in_queue
+from scheduler.planning.reclaiming import may_all_go, rosters_for, victims_in_queue
 from scheduler.planning.room import fits_in
 from scheduler.planning.roster import Roster, Victim
 from scheduler.planning.shrinking import keep_remainders, victims_by_cost
@@ -36,11 +36,8 @@ def place_training(draft: Draft, bookings: Bookings) -> list[StartJob]:
             _make_way_in_queue(job, draft, tried)
             continue
         over = tried.is_over(job)
-        if over and bookings.are_enough:
-            blocked += 1
-            continue
         start = None if over or tried.finds_no_room(job) else _start(job, draft, tried)
-        if start:
+        if start or (start := _start_before_bookings(job, draft, tried)):
             draft.count(job, start.slots)
             starts.append(start)
             continue
@@ -54,6 +51,30 @@ def place_training(draft: Draft, bookings: Bookings) -> list[StartJob]:
         else:
             bookings.book(job)
     return top_up(draft, starts, bookings)
+
+
+def _start_before_bookings(job: TrainingJob, draft: Draft, tried: Tried) -> StartJob | None:
+    """Start a job that its queue's guarantee covers in booked room, or promise it some, where that is in its way.
+
+    A booking may be its own queue's, for what goes beyond the guarantee: that holds no guarantee up as long as others
+    hold room. Those who had booked are booked anew afterwards. What finds nothing is not tried again until somebody is
+    stopped.
+    """
+    quotas, bookings, key = draft.quotas, tried.bookings, (job.queue, id(job.gang))
+    if quotas is None or not bookings or key in draft.in_vain or job.job_id in draft.promises.lapsed:
+        return None
+    if draft.promises.of(job.job_id) or not quotas.is_owed(job) or not quotas.shares_with_others(job.queue):
+        return None
+    withdrawn = bookings.withdraw_all()
+    start = None if tried.finds_no_room(job) else _start(job, draft, tried)
+    if start is None and not tried.is_hopeless(job):
+        _promise_or_preempt(job, draft, tried)
+    if start is None and not draft.promises.of(job.job_id):
+        draft.in_vain.add(key)
+        bookings.restore(withdrawn[::-1])
+        return None
+    bookings.book_anew(withdrawn)
+    return start
 
 
 def _start(job: TrainingJob, draft: Draft, tried: Tried) -> StartJob | None:
@@ -141,7 +162,7 @@ def _grant_for_size(job: TrainingJob, draft: Draft, tried: Tried) -> Grant | Non
 def _cheapest_of(job: TrainingJob, draft: Draft, by_rule: Roster, cause: Cause) -> Grant | None:
     """Return whom to stop for a job of those that the rule allows and the terms of queues let go."""
     found = (_cheapest(job, draft, roster, cause) for roster in rosters_for(job, draft, by_rule))
-    grant = next((grant for grant in found if grant is not None), None)
+    grant = next((grant for grant in found if grant is not None and may_all_go(job, draft, grant.victims)), None)
     takes_back = grant is not None and draft.takes_back(job, grant.victims)
     return replace(grant, cause=Cause.GUARANTEE) if grant is not None and takes_back else grant
 
@@ -181,7 +202,7 @@ def _make_way_in_queue(job: TrainingJob, draft: Draft, tried: Tried) -> None:
     victims, bookings = victims_in_queue(job, draft), tried.bookings
     if not victims or not draft.may_have_others_stopped(job) or not _finds_room(job, victims, bookings):
         return
-    draft.stop(victims, Cause.PRIORITY, job.job_id)
+    draft.stop(victims, Cause.GUARANTEE if draft.takes_back(job, victims) else Cause.PRIORITY, job.job_id)
     usable = bookings.coming_for(job)
     rows = hosts_for_gang(usable, job.gang, draft.scorer)
     if rows is not None:

@@ -147,3 +147,41 @@ def test_a_guarantee_of_one_model_covers_jobs_that_ask_for_it(say: Any) -> None:
     assert [stop.job_id for stop in say.of(made, PreemptJob)] == ["1"]
     asks_any = say.waiting("9", say.gpus(), queue="a", priority=25)
     assert not say.of(say.plan(policy=FAIR, hosts=hosts, jobs=[*held, asks_any], queues=queues), PreemptJob)
+
+
+def test_a_queue_at_its_limit_stops_those_of_one_host_for_a_job_of_one_host(say: Any) -> None:
+    """The four that cost least sit two on each of two hosts, and the rest of both is another queue's for good."""
+    jobs = [say.running(str(10 + n), f"h0:{n}", queue="q", priority=25, checkpointed_at_s=say.now_s) for n in range(2)]
+    jobs += [say.running(str(12 + n), f"h0:{2 + n}", queue="q", priority=25) for n in range(2)]
+    jobs += [say.running(str(20 + n), f"h1:{n}", queue="q", priority=25, checkpointed_at_s=say.now_s) for n in range(2)]
+    jobs += [say.running(str(22 + n), f"h1:{2 + n}", queue="q", priority=25) for n in range(2)]
+    limited = Queue("q", guarantee=Amounts(gpu_milli=8000), borrow_limit=Amounts(gpu_milli=0))
+    for asked in (4, 3, 2):
+        big = say.waiting("30", say.gpus(asked), queue="q", priority=75)
+        made = say.plan(hosts=[say.host("h0"), say.host("h1")], jobs=[*jobs, big], queues=[limited])
+        stopped = {action.job_id for action in say.of(made, PreemptJob)}
+        assert len(stopped) == asked
+        assert len({job_id[0] for job_id in stopped}) == 1, "all of one host"
+        assert [promise.holder for promise in made.reservations] == ["30"]
+
+
+def test_at_its_limit_it_stops_as_many_as_the_limit_asks_where_room_is_free(say: Any) -> None:
+    jobs = [say.running(str(10 + n), f"h0:{n}", queue="q", priority=25) for n in range(2)]
+    limited = Queue("q", guarantee=Amounts(gpu_milli=2000), borrow_limit=Amounts(gpu_milli=0))
+    big = say.waiting("30", say.gpus(2), queue="q", priority=75)
+    made = say.plan(hosts=[say.host("h0"), say.host("h1")], jobs=[*jobs, big], queues=[limited])
+    assert len(say.of(made, PreemptJob)) == 2
+    one = say.waiting("30", say.gpus(1), queue="q", priority=75)
+    made = say.plan(hosts=[say.host("h0"), say.host("h1")], jobs=[*jobs, one], queues=[limited])
+    assert len(say.of(made, PreemptJob)) == 1
+
+
+def test_a_guarantee_is_not_held_up_by_what_its_queue_asks_for_beyond_it(say: Any) -> None:
+    theirs = [say.running(str(n), f"h0:{2 * n},{2 * n + 1}", queue="p1") for n in range(4)]
+    queues = [Queue(name, guarantee=Amounts(gpu_milli=4000)) for name in ("p1", "p2")]
+    beyond = say.waiting("10", say.gpus(1), 6, queue="p2")
+    within = say.waiting("11", say.gpus(1), 4, queue="p2", max_runtime_s=3600.0)
+    made = say.plan(hosts=[say.host("h0", 8)], jobs=[*theirs, beyond, within], queues=queues)
+    assert len(say.of(made, PreemptJob)) == 2
+    assert [promise.holder for promise in made.reservations] == ["11"]
+    assert "booked" in made.reason_for("10").message, "it is booked anew, behind"
