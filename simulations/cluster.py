@@ -52,14 +52,17 @@ class SimulatedCluster:
         self._workload = workload
         self._attempts: dict[tuple[JobId, int], Attempt] = {}
         self._running: dict[JobId, tuple[JobId, int]] = {}
-        self._timers: dict[JobId, Event] = {}
+        self._timers: dict[tuple[JobId, int], Event] = {}
+        self._last_seen: dict[tuple[JobId, int], Run] = {}
+        self._silent: set[str] = set()
+        self._spoiled: set[JobId] = set()
         self._saved_s: dict[JobId, float] = {}
         self._known: dict[JobId, int] = {}
 
     def observe(self) -> Observation:
         """Return what runs now; never fails."""
         now_s = self.engine.now_s()
-        runs = tuple(attempt.seen_at(now_s) for attempt in self._attempts.values())
+        runs = tuple(self._last_seen.get(key) or attempt.seen_at(now_s) for key, attempt in self._attempts.items())
         return Observation(now_s, self.room.hosts, runs, self.replicas.all)
 
     def apply(self, action: Action) -> None:
@@ -84,19 +87,46 @@ class SimulatedCluster:
         """Take a host away with all that runs on it; gangs with one worker there are lost whole."""
         now_s = self.engine.now_s()
         host = self.room.host(name)
-        if host.state is HostState.LOST:
+        if host.state is HostState.LOST and name not in self._silent:
             return
-        for key in [key for key in self._running.values() if _sits_on(self._attempts[key].run, name)]:
+        self._end_silence(name)
+        for key in self._alive_on(name):
             self._end(key, RunState.LOST, message=f"host {name} was lost")
         self.replicas.lose_host(name)
         self.room.replace(replace(host, state=HostState.LOST, reason=reason, since_s=now_s))
         self.meter.add(Use.LOST, len(host.devices), now_s)
 
+    def silence_host(self, name: str, reason: str = "no word from it") -> None:
+        """Hear no more of a host: what runs there goes on, is shown as it was last seen, and hears no orders."""
+        now_s = self.engine.now_s()
+        self._silent.add(name)
+        self._last_seen |= {key: self._attempts[key].seen_at(now_s) for key in self._alive_on(name)}
+        self.room.replace(replace(self.room.host(name), state=HostState.LOST, reason=reason, since_s=now_s))
+
+    def hear_host(self, name: str) -> None:
+        """Hear of a silent host again, with all that runs there."""
+        self._end_silence(name)
+        self.room.replace(replace(self.room.host(name), state=HostState.READY, reason="", since_s=self.engine.now_s()))
+
+    def stop_by_hand(self, job_id: JobId) -> None:
+        """Stop a job's attempt as somebody would who goes past the control plane."""
+        self._end(self._running[job_id], RunState.STOPPED)
+
+    def remove_by_hand(self, job_id: JobId) -> None:
+        """Remove a job's attempt without a trace, as somebody would who goes past the control plane."""
+        key = self._running[job_id]
+        self._end(key, RunState.STOPPED)
+        del self._attempts[key]
+
+    def spoil(self, job_id: JobId) -> None:
+        """Let no attempt of a job come up: each gets its room, and is over before it runs."""
+        self._spoiled.add(job_id)
+
     def return_host(self, name: str) -> None:
         """Bring a lost host back, empty."""
         now_s = self.engine.now_s()
         host = self.room.host(name)
-        if host.state is HostState.LOST:
+        if host.state is HostState.LOST and name not in self._silent:
             self.room.replace(replace(host, state=HostState.READY, reason="", since_s=now_s))
             self.meter.add(Use.LOST, -len(host.devices), now_s)
 
@@ -126,7 +156,13 @@ class SimulatedCluster:
         self._running[action.job_id] = attempt.key
         self._known[action.job_id] = action.attempt
         self.meter.add(Use.TRAINING, attempt.gpus, self.engine.now_s())
-        self._timers[action.job_id] = self.engine.at(attempt.ends_at_s, self._finisher(attempt.key))
+        self._timers[attempt.key] = self._end_of(attempt)
+
+    def _end_of(self, attempt: Attempt) -> Event:
+        if attempt.run.job_id not in self._spoiled:
+            return self.engine.at(attempt.ends_at_s, self._finisher(attempt.key))
+        why = "its driver did not come up"
+        return self.engine.after(1.0, lambda: self._end(attempt.key, RunState.NOT_STARTED, message=why))
 
     def _new_attempt(self, action: StartJob) -> Attempt:
         job_id = action.job_id
@@ -134,7 +170,7 @@ class SimulatedCluster:
             spec, work = self._specs.spec(job_id), self._workload.work(job_id)
         except (NotFound, KeyError) as missing:
             raise ActionFailed(f"job {job_id} is unknown to the simulation") from missing
-        if job_id in self._running:
+        if job_id in self._running and self._running[job_id] not in self._last_seen:
             raise ActionFailed(f"job {job_id} still holds room with attempt {self._running[job_id][1]}")
         if not spec.gang.workers <= len(action.slots) <= spec.gang.most:
             raise ActionFailed(f"job {job_id} has {size(spec.gang)} workers, not {len(action.slots)}")
@@ -152,23 +188,33 @@ class SimulatedCluster:
     def _stop(self, action: PreemptJob) -> None:
         key = (action.job_id, action.attempt)
         attempt = self._attempts.get(key)
-        if attempt is None or attempt.run.state not in {RunState.STARTING, RunState.RUNNING}:
+        if attempt is None or key in self._last_seen or attempt.run.state not in {RunState.STARTING, RunState.RUNNING}:
             return
         now_s = self.engine.now_s()
         stopping = self._attempts[key] = attempt.told_to_stop(now_s)
         saves = stopping.saves_within(action.grace_period_s)
         takes_s = min(attempt.work.save_s, action.grace_period_s)
-        self._timers[action.job_id].call_off()
-        self._timers[action.job_id] = self.engine.after(takes_s, lambda: self._end(key, RunState.STOPPED, saved=saves))
+        self._timers[key].call_off()
+        self._timers[key] = self.engine.after(takes_s, lambda: self._end(key, RunState.STOPPED, saved=saves))
 
     def _end(self, key: tuple[JobId, int], state: RunState, *, saved: bool = False, message: str = "") -> None:
         now_s = self.engine.now_s()
         attempt = self._attempts[key] = self._attempts[key].ended(state, now_s, saved=saved, message=message)
-        self._timers.pop(key[0]).call_off()
-        del self._running[key[0]]
+        self._timers.pop(key).call_off()
+        if self._running.get(key[0]) == key:
+            del self._running[key[0]]
         self.room.give(attempt.run.slots, attempt.shape)
         self.meter.add(Use.TRAINING, -attempt.gpus, now_s)
         self._account(attempt, now_s)
+
+    def _end_silence(self, host: str) -> None:
+        self._silent.discard(host)
+        self._last_seen = {
+            key: run for key, run in self._last_seen.items() if any(slot.host in self._silent for slot in run.slots)
+        }
+
+    def _alive_on(self, host: str) -> list[tuple[JobId, int]]:
+        return [key for key in self._timers if _sits_on(self._attempts[key].run, host)]
 
     def _account(self, attempt: Attempt, now_s: float) -> None:
         done_s = attempt.done_s(now_s)

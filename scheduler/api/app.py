@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from scheduler.api.access import Guard
 from scheduler.api.answers import install_handlers
-from scheduler.api.bodies import MOST_BYTES
+from scheduler.api.bodies import MOST_BYTES, well_formed
 from scheduler.api.headers import PlainHeaders
 from scheduler.api.panels import PanelDesk
 from scheduler.api.pointing import PointsToLeader
@@ -55,6 +55,7 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
         redoc_url=None,
         openapi_url="/openapi.json",
         max_body_size=MOST_BYTES,
+        dependencies=[Depends(well_formed)],
     )
     app.state.parts = Parts(desk, board, site, Guard(bind_host, tokens), metrics, logs_of, Recent(desk), leader, backup)
     app.state.panels = PanelDesk(app.state.parts)

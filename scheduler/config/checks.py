@@ -6,10 +6,11 @@ from ipaddress import ip_address
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from scheduler.config.faults import did_you_mean, dotted, fault_at
+from scheduler.config.faults import did_you_mean, fault_at
 from scheduler.config.files import files_of
 from scheduler.config.queues import queue_faults
 from scheduler.config.schema import Config, ErlangA, ErlangC, LocalRay, PrometheusTraffic, RemoteRay
+from scheduler.config.texts import dotted
 from scheduler.config.wiring import policy_of
 from scheduler.config.yaml_file import Document, Where
 from scheduler.model.errors import ConfigError, Fault

@@ -9,11 +9,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from scheduler.config.fields import known_keys
+from scheduler.config.texts import BAD_TEXT, dotted, line_of, shown, unusable_texts
 from scheduler.config.units import AS_WRITTEN, UnitError
 from scheduler.config.yaml_file import Document, Where
 from scheduler.model.errors import ConfigError, Fault
 
 SectionT = TypeVar("SectionT", bound=BaseModel)
+MOST_FAULTS: Final = 100
+"""Nobody reads more, and a hostile document has millions."""
 
 
 def read_section(document: Document, section: type[SectionT], topic: str) -> SectionT:
@@ -29,15 +32,28 @@ def read_section(document: Document, section: type[SectionT], topic: str) -> Sec
     """
     if not isinstance(document.data, Mapping):
         raise ConfigError(Fault("BadValue", "is not a mapping of keys to values", document.file, help=_all_keys(topic)))
-    faults = list(document.faults)
+    faults = [*document.faults, *unusable_texts(document)]
     try:
         read = section.model_validate(document.data, context=AS_WRITTEN)
     except ValidationError as error:
-        faults += (_fault(detail, document, section, topic) for detail in _causes(error.errors()))
-        raise ConfigError(*sorted(faults, key=lambda fault: fault.line)) from error
+        details = _causes(error.errors(include_url=False))
+        faults += (_fault(detail, document, section, topic) for detail in details[:MOST_FAULTS])
+        raise ConfigError(*in_order(faults, len(details) - MOST_FAULTS)) from error
     if faults:
-        raise ConfigError(*faults)
+        raise ConfigError(*in_order(faults))
     return read
+
+
+def in_order(faults: Iterable[Fault], left_out: int = 0) -> list[Fault]:
+    """Return faults by line, each once; of very many only the first, and how many more there are.
+
+    What cannot even be written down is said of a field, and nothing else is.
+    """
+    found = sorted(dict.fromkeys(faults), key=lambda fault: fault.line)
+    unusable = {fault.field for fault in found if fault.code == BAD_TEXT}
+    kept = [fault for fault in found if fault.code == BAD_TEXT or fault.field not in unusable]
+    more = max(0, left_out) + max(0, len(kept) - MOST_FAULTS)
+    return [*kept[:MOST_FAULTS], *([Fault("BadValue", f"and {more} more faults like these")] if more else [])]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -48,13 +64,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def fault_at(document: Document, where: Where, code: str, message: str, help: str = "") -> Fault:  # noqa: A002  # users' word
     """Return a fault of the value at `where`, with the line of the nearest thing that is really there."""
-    line = next((document.lines[where[:n]] for n in range(len(where), 0, -1) if where[:n] in document.lines), 0)
-    return Fault(code, message, document.file, line, dotted(where), help)
-
-
-def dotted(where: Where) -> str:
-    """Return "models.0.name"."""
-    return ".".join(str(part) for part in where)
+    return Fault(code, message, document.file, line_of(document, where), dotted(where), help)
 
 
 def _causes(details: list[ErrorDetails]) -> list[ErrorDetails]:
@@ -74,8 +84,9 @@ def _fault(detail: ErrorDetails, document: Document, section: type[BaseModel], t
         where = (*where, "kind")
     if detail["type"] == "extra_forbidden":
         keys = known_keys(section, where[:-1])
-        help_ = f"{did_you_mean(str(where[-1]), keys)} {_all_keys(topic)}".strip()
-        return fault_at(document, where, "UnknownField", f'unknown key "{where[-1]}"', help_)
+        name = shown(str(where[-1]))
+        help_ = f"{did_you_mean(name, keys)} {_all_keys(topic)}".strip()
+        return fault_at(document, where, "UnknownField", f'unknown key "{name}"', help_)
     if detail["type"] == "missing":
         return fault_at(document, where, "MissingField", f"{dotted(where)} is missing", _example(where, section, topic))
     message, help_ = _bad_value(detail, where)
@@ -112,8 +123,10 @@ def _bad_value(detail: ErrorDetails, where: Where) -> tuple[str, str]:
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    try:
+        return shown(json.dumps(value, ensure_ascii=False, default=str))
+    except (ValueError, RecursionError):  # a number of thousands of digits; what contains itself
+        return f"what is there, {type(value).__name__},"
 
 
 def _not_one_of(field: str, shown: str, context: Mapping[str, object]) -> tuple[str, str]:
@@ -127,7 +140,6 @@ def _not_a_tag(field: str, _: str, context: Mapping[str, object]) -> tuple[str, 
     return _not_one_of(field, f'"{context["tag"]}"', {"expected": expected})
 
 
-_LONGEST_SHOWN: Final = 60
 _WORDS: Final[dict[str, Callable[[str, str, Mapping[str, object]], tuple[str, str]]]] = {
     "greater_than_equal": lambda field, shown, ctx: (f"{field}: {shown} is too small", f"use {ctx['ge']:g} or more"),
     "greater_than": lambda field, shown, ctx: (f"{field}: {shown} is too small", f"use more than {ctx['gt']:g}"),

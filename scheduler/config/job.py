@@ -6,9 +6,11 @@ from collections.abc import Collection, Mapping
 from pathlib import PurePath
 from typing import Final
 
-from scheduler.config.faults import did_you_mean, fault_at, read_section
+from scheduler.config.environment import start_faults
+from scheduler.config.faults import did_you_mean, fault_at, in_order, read_section
 from scheduler.config.nouns import gang_of, shape_of
 from scheduler.config.schema import JOB_NAME, JobFile
+from scheduler.config.texts import shown
 from scheduler.config.units import format_duration
 from scheduler.config.yaml_file import Document, Where
 from scheduler.model.errors import ConfigError, Fault
@@ -28,7 +30,14 @@ def read_job(mapping: Mapping[str, object], *, file: str = "", lines: Mapping[Wh
     Raises:
         ConfigError: with all faults.
     """
-    job = read_section(Document(file, mapping, lines or {}), JobFile, "job")
+    document = Document(file, mapping, lines or {})
+    faults = start_faults(document)
+    try:
+        job = read_section(document, JobFile, "job")
+    except ConfigError as error:
+        raise ConfigError(*in_order((*error.faults, *faults))) from error
+    if faults:
+        raise ConfigError(*in_order(faults))
     return job if job.name else job.model_copy(update={"name": _name_of(job.entrypoint)})
 
 
@@ -66,7 +75,7 @@ def parse_job(  # noqa: PLR0913  # what the cluster allows comes by name, each o
     try:
         job = read_job(mapping, file=file, lines=lines)
     except ConfigError as error:
-        raise ConfigError(*sorted((*error.faults, *faults), key=lambda fault: fault.line)) from error
+        raise ConfigError(*in_order((*error.faults, *faults))) from error
     if "grace" not in mapping and max_grace_s is not None:
         job = job.model_copy(update={"grace": min(job.grace, max_grace_s)})
     faults += _too_graceful(document, job, max_grace_s)
@@ -98,8 +107,8 @@ def parse_job(  # noqa: PLR0913  # what the cluster allows comes by name, each o
 def _unknown(document: Document, field: str, name: object, known: Collection[str], listed: str) -> list[Fault]:
     if not isinstance(name, str) or name in known:
         return []
-    help_ = f"{did_you_mean(name, known)} {listed}".strip()
-    return [fault_at(document, (field,), "BadValue", f'unknown {field} "{name}"', help_)]
+    help_ = f"{did_you_mean(shown(name), known)} {listed}".strip()
+    return [fault_at(document, (field,), "BadValue", f'unknown {field} "{shown(name)}"', help_)]
 
 
 def _classes(priorities: Mapping[str, int]) -> str:

@@ -244,6 +244,9 @@ class Control(Section):
     """A replica goes only after it was not needed for this long."""
     preemption_grace: DurationSeconds = 60.0
     """Longest grace period a job may ask for; part of the lead time."""
+    lost_after: Annotated[DurationSeconds, Field(gt=0)] = 300.0
+    """A job is started elsewhere when a host of it has been silent for this long; at once where the cluster knows that
+    the host is dead. Until then it may still be running there."""
     joint_peak: bool = True
     """Hold room for the joint peak of models on one kind of device; else for each model's own peak."""
     reserve: Reserve = Reserve()
@@ -432,7 +435,7 @@ class JobFile(Section):
     """What each worker needs."""
     workers: Workers = ONE_WORKER
     """Workers that start together or not at all; of a range at least the fewest, and more when there is room."""
-    max_workers_per_host: Annotated[int, Field(ge=0)] = 0
+    max_workers_per_host: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """Most workers on one host; 0 for no limit."""
     prefer_same: Annotated[str, Field(examples=["rack"])] = ""
     """Label of hosts, such as rack or switch: the workers go where it has as few values as possible."""

@@ -11,6 +11,8 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ValidationInfo
 
+from scheduler.config.texts import shown
+
 AS_WRITTEN: Final = "as written"
 """Validation context of values that people wrote, where a size needs a unit."""
 MIB: Final = 2**20
@@ -20,11 +22,17 @@ BYTES: Final[dict[str, int]] = {
     **{unit: 10 ** (3 * power) for power, unit in enumerate(("k", "M", "G", "T"), start=1)},
 }
 MINUTES_A_DAY: Final = 24 * 60
+LONGEST_S: Final = 100 * 366 * 86400
+MOST_MIB: Final = 2**40
+"""An exbibyte."""
+MOST_AMOUNT: Final = 1_000_000
+"""Of cores or devices."""
+MOST_WORKERS: Final = 100_000
 _SECONDS_MATTER_BELOW: Final = 600
 _HOURS_MATTER_BELOW: Final = 10 * 86400
 _DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[dhms]))+")
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
-_RANGE: Final = re.compile(r"\s*(-?\d+)\s*(?:[-–]\s*(\d+))?\s*")
+_RANGE: Final = re.compile(r"\s*(-?\d{1,18})\s*(?:[-–]\s*(\d{1,18}))?\s*")
 _SIZE: Final = re.compile(r"(-?\d+(?:\.\d+)?)\s*([A-Za-z]*)")
 
 
@@ -49,13 +57,16 @@ def duration_s(value: object) -> float:
     """
     help_ = "30s, 10m, 6h, 2d or 1d12h"
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if not math.isfinite(value) or value < 0:
-            raise UnitError(f"{value} is not a duration", help_)
+        if not 0 <= value <= LONGEST_S:
+            raise UnitError(f"{_written(value)} is not a duration", help_)
         return float(value)
-    text = str(value).replace(" ", "")
+    text = _written(value).replace(" ", "")
     if not _DURATION.fullmatch(text):
-        raise UnitError(f'"{value}" is not a duration', help_)
-    return float(sum(float(number) * SECONDS[unit] for number, unit in _DURATION_PART.findall(text)))
+        raise UnitError(f'"{shown(_written(value))}" is not a duration', help_)
+    duration = float(sum(float(number) * SECONDS[unit] for number, unit in _DURATION_PART.findall(text)))
+    if duration > LONGEST_S:
+        raise UnitError(f'"{shown(text)}" is not a duration that anybody waits for', "use 100 years or less")
+    return duration
 
 
 def size_mib(value: object) -> int:
@@ -64,15 +75,19 @@ def size_mib(value: object) -> int:
     Raises:
         UnitError: not a size, no unit, an unknown unit, or a negative size.
     """
-    match = None if isinstance(value, bool) else _SIZE.fullmatch(str(value).strip())
+    text = shown(_written(value))
+    match = None if isinstance(value, bool) else _SIZE.fullmatch(text.strip())
     if match is None:
-        raise UnitError(f'"{value}" is not a size', "16Gi (16 × 2^30 bytes) or 16G (10^9)")
+        raise UnitError(f'"{text}" is not a size', "16Gi (16 × 2^30 bytes) or 16G (10^9)")
     amount, unit = str(match[1]), str(match[2])
     if float(amount) < 0:
-        raise UnitError(f"{value} is not a size", "use 0 or more")
+        raise UnitError(f"{text} is not a size", "use 0 or more")
     if unit not in BYTES and float(amount):
-        raise UnitError(f'"{value}" has no unit we know', f"{amount}Gi ({amount} × 2^30 bytes) or {amount}G (10^9)")
-    return math.ceil(float(amount) * float(BYTES.get(unit, 0)) / MIB)
+        raise UnitError(f'"{text}" has no unit we know', f"{amount}Gi ({amount} × 2^30 bytes) or {amount}G (10^9)")
+    size = float(amount) * float(BYTES.get(unit, 0)) / MIB
+    if size > MOST_MIB:
+        raise UnitError(f'"{text}" is not a size that any host has', "use an exbibyte or less")
+    return math.ceil(size)
 
 
 def cores(value: object) -> float:
@@ -93,7 +108,7 @@ def devices(value: object) -> float:
     help_ = "use 0 or more; fractions of one GPU (0.25, 0.5) are allowed below 1"
     amount = _amount(value, help_)
     if amount > 1 and not amount.is_integer():
-        raise UnitError(f"{value} is not a size", help_)
+        raise UnitError(f"{shown(_written(value))} is not a size", help_)
     return amount
 
 
@@ -106,15 +121,16 @@ def workers(value: object) -> object:
     help_ = "4, 2-8 or {min: 2, max: 8}"
     if isinstance(value, BaseModel):
         return value
-    match = _RANGE.fullmatch(str(value)) if isinstance(value, int | str) and not isinstance(value, bool) else None
+    match = _RANGE.fullmatch(_written(value)) if isinstance(value, int | str) and not isinstance(value, bool) else None
     if match:
         value = {"min": int(match[1]), "max": int(match[2] or match[1])}
     if not isinstance(value, Mapping):
-        raise UnitError(f"{value} is not a whole number or a range", help_)
+        raise UnitError(f"{shown(_written(value))} is not a whole number or a range", help_)
     low, high = value.get("min"), value.get("max")
     for bound in (low, high):
-        if isinstance(bound, int) and bound < 1:
-            raise UnitError(f"{bound} is too small", "use 1 or more")
+        if isinstance(bound, int) and not 1 <= bound <= MOST_WORKERS:
+            word, help_ = ("small", "use 1 or more") if bound < 1 else ("large", f"use {MOST_WORKERS} or fewer")
+            raise UnitError(f"{_written(bound)} is too {word}", help_)
     if isinstance(low, int) and isinstance(high, int) and low > high:
         raise UnitError(f"at least {low} are more than at most {high}", help_)
     return value
@@ -127,12 +143,22 @@ def names(value: object) -> object:
 
 def _amount(value: object, help_: str) -> float:
     try:
-        amount = float(str(value))
+        amount = float(_written(value))
     except ValueError:
         amount = math.nan
-    if not (math.isfinite(amount) and amount >= 0):
-        raise UnitError(f"{value} is not a size", help_)
+    if not 0 <= amount < math.inf:
+        raise UnitError(f"{shown(_written(value))} is not a size", help_)
+    if amount > MOST_AMOUNT:
+        raise UnitError(f"{shown(_written(value))} is more than any host has", f"use {MOST_AMOUNT} or less")
     return amount
+
+
+def _written(value: object) -> str:
+    """Return a value as text; Python itself refuses to write numbers of thousands of digits."""
+    try:
+        return str(value)
+    except (ValueError, RecursionError):
+        return "a number of thousands of digits"
 
 
 def size_field(value: object, info: ValidationInfo) -> object:

@@ -8,6 +8,7 @@ from scheduler.config import schema
 from scheduler.config.nouns import serving_model_of
 from scheduler.config.queues import order_name, queues_of
 from scheduler.control.admission import Limits
+from scheduler.control.attempts import Patience
 from scheduler.control.settings import Served, Settings
 from scheduler.model.plan import Consolidation
 from scheduler.model.policy import Policy
@@ -62,6 +63,7 @@ def settings_of(
         flash_crowd=control.reserve.flash_crowd,
         queues=queues_of(queues),
         usage_half_life_s=policy.usage_half_life if shares else 0.0,
+        patience=Patience(lost_s=control.lost_after),
     )
 
 

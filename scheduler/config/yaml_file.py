@@ -81,6 +81,8 @@ def parse_yaml(text: str, file: str) -> Document:
         line = text.count("\n", 0, error.position) + 1
         message = f"is not YAML: it has the control character U+{error.character:04X}"
         raise ConfigError(Fault("BadYaml", message, file, line, help="remove it")) from error
+    except RecursionError as error:
+        raise ConfigError(Fault("BadYaml", "is not YAML: it is nested too deeply", file)) from error
 
 
 def _read(loader: _Loader, file: str) -> Document:
@@ -118,7 +120,13 @@ class _Reading:
             return self._mapping(node, where)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*where, index)) for index, item in enumerate(node.value)]
-        return self._loader.construct_object(node)
+        return self._scalar(node)
+
+    def _scalar(self, node: yaml.Node) -> object:
+        try:
+            return self._loader.construct_object(node)
+        except (ValueError, OverflowError, AttributeError) as error:  # !!int of a word, thousands of digits
+            raise yaml.MarkedYAMLError(problem="this value cannot be read", problem_mark=node.start_mark) from error
 
     def _mapping(self, node: yaml.MappingNode, where: Where) -> dict[str, object]:
         self._find_duplicates(node.value, where)

@@ -1,12 +1,15 @@
 """How one attempt moves on: pure steps from what the store knows and what the cluster shows."""
 
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from scheduler.control.records import AttemptRecord, JobRecord, Outcome
 from scheduler.model.observation import Run, RunState
 from scheduler.model.plan import Cause, PreemptJob, StartJob
 from scheduler.model.workloads import Gang
+
+VANISHED: Final = "the cluster no longer shows it, though its hosts are there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +21,38 @@ class Patience:
         backoff_s: pause after the first failed start; doubles with each further one.
         backoff_most_s: longest pause.
         starts: failed starts in a row after which the job is Failed.
+        lost_s: an attempt with a host that has been silent for so long is given up, and started elsewhere.
     """
 
     start_s: float = 60.0
     backoff_s: float = 30.0
     backoff_most_s: float = 600.0
     starts: int = 8
+    lost_s: float = 300.0
 
     def pause_s(self, failures: int) -> float:
         """Return the pause after `failures` failed starts in a row; 0 after none."""
         return min(self.backoff_s * 2.0 ** (failures - 1), self.backoff_most_s) if failures else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """By what attempts are judged at one moment.
+
+    Attributes:
+        lost: since when each lost host is, epoch seconds.
+        patience: see `Patience`.
+        now_s: epoch seconds.
+    """
+
+    lost: Mapping[str, float]
+    patience: Patience
+    now_s: float
+
+    def silent_s(self, attempt: AttemptRecord) -> float | None:
+        """Return for how long a host of an attempt has been silent, the longest of them; None when all answer."""
+        since_s = [self.lost[slot.host] for slot in attempt.slots if slot.host in self.lost]
+        return max(0.0, self.now_s - min(since_s)) if since_s else None
 
 
 def opened(job: JobRecord, start: StartJob, now_s: float) -> AttemptRecord:
@@ -47,34 +72,47 @@ def refused(attempt: AttemptRecord, message: str, now_s: float) -> AttemptRecord
     return replace(attempt, ended_at_s=now_s, outcome=Outcome.NEVER_STARTED, message=message)
 
 
-def unseen(attempt: AttemptRecord, gang: Gang, patience: Patience, now_s: float) -> AttemptRecord:
+def unseen(attempt: AttemptRecord, gang: Gang, watch: Watch) -> AttemptRecord:
     """Return an open attempt of which the cluster shows nothing: waited for, never started, or gone."""
-    if attempt.started_at_s is not None:
-        outcome = Outcome.LOST if attempt.stop_cause is None else _as_told(attempt.stop_cause)
-        return _closed(attempt, outcome, gang, now_s, "the cluster no longer shows it")
-    if 0 <= now_s - attempt.decided_at_s < patience.start_s:
+    now_s, silent_s = watch.now_s, watch.silent_s(attempt)
+    if attempt.started_at_s is None:
+        waits = 0 <= now_s - attempt.decided_at_s < watch.patience.start_s
+        return attempt if waits else refused(attempt, "the cluster never showed it", now_s)
+    if silent_s is not None and silent_s < watch.patience.lost_s:
         return attempt
-    return refused(attempt, "the cluster never showed it", now_s)
+    outcome = Outcome.LOST if attempt.stop_cause is None else _as_told(attempt.stop_cause)
+    return _closed(attempt, outcome, gang, now_s, VANISHED if silent_s is None else "its host is lost")
 
 
-def followed(attempt: AttemptRecord, run: Run, gang: Gang, lost_hosts: AbstractSet[str], now_s: float) -> AttemptRecord:
+def followed(attempt: AttemptRecord, run: Run, gang: Gang, watch: Watch) -> AttemptRecord:
     """Return an open attempt moved on to what the cluster shows of it."""
-    seen = _progressed(attempt, run)
-    on_lost = any(slot.host in lost_hosts for slot in attempt.slots)
-    if run.state.holds_room and not on_lost:
+    if run.state is RunState.NOT_STARTED and attempt.stop_cause is None:
+        return refused(attempt, run.message, watch.now_s)
+    seen, silent_s = _progressed(attempt, run), watch.silent_s(attempt)
+    if run.state.holds_room and (silent_s is None or silent_s < watch.patience.lost_s):
         return seen
-    outcome = _outcome(seen, run.state, on_lost=on_lost)
-    return _closed(seen, outcome, gang, now_s if run.ended_at_s is None else run.ended_at_s, run.message)
+    outcome = _outcome(seen, run.state, on_lost=silent_s is not None)
+    return _closed(seen, outcome, gang, watch.now_s if run.ended_at_s is None else run.ended_at_s, run.message)
 
 
 def failed_starts(job: JobRecord) -> int:
-    """Return how many of the latest attempts in a row never started."""
+    """Return how many of the latest attempts in a row never started, or vanished from a cluster that was well."""
     count = 0
     for attempt in reversed(job.attempts):
-        if attempt.outcome is not Outcome.NEVER_STARTED:
+        if attempt.outcome is not Outcome.NEVER_STARTED and not has_vanished(attempt):
             break
         count += 1
     return count
+
+
+def has_vanished(attempt: AttemptRecord) -> bool:
+    """Whether an attempt was removed from the cluster by nobody we know of."""
+    return attempt.outcome is Outcome.LOST and attempt.message == VANISHED
+
+
+def was_stopped_by_others(attempt: AttemptRecord) -> bool:
+    """Whether an attempt was stopped by the cluster's own means, and not because Headroom said so."""
+    return attempt.outcome is Outcome.STOPPED and attempt.stop_cause is None
 
 
 def last_step(job: JobRecord) -> int:

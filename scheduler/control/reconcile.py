@@ -1,11 +1,18 @@
 """The state machine of jobs: what was intended against what the cluster shows. Pure."""
 
-from collections.abc import Iterable, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from scheduler.control.attempts import Patience, failed_starts, followed, unseen
+from scheduler.control.attempts import (
+    Patience,
+    Watch,
+    failed_starts,
+    followed,
+    has_vanished,
+    unseen,
+    was_stopped_by_others,
+)
 from scheduler.control.records import AttemptRecord, EventRecord, JobRecord, Outcome, Wish
 from scheduler.control.sentences import orphan_found, transition
 from scheduler.model.hosts import HostState
@@ -49,9 +56,10 @@ def reconcile(jobs: Sequence[JobRecord], seen: Observation, patience: Patience, 
         now_s: epoch seconds.
     """
     runs = {(run.job_id, run.attempt): run for run in seen.runs}
-    lost = frozenset(host.name for host in seen.hosts if host.state is HostState.LOST)
+    lost = {host.name: host.since_s for host in seen.hosts if host.state is HostState.LOST}
     unclaimed, stopping = dict(runs), list[JobRecord]()
-    moved = [_moved(job, runs, lost, patience, now_s) for job in jobs]
+    watch = Watch(lost, patience, now_s)
+    moved = [_moved(job, runs, watch) for job in jobs]
     for job in moved:
         attempt = job.attempts[-1] if job.attempts else None
         if attempt is not None and attempt.outcome is Outcome.OPEN:
@@ -86,23 +94,31 @@ def backed_off(job: JobRecord, patience: Patience, now_s: float) -> JobRecord:
     return replace(job, not_before_s=now_s + patience.pause_s(failed_starts(job)))
 
 
-def _moved(job: JobRecord, runs: dict[Key, Run], lost: AbstractSet[str], patience: Patience, now_s: float) -> JobRecord:
+def _moved(job: JobRecord, runs: dict[Key, Run], watch: Watch) -> JobRecord:
     attempt = job.attempts[-1] if job.attempts else None
-    if attempt is None and _only_waits(job, patience):
+    if attempt is None and _only_waits(job, watch.patience):
         return job
     if attempt is None or attempt.outcome is not Outcome.OPEN:
-        return settled(job, patience, now_s)
+        return settled(job, watch.patience, watch.now_s)
     run = runs.get((job.job_id, attempt.number))
-    if run is not None and _is_known(job, attempt, run, lost):
+    if run is not None and _is_known(job, attempt, run, watch.lost):
         return job
     gang = job.spec.gang
-    after = followed(attempt, run, gang, lost, now_s) if run else unseen(attempt, gang, patience, now_s)
+    after = followed(attempt, run, gang, watch) if run else unseen(attempt, gang, watch)
     moved = replace(job, attempts=(*job.attempts[:-1], after))
     if after.is_open:
         return replace(moved, state=_state_while(after, run))
-    if after.outcome is Outcome.NEVER_STARTED:
-        moved = backed_off(moved, patience, now_s)
-    return settled(moved, patience, now_s)
+    return settled(_after_an_end(moved, after, watch), watch.patience, watch.now_s)
+
+
+def _after_an_end(job: JobRecord, attempt: AttemptRecord, watch: Watch) -> JobRecord:
+    """Return a job whose attempt just ended, to be tried later or only when somebody says so, where that is due."""
+    if attempt.outcome is Outcome.NEVER_STARTED or has_vanished(attempt):
+        return backed_off(job, watch.patience, watch.now_s)
+    if was_stopped_by_others(attempt) and job.wish is Wish.RUN:
+        reason = f"attempt {attempt.number} was stopped on the cluster itself, not by Headroom"
+        return replace(job, wish=Wish.HOLD, hold_reason=reason)
+    return job
 
 
 def _only_waits(job: JobRecord, patience: Patience) -> bool:
@@ -110,7 +126,7 @@ def _only_waits(job: JobRecord, patience: Patience) -> bool:
     return job.state is JobState.PENDING and job.wish is Wish.RUN and job.finished_at_s is None and patience.starts > 0
 
 
-def _is_known(job: JobRecord, attempt: AttemptRecord, run: Run, lost: AbstractSet[str]) -> bool:
+def _is_known(job: JobRecord, attempt: AttemptRecord, run: Run, lost: Mapping[str, float]) -> bool:
     """Whether a running attempt is recorded as the cluster shows it: true of nearly all, nearly always."""
     if run.state is not RunState.RUNNING or job.state is not JobState.RUNNING or attempt.stop_asked_at_s is not None:
         return False
@@ -152,8 +168,6 @@ _FINAL: Final = {
 def _final_by_itself(attempt: AttemptRecord | None) -> JobState | None:
     if attempt is None:
         return None
-    if attempt.outcome is Outcome.STOPPED and attempt.stop_cause is None:
-        return JobState.STOPPED
     return _FINAL.get(attempt.outcome)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from scheduler.control.attempts import last_step
+from scheduler.control.attempts import has_vanished, last_step, was_stopped_by_others
 from scheduler.control.records import AttemptRecord, EventKind, EventRecord, JobRecord, Outcome
 from scheduler.model.demand import Demand, ModelDemand
 from scheduler.model.observation import Run
@@ -164,12 +164,30 @@ def _ending(job: JobRecord, attempt: AttemptRecord) -> tuple[EventKind, str, str
             title = _resized(attempt, "shrunk", "grown") if attempt.is_resized else "preempted"
             return EventKind.PREEMPTION, title, f"{attempt.cause}; {step}, {lost}"
         case Outcome.LOST:
-            where = places(attempt.slots)
-            return EventKind.FAILURE, f"lost with {where}", f"{step}, {lost}; {_afterwards(job)}"
+            title, why = _lost(attempt)
+            return EventKind.FAILURE, title, f"{why}{step}, {lost}; {_afterwards(job)}"
         case Outcome.NEVER_STARTED:
             return EventKind.FAILURE, "could not start", f"{attempt.message}; {_afterwards(job)}"
         case _:
-            return EventKind.TRAINING, "stopped", f"{attempt.cause or 'not by Headroom'}; {step}"
+            return EventKind.TRAINING, "stopped", f"{_stopped_by(attempt)}; {step}{_resumable(job, attempt)}"
+
+
+def _lost(attempt: AttemptRecord) -> tuple[str, str]:
+    if has_vanished(attempt):
+        return "gone", f"{attempt.message}; "
+    return f"lost with {places(attempt.slots)}", ""
+
+
+def _stopped_by(attempt: AttemptRecord) -> str:
+    if was_stopped_by_others(attempt):
+        return "on the cluster itself, not by Headroom"
+    return attempt.cause or "as asked"
+
+
+def _resumable(job: JobRecord, attempt: AttemptRecord) -> str:
+    if not was_stopped_by_others(attempt) or job.state is not JobState.HELD:
+        return ""
+    return f"; headroom resume {job.job_id} lets it go on"
 
 
 def _resized(attempt: AttemptRecord, smaller: str, larger: str) -> str:

@@ -18,9 +18,11 @@ class RunState(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     STOPPED = "stopped"
-    """Ended because it was told to, cleanly or killed."""
+    """Ended because it was told to, cleanly or killed: by us, or by somebody through the cluster's own means."""
+    NOT_STARTED = "not started"
+    """It could not be started, or only in part; nothing is left of it, and a later try may go better."""
     LOST = "lost"
-    """Gone with a host or with the cluster; nobody told it to stop."""
+    """Known to be gone with a host or with the cluster; nobody told it to stop."""
 
     @property
     def holds_room(self) -> bool:
@@ -55,7 +57,7 @@ class Run:
         started_at_s: when it got its room, epoch seconds.
         ended_at_s: when it was over; None while it holds room.
         progress: last checkpoint of this attempt, None before the first.
-        message: why it failed, in the cluster's words; "" otherwise.
+        message: why it failed or could not start, in the cluster's words; "" otherwise.
     """
 
     job_id: JobId
@@ -75,7 +77,8 @@ class Observation:
     Attributes:
         taken_at_s: epoch seconds of the world's clock.
         hosts: all hosts known, lost ones included, sorted by name; only READY and LOST are the backend's to say.
-        runs: attempts that hold room or ended since they were last forgotten.
+        runs: attempts that hold room or ended since they were last forgotten. One that still holds room on a LOST host
+            was there when it was last seen, and may be there still; where the cluster knows better, it is LOST as well.
         replicas: that hold room.
         faults: sentences for operators, for instance a replica that cannot start and why.
     """

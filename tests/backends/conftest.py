@@ -18,6 +18,7 @@ class FakeLink:
     def __init__(self) -> None:
         """Begin with none, and with room."""
         self.groups: dict[str, tuple[list[Any], list[Any]]] = {}
+        self.supervisors: set[str] = set()
         self.has_room = True
 
     def reserve(self, name: str, bundles: list[Any], selectors: list[Any], wait_s: float) -> bool:
@@ -27,10 +28,13 @@ class FakeLink:
             self.groups[name] = (bundles, selectors)
         return self.has_room
 
-    def release(self, names: list[str]) -> None:
-        """Remove groups."""
-        for name in names:
+    def release(self, names: list[str]) -> frozenset[str]:
+        """Remove groups and supervisors; return the names of which there was anything."""
+        left = frozenset(names) & (self.groups.keys() | self.supervisors)
+        for name in left:
             self.groups.pop(name, None)
+            self.supervisors.discard(name)
+        return left
 
 
 class FakeRest:
@@ -58,7 +62,7 @@ class FakeRest:
         if self.refusal:
             raise self.refusal
         state = {"status": "PENDING", "start_time": 1_000_000, "end_time": None, "message": None, "error_type": None}
-        self.submitted[submission["submission_id"]] = submission | state
+        self.submitted[submission["submission_id"]] = submission | state | {"driver_node_id": "a"}
 
     def stop(self, name: str) -> None:
         """Note it."""

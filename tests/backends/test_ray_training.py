@@ -2,6 +2,7 @@
 # ruff: noqa: PLR0913, PLR0917  # fixtures are named, not placed
 
 import json
+import math
 import os
 import socket
 import threading
@@ -15,6 +16,7 @@ from unittest.mock import patch
 
 import pytest
 
+from scheduler.backends.ray import runs as runs_module
 from scheduler.backends.ray.hosts import Fleet
 from scheduler.backends.ray.names import RunLabel
 from scheduler.backends.ray.runs import Runs
@@ -32,6 +34,12 @@ from scheduler.model.workloads import JobId
 
 NAME = "headroom-7-1"
 JOB = JobId("7")
+
+
+@pytest.fixture(autouse=True)
+def ample_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs of the fake Ray began in 1970; none of them is late but where that is tested."""
+    monkeypatch.setattr(runs_module, "START_S", math.inf)
 
 
 @pytest.fixture
@@ -298,7 +306,7 @@ def test_a_run_that_loses_a_host_is_ended_and_forgotten_for_good(
 ) -> None:
     training.start(start, fleet)
     rest.submitted[NAME]["status"] = "RUNNING"
-    half = replace(fleet, selectors={"a": fleet.selectors["a"]})
+    half = replace(fleet, selectors={"a": fleet.selectors["a"]}, gone=frozenset("b"))
     assert one(runs, link, half).state is RunState.LOST
     assert (rest.stopped, link.groups) == ([NAME], {})
     training.forget(JOB, 1)
@@ -318,6 +326,90 @@ def test_what_had_ended_before_its_host_was_lost_ended_as_it_did(
     half = replace(fleet, selectors={"a": fleet.selectors["a"]})
     assert one(runs, link, half).state is state
     assert rest.stopped == []
+
+
+def test_a_run_on_a_host_of_which_ray_says_nothing_may_still_be_there(
+    training: Training, runs: Runs, start: StartJob, fleet: Fleet, link: Any, rest: Any
+) -> None:
+    training.start(start, fleet)
+    rest.submitted[NAME]["status"] = "RUNNING"
+    unheard = replace(fleet, selectors={"a": fleet.selectors["a"]})
+    assert one(runs, link, unheard).state is RunState.RUNNING
+    assert (rest.stopped, NAME in link.groups) == ([], True)
+    assert one(runs, link, fleet).state is RunState.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("error", "driver", "state"),
+    [
+        ("RUNTIME_ENV_SETUP_FAILURE", None, RunState.NOT_STARTED),
+        ("JOB_SUPERVISOR_ACTOR_UNSCHEDULABLE", None, RunState.NOT_STARTED),
+        ("JOB_SUPERVISOR_ACTOR_START_FAILURE", None, RunState.NOT_STARTED),
+        ("JOB_SUPERVISOR_ACTOR_START_TIMEOUT", None, RunState.NOT_STARTED),
+        ("JOB_SUPERVISOR_ACTOR_DIED", None, RunState.NOT_STARTED),
+        ("JOB_SUPERVISOR_ACTOR_DIED", "a", RunState.LOST),
+        ("JOB_ENTRYPOINT_COMMAND_ERROR", "a", RunState.FAILED),
+        ("JOB_ENTRYPOINT_COMMAND_START_ERROR", "a", RunState.FAILED),
+    ],
+)
+def test_a_start_that_failed_is_told_from_a_job_that_failed(
+    training: Training, runs: Runs, start: StartJob, open_fleet: Fleet, link: Any, rest: Any,
+    error: str, driver: str | None, state: RunState,
+) -> None:  # fmt: skip
+    training.start(start, open_fleet)
+    rest.submitted[NAME] |= {"status": "FAILED", "error_type": error, "driver_node_id": driver, "message": "why"}
+    run = one(runs, link, open_fleet)
+    assert (run.state, run.message) == (state, "why")
+    assert link.groups == {}
+
+
+def test_a_driver_that_never_comes_up_is_given_up_and_ended(
+    training: Training, runs: Runs, start: StartJob, fleet: Fleet, link: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training.start(start, fleet)
+    link.supervisors.add(NAME)
+    monkeypatch.setattr(runs_module, "START_S", 60.0)
+    assert one(runs, link, fleet).state is RunState.STOPPING, "it was there until now"
+    assert (link.groups, link.supervisors) == ({}, set())
+    run = one(runs, link, fleet)
+    assert run.state is RunState.NOT_STARTED, "Ray may call it pending for as long as it likes"
+    assert "did not come up within 60 s on a" in run.message
+    assert run.ended_at_s is not None
+    training.forget(JOB, 1)
+    assert runs.observe([], fleet) == ()
+
+
+@pytest.mark.parametrize("status", ["PENDING", "RUNNING"])
+def test_the_deadline_of_a_stop_reaches_a_run_in_every_state(
+    training: Training, runs: Runs, start: StartJob, fleet: Fleet, link: Any, rest: Any, status: str
+) -> None:
+    training.start(start, fleet)
+    rest.submitted[NAME]["status"] = status
+    link.supervisors.add(NAME)
+    training.stops.give(NAME, StopOrder(time.time() - 1))
+    assert one(runs, link, fleet).state is RunState.STOPPING
+    assert (link.groups, link.supervisors) == ({}, set()), "an actor that hangs hears no order"
+    assert one(runs, link, fleet).state is RunState.STOPPED, "nothing is left of it, whatever Ray's list says"
+
+
+def test_a_supervisor_that_we_ended_is_no_lost_host(
+    training: Training, runs: Runs, start: StartJob, open_fleet: Fleet, link: Any, rest: Any
+) -> None:
+    training.start(start, open_fleet)
+    training.stops.give(NAME, StopOrder(time.time() - 1))
+    rest.submitted[NAME] |= {"status": "FAILED", "error_type": "JOB_SUPERVISOR_ACTOR_DIED", "driver_node_id": None}
+    assert one(runs, link, open_fleet).state is RunState.STOPPED
+
+
+def test_a_forgotten_run_that_comes_up_late_is_ended(
+    training: Training, runs: Runs, start: StartJob, fleet: Fleet, link: Any
+) -> None:
+    training.start(start, fleet)
+    training.forget(JOB, 1)
+    link.groups.clear()
+    link.supervisors.add(NAME)
+    assert runs.observe([], fleet) == ()
+    assert link.supervisors == set()
 
 
 def test_progress_is_that_of_this_attempt_on_the_world_s_clock(

@@ -33,6 +33,7 @@ OTHERWISE: dict[type[BaseModel], dict[str, Any]] = {
         "reactive": True,
         "margin": 0.5,
         "scale_down_after": "1m",
+        "lost_after": "1m",
         "preemption_grace": "5m",
         "joint_peak": False,
         "reserve": {"flash_crowd": 0.5},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduler.config.schema import Config, Model, PolicyNames
+from scheduler.config.schema import Config, Control, Model, PolicyNames
 from scheduler.config.wiring import policy_of, served_of, settings_of
 from scheduler.model.errors import ConfigError
 from scheduler.model.plan import Consolidation
@@ -14,10 +14,11 @@ def config(**sections: object) -> Config:
 
 def test_the_numbers_of_the_loop_arrive() -> None:
     control = {"period": "1m", "quantile": 0.95, "reactive": True, "margin": 0.2, "scale_down_after": "5m"}
-    whole = config(control={**control, "preemption_grace": "2m"}, policy={"min_runtime": "15m"})
+    whole = config(control={**control, "preemption_grace": "2m", "lost_after": "20m"}, policy={"min_runtime": "15m"})
     settings = settings_of(whole.control, whole.policy)
     assert (settings.period_s, settings.quantile, settings.reactive, settings.margin) == (60.0, 0.95, True, 0.2)
     assert (settings.scale_down_after_s, settings.preemption_grace_s, settings.min_runtime_s) == (300.0, 120.0, 900.0)
+    assert (settings.patience.lost_s, settings_of(Control(), whole.policy).patience.lost_s) == (1200.0, 300.0)
 
 
 def test_policies_are_found_by_name_and_an_unknown_one_is_an_error() -> None:

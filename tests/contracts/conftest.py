@@ -4,18 +4,24 @@ To have another Cluster tested, write a `Harness` and a fixture that yields it, 
 """
 
 import itertools
+import os
+import signal
 import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
+import httpx
 import pytest
 
+from scheduler.backends.ray import runs
 from scheduler.backends.ray.applications import ServeApplication
 from scheduler.backends.ray.cluster import RayCluster
 from scheduler.backends.ray.local import LocalAddress
+from scheduler.backends.ray.names import run_name
 from scheduler.control.clocks import WallClock
 from scheduler.control.leading import Fence, SoleLease
 from scheduler.control.ports import Cluster
@@ -54,6 +60,22 @@ class Harness(ABC):
     @abstractmethod
     def job(self, gang: Gang, ending: Ending = "long", *, grace_period_s: float = 10.0) -> JobId:
         """Declare a job that saves a checkpoint every second or two; it is not started."""
+
+    @abstractmethod
+    def spoil(self, job_id: JobId) -> None:
+        """Let the driver of a declared job never come up."""
+
+    @abstractmethod
+    def stop_by_hand(self, job_id: JobId) -> None:
+        """Stop the first attempt of a job as somebody would who goes past the control plane."""
+
+    @abstractmethod
+    def silence(self, host: str) -> None:
+        """Let nothing more be heard of a host, on which all goes on."""
+
+    @abstractmethod
+    def end_silence(self, host: str) -> None:
+        """Let the host be heard again."""
 
     @abstractmethod
     def pause(self) -> None:
@@ -104,6 +126,22 @@ class SimulatedHarness(Harness):
         fails_s = length_s if ending == "fails" else None
         return self._world.submit(spec, Work(length_s + (1.0 if fails_s else 0.0), 1.0, 0.5, fails_after_s=fails_s))
 
+    def spoil(self, job_id: JobId) -> None:
+        """Spoil it."""
+        self._world.cluster.spoil(job_id)
+
+    def stop_by_hand(self, job_id: JobId) -> None:
+        """Stop it."""
+        self._world.cluster.stop_by_hand(job_id)
+
+    def silence(self, host: str) -> None:
+        """Silence it."""
+        self._world.cluster.silence_host(host)
+
+    def end_silence(self, host: str) -> None:
+        """Hear it."""
+        self._world.cluster.hear_host(host)
+
     def pause(self) -> None:
         """Let a tenth of a virtual second pass."""
         self._engine.run_until(self.now_s() + 0.1)
@@ -153,6 +191,27 @@ class RayHarness(Harness):
         self._specs.add(job_id, JobSpec("job", entrypoint, gang, grace_period_s=grace_period_s))
         return job_id
 
+    def spoil(self, job_id: JobId) -> None:
+        """Give it an environment in which no Python starts; a submission with it would be refused."""
+        self._specs.add(job_id, replace(self._specs.spec(job_id), env=(("PYTHONHOME", "/nope"),)))
+
+    def stop_by_hand(self, job_id: JobId) -> None:
+        """Ask Ray to stop it, as `ray job stop` does."""
+        url = f"{self._address.dashboard_url}/api/jobs/{run_name(job_id, 1)}/stop"
+        httpx.post(url, timeout=30.0, trust_env=False).raise_for_status()
+
+    def silence(self, host: str) -> None:
+        """Stop the process that speaks for the host, for less time than Ray waits for an answer."""
+        os.kill(self._raylet(host), signal.SIGSTOP)
+
+    def end_silence(self, host: str) -> None:
+        """Let it go on."""
+        os.kill(self._raylet(host), signal.SIGCONT)
+
+    def _raylet(self, host: str) -> int:
+        names = [each.name for each in self._address.hosts]
+        return self._address.raylet_pids[names.index(host)]
+
     def pause(self) -> None:
         """Let a tenth of a second pass."""
         time.sleep(0.1)
@@ -192,6 +251,12 @@ def ray(local_ray: LocalAddress, tmp_path_factory: pytest.TempPathFactory) -> It
     yield harness
     harness.clean()
     harness.cluster.close()
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver that is not there after some seconds never will be."""
+    monkeypatch.setattr(runs, "START_S", 8.0)
 
 
 @pytest.fixture(params=CLUSTERS)

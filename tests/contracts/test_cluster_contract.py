@@ -196,6 +196,48 @@ def test_a_replica_of_an_unknown_model_or_host_is_refused(harness: Harness) -> N
     assert harness.cluster.observe().replicas == ()
 
 
+@pytest.mark.usefixtures("hasty")
+def test_a_job_whose_driver_cannot_come_up_is_not_started_and_frees_its_room(harness: Harness) -> None:
+    job_id = harness.job(FULL)
+    harness.spoil(job_id)
+    harness.cluster.apply(StartJob(job_id, 1, FULL_SLOTS))
+    seen = harness.wait_until(lambda seen: not state_of(seen, job_id).holds_room)
+    run = run_of(seen, job_id)
+    assert run.state is RunState.NOT_STARTED
+    assert "did not come up" in run.message
+    harness.cluster.forget(job_id, 1)
+    running(harness, Gang(1, FULL.shape), FULL_SLOTS[:1])
+
+
+def test_the_deadline_of_a_stop_reaches_a_job_whose_driver_cannot_come_up(harness: Harness) -> None:
+    job_id = harness.job(FULL)
+    harness.spoil(job_id)
+    harness.cluster.apply(StartJob(job_id, 1, FULL_SLOTS))
+    told_s = harness.now_s()
+    harness.cluster.apply(PreemptJob(job_id, 1, 0.5, Cause.DRAIN))
+    seen = harness.wait_until(lambda seen: not state_of(seen, job_id).holds_room)
+    assert state_of(seen, job_id) is RunState.STOPPED
+    assert harness.now_s() - told_s < 30.0, "it would hold up a drain"
+
+
+def test_a_run_that_is_stopped_past_the_control_plane_is_shown_as_stopped(harness: Harness) -> None:
+    job_id = running(harness, ONE, (Slot("gpu-a", (0,)),))
+    harness.stop_by_hand(job_id)
+    harness.wait_until(lambda seen: state_of(seen, job_id) is RunState.STOPPED)
+
+
+def test_what_runs_on_a_host_that_is_silent_for_seconds_goes_on(harness: Harness) -> None:
+    job_id = running(harness, PAIR, PAIR_SLOTS)
+    harness.silence("gpu-b")
+    for _ in range(20):
+        assert state_of(harness.cluster.observe(), job_id) is RunState.RUNNING
+        harness.pause()
+    harness.end_silence("gpu-b")
+    saved = run_of(harness.wait_until(lambda seen: run_of(seen, job_id).progress), job_id).progress
+    harness.wait_until(lambda seen: run_of(seen, job_id).progress.step > saved.step)
+    assert {host.state for host in harness.cluster.observe().hosts} == {HostState.READY}
+
+
 def test_what_runs_is_seen_by_the_control_plane_after_a_crash(harness: Harness) -> None:
     job_id = running(harness, PAIR, PAIR_SLOTS)
     stopping = running(harness, ONE, (Slot("gpu-a", (2,)),))

@@ -36,16 +36,18 @@ def run(state: RunState, number: int = 1, **more: object) -> Run:
     return replace(Run(ID, number, SLOTS, state, started_at_s=905.0), **more)
 
 
-def step(known: JobRecord, *runs: Run, lost: Sequence[str] = ()) -> Reconciled:
+def step(known: JobRecord, *runs: Run, lost: Sequence[str] = (), since_s: float = 0.0) -> Reconciled:
     hosts = tuple(
-        Host(name, 8000, 8192, (Device(0), Device(1)), state=HostState.LOST if name in lost else HostState.READY)
+        Host(name, 8000, 8192, (Device(0), Device(1)), state=HostState.LOST, since_s=since_s)
+        if name in lost
+        else Host(name, 8000, 8192, (Device(0), Device(1)))
         for name in ("a", "b")
     )
     return reconcile([known], Observation(NOW_S, hosts, runs), PATIENCE, 5, NOW_S)
 
 
-def after(known: JobRecord, *runs: Run, lost: Sequence[str] = ()) -> JobRecord:
-    return step(known, *runs, lost=lost).jobs[0]
+def after(known: JobRecord, *runs: Run, lost: Sequence[str] = (), since_s: float = 0.0) -> JobRecord:
+    return step(known, *runs, lost=lost, since_s=since_s).jobs[0]
 
 
 TOLD = {"stop_asked_at_s": 990.0, "stop_cause": Cause.SERVING, "cause": "2 GPUs for edit-check"}
@@ -84,7 +86,10 @@ def test_while_a_run_holds_room_the_job_shows_it(more: dict[str, object], state:
         (ASKED, Wish.STOP, RunState.STOPPED, JobState.STOPPED, Outcome.STOPPED),
         (ASKED, Wish.HOLD, RunState.STOPPED, JobState.HELD, Outcome.STOPPED),
         (ASKED, Wish.RUN, RunState.STOPPED, JobState.PREEMPTED, Outcome.STOPPED),
-        ({}, Wish.RUN, RunState.STOPPED, JobState.STOPPED, Outcome.STOPPED),
+        ({}, Wish.RUN, RunState.STOPPED, JobState.HELD, Outcome.STOPPED),
+        ({}, Wish.STOP, RunState.STOPPED, JobState.STOPPED, Outcome.STOPPED),
+        (TOLD, Wish.RUN, RunState.NOT_STARTED, JobState.PREEMPTED, Outcome.PREEMPTED),
+        (ASKED, Wish.STOP, RunState.NOT_STARTED, JobState.STOPPED, Outcome.STOPPED),
         ({}, Wish.RUN, RunState.LOST, JobState.PENDING, Outcome.LOST),
         ({}, Wish.STOP, RunState.LOST, JobState.STOPPED, Outcome.LOST),
     ],
@@ -149,6 +154,76 @@ def test_a_job_that_had_progress_goes_back_to_preempted_when_a_later_attempt_nev
 @pytest.mark.parametrize(("more", "outcome"), [({}, Outcome.LOST), (TOLD, Outcome.PREEMPTED), (ASKED, Outcome.STOPPED)])
 def test_a_run_that_vanished_is_lost_or_did_as_it_was_told(more: dict[str, object], outcome: Outcome) -> None:
     assert after(job(attempt(started_at_s=905.0, **more))).attempt.outcome is outcome
+
+
+def test_who_removes_a_run_by_hand_is_not_fought_over_it() -> None:
+    """Its hosts are there, so it is known to be gone; but whoever removed it may do so again."""
+    done = step(job(attempt(started_at_s=905.0)))
+    moved = done.jobs[0]
+    assert (moved.state, moved.not_before_s) == (JobState.PENDING, NOW_S + 30.0)
+    assert "no longer shows it" in done.events[0].detail
+    again = after(replace(job(*moved.attempts, attempt(2, started_at_s=905.0))))
+    assert again.not_before_s == NOW_S + 60.0
+    last = after(replace(job(*again.attempts, attempt(3, started_at_s=905.0))))
+    assert last.state is JobState.FAILED
+
+
+def test_a_start_in_part_is_tried_later_and_not_for_ever() -> None:
+    words = "Ray has room for 1 of 2 workers"
+    done = step(job(attempt()), run(RunState.NOT_STARTED, ended_at_s=995.0, message=words))
+    moved = done.jobs[0]
+    assert (moved.state, moved.attempt.outcome, moved.attempt.message) == (
+        JobState.PENDING,
+        Outcome.NEVER_STARTED,
+        words,
+    )
+    assert (moved.not_before_s, moved.attempt.started_at_s, moved.attempt.lost_gpu_s) == (NOW_S + 30.0, None, 0.0)
+    assert done.over == ((ID, 1),), "the cluster may forget it"
+    before = [attempt(n, outcome=Outcome.NEVER_STARTED, ended_at_s=1.0) for n in (1, 2)]
+    assert after(job(*before, attempt(3)), run(RunState.NOT_STARTED, 3)).state is JobState.FAILED
+
+
+def test_who_stops_a_run_by_the_cluster_s_own_means_has_it_stopped_until_somebody_resumes_it() -> None:
+    done = step(job(attempt()), run(RunState.STOPPED, ended_at_s=995.0))
+    held = done.jobs[0]
+    assert (held.state, held.wish, held.finished_at_s) == (JobState.HELD, Wish.HOLD, None)
+    assert held.hold_reason == "attempt 1 was stopped on the cluster itself, not by Headroom"
+    assert after(held).state is JobState.HELD
+    assert after(replace(held, wish=Wish.RUN, hold_reason="")).state is JobState.PREEMPTED, "resumed, it waits its turn"
+
+
+@pytest.mark.parametrize("more", [{}, {"started_at_s": 905.0}])
+@pytest.mark.parametrize("state", [RunState.STARTING, RunState.RUNNING])
+def test_a_host_that_is_silent_for_seconds_loses_nothing(more: dict[str, object], state: RunState) -> None:
+    silent_since_s = NOW_S - PATIENCE.lost_s + 1.0
+    known = job(attempt(**more))
+    done = step(known, run(state), lost=["b"], since_s=silent_since_s)
+    assert done.jobs[0].attempt.is_open
+    assert (done.orders, done.strays) == ((), ())
+    assert step(done.jobs[0], run(RunState.RUNNING)).jobs[0].state is JobState.RUNNING, "it is heard of again"
+
+
+def test_a_run_that_is_not_shown_while_its_host_is_silent_may_be_there_still() -> None:
+    known = job(attempt(started_at_s=905.0))
+    assert after(known, lost=["b"], since_s=NOW_S - PATIENCE.lost_s + 1.0).attempt.is_open
+    gone = after(known, lost=["b"], since_s=NOW_S - PATIENCE.lost_s)
+    assert (gone.attempt.outcome, gone.state, gone.not_before_s) == (Outcome.LOST, JobState.PENDING, 0.0)
+
+
+def test_a_host_that_is_silent_for_too_long_is_given_up_and_what_returns_with_it_is_ended() -> None:
+    done = step(job(attempt()), run(RunState.RUNNING), lost=["a"], since_s=NOW_S - PATIENCE.lost_s)
+    moved = done.jobs[0]
+    assert (moved.state, moved.attempt.outcome) == (JobState.PENDING, Outcome.LOST)
+    assert done.orders == (PreemptJob(ID, 1, 0.0, Cause.ORPHAN),)
+    second = replace(moved, state=JobState.RUNNING, attempts=(*moved.attempts, attempt(2, started_at_s=990.0)))
+    returned = step(second, run(RunState.RUNNING), run(RunState.RUNNING, 2))
+    assert returned.orders == (PreemptJob(ID, 1, 0.0, Cause.ORPHAN),)
+    assert returned.jobs[0].attempt.is_open
+
+
+def test_what_the_cluster_knows_to_be_gone_is_not_waited_for() -> None:
+    moved = after(job(attempt()), run(RunState.LOST, ended_at_s=995.0), lost=["b"], since_s=NOW_S)
+    assert (moved.state, moved.attempt.outcome, moved.not_before_s) == (JobState.PENDING, Outcome.LOST, 0.0)
 
 
 def test_pauses_double_up_to_the_longest_and_then_the_job_is_given_up() -> None:

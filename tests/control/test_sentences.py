@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from scheduler.control import sentences
-from scheduler.control.attempts import opened
+from scheduler.control.attempts import VANISHED, opened
 from scheduler.control.intents import intents_of
-from scheduler.control.records import EventKind, JobRecord, Outcome, Wish
+from scheduler.control.records import AttemptRecord, EventKind, JobRecord, Outcome, Wish
 from scheduler.model.demand import Demand, ModelDemand
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import Action, Cause, Plan, PreemptJob, StartJob, StartReplica, StopReplica
@@ -162,3 +162,23 @@ def test_a_move_is_not_told_as_a_change_of_number() -> None:
 def test_a_refusal_is_told_with_the_clusters_words(action: Action, title: str) -> None:
     event = sentences.refusal(action, "no such image", 5, NOW_S)
     assert (event.kind, event.title, event.detail) == (EventKind.FAILURE, title, "no such image")
+
+
+def test_who_ended_an_attempt_is_told_apart() -> None:
+    slots = (Slot("a", (0,)),)
+    ended = AttemptRecord(JobId("7"), 1, slots, 0.0, started_at_s=1.0, ended_at_s=9.0, outcome=Outcome.STOPPED)
+    by_hand = JobRecord(JobId("7"), JOB.spec, JobState.HELD, Wish.HOLD, 0.0, attempts=(ended,))
+    gone = replace(ended, outcome=Outcome.LOST, message=VANISHED)
+
+    def told(job: JobRecord, attempt: AttemptRecord) -> str:
+        before = replace(job, attempts=(replace(attempt, outcome=Outcome.OPEN),))
+        event = sentences.transition(before, replace(job, attempts=(attempt,)), 1, 10.0)
+        assert event is not None
+        return f"{event.title}: {event.detail}"
+
+    assert "not by Headroom; nothing saved; headroom resume 7 lets it go on" in told(by_hand, ended)
+    asked = replace(ended, stop_cause=Cause.STOP_ASKED, cause="asked for by its owner")
+    assert "asked for by its owner; nothing saved" in told(replace(by_hand, state=JobState.STOPPED), asked)
+    waiting = replace(by_hand, state=JobState.PENDING, wish=Wish.RUN, not_before_s=3600.0)
+    assert "gone: the cluster no longer shows it, though its hosts are there" in told(waiting, gone)
+    assert "lost with a" in told(waiting, replace(gone, message="a host of it was lost"))

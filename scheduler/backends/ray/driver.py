@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import ray
+from ray.actor import ActorHandle
+from ray.dashboard.modules.job.common import JOB_ACTOR_NAME_TEMPLATE, SUPERVISOR_ACTOR_RAY_NAMESPACE
 from ray.util.placement_group import PlacementGroup, placement_group, placement_group_table, remove_placement_group
 
 from scheduler.backends.ray.names import NAMESPACE
@@ -78,12 +80,32 @@ def reserve(order: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def release(order: Mapping[str, Any]) -> dict[str, Any]:
-    """Remove the groups named; whatever runs in them is killed. Names that are not there are passed over."""
+    """Remove the groups named and the supervisors of the jobs of those names; whatever runs in or under them is killed.
+
+    A supervisor is an actor of Ray's that runs the driver. It is no part of the group, and one that hangs while it
+    starts would ignore any order to stop.
+
+    Returns:
+        "found": the names of which there was anything left.
+    """
     groups = _groups()
-    for name in order["names"]:
-        if name in groups:
-            remove_placement_group(_handle(groups[name]))
-    return {}
+    return {"found": [name for name in order["names"] if _end(name, groups)]}
+
+
+def _end(name: str, groups: Mapping[str, dict[str, Any]]) -> bool:
+    supervisor = _supervisor(name)
+    if supervisor is not None:
+        ray.kill(supervisor, no_restart=True)
+    if name in groups:
+        remove_placement_group(_handle(groups[name]))
+    return supervisor is not None or name in groups
+
+
+def _supervisor(name: str) -> ActorHandle | None:
+    try:
+        return ray.get_actor(JOB_ACTOR_NAME_TEMPLATE.format(job_id=name), namespace=SUPERVISOR_ACTOR_RAY_NAMESPACE)
+    except ValueError:
+        return None
 
 
 ORDERS: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {

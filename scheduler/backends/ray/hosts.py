@@ -20,11 +20,13 @@ class Fleet:
         hosts: sorted by name, lost ones included.
         selectors: labels that only the node of a ready host carries, by host name.
         doors: address and port at which the raylet of each ready host listens.
+        gone: lost hosts of which Ray itself says that they are dead; others may only be silent.
     """
 
     hosts: tuple[Host, ...] = ()
     selectors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     doors: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
 
     def is_ready(self, name: str) -> bool:
         """Whether a host answers."""
@@ -53,7 +55,9 @@ def fleet_of(nodes: Iterable[Mapping[str, Any]], before: Fleet, now_s: float) ->
         for name in sorted({*known, *alive, *dead})
     )
     doors = {name: (node["NodeManagerAddress"], node["NodeManagerPort"]) for name, node in alive.items()}
-    return Fleet(hosts, {name: _selector(node) for name, node in alive.items()}, doors)
+    return Fleet(
+        hosts, {name: _selector(node) for name, node in alive.items()}, doors, frozenset(dead.keys() - alive.keys())
+    )
 
 
 def host_name(node: Mapping[str, Any]) -> str:

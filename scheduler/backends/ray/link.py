@@ -57,14 +57,21 @@ class DriverLink:
             raise ActionFailed(f"Ray refuses {name}: {answer['error']}")
         return bool(answer["created"])
 
-    def release(self, names: Sequence[str]) -> None:
-        """Remove placement groups, with all that runs in them; nothing happens for those that are gone.
+    def release(self, names: Sequence[str]) -> frozenset[str]:
+        """Remove placement groups and supervisors of jobs, with all that runs in them.
+
+        Args:
+            names: of runs; nothing happens for those that are gone.
+
+        Returns:
+            Those of which anything was left.
 
         Raises:
             Unreachable: Ray does not answer.
         """
-        if names:
-            self._ask({"order": "release", "names": list(names)}, ANSWER_S)
+        if not names:
+            return frozenset()
+        return frozenset(self._ask({"order": "release", "names": list(names)}, ANSWER_S).get("found", names))
 
     def close(self) -> None:
         """End the driver; the next order starts a new one."""

@@ -4,6 +4,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,8 +25,19 @@ STATES: Final[Mapping[str, RunState]] = {
     "FAILED": RunState.FAILED,
     "STOPPED": RunState.STOPPED,
 }
-CLUSTERS_FAULT: Final = frozenset({"JOB_SUPERVISOR_ACTOR_DIED", "JOB_SUPERVISOR_ACTOR_UNSCHEDULABLE"})
+CLUSTERS_FAULT: Final = frozenset({"JOB_SUPERVISOR_ACTOR_DIED"})
 """Ray's error types that say nothing about the job itself."""
+NO_START: Final = frozenset(
+    {
+        "RUNTIME_ENV_SETUP_FAILURE",
+        "JOB_SUPERVISOR_ACTOR_UNSCHEDULABLE",
+        "JOB_SUPERVISOR_ACTOR_START_FAILURE",
+        "JOB_SUPERVISOR_ACTOR_START_TIMEOUT",
+    }
+)
+"""Ray's error types of jobs whose driver was never begun."""
+START_S: Final = 180.0
+"""Wall seconds that a driver may take to come up; Ray itself would wait for a quarter of an hour."""
 MESSAGE_LINES: Final = 15
 KNOCK_S: Final = 0.3
 
@@ -59,10 +71,18 @@ class Runs:
         """
         labelled = [(label, job) for job in self._rest.jobs() if (label := RunLabel.of(job.get("metadata")))]
         ours = [(label, job) for label, job in labelled if not self._is_forgotten(label, job)]
-        runs = tuple(self._run(label, job, fleet) for label, job in ours)
-        keep = {label.name for (label, _), run in zip(ours, runs, strict=True) if self._has_right(label.name, run)}
-        self._link.release(sorted(set(groups) - keep))
-        return runs
+        runs = {label.name: self._run(label, job, fleet) for label, job in ours}
+        keep = {name for name, run in runs.items() if self._has_right(name, run)}
+        there = {label.name for label, job in labelled if STATES[job["status"]].holds_room}
+        left = self._link.release(sorted((set(groups) | there) - keep))
+        return tuple(run if name in keep | left else self._over(name, run) for name, run in runs.items())
+
+    def _over(self, name: str, run: Run) -> Run:
+        """Return a run of which nothing is left, whatever Ray's list of jobs may say for how long."""
+        order = self._training.stops.of(name)
+        if not run.state.holds_room or order is None:
+            return run
+        return replace(run, state=_state_by(order), ended_at_s=self._clock.now_s())
 
     def _is_forgotten(self, label: RunLabel, job: Mapping[str, Any]) -> bool:
         order = self._training.stops.of(label.name)
@@ -78,7 +98,7 @@ class Runs:
 
     def _run(self, label: RunLabel, job: Mapping[str, Any], fleet: Fleet) -> Run:
         state = self._state(label, job, fleet)
-        started_s = (job["start_time"] or time.time() * 1000) / 1000
+        started_s = _started_s(job)
         ended_s = (job["end_time"] or time.time() * 1000) / 1000
         return Run(
             label.job_id,
@@ -88,19 +108,42 @@ class Runs:
             self._clock.to_world_s(started_s),
             None if state.holds_room else self._clock.to_world_s(ended_s),
             self._progress(label, started_s),
-            _message(job) if state in {RunState.FAILED, RunState.LOST} else "",
+            self._message(label, job, state),
         )
+
+    def _message(self, label: RunLabel, job: Mapping[str, Any], state: RunState) -> str:
+        order = self._training.stops.of(label.name)
+        if order is not None and order.never_started:
+            return (
+                f"its driver did not come up within {START_S:.0f} s on {label.slots[0].host}; "
+                "what its env sets may keep the worker processes there from starting"
+            )
+        return _last_lines(job) if state in {RunState.FAILED, RunState.LOST, RunState.NOT_STARTED} else ""
 
     def _state(self, label: RunLabel, job: Mapping[str, Any], fleet: Fleet) -> RunState:
         state, order = STATES[job["status"]], self._training.stops.of(label.name)
         if (order and order.lost) or label.name in self._lost:
             return RunState.LOST
-        if state.holds_room and not all(fleet.is_ready(slot.host) for slot in label.slots):
+        if state.holds_room and any(slot.host in fleet.gone for slot in label.slots):
             return self._give_up(label)
-        if state is RunState.FAILED and _hosts_fault(label, job, fleet):
+        if state is RunState.FAILED:
+            return self._why_failed(label, job, fleet, order)
+        if order is None and state is RunState.STARTING and time.time() - _started_s(job) > START_S:
+            order = StopOrder(time.time(), never_started=True)
+            self._training.stops.give(label.name, order)
+        return RunState.STOPPING if state.holds_room and order else state
+
+    def _why_failed(self, label: RunLabel, job: Mapping[str, Any], fleet: Fleet, order: StopOrder | None) -> RunState:
+        """Tell a job's own failure from its host's, from a start that failed, and from what we did to it ourselves."""
+        if not all(slot.host in fleet.doors and _opens(fleet.doors[slot.host]) for slot in label.slots):
             self._lost.add(label.name)  # the host may be back before the run is forgotten
             return RunState.LOST
-        return RunState.STOPPING if state.holds_room and order else state
+        error = job.get("error_type")
+        if error not in CLUSTERS_FAULT | NO_START:
+            return RunState.FAILED
+        if order is not None:
+            return _state_by(order)
+        return RunState.NOT_STARTED if error in NO_START or not job.get("driver_node_id") else RunState.LOST
 
     def _give_up(self, label: RunLabel) -> RunState:
         self._training.stops.give(label.name, StopOrder(time.time(), lost=True))
@@ -116,23 +159,25 @@ class Runs:
         return Progress(marker["step"], marker["total_steps"], self._clock.to_world_s(saved_s))
 
 
-def _hosts_fault(label: RunLabel, job: Mapping[str, Any], fleet: Fleet) -> bool:
-    """Whether a failure is a host's and not the job's.
+def _state_by(order: StopOrder) -> RunState:
+    """Return what a run is that is gone because of an order."""
+    if order.lost:
+        return RunState.LOST
+    return RunState.NOT_STARTED if order.never_started else RunState.STOPPED
 
-    Ray marks a host dead seconds after its workers are gone; a driver may fail before. So the hosts are asked.
-    """
-    if job.get("error_type") in CLUSTERS_FAULT:
-        return True
-    return not all(slot.host in fleet.doors and _opens(fleet.doors[slot.host]) for slot in label.slots)
+
+def _started_s(job: Mapping[str, Any]) -> float:
+    return float((job["start_time"] or time.time() * 1000) / 1000)
 
 
 def _opens(door: tuple[str, int]) -> bool:
+    """Whether a host can be reached. Ray says so seconds later only, and a driver may fail before."""
     with contextlib.suppress(OSError), socket.create_connection(door, KNOCK_S):
         return True
     return False
 
 
-def _message(job: Mapping[str, Any]) -> str:
+def _last_lines(job: Mapping[str, Any]) -> str:
     lines = [line for line in (job.get("message") or "no reason given").splitlines() if line.strip()]
     return "\n".join(lines[-MESSAGE_LINES:])
 

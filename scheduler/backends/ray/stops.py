@@ -14,11 +14,13 @@ class StopOrder:
     Attributes:
         deadline_s: wall time (epoch seconds) after which its placement group is removed, with all that runs in it.
         lost: nobody asked for it: a host was lost under it.
+        never_started: nobody asked for it: its driver did not come up in time.
         forgotten: its end is stored already; it is to be listed no more.
     """
 
     deadline_s: float
     lost: bool = False
+    never_started: bool = False
     forgotten: bool = False
 
 
