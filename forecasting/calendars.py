@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from forecasting.series import SeriesError
+from records.fault import reading
+from records.stamps import FIRST_YEAR, LAST_YEAR
+from records.text import content, text_of
 
 _HELP: Final = "an iCalendar file (.ics), or lines such as 2026-12-25"
 _YEARS_REPEATED: Final = 100
@@ -25,13 +28,11 @@ def read_holidays(path: Path) -> frozenset[date]:
     Raises:
         SeriesError: the file cannot be read, with file and line.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SeriesError(f"not readable ({error})", file=str(path), help=_HELP) from None
-    days = frozenset(_of_events(path, lines) if path.suffix == ".ics" else _of_lines(path, lines))
-    if not days:
-        raise SeriesError("no day in it", file=str(path), help=_HELP)
+    with reading(path, SeriesError):
+        lines = text_of(content(path)).lstrip("\ufeff").splitlines()
+        days = frozenset(_of_events(path, lines) if path.suffix == ".ics" else _of_lines(path, lines))
+        if not days:
+            raise SeriesError("no day in it", help=_HELP)
     return days
 
 
@@ -81,6 +82,10 @@ def _day(path: Path, number: int, stamp: str) -> date:
 
 def _date(path: Path, number: int, text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise SeriesError(f'"{text}" is not a date', file=str(path), line=number, help=_HELP) from None
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        said = f'"{text}" is out of range: the year is {day.year}, not {FIRST_YEAR} to {LAST_YEAR}'
+        raise SeriesError(said, file=str(path), line=number, help=_HELP)
+    return day

@@ -7,30 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecasting.clock import check_zone
+from records.fault import RecordError
 
 SHORTEST_STEP_S: Final = 60
 LONGEST_STEP_S: Final = 86400
 
 
-class SeriesError(ValueError):
-    """A series that cannot be used, and what to do about it.
-
-    Attributes:
-        file: where it was read from, or "".
-        line: 1-based line of the file; 0 when unknown.
-        column: name of the column, or "".
-        help: what to do.
-    """
-
-    def __init__(self, message: str, *, file: str = "", line: int = 0, column: str = "", help: str = "") -> None:  # noqa: A002  # the word users see
-        """Take what is wrong, where, and what to do."""
-        super().__init__(message)
-        self.message, self.file, self.line, self.column, self.help = message, file, line, column, help
-
-    def __str__(self) -> str:
-        """Return "file:line: column: message"."""
-        place = ":".join(part for part in (self.file, str(self.line) if self.line else "") if part)
-        return ": ".join(part for part in (place, self.column, self.message) if part)
+class SeriesError(RecordError):
+    """A series that cannot be used, and what to do about it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from records.fault import Say, nobody
 from scheduler.config.scenario import Scenario
 from scheduler.config.scenario_loading import cluster_config, hosts_of, start_s
 from scheduler.config.schema import LocalHost
@@ -22,13 +23,14 @@ from simulations.traces import from_trace
 HELP = "ask for less, or for other hosts; traces have max_gpus and gpus_per_worker"
 
 
-def setup_of(scenario: Scenario, *, seed: int, reactive: bool = False) -> Setup:
+def setup_of(scenario: Scenario, *, seed: int, reactive: bool = False, say: Say = nobody) -> Setup:
     """Return what one run of a scenario is made of.
 
     Args:
         scenario: checked by `load_scenario`.
         seed: of all that is left to chance.
         reactive: plan without the forecast, whatever the scenario says.
+        say: is told what was assumed of recorded files, and left out of them.
 
     Raises:
         ConfigError: a traffic or trace file cannot be read, a policy is unknown, or a gang fits on no set of hosts.
@@ -37,9 +39,10 @@ def setup_of(scenario: Scenario, *, seed: int, reactive: bool = False) -> Setup:
     ends_s = began_s + scenario.days * DAY_S
     control = scenario.control.model_copy(update={"reactive": reactive or scenario.control.reactive})
     hosts = [_host(host) for host in hosts_of(scenario)]
-    arrivals = tuple(_arrivals(scenario, began_s, ends_s, seed))
+    arrivals = tuple(_arrivals(scenario, began_s, ends_s, seed, say))
+    _refuse_no_jobs(scenario, arrivals)
     _refuse_impossible(arrivals, hosts)
-    traffic = {name: _recorded(section) for name, section in scenario.traffic.items()}
+    traffic = {name: _recorded(section, say) for name, section in scenario.traffic.items()}
     return Setup(
         start_s=began_s,
         end_s=ends_s,
@@ -77,7 +80,16 @@ def _refuse_impossible(arrivals: Iterable[Arrival], hosts: Sequence[Host]) -> No
         raise ConfigError(*faults)
 
 
-def _recorded(section: TrafficSection) -> ReplayTraffic:
+def _refuse_no_jobs(scenario: Scenario, arrivals: Sequence[Arrival]) -> None:
+    """Refuse to play traces without a single job in all of the time that is played."""
+    whole = all(trace.share == 1 for trace in scenario.jobs.traces)
+    if scenario.jobs.traces and not scenario.jobs.streams and whole and not arrivals:
+        files = ", ".join(sorted({str(trace.file) for trace in scenario.jobs.traces}))
+        said = f"no job of the traces comes within the {scenario.days:g} days that are played"
+        raise ConfigError(Fault("NoJobs", said, files, help="another first: for the traces, or more days:"))
+
+
+def _recorded(section: TrafficSection, say: Say) -> ReplayTraffic:
     return ReplayTraffic.from_file(
         section.file,
         timestamp=section.timestamp,
@@ -85,11 +97,13 @@ def _recorded(section: TrafficSection) -> ReplayTraffic:
         zone=section.zone,
         scale=section.scale,
         holidays=holidays_in(section.holidays),
+        form=section.form,
+        say=say,
     )
 
 
-def _arrivals(scenario: Scenario, began_s: float, ends_s: float, seed: int) -> Iterator[Arrival]:
+def _arrivals(scenario: Scenario, began_s: float, ends_s: float, seed: int, say: Say) -> Iterator[Arrival]:
     for stream in scenario.jobs.streams:
         yield from from_stream(stream, scenario.priorities, began_s, ends_s, seed)
     for trace in scenario.jobs.traces:
-        yield from from_trace(trace, scenario.priorities, began_s, ends_s, seed)
+        yield from from_trace(trace, scenario.priorities, began_s, ends_s, seed=seed, say=say)

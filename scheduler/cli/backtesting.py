@@ -9,11 +9,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from records.form import Form
+from scheduler.cli.errors import warn
+from scheduler.cli.file_flags import DecimalOption, LocalTimesOption, ThousandsOption, TimeFormatOption
 from scheduler.cli.flags import date_flag_s
 from scheduler.cli.forecasting import (
     FileColumns,
@@ -121,6 +125,10 @@ def backtest(  # noqa: PLR0913  # one argument a flag
     arrivals: Annotated[
         str, typer.Option(metavar="STEP", help="Rows are single arrivals: count them in such bins.", show_default=False)
     ] = "",
+    time_format: TimeFormatOption = "",
+    local_times: LocalTimesOption = None,
+    decimal: DecimalOption = "",
+    thousands: ThousandsOption = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
     plot: PlotOption = None,
 ) -> None:
@@ -136,7 +144,9 @@ def backtest(  # noqa: PLR0913  # one argument a flag
     screen = Session.of(context).screen
     with faults():
         check_plot(plot)
-        columns = FileColumns(timestamp, value, zone, holidays, duration(arrivals, "--arrivals") if arrivals else None)
+        form = Form(time_format, local_times, zone, decimal, thousands)
+        bins_s = duration(arrivals, "--arrivals") if arrivals else None
+        columns = FileColumns(timestamp, value, zone, holidays, bins_s, form, partial(warn, screen=screen))
         asked = _Questions(
             models=_names(models),
             every_s=duration(every, "--every"),

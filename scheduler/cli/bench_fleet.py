@@ -4,12 +4,24 @@ import json
 import os
 import time
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from scheduler.cli.forecasting import FileColumns, duration, faults, read
+from records.form import Form
+from scheduler.cli.errors import warn
+from scheduler.cli.file_flags import DecimalOption, LocalTimesOption, ThousandsOption, TimeFormatOption
+from scheduler.cli.forecasting import (
+    FileColumns,
+    TimestampOption,
+    ValueOption,
+    ZoneOption,
+    duration,
+    faults,
+    read,
+)
 from scheduler.cli.session import Session
 from scheduler.model.errors import ConfigError
 
@@ -50,12 +62,21 @@ def forecast_fleet(  # noqa: PLR0913  # one argument a flag
     weeks: Annotated[float, typer.Option(min=0.1, help="History of each.")] = 12.0,
     horizon: Annotated[str, typer.Option(help="How far ahead.")] = "168h",
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 for one a processor.")] = 0,
+    timestamp: TimestampOption = "timestamp",
+    value: ValueOption = "requests",
+    time_format: TimeFormatOption = "",
+    local_times: LocalTimesOption = None,
+    zone: ZoneOption = "UTC",
+    decimal: DecimalOption = "",
+    thousands: ThousandsOption = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Forecast many series at once, cut at random from recorded traffic, and say how long that takes."""
     screen = Session.of(context).screen
     with faults():
-        fleet = _cut(read(file, FileColumns()), series, round(weeks * _WEEK_S))
+        form = Form(time_format, local_times, zone, decimal, thousands)
+        columns = FileColumns(timestamp, value, zone, form=form, say=partial(warn, screen=screen))
+        fleet = _cut(read(file, columns), series, round(weeks * _WEEK_S))
         timing = _timed(fleet, weeks, duration(horizon, "--horizon"), workers or len(os.sched_getaffinity(0)))
     screen.say(json.dumps(asdict(timing), indent=2) if as_json else _sentence(timing))
 

@@ -2,13 +2,18 @@
 
 import json
 import os
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from scheduler.cli.errors import warn
+from scheduler.cli.file_flags import TimeFormatOption
 from scheduler.cli.pictures import check_plot
+from scheduler.cli.screen import Screen
 from scheduler.cli.seeds import seeds_of
 from scheduler.cli.session import Session
 from scheduler.cli.table import Column, Table, render
@@ -16,6 +21,7 @@ from scheduler.config.units import format_duration
 from scheduler.model.errors import ConfigError
 
 if TYPE_CHECKING:
+    from scheduler.config.scenario import JobTrace
     from simulations.outcome import Estimate
     from simulations.queueing.report import ChoiceRow, GroupRow, Spread
     from simulations.queueing.scenes import Recorded
@@ -31,7 +37,9 @@ SeedsOption = Annotated[
 TraceOption = Annotated[
     Path | None,
     typer.Option(
-        "--trace", metavar="FILE", help="Recorded jobs instead of made-up ones: timestamp, duration, num_gpus."
+        "--trace",
+        metavar="FILE",
+        help="Recorded jobs instead of made-up ones: timestamp, duration, num_gpus (docs/files.md).",
     ),
 ]
 WindowOption = Annotated[
@@ -44,6 +52,10 @@ DaysOption = Annotated[float, typer.Option("--days", min=0.05, help="Of each win
 HostsOption = Annotated[int, typer.Option("--hosts", min=1, help="Of 8 GPUs each, for the trace.")]
 ShareOption = Annotated[float, typer.Option("--share", min=0.001, max=1.0, help="Of the trace's jobs that is played.")]
 WorkersOption = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0 for one a processor.")]
+DurationUnitOption = Annotated[
+    str, typer.Option("--duration-unit", metavar="UNIT", help="Of the trace: s, ms, us, ns, min or h.")
+]
+GpuUnitOption = Annotated[str, typer.Option("--gpu-unit", metavar="UNIT", help="Of the trace: gpu, percent or milli.")]
 PlotOption = Annotated[
     Path | None, typer.Option("--plot", metavar="FILE", help="Also write a picture.", show_default=False)
 ]
@@ -62,6 +74,9 @@ def queueing(  # noqa: PLR0913  # one argument a flag
     days: DaysOption = 4.0,
     hosts: HostsOption = 24,
     share: ShareOption = 0.45,
+    time_format: TimeFormatOption = "",
+    duration_unit: DurationUnitOption = "",
+    gpu_unit: GpuUnitOption = "",
     workers: WorkersOption = 0,
     plot: PlotOption = None,
     as_json: JsonOption = False,
@@ -71,9 +86,13 @@ def queueing(  # noqa: PLR0913  # one argument a flag
     from simulations.queueing.plotting import plot_all  # noqa: PLC0415  # likewise
     from simulations.queueing.report import document, summary  # noqa: PLC0415  # likewise
     from simulations.queueing.running import play_all, tasks_of  # noqa: PLC0415  # likewise
+    from simulations.queueing.scenes import Recorded  # noqa: PLC0415  # likewise
 
     check_plot(plot)
-    screen, windows = Session.of(context).screen, _windows(trace, window or [], days, hosts, share)
+    screen = Session.of(context).screen
+    written = {"time_format": time_format, "duration_unit": duration_unit, "gpu_unit": gpu_unit}
+    recorded = None if trace is None else _trace(trace, written)
+    windows = _windows(recorded, window or [], partial(Recorded, days=days, hosts=hosts, share=share), screen)
     names = chosen(compare or [], on_trace=trace is not None)
     numbers = seeds_of(seeds) if seeds else None
     tasks = [task for name in names for task in tasks_of(name, numbers, windows)]
@@ -96,15 +115,38 @@ def queueing(  # noqa: PLR0913  # one argument a flag
         screen.say(render(_table(summary(name, found)), screen) + "\n")
 
 
-def _windows(trace: Path | None, firsts: list[str], days: float, hosts: int, share: float) -> "list[Recorded]":
-    from simulations.queueing.scenes import Recorded  # noqa: PLC0415  # other commands need not load it
-    from simulations.traces import first_day  # noqa: PLC0415  # likewise
+def _trace(file: Path, written: dict[str, str]) -> "JobTrace":
+    """Return a trace as scenarios have them, from flags that are called like its keys.
+
+    Raises:
+        ConfigError: a flag says what no file is written in.
+    """
+    from pydantic import ValidationError  # noqa: PLC0415  # other commands need not load it
+
+    from scheduler.config.scenario import JobTrace  # noqa: PLC0415  # likewise
+
+    try:
+        return JobTrace(file=file, **{key: said for key, said in written.items() if said})
+    except ValidationError as error:
+        first = error.errors()[0]
+        flag = str(first["loc"][0]).replace("_", "-")
+        said = f"--{flag}: {first['msg'].removeprefix('Value error, ')}"
+        raise ConfigError(said, help="headroom bench queueing --help") from error
+
+
+def _windows(
+    trace: "JobTrace | None", firsts: list[str], window: "Callable[..., Recorded]", screen: Screen
+) -> "list[Recorded]":
+    """Return the stretches of a trace to play; what its file leaves open is told once, here."""
+    from simulations.traces import first_day  # noqa: PLC0415  # other commands need not load it
 
     if trace is None:
         if firsts:
             raise ConfigError("--window goes with --trace", help="--trace FILE --window 2017-10-04")
         return []
-    return [Recorded(trace, _moment(first), days, hosts, share) for first in firsts or [first_day(trace)]]
+    begins = first_day(trace, partial(warn, screen=screen))
+    written = tuple(trace.model_dump(include={"time_format", "duration_unit", "gpu_unit"}).items())
+    return [window(file=trace.file, first=_moment(first), written=written) for first in firsts or [begins]]
 
 
 def _moment(text: str) -> str:

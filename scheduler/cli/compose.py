@@ -11,6 +11,7 @@ from threading import Event
 
 from fastapi import FastAPI
 
+from records.fault import Say, nobody
 from scheduler.api.app import create_app
 from scheduler.api.presenting.covering import coverage_of
 from scheduler.api.site import Site
@@ -90,13 +91,14 @@ def local_ray(section: schema.LocalRay, state_dir: Path) -> LocalRay:
     return LocalRay(hosts, state_dir)
 
 
-def compose(config: Config, ray: RemoteRay, lease: Lease) -> ControlPlane:
+def compose(config: Config, ray: RemoteRay, lease: Lease, say: Say = nobody) -> ControlPlane:
     """Wire a control plane to a Ray cluster that runs.
 
     Args:
         config: checked by `load_config`.
         ray: where the cluster answers.
         lease: the right to act, which all writes and orders carry.
+        say: is told what was assumed of recorded files.
 
     Raises:
         ConfigError: a file of the configuration cannot be read, or the store has a newer schema.
@@ -114,7 +116,7 @@ def compose(config: Config, ray: RemoteRay, lease: Lease) -> ControlPlane:
         store=store,
         clock=clock,
         served=served,
-        sources=sources_of(config),
+        sources=sources_of(config, say),
         policy=policy,
         settings=settings_of(config.control, config.policy, config.queues),
         board=board,
@@ -278,16 +280,16 @@ def clock_of(replay: schema.Replay | None, state_dir: Path) -> Clock:
     return ReplayClock.kept_in(state_dir / "replay.json", start_s, replay.speed)
 
 
-def sources_of(config: Config) -> dict[str, TrafficSource]:
+def sources_of(config: Config, say: Say = nobody) -> dict[str, TrafficSource]:
     """Return the traffic sources by name.
 
     Raises:
         ConfigError: a recorded file is missing or corrupt.
     """
-    return {name: _source(section) for name, section in config.traffic.items()}
+    return {name: _source(section, say) for name, section in config.traffic.items()}
 
 
-def _source(section: schema.ReplayTraffic | schema.PrometheusTraffic) -> TrafficSource:
+def _source(section: schema.ReplayTraffic | schema.PrometheusTraffic, say: Say) -> TrafficSource:
     match section:
         case schema.ReplayTraffic():
             return ReplayTraffic.from_file(
@@ -297,6 +299,8 @@ def _source(section: schema.ReplayTraffic | schema.PrometheusTraffic) -> Traffic
                 zone=section.zone,
                 scale=section.scale,
                 holidays=holidays_in(section.holidays),
+                form=section.form,
+                say=say,
             )
         case schema.PrometheusTraffic():
             return PrometheusTraffic(

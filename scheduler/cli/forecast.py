@@ -3,12 +3,17 @@
 import itertools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import quote
 
 import typer
 
+from records.files import ENDINGS
+from records.form import Form
+from scheduler.cli.errors import warn
+from scheduler.cli.file_flags import DecimalOption, LocalTimesOption, ThousandsOption, TimeFormatOption
 from scheduler.cli.flags import duration_flag, levels_flag
 from scheduler.cli.pictures import check_plot
 from scheduler.cli.pools import pool_table, pool_text
@@ -17,11 +22,11 @@ from scheduler.cli.session import Output, OutputOption, Session
 from scheduler.cli.table import Column, Table
 from scheduler.cli.wording import moment, number, seconds, zone_name
 from scheduler.model.errors import ConfigError, HeadroomError
+from scheduler.recorded import input_faults
 from scheduler.wire.base import Single
 from scheduler.wire.cluster import Capacity, Forecast, Peak, PoolList
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
-_FILE_ENDINGS: Final = (".csv", ".csv.gz", ".parquet", ".json")
 _USUAL_QUANTILES: Final = "0.1,0.5,0.9,0.99"
 _HOLIDAYS_HELP: Final = "a traffic source has a key holidays: headroom explain cluster traffic"
 
@@ -102,6 +107,10 @@ def forecast(  # noqa: PLR0913  # one argument a flag
         Path | None,
         typer.Option(metavar="FILE", help="Days that go towards Sundays: .ics, or a date a line.", show_default=False),
     ] = None,
+    time_format: TimeFormatOption = "",
+    local_times: LocalTimesOption = None,
+    decimal: DecimalOption = "",
+    thousands: ThousandsOption = "",
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw a picture: .png or .svg.", show_default=False)
     ] = None,
@@ -111,7 +120,7 @@ def forecast(  # noqa: PLR0913  # one argument a flag
     session = Session.of(context)
     if pool or not model:
         _show_pools(session, model, pool=pool, output=output)
-    elif prometheus or model.endswith(_FILE_ENDINGS):
+    elif prometheus or model.endswith(ENDINGS):
         from scheduler.cli.forecasting import (  # noqa: PLC0415  # only recorded traffic needs them
             FileColumns,
             PrometheusQuery,
@@ -119,7 +128,9 @@ def forecast(  # noqa: PLR0913  # one argument a flag
         )
 
         source = PrometheusQuery(model, prometheus, step, history) if prometheus else Path(model)
-        columns = FileColumns(timestamp, value, zone, holidays)
+        with input_faults("BadFlag"):
+            form = Form(time_format, local_times, zone, decimal, thousands)
+        columns = FileColumns(timestamp, value, zone, holidays, form=form, say=partial(warn, screen=session.screen))
         wanted = {"horizon": horizon, "quantiles": quantiles, "since": since}
         forecast_recorded(session, source, columns, **wanted, plot=plot, output=output)
     else:

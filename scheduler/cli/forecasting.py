@@ -7,19 +7,22 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from records.fault import Say, nobody
+from records.form import UNSAID, Form
 from scheduler.cli.flags import date_flag_s, levels_flag
 from scheduler.cli.forecast_view import PEAKS_S, document, forecast_text
 from scheduler.cli.pictures import check_plot
 from scheduler.cli.session import Output, Session
 from scheduler.config.units import UnitError, duration_s
-from scheduler.model.errors import ConfigError, Fault
+from scheduler.model.errors import ConfigError
+from scheduler.recorded import input_faults
 
 if TYPE_CHECKING:
     from forecasting.series import Series
@@ -46,6 +49,8 @@ class FileColumns:
         zone: IANA name of the time zone.
         holidays: file of a calendar, see `forecasting.calendars`; None for none.
         arrivals_s: rows are single arrivals, to be counted in bins of so many seconds; None: rows are bins.
+        form: what is known of how it writes times and numbers; its zone is not looked at.
+        say: is told what was assumed of it.
     """
 
     timestamp: str = "timestamp"
@@ -53,6 +58,8 @@ class FileColumns:
     zone: str = "UTC"
     holidays: Path | None = None
     arrivals_s: int | None = None
+    form: Form = UNSAID
+    say: Say = nobody
 
     def days(self) -> "frozenset[date]":
         """Return the days of the calendar."""
@@ -155,13 +162,10 @@ def _origin(source: Path | PrometheusQuery) -> dict[str, str]:
 def faults() -> Iterator[None]:
     """Turn what forecasting says of bad input into what the command line says of it."""
     from forecasting.peers import PeerMissing  # noqa: PLC0415  # likewise
-    from forecasting.series import SeriesError  # noqa: PLC0415  # likewise
 
     try:
-        yield
-    except SeriesError as error:
-        said = f"{error.column}: {error.message}" if error.column else error.message
-        raise ConfigError(Fault("BadSeries", said, error.file, error.line, error.column, error.help)) from error
+        with input_faults("BadSeries"):
+            yield
     except PeerMissing as error:
         raise ConfigError(str(error), help="or leave it out") from error
 
@@ -171,9 +175,11 @@ def read(path: Path, columns: FileColumns) -> "Series":
     from forecasting.arrivals import read_arrivals  # noqa: PLC0415  # likewise
     from forecasting.reading import read_series  # noqa: PLC0415  # likewise
 
+    form = replace(columns.form, zone=columns.zone)
+    at, zone, say = columns.timestamp, columns.zone, columns.say
     if columns.arrivals_s is not None:
-        return read_arrivals(path, columns.arrivals_s, timestamp=columns.timestamp, zone=columns.zone)
-    return read_series(path, timestamp=columns.timestamp, value=columns.value, zone=columns.zone)
+        return read_arrivals(path, columns.arrivals_s, timestamp=at, zone=zone, form=form, say=say)
+    return read_series(path, timestamp=at, value=columns.value, zone=zone, form=form, say=say)
 
 
 def draw_model(path: Path, seen: "Sequence[tuple[datetime, float]]", item: "Forecast") -> None:

@@ -8,12 +8,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from scheduler.cli.errors import warn
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Session
 from scheduler.model.errors import ConfigError, Superseded
@@ -88,7 +90,7 @@ def serve(config: "Config", ray: "RemoteRay", lease: "HeldLease", listener: sock
     from scheduler.api.serving import server_of  # noqa: PLC0415  # other commands need not load it
     from scheduler.cli.compose import compose, web_app  # noqa: PLC0415  # likewise
 
-    plane = compose(config, ray, lease)
+    plane = compose(config, ray, lease, partial(warn, screen=screen))
     lease.when_lost(plane.poke.set)
     server = server_of(web_app(plane))
     screen.note(_banner(config, ray, listener))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scheduler.cli.errors import warn
 from scheduler.cli.pictures import check_plot
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Session
@@ -88,9 +89,9 @@ def _run(scenario: "Scenario", seeds: int, screen: Screen, *, reactive: bool) ->
     from simulations.run import Simulation  # noqa: PLC0415  # likewise
     from simulations.wiring import setup_of  # noqa: PLC0415  # likewise
 
-    began_s, runs, first = time.monotonic(), [], None
+    began_s, runs, first, say = time.monotonic(), [], None, _once(screen)
     for number in range(seeds):
-        setup = setup_of(scenario, seed=scenario.seed + number, reactive=reactive)
+        setup = setup_of(scenario, seed=scenario.seed + number, reactive=reactive, say=say)
         with _progress(scenario.scenario, number + 1, seeds, scenario.days, screen) as progress:
             simulation = Simulation(setup)
             runs.append((scenario.seed + number, simulation.run(progress)))
@@ -104,6 +105,18 @@ def _run(scenario: "Scenario", seeds: int, screen: Screen, *, reactive: bool) ->
         wall_s=time.monotonic() - began_s,
     )
     return result, first or simulation
+
+
+def _once(screen: Screen) -> Callable[[str], None]:
+    """Return what tells each thing once, however many runs find it."""
+    said: set[str] = set()
+
+    def say(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            warn(text, screen)
+
+    return say
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from records.fault import RecordError
 from scheduler.config.fields import known_keys
 from scheduler.config.texts import BAD_TEXT, dotted, line_of, shown, unusable_texts
 from scheduler.config.units import AS_WRITTEN, UnitError
@@ -114,7 +115,7 @@ def _inside(data: object, part: str | int) -> tuple[bool, object]:
 def _bad_value(detail: ErrorDetails, where: Where) -> tuple[str, str]:
     context = detail.get("ctx", {})
     cause = context.get("error")
-    if isinstance(cause, UnitError):
+    if isinstance(cause, UnitError | RecordError):
         text = str(cause)
         return (f"{where[-1]} {text}" if text.startswith('"') else f"{dotted(where)}: {text}"), cause.help
     if detail["type"] in _WORDS:

@@ -16,6 +16,7 @@ from scheduler.config.schema import (
     Resources,
     Section,
     Workers,
+    Written,
     queue_from_name,
 )
 from scheduler.config.units import DurationSeconds
@@ -78,11 +79,21 @@ class JobStream(Training):
     """Spread of the logarithm, for lognormal durations."""
 
 
-class JobTrace(Training):
-    """Jobs of a recorded cluster: a CSV with columns timestamp, duration (seconds) and num_gpus."""
+class JobTrace(Training, Written):
+    """Jobs of a recorded cluster: CSV or Parquet with columns of times, durations and devices; see docs/files.md."""
 
     file: Path
     """Relative to the scenario file."""
+    timestamp: str = ""
+    """Column of the times of submission; empty for timestamp, submit_time or creation_time, whichever there is."""
+    duration: str = ""
+    """Column of the durations; empty for duration or run_time, or the end of a job less its beginning."""
+    gpus: str = ""
+    """Column of the devices of a job; empty for num_gpus, num_gpu or gpu_num (times gpu_milli), or plan_gpu."""
+    duration_unit: Literal["", "s", "ms", "us", "ns", "min", "h"] = ""
+    """Of durations that are numbers; empty for the one in the column's name, or the likeliest, which is told."""
+    gpu_unit: Literal["", "gpu", "percent", "milli"] = ""
+    """Of numbers of devices: whole ones (with shares below 1), hundredths or thousandths of one."""
     first: str = ""
     """RFC 3339 time of the trace that plays at the scenario's start; empty for its first row."""
     share: Annotated[float, Field(gt=0, le=1)] = 1.0

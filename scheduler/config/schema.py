@@ -5,14 +5,20 @@ Durations ("30s", "10m", "6h", "1d12h") and sizes ("8Gi", "16G") are read into n
 """
 
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from records.form import Form, check_separators, check_time_format
 from scheduler.config.units import Cores, Devices, DurationSeconds, Names, SizeMib, workers
 
 JOB_NAME: Final = r"^[0-9]*[A-Za-z][A-Za-z0-9._-]*$"
 """Names of jobs have a letter, so that none looks like a job's number."""
+
+
+def _time_format(text: str) -> str:
+    check_time_format(text)
+    return text
 
 
 class Section(BaseModel):
@@ -93,13 +99,38 @@ class RemoteRay(Section):
     """URL of the head's dashboard, for instance http://10.0.0.5:8265."""
 
 
-class ReplayTraffic(Section):
+class Written(Section):
+    """How a recorded file writes times and numbers: what is left out is found out, or refused where it is ambiguous."""
+
+    time_format: Annotated[str, AfterValidator(_time_format), Field(examples=["day-first"])] = ""
+    """day-first, month-first, unix, unix-ms, unix-us, unix-ns, or a pattern such as "%d/%m/%Y %H:%M"."""
+    local_times: bool | None = None
+    """Whether times without an offset are local ones of `zone`; unsaid or false for UTC."""
+    zone: str = "UTC"
+    """Time zone of local times."""
+    decimal: Literal["", ".", ","] = ""
+    """What stands before decimals: "." or ","."""
+    thousands: Literal["", "none", ".", ",", "'", "space"] = ""
+    """What stands between thousands."""
+
+    @model_validator(mode="after")
+    def _separators_differ(self) -> Self:
+        check_separators(self.decimal, self.thousands)
+        return self
+
+    @property
+    def form(self) -> Form:
+        """The same for those who read the file."""
+        return Form(self.time_format, self.local_times, self.zone, self.decimal, self.thousands)
+
+
+class ReplayTraffic(Written):
     """Traffic from a CSV or Parquet file, moved so that it plays on the control plane's clock."""
 
     kind: Literal["replay"]
     """Plays a recorded file."""
     file: Annotated[Path, Field(examples=["traffic.csv"])]
-    """CSV (also .gz) or Parquet file; relative to this file's directory."""
+    """CSV, Parquet or JSON file, also packed (.gz); relative to this file's directory."""
     timestamp: str = "timestamp"
     """Column of the times."""
     value: str = "requests"

@@ -4,8 +4,7 @@ from datetime import date
 from pathlib import Path
 
 from forecasting.calendars import read_holidays
-from forecasting.series import SeriesError
-from scheduler.model.errors import ConfigError, Fault
+from scheduler.recorded import input_faults
 
 
 def holidays_in(path: Path | None) -> frozenset[date]:
@@ -14,8 +13,5 @@ def holidays_in(path: Path | None) -> frozenset[date]:
     Raises:
         ConfigError: the file cannot be used; names file and line.
     """
-    try:
+    with input_faults("BadCalendar"):
         return read_holidays(path) if path else frozenset()
-    except SeriesError as error:
-        fault = Fault("BadCalendar", error.message, error.file, error.line, help=error.help)
-        raise ConfigError(fault) from error

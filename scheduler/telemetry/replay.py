@@ -8,9 +8,12 @@ from typing import Self
 import numpy as np
 
 from forecasting.reading import read_series
-from forecasting.series import Series, SeriesError
+from forecasting.series import Series
+from records.fault import Say, nobody
+from records.form import Form
 from scheduler.control.ports import Traffic
-from scheduler.model.errors import ConfigError, Fault
+from scheduler.model.errors import ConfigError
+from scheduler.recorded import input_faults
 
 
 class ReplayTraffic:
@@ -40,6 +43,8 @@ class ReplayTraffic:
         scale: float = 1.0,
         shift_s: int = 0,
         holidays: frozenset[date] = frozenset(),
+        form: Form | None = None,
+        say: Say = nobody,
     ) -> Self:
         """Read a CSV or Parquet file with requests per bin.
 
@@ -51,15 +56,14 @@ class ReplayTraffic:
             scale: requests per second are multiplied by it.
             shift_s: added to all times; whole days, where there are holidays.
             holidays: local dates on which the traffic goes like on a Sunday.
+            form: what is known of how the file writes times and numbers.
+            say: is told what was assumed, left out or put in order.
 
         Raises:
             ConfigError: the file cannot be used; names file, line and column.
         """
-        try:
-            series = read_series(path, timestamp=timestamp, value=value, zone=zone)
-        except SeriesError as error:
-            fault = Fault("BadTraffic", error.message, error.file or str(path), error.line, error.column, error.help)
-            raise ConfigError(fault) from error
+        with input_faults("BadTraffic"):
+            series = read_series(path, timestamp=timestamp, value=value, zone=zone, form=form, say=say)
         moved = frozenset(day + timedelta(seconds=shift_s) for day in holidays)
         return cls(replace(series, start_s=series.start_s + shift_s, values=series.values * scale), moved)
 

@@ -1,17 +1,21 @@
 """Hosts and pods of a packing benchmark, read from the CSV files of the openb traces (or alike)."""
 
-import csv
-import gzip
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.model.errors import ConfigError, Fault
+from records.fault import RecordError, reading
+from records.files import read_table
+from records.form import UNSAID
+from records.numbers import whole_of
+from records.table import Table
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
+from scheduler.recorded import input_faults
 
+_MOST_DEVICES: Final = 1024
 NO_DEVICE = -1
 """Free thousandths of a device that does not exist."""
 
@@ -91,16 +95,16 @@ def read_hosts(path: Path) -> Fleet:
     Raises:
         ConfigError: no such file, a column is missing, or a value is no whole number.
     """
-    rows = list(_rows(path, ("cpu_milli", "memory_mib", "gpu", "model")))
-    if not rows:
-        raise ConfigError(Fault("EmptyFile", "no hosts", file=str(path)))
-    models = tuple(sorted({row["model"] for _, row in rows}))
-    cpu, memory, gpus = (
-        np.array([_whole(path, line, row, name) for line, row in rows], dtype=np.int64)
-        for name in ("cpu_milli", "memory_mib", "gpu")
-    )
+    with input_faults("BadValue"), reading(path):
+        table = _table(path, ("cpu_milli", "memory_mib", "gpu", "model"), "hosts")
+        cpu, memory, gpus = (whole_of(table.column(name), UNSAID) for name in ("cpu_milli", "memory_mib", "gpu"))
+        many = np.flatnonzero(gpus > _MOST_DEVICES)
+        if len(many):
+            raise table.column("gpu").fault(int(many[0]), f"is more than a host has ({_MOST_DEVICES})")
+        named = table.column("model").cells
+    models = tuple(sorted(set(named)))
     gpu = np.where(np.arange(max(int(gpus.max()), 1)) < gpus[:, None], WHOLE_DEVICE_MILLI, NO_DEVICE)
-    model = np.array([models.index(row["model"]) for _, row in rows], dtype=np.int64)
+    model = np.array([models.index(name) for name in named], dtype=np.int64)
     return Fleet(cpu, memory, gpu.astype(np.int64), models, model)
 
 
@@ -110,46 +114,35 @@ def read_pods(path: Path) -> Pods:
     Raises:
         ConfigError: no such file, a column is missing, or a value is impossible.
     """
-    rows = list(_rows(path, ("cpu_milli", "memory_mib", "num_gpu", "gpu_milli")))
-    pods = [_shape(path, line, row) for line, row in rows]
-    if not any(pod.gpu_count for pod in pods):
-        raise ConfigError(Fault("EmptyFile", "no pod asks for a device", file=str(path)))
+    with input_faults("BadValue"), reading(path):
+        names = ("cpu_milli", "memory_mib", "num_gpu", "gpu_milli")
+        table = _table(path, names, "pods")
+        numbers = [whole_of(table.column(name), UNSAID).tolist() for name in names]
+        specs = table.column("gpu_spec").cells if table.has("gpu_spec") else [""] * len(table.rows)
+        rows = zip(table.lines, zip(*numbers, strict=True), specs, strict=True)
+        pods = [_shape(line, row, spec) for line, row, spec in rows]
+        if not any(pod.gpu_count for pod in pods):
+            raise RecordError("no pod asks for a device", help="pods with a num_gpu above 0")
     return Pods.of(pods)
 
 
-def _shape(path: Path, line: int, row: dict[str, str]) -> Shape:
-    cpu, memory, count, milli = (
-        _whole(path, line, row, name) for name in ("cpu_milli", "memory_mib", "num_gpu", "gpu_milli")
-    )
-    models = frozenset(filter(None, (row.get("gpu_spec") or "").split("|")))
+def _shape(line: int, numbers: tuple[int, ...], spec: str) -> Shape:
+    cpu, memory, count, milli = numbers
+    models = frozenset(filter(None, spec.split("|")))
     try:
         return Shape(cpu, memory, count, milli, models) if count else Shape(cpu, memory)
     except ValueError as error:
-        raise ConfigError(Fault("BadValue", str(error), file=str(path), line=line)) from error
+        raise RecordError(str(error), line=line, help="correct or remove the row") from None
 
 
 def _size(shape: Shape) -> tuple[int, int, int, int, tuple[str, ...]]:
     return (shape.gpu_count, shape.gpu_milli, shape.cpu_milli, shape.memory_mib, tuple(sorted(shape.gpu_models)))
 
 
-def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    try:
-        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in needed if name not in (reader.fieldnames or ())]
-            if missing:
-                text = f"no column {', '.join(missing)}"
-                raise ConfigError(
-                    Fault("MissingColumn", text, file=str(path), line=1, help=f"needs {', '.join(needed)}")
-                )
-            yield from ((line, row) for line, row in enumerate(reader, start=2))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(Fault("Unreadable", f"cannot be read: {error}", file=str(path))) from error
-
-
-def _whole(path: Path, line: int, row: dict[str, str], name: str) -> int:
-    try:
-        return int(row[name])
-    except (TypeError, ValueError):
-        text = f"{name} is {row[name]!r}, not a whole number"
-        raise ConfigError(Fault("BadValue", text, file=str(path), line=line, field=name)) from None
+def _table(path: Path, names: tuple[str, ...], kind: str) -> Table:
+    table = read_table(path, [names])
+    for name in names:
+        table.column(name)
+    if not table.rows:
+        raise RecordError(f"there are no {kind} in it", help=f"a row each, with {', '.join(names)}")
+    return table

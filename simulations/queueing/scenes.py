@@ -25,12 +25,13 @@ class Recorded:
     """A recorded cluster's jobs, as the user wants them played.
 
     Attributes:
-        file: CSV with columns timestamp, duration and num_gpus.
+        file: as `simulations.recorded_jobs` reads it.
         first: RFC 3339 time at which the window begins.
         days: how long it is.
         hosts: how many, of eight devices each.
         share: of the trace's jobs that is played: two thirds of them from the window at normal priority, one third
             from `LATER` at high priority.
+        written: keys of a scenario's trace that say how the file is written, for instance time_format.
     """
 
     file: Path
@@ -38,6 +39,7 @@ class Recorded:
     days: float
     hosts: int
     share: float
+    written: tuple[tuple[str, str], ...] = ()
 
 
 def gangs_among_small_jobs() -> Scenario:
@@ -101,7 +103,7 @@ def jobs_beside_a_model() -> Scenario:
         hosts=2,
         days=3,
         control=Control(period=60, reactive=True),
-        traffic={"dewiki": ReplayTraffic(kind="replay", file=_TRAFFIC, zone="Europe/Berlin")},
+        traffic={"dewiki": ReplayTraffic(kind="replay", file=_TRAFFIC, zone="Europe/Berlin", local_times=False)},
         models=(model,),
         lead_in=7200,
     )
@@ -135,6 +137,7 @@ def recorded(trace: Recorded) -> Scenario:
     first = datetime.fromisoformat(trace.first)
     common: dict[str, Any] = {
         "file": trace.file,
+        **dict(trace.written),
         "checkpoint_interval": 1800,
         "start_up": 120,
         "save": 45,

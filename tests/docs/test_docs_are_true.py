@@ -9,6 +9,7 @@ import pytest
 
 import forecasting
 import policies
+import records
 import scheduler
 import simulations
 
@@ -17,7 +18,7 @@ PAGES = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md"))
 
 
 @pytest.mark.parametrize(
-    "package", [scheduler, forecasting, policies, simulations], ids=lambda package: package.__name__
+    "package", [scheduler, forecasting, policies, simulations, records], ids=lambda package: package.__name__
 )
 def test_the_packages_that_are_imported_are_ours(package: object) -> None:
     """Other distributions claim these names; headroom lives in an environment of its own."""

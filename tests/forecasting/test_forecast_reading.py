@@ -58,12 +58,15 @@ HEAD = "timestamp,requests\n2012-01-02 00:00:00,1\n2012-01-02 01:00:00,2\n"
         (HEAD + "2012-01-02 02:00:00,-3\n", r't\.csv:4: requests: "-3" is not a number of 0 or more'),
         (
             HEAD + "2012-01-02 01:30:00,3\n2012-01-02 03:00:00,3\n2012-01-02 04:00:00,3\n",
-            r"t\.csv:4: a time off the step",
+            r't\.csv:4: timestamp: "2012-01-02 01:30:00" is a time off the step',
         ),
-        (HEAD + "2012-01-02 01:00:00,3\n2012-01-02 02:00:00,1\n", r"t\.csv:4: a time that was there before"),
+        (
+            HEAD + "2012-01-02 01:00:00,3\n2012-01-02 02:00:00,1\n",
+            r't\.csv:4: timestamp: "2012-01-02 01:00:00" is a time that was there before \(line 3\)',
+        ),
         ("when,requests\n2012-01-02,1\n", r"t\.csv: timestamp: there is no such column"),
         ("timestamp,requests\n2012-01-02,1\n", r"t\.csv: 1 rows are too few"),
-        ("", r"t\.csv: not readable as a table"),
+        ("", r"t\.csv: the file is empty"),
         ("timestamp,requests\n2010-01-01,1\n2011-01-01,1\n", r"t\.csv: the step is 31536000 s"),
     ],
 )

@@ -217,7 +217,7 @@ def test_the_command_prints_json(trace: Path) -> None:
         (["--trace", "TRACE", "--window", "yesterday"], '"yesterday" is no date'),
         (["--trace", "TRACE", "--compare", "elastic"], "on a trace: bookings"),
         (["--trace", "TRACE", "--window", "2031-01-01", "--workers", "1"], "no job arrives"),
-        (["--trace", "nowhere.csv"], "nowhere.csv: cannot be read"),
+        (["--trace", "nowhere.csv"], "nowhere.csv: not readable"),
         (["--seeds", "few"], "names no seeds"),
     ],
 )

@@ -72,7 +72,7 @@ def test_files_of_requests_per_bin_become_rates(tmp_path: Path, suffix: str) -> 
         ("timestamp,requests\n2012-10-15T00:00Z,1\n2012-10-15T01:00Z,oops\n", r"bad\.csv:3: "),
         ("timestamp,requests\n2012-10-15T00:00Z,1\nnoon,2\n", r"bad\.csv:3: "),
         ("timestamp,requests\n2012-10-15T00:00Z,1\n2012-10-15T01:00Z,-2\n", r"bad\.csv:3: "),
-        ("timestamp,views\n2012-10-15T00:00Z,1\n", r"bad\.csv: there is no such column"),
+        ("timestamp,views\n2012-10-15T00:00Z,1\n", r"bad\.csv: requests: there is no such column"),
         ("", r"bad\.csv: "),
     ],
 )

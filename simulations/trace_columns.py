@@ -1,0 +1,101 @@
+"""Which columns of a trace say when a job came, how long it ran and on what; by the names that sites use."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from records.fault import RecordError, Say
+from records.table import Table
+from scheduler.config.scenario import JobTrace
+
+OWN: Final = ("timestamp", "duration", "num_gpus")
+TIMES: Final = ("timestamp", "submit_time", "submitted_at", "creation_time", "created_at", "arrival_time", "start_time")
+_UNITS: Final = ("", "_s", "_sec", "_seconds", "_ms", "_us", "_ns", "_min", "_minutes", "_h", "_hours")
+DURATIONS: Final = tuple(name + unit for name in ("duration", "run_time", "runtime", "elapsed") for unit in _UNITS)
+BEGINS: Final = ("scheduled_time", "start_time", "started_at")
+ENDS: Final = ("deletion_time", "end_time", "finish_time", "finished_at", "ended_at")
+GPUS: Final = ("num_gpus", "num_gpu", "gpu_num", "gpus", "plan_gpu")
+_MILLI: Final = "gpu_milli"
+_INSTANCES: Final = "inst_num"
+_HELP: Final = "needed: timestamp, duration, num_gpus; others by timestamp:, duration: and gpus: (docs/files.md)"
+
+
+@dataclass(frozen=True, slots=True)
+class TraceColumns:
+    """Names of columns, "" where there is none.
+
+    Attributes:
+        time: when a job was submitted.
+        gpus: its devices, of each worker where `workers` says how many there are.
+        duration: how long it ran; else `begin` and `end`.
+        begin, end: when it ran.
+        milli: thousandths of each device that it holds.
+        workers: how many.
+    """
+
+    time: str
+    gpus: str
+    duration: str = ""
+    begin: str = ""
+    end: str = ""
+    milli: str = ""
+    workers: str = ""
+
+
+def layouts(trace: JobTrace) -> Sequence[Sequence[str]]:
+    """Return the sets of columns that will do, so that a header can be told from what stands above it."""
+    times, gpus = _choices(trace.timestamp, TIMES), _choices(trace.gpus, GPUS)
+    return list(itertools.product(times, gpus, _choices(trace.duration, (*DURATIONS, *ENDS))))
+
+
+def columns_of(table: Table, trace: JobTrace, say: Say) -> TraceColumns:
+    """Return the columns of a table; tell which were taken where they are not the usual ones.
+
+    Raises:
+        RecordError: one is missing.
+    """
+    found = TraceColumns(
+        time=_one_of(table, _choices(trace.timestamp, TIMES)),
+        gpus=_one_of(table, _choices(trace.gpus, GPUS)),
+        duration=next(_there(table, _choices(trace.duration, DURATIONS)), ""),
+        end=next(_there(table, ENDS), ""),
+        milli=next(_there(table, (_MILLI,)), ""),
+        workers=next(_there(table, (_INSTANCES,)), ""),
+    )
+    if not found.duration and (trace.duration or not found.end):
+        raise _missing(table, _choices(trace.duration, DURATIONS))
+    begin = next((name for name in _there(table, BEGINS)), found.time)
+    found = TraceColumns(found.time, found.gpus, found.duration, begin, found.end, found.milli, found.workers)
+    if (found.time, found.duration, found.gpus) != OWN:
+        say(f"columns: {_told(found)}")
+    return found
+
+
+def _told(found: TraceColumns) -> str:
+    lasts = f"duration {found.duration}" if found.duration else f"duration {found.end} less {found.begin}"
+    times = "".join(f" × {name}" for name in (found.milli and "gpu_milli / 1000", found.workers) if name)
+    return f"time {found.time}, {lasts}, GPUs {found.gpus}{times}"
+
+
+def _choices(said: str, usual: Sequence[str]) -> Sequence[str]:
+    return (said,) if said else usual
+
+
+def _there(table: Table, names: Sequence[str]) -> Iterator[str]:
+    return (name for name in names if table.has(name))
+
+
+def _one_of(table: Table, names: Sequence[str]) -> str:
+    found = next(_there(table, names), "")
+    if not found:
+        raise _missing(table, names)
+    return found
+
+
+def _missing(table: Table, names: Sequence[str]) -> RecordError:
+    if table.title.startswith(";"):
+        said = "no columns with names: in Standard Workload Format, which knows processors and no GPUs"
+        return RecordError(said, help="write a table with the columns timestamp, duration and num_gpus")
+    listed = ", ".join(table.names)[:300]
+    return RecordError("there is no such column", column=names[0], help=f"columns are: {listed}; {_HELP}")
