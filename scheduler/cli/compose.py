@@ -22,7 +22,7 @@ from scheduler.cli.attempt_logs import AttemptLogs
 from scheduler.config import schema
 from scheduler.config.queues import queue_names, submitters_of
 from scheduler.config.schema import Config, RemoteRay
-from scheduler.config.wiring import limits_of, policy_of, served_of, settings_of
+from scheduler.config.wiring import limits_of, policy_of, secrets_of, served_of, settings_of
 from scheduler.control.admission import House
 from scheduler.control.board import Board, Report
 from scheduler.control.clocks import ReplayClock, WallClock
@@ -34,6 +34,7 @@ from scheduler.control.ports import Clock, TrafficSource
 from scheduler.control.private import close_state
 from scheduler.control.records import AttemptTotal
 from scheduler.control.remembering import Remembered
+from scheduler.control.secrets import SecretShelf
 from scheduler.control.settings import Served
 from scheduler.control.shares import Foresight, gpu_shares
 from scheduler.model.observation import Observation
@@ -235,6 +236,7 @@ def _desk(  # noqa: PLR0913  # the parts of a desk, by name
             config.control.preemption_grace,
             submitters_of(config.queues),
             limits_of(config.limits, config.queues),
+            {name: secret.owners for name, secret in config.secrets.items()},
         ),
         packages=PackageShelf(config.state_dir / "packages"),
         gate=gate,
@@ -254,6 +256,7 @@ def _cluster(  # noqa: PLR0913  # the parts of a cluster, by name
         applications=_applications(config),
         served=[each.model for each in served],
         state_dir=config.state_dir,
+        secrets=SecretShelf(secrets_of(config.secrets), config.state_dir.resolve() / "secrets"),
         router_host=config.router.host,
         router_port=config.router.port,
     )

@@ -91,6 +91,19 @@ def _files_exist(config: Config) -> Iterator[tuple[Where, str, str]]:
                 yield ("traffic", name, key), f"there is no file {path}", "paths are relative to this YAML file"
 
 
+def _secrets_are_there(config: Config) -> Iterator[tuple[Where, str, str]]:
+    for name, source in config.secrets.items():
+        where = ("secrets", name)
+        if (source.file is None) == (not source.env):
+            yield (
+                where,
+                f"secrets.{name}: needs a file or a variable, and not both",
+                "file: token, or env: HF_TOKEN",
+            )
+        elif source.file is not None and not source.file.is_file():
+            yield (*where, "file"), f"there is no file {source.file}", "paths are relative to this YAML file"
+
+
 def _zones_known(config: Config) -> Iterator[tuple[Where, str, str]]:
     for name, source in config.traffic.items():
         try:
@@ -174,6 +187,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     _limits_agree,
     _devices_exist,
     _files_exist,
+    _secrets_are_there,
     _zones_known,
     _urls_whole,
     _address_has_port,

@@ -9,7 +9,7 @@ from typing import Final
 from scheduler.config.environment import start_faults
 from scheduler.config.faults import did_you_mean, fault_at, in_order, read_section
 from scheduler.config.nouns import gang_of, shape_of
-from scheduler.config.schema import JOB_NAME, JobFile
+from scheduler.config.schema import JOB_NAME, JobFile, SecretName
 from scheduler.config.texts import shown
 from scheduler.config.units import format_duration
 from scheduler.config.yaml_file import Document, Where
@@ -99,7 +99,8 @@ def parse_job(  # noqa: PLR0913  # what the cluster allows comes by name, each o
         grace_period_s=job.grace,
         checkpoint_interval_s=job.checkpoint_interval,
         max_runtime_s=job.max_runtime,
-        env=tuple(sorted(job.env.items())),
+        env=tuple(sorted((name, value) for name, value in job.env.items() if isinstance(value, str))),
+        secrets=tuple(sorted((name, v.secret) for name, v in job.env.items() if isinstance(v, SecretName))),
         working_dir=working_dir,
     )
 

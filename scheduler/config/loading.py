@@ -27,4 +27,5 @@ def load_config(path: Path) -> Config:
 
 def _with_files_found(config: Config, directory: Path) -> Config:
     moved = {name: beside(source, directory) for name, source in config.traffic.items()}
-    return config.model_copy(update={"traffic": moved})
+    secrets = {name: beside(source, directory) for name, source in config.secrets.items()}
+    return config.model_copy(update={"traffic": moved, "secrets": secrets})

@@ -4,10 +4,12 @@ Durations ("30s", "10m", "6h", "1d12h") and sizes ("8Gi", "16G") are read into n
 `scheduler.config.units`. `headroom explain` prints the texts under the fields.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticKnownError
 
 from records.form import Form, check_separators, check_time_format
 from scheduler.config.units import Cores, Devices, DurationSeconds, Names, SizeMib, workers
@@ -374,6 +376,17 @@ class Limits(Section):
     """Highest priority class that a role may use; any where left out."""
 
 
+class SecretSource(Section):
+    """Where a secret of the site lies; jobs name it in `env`."""
+
+    file: Path | None = None
+    """File that has it, best readable by the control plane only; relative to this file's directory."""
+    env: str = ""
+    """Variable of the control plane's environment that has it, instead of a file."""
+    owners: tuple[str, ...] = ()
+    """Whose jobs may have it, by the name of their token; everybody's when left out."""
+
+
 class Token(Section):
     """A bearer token of the API, known by its digest only."""
 
@@ -441,6 +454,10 @@ class Config(Section):
     """Queues that jobs may name; default is always there."""
     limits: Limits = Limits()
     """How much of what there is one person may have."""
+    secrets: dict[Annotated[str, Field(min_length=1, examples=["hf-token"])], SecretSource] = Field(
+        default_factory=dict
+    )
+    """Secrets by the names that jobs use."""
     api: Api = Api()
     """The HTTP API and the page."""
     router: Router = Router()
@@ -453,6 +470,29 @@ class Config(Section):
     """Traffic sources by name."""
     models: tuple[Model, ...] = ()
     """Served models, most important first: in this order they are kept alive when short."""
+
+
+class SecretName(Section):
+    """A value that is not written here, but kept by the control plane."""
+
+    secret: Annotated[str, Field(min_length=1, examples=["hf-token"])]
+    """Name of one of the site's secrets."""
+
+
+def text_or_secret(value: object) -> object:
+    """Let text, numbers and {secret: NAME} pass; whatever else is no text."""
+    if isinstance(value, Mapping):
+        return SecretName.model_validate(value)
+    if isinstance(value, bool) or not isinstance(value, str | int | float | SecretName):
+        raise PydanticKnownError("string_type")
+    return value
+
+
+EnvValue = Annotated[
+    Annotated[str, Field(coerce_numbers_to_str=True)] | SecretName,
+    BeforeValidator(text_or_secret, json_schema_input_type=str | int | float | dict[str, str]),
+]
+"""Written as it is, or {secret: NAME}."""
 
 
 class JobFile(Section):
@@ -486,5 +526,6 @@ class JobFile(Section):
     """Time it is given to save when it is preempted; where left out, less if the site allows less."""
     working_dir: str = ""
     """Directory that is uploaded and in which the entrypoint runs; relative to this file's directory."""
-    env: dict[str, Annotated[str, Field(coerce_numbers_to_str=True)]] = Field(default_factory=dict)
-    """Environment variables of the driver and its workers."""
+    env: dict[str, EnvValue] = Field(default_factory=dict)
+    """Environment variables of the driver and its workers. {secret: NAME} has the site put in a value that is written
+    down nowhere; the driver gets it, and hands it on to its workers itself."""

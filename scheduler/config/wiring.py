@@ -1,6 +1,6 @@
 """From a configuration's sections to what the control loop is made of; live and in simulations alike."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from policies.capacity import CapacityRule, ErlangA, ErlangC, TargetRate
 from policies.registry import policy_from_names
@@ -9,6 +9,7 @@ from scheduler.config.nouns import serving_model_of
 from scheduler.config.queues import order_name, queues_of
 from scheduler.control.admission import Limits
 from scheduler.control.attempts import Patience
+from scheduler.control.secrets import Secret
 from scheduler.control.settings import Served, Settings
 from scheduler.model.plan import Consolidation
 from scheduler.model.policy import Policy
@@ -36,6 +37,11 @@ def policy_of(names: schema.PolicyNames, queues: Iterable[schema.QueueSection] =
         move_again_after_s=names.move_again_after,
         grow_after_s=names.grow_after,
     )
+
+
+def secrets_of(sections: Mapping[str, schema.SecretSource]) -> dict[str, Secret]:
+    """Return where the site's secrets lie, by name."""
+    return {name: Secret(section.file, section.env, section.owners) for name, section in sections.items()}
 
 
 def limits_of(section: schema.Limits, queues: Iterable[schema.QueueSection]) -> Limits:

@@ -37,6 +37,7 @@ class House:
         submitters: who may submit to a queue, for queues that are not open to everybody.
         longest_grace_s: longest grace period a job may ask for; it is part of serving's lead time.
         limits: of single persons.
+        secrets: names that jobs may use, each with whose jobs may; everybody's when there are none.
     """
 
     priorities: Mapping[str, int] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class House:
     longest_grace_s: float = 60.0
     submitters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def priority(self, name: str) -> int:
         """Return the integer of a priority class.
@@ -109,6 +111,7 @@ def faults_of(spec: JobSpec, house: House, packages: PackageShelf, hosts: Sequen
         yield Fault("BadValue", message, field="grace", help=f"at most {house.longest_grace_s:g} s")
     if spec.working_dir:
         yield from _faults_of_package(spec.working_dir, packages)
+    yield from _faults_of_secrets(spec, house)
     why = never_fits(hosts, spec.gang) if hosts is not None else None
     if why is not None:
         yield Fault(why.reason.value, why.message, field="resources", help="ask for less, or for other hosts")
@@ -123,6 +126,16 @@ def _faults_of_package(digest: str, packages: PackageShelf) -> tuple[Fault, ...]
     except ConfigError as error:
         return tuple(replace(fault, field="working_dir") for fault in error.faults)
     return ()
+
+
+def _faults_of_secrets(spec: JobSpec, house: House) -> Iterator[Fault]:
+    for variable, name in spec.secrets:
+        owners = house.secrets.get(name)
+        if owners is None:
+            yield _unknown("UnknownSecret", f'unknown secret "{name}"', f"env.{variable}", house.secrets)
+        elif owners and spec.owner not in owners:
+            message = f'{spec.owner or "nobody"} may not use the secret "{name}"'
+            yield Fault("NotPermitted", message, field=f"env.{variable}", help="ask an operator")
 
 
 def _unknown(code: str, message: str, field_name: str, known: Iterable[str]) -> Fault:

@@ -22,6 +22,7 @@ class JobSpec:
         checkpoint_interval_s: how often it saves; None when never.
         max_runtime_s: longest an attempt takes; None when unknown.
         env: (name, value) pairs for the driver and its workers, sorted.
+        secrets: (variable, name of a secret) pairs, likewise, sorted; their values are never part of a job.
         working_dir: digest of the uploaded package ("sha256:…"), or "" for none.
     """
 
@@ -38,3 +39,4 @@ class JobSpec:
     max_runtime_s: float | None = None
     env: tuple[tuple[str, str], ...] = ()
     working_dir: str = ""
+    secrets: tuple[tuple[str, str], ...] = ()

@@ -21,6 +21,7 @@ from scheduler.control.board import ModelTally
 from scheduler.control.leading import Lease
 from scheduler.control.ports import Clock, JobSpecs
 from scheduler.control.private import private_folder
+from scheduler.control.secrets import SecretShelf
 from scheduler.model.errors import Unreachable
 from scheduler.model.observation import Observation
 from scheduler.model.plan import Action, PreemptJob, StartJob, StartReplica, StopReplica
@@ -42,6 +43,7 @@ class RayCluster:
         applications: by model name.
         served: the models, with the shapes of their replicas.
         state_dir: packages, checkpoints, orders to stop; all hosts must see it under the same path.
+        secrets: what jobs may name; none when left out.
         router_host: address that the front router listens on. When Serve runs already, its own.
         router_port: its port; 0 for a free one. When Serve runs already, its own.
     """
@@ -57,6 +59,7 @@ class RayCluster:
         applications: Mapping[str, ServeApplication],
         served: Iterable[ServingModel],
         state_dir: Path,
+        secrets: SecretShelf | None = None,
         router_host: str = "127.0.0.1",
         router_port: int = 0,
     ) -> None:
@@ -64,6 +67,7 @@ class RayCluster:
         self._clock, self._lease = clock, lease
         self._link, self._rest = DriverLink(address), RayRest(dashboard_url, lease.prove)
         self._training = Training(self._link, self._rest, specs, clock, state_dir)
+        self._training.secrets = secrets or self._training.secrets
         self._runs = Runs(self._training, self._link, self._rest, clock)
         catalogue = Catalogue({model.name: model for model in served}, dict(applications))
         front = Front(router_host, router_port or machine.free_ports(1)[0], str(state_dir.resolve() / "tallies.json"))
@@ -116,8 +120,8 @@ class RayCluster:
         self._training.forget(job_id, attempt)
 
     def logs(self, job_id: JobId, attempt: int) -> str:
-        """Return what the driver of a run has printed so far; "" when nobody knows the run."""
-        return self._training.outputs.read(run_name(job_id, attempt))
+        """Return what the driver of a run has printed so far, without secrets; "" when nobody knows the run."""
+        return self._training.secrets.hide(self._training.outputs.read(run_name(job_id, attempt)))
 
     @property
     def router_url(self) -> str:

@@ -118,7 +118,8 @@ class Runs:
                 f"its driver did not come up within {START_S:.0f} s on {label.slots[0].host}; "
                 "what its env sets may keep the worker processes there from starting"
             )
-        return _last_lines(job) if state in {RunState.FAILED, RunState.LOST, RunState.NOT_STARTED} else ""
+        said = self._training.secrets.hide(job.get("message") or "")  # a job may have printed them
+        return _last_lines(said) if state in {RunState.FAILED, RunState.LOST, RunState.NOT_STARTED} else ""
 
     def _state(self, label: RunLabel, job: Mapping[str, Any], fleet: Fleet) -> RunState:
         state, order = STATES[job["status"]], self._training.stops.of(label.name)
@@ -177,8 +178,8 @@ def _opens(door: tuple[str, int]) -> bool:
     return False
 
 
-def _last_lines(job: Mapping[str, Any]) -> str:
-    lines = [line for line in (job.get("message") or "no reason given").splitlines() if line.strip()]
+def _last_lines(said: str) -> str:
+    lines = [line for line in (said or "no reason given").splitlines() if line.strip()]
     return "\n".join(lines[-MESSAGE_LINES:])
 
 

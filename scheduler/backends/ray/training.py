@@ -16,6 +16,7 @@ from scheduler.backends.ray.rest import RayRest
 from scheduler.backends.ray.stops import StopOrder, StopOrders
 from scheduler.control.ports import Clock, JobSpecs
 from scheduler.control.private import private_folder
+from scheduler.control.secrets import SecretShelf
 from scheduler.jobkit import MARKER
 from scheduler.model.errors import ActionFailed, NotFound
 from scheduler.model.jobspec import JobSpec
@@ -42,6 +43,7 @@ class Training:
         self._link, self._rest, self._specs, self._clock = link, rest, specs, clock
         self._state_dir = state_dir.resolve()
         self.stops = StopOrders(self._state_dir / "stops")
+        self.secrets = SecretShelf({}, self._state_dir / "secrets")
         self._folders = WorkFolders(self._state_dir)
         self.outputs = Outputs(rest, self._state_dir / "logs")
 
@@ -91,6 +93,7 @@ class Training:
         A run that was lost may still be going down on Ray: it is hidden, and dropped when it is gone.
         """
         name = run_name(job_id, attempt)
+        self.secrets.take_back(name)
         self.outputs.keep(name)
         try:
             self._rest.delete(name)
@@ -111,8 +114,8 @@ class Training:
 
     def _submission(self, label: RunLabel, spec: JobSpec, selector: Mapping[str, str]) -> dict[str, Any]:
         try:
-            entrypoint, environment = self._entrypoint(spec), self._environment(label, spec)
-        except (ActionFailed, OSError) as error:
+            entrypoint, environment = self._entrypoint(label, spec), self._environment(label, spec)
+        except (ActionFailed, NotFound, OSError) as error:
             raise ActionFailed(f"job {label.job_id} cannot start: {error}") from error
         return {
             "entrypoint": entrypoint,
@@ -122,10 +125,13 @@ class Training:
             "entrypoint_label_selector": dict(selector),
         }
 
-    def _entrypoint(self, spec: JobSpec) -> str:
-        if not spec.working_dir:
-            return spec.entrypoint
-        return f"cd {shlex.quote(str(self._folders.unpacked(spec.working_dir)))} && {spec.entrypoint}"
+    def _entrypoint(self, label: RunLabel, spec: JobSpec) -> str:
+        """Return the command that Ray is told; anybody who may ask Ray sees it, so it names no secret but its file."""
+        entrypoint = spec.entrypoint
+        if spec.working_dir:
+            entrypoint = f"cd {shlex.quote(str(self._folders.unpacked(spec.working_dir)))} && {entrypoint}"
+        file = self.secrets.hand_out(label.name, spec.secrets)
+        return entrypoint if file is None else f". {shlex.quote(str(file))} && {entrypoint}"
 
     def _environment(self, label: RunLabel, spec: JobSpec) -> dict[str, str]:
         folder, shape = self.checkpoint_dir(label.job_id), spec.gang.shape
