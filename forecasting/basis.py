@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from typing import Final
+
+EVER_SEEN: Final = 3.0
+"""No quantile is more than so many times the highest value of the history."""
+EVER_SEEN_OF_FEW_DAYS: Final = 10.0
+"""Likewise with less than a week of history: the highest hour may be still to come."""
+SEEN_LATELY: Final = 10.0
+"""A forecast that goes beyond so many times the highest value of two weeks says so."""
 
 _HOUR_S: Final = 3600
 _DAY_S: Final = 86400
@@ -33,6 +41,12 @@ class Basis:
         spikes_s: time whose values were cut down as passing spikes.
         shifts: (moment in epoch seconds, factor) of each lasting change of level that the older history was put on.
         correction: factor at the moment of the last correction by a measured rate; 1.0 for none.
+        absurd_s: time whose values were set aside as beyond belief.
+        quiet_s: time before a launch, in which there was no traffic to speak of; it teaches nothing.
+        held_s: how long an outage that has not ended has lasted; the forecast is of what would come without it.
+        ceiling: what the forecast is held below, in the series' unit: `EVER_SEEN` times the highest in the history.
+        lately: the highest of the last two weeks, likewise, on the level of today.
+        highest: the highest path before it was held below the ceiling, likewise.
     """
 
     footing: Footing
@@ -43,6 +57,21 @@ class Basis:
     spikes_s: float = 0.0
     shifts: tuple[tuple[float, float], ...] = ()
     correction: float = 1.0
+    absurd_s: float = 0.0
+    quiet_s: float = 0.0
+    held_s: float = 0.0
+    ceiling: float = inf
+    lately: float = inf
+    highest: float = 0.0
+
+    @property
+    def caution(self) -> str:
+        """What to know about how far the forecast goes beyond what was seen; "" when it does not go far."""
+        if self.highest > self.ceiling:
+            return f"held below {self.ceiling:.4g}, {EVER_SEEN:g} times the highest ever seen"
+        if self.highest > SEEN_LATELY * self.lately:
+            return f"may go beyond {SEEN_LATELY:g} times the highest of the last two weeks ({self.lately:.4g})"
+        return ""
 
     def __str__(self) -> str:
         """Return one sentence."""
@@ -51,11 +80,15 @@ class Basis:
             (self.gaps_s, "of gaps repaired"),
             (self.dropouts_s, "of dropouts set aside"),
             (self.spikes_s, "of spikes cut"),
+            (self.absurd_s, "beyond belief set aside"),
+            (self.quiet_s, "before the launch left out"),
         )
         parts += [f"{_span(length)} {what}" for length, what in said if length]
         parts += [f"{len(self.shifts)} change(s) of level followed"] if self.shifts else []
+        parts += [f"an outage of {_span(self.held_s)} that has not ended looked past"] if self.held_s else []
         parts += [f"the last value is {_span(self.age_s)} old"] if self.age_s else []
         parts += [f"raised by {self.correction - 1:.0%} to the load measured"] if self.correction > 1 else []
+        parts += [self.caution] if self.caution else []
         return ", ".join(parts)
 
 

@@ -20,6 +20,10 @@ _LEAST_DROPOUT: Final = 0.5
 _LEAST_SHIFT: Final = 0.45
 _SHIFT_SIGMAS: Final = 10.0
 _MOST_SHIFTS: Final = 4
+_MOST_SHIFT: Final = 3.4
+"""All changes together: a factor of 30, beyond which what came before says nothing of what comes."""
+_MOST_SOON: Final = 2.1
+"""A change of the last day: a factor of 8. More of it may be believed tomorrow, and the load measured counts today."""
 _SOONEST_UP: Final = 3
 """Bins after which a rise is taken to last."""
 _SOONEST_DOWN: Final = 12
@@ -71,7 +75,8 @@ def clean(scaled: Floats, day: int, week: int) -> Cleaned:
     spikes = deviation > max(_OUTLIER_SIGMAS * sigma, _LEAST_SPIKE)
     cut = np.where(dropouts, np.nan, np.where(spikes, usual + level + _LEAST_SPIKE, rebased))
     over = spikes & (np.arange(len(scaled)) < len(scaled) - _SOONEST_UP)
-    values = _filled(np.where(over, np.nan, cut), usual)
+    kept = np.where(over, np.nan, cut)
+    values = _filled(kept, _usual(kept, season) if np.isnan(kept).any() else usual)
     above = np.where(over, np.maximum(cut - values, 0.0), 0.0)
     return Cleaned(values, above, usual + level, gaps, dropouts, spikes, shifts)
 
@@ -116,30 +121,42 @@ def _rebased(scaled: Floats, season: int, day: int) -> tuple[Floats, tuple[tuple
         if found is None:
             break
         index, difference = found
-        rebased[:index] += difference
-        shifts.append(found)
+        bound = _MOST_SOON if len(scaled) - index < day else _MOST_SHIFT
+        moved = np.clip(
+            rebased[:index] - scaled[:index] + np.clip(difference, -bound, bound), -_MOST_SHIFT, _MOST_SHIFT
+        )
+        rebased[:index] = scaled[:index] + moved
+        shifts.append((index, float(np.clip(difference, -bound, bound))))
     return rebased, tuple(sorted(shifts))
 
 
 def _largest_shift(apart: Floats, day: int) -> tuple[int, float] | None:
-    n = len(apart)
+    """Return the largest change between two days of known values, as far as it is one between two weeks as well."""
+    known = np.flatnonzero(~np.isnan(apart))
+    apart, n = apart[known], len(known)
     before = np.concatenate((np.full(1, np.nan), rolling_median(apart, day - 1, 0)[:-1]))
-    after = rolling_median(apart, 0, day - 1)
-    jump = after - before
-    sigma = _MAD_TO_SIGMA * float(np.nanmedian(np.abs(np.diff(apart))))
-    jump[np.abs(jump) < max(_LEAST_SHIFT, _SHIFT_SIGMAS * sigma)] = 0.0
+    jump = rolling_median(apart, 0, day - 1) - before
+    sigma = _MAD_TO_SIGMA * float(np.median(np.abs(np.diff(apart))))
+    least = max(_LEAST_SHIFT, _SHIFT_SIGMAS * sigma)
+    jump[np.abs(jump) < least] = 0.0
     jump[n - _SOONEST_UP + 1 :] = 0.0
     jump[n - _SOONEST_DOWN + 1 :] = np.maximum(jump[n - _SOONEST_DOWN + 1 :], 0.0)
     jump[:day] = 0.0
     for index in np.argsort(-np.abs(np.nan_to_num(jump)))[:day]:
         if not jump[index]:
             return None
-        if _agree(apart[index : index + day], jump[index]):
-            return int(index), float(jump[index])
+        lasting = _between_weeks(apart, index, 7 * day) * np.sign(jump[index])
+        if lasting >= least and _agree(apart[index : index + day], jump[index]):
+            return int(known[index]), float(np.sign(jump[index]) * min(abs(jump[index]), lasting))
     return None
+
+
+def _between_weeks(apart: Floats, index: int, week: int) -> float:
+    """Return the change from the week before to the week after: what came and went within days is none."""
+    return float(np.median(apart[index : index + week]) - np.median(apart[max(0, index - week) : index]))
 
 
 def _agree(after: Floats, jump: float) -> bool:
     """Return whether a change is there in full in the first bin and in nearly all that follow."""
-    off = np.abs(after - np.nanmedian(after)) > _AGREEMENT * abs(jump)
+    off = np.abs(after - np.median(after)) > _AGREEMENT * abs(jump)
     return not off[0] and float(np.mean(off)) < _AGREEMENT / 2

@@ -18,6 +18,8 @@ _DAY_S: Final = 86400
 _FINEST_SHIFT_S: Final = 900
 _FELT_FOR_S: Final = 12 * _HOUR_S
 """So long after a change people still go, less and less, by how long they have been up or asleep."""
+_MOST_FELT_S: Final = 3 * _HOUR_S
+"""A larger change moves the date, not the sun: Samoa skipped a day and got up as ever."""
 
 
 @lru_cache(maxsize=64)
@@ -84,6 +86,8 @@ def felt_positions(zone: str, start_s: int, step_s: int, count: int) -> NDArray[
         return places
     moments, offsets = changes(zone, (start_s - _FELT_FOR_S) // _DAY_S, int(starts[-1]) // _DAY_S)
     for moment_s, before, after in zip(moments, offsets, offsets[1:], strict=False):
+        if abs(after - before) > _MOST_FELT_S:
+            continue
         still = np.clip(1 - (starts - moment_s) / _FELT_FOR_S, 0.0, 1.0) * (starts >= moment_s)
         places += (before - after) / step_s * still
     return places

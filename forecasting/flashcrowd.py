@@ -6,6 +6,7 @@ from typing import Final, Self
 import numpy as np
 
 from forecasting.cleaning import clean
+from forecasting.heard import Heard
 from forecasting.models.transform import Transform
 from forecasting.series import Series
 
@@ -27,10 +28,10 @@ class FlashCrowds:
     @classmethod
     def of(cls, series: Series) -> Self:
         """Return the spikes of a series in steps that divide a day; gaps are no spikes."""
-        known = np.flatnonzero(series.known)
-        if not len(known):
+        heard = Heard.of(series).lived()
+        if heard is None:
             return cls((), 0.0)
-        lived = series.values[known[0] : known[-1] + 1]
+        lived = heard.series.values
         scale = Transform.fitted(lived)
         day = _DAY_S // series.step_s
         scaled = scale.forward(lived)

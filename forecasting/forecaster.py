@@ -7,11 +7,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.basis import Basis, Footing
+from forecasting.basis import EVER_SEEN, EVER_SEEN_OF_FEW_DAYS, Basis, Footing
 from forecasting.cleaning import Cleaned, clean
 from forecasting.clock import felt_positions, wall_positions
 from forecasting.fitted import Fitted
-from forecasting.models import cold, ensemble, fine, holidays
+from forecasting.heard import Heard
+from forecasting.models import cold, ensemble, fine, holidays, sparse
 from forecasting.models.cloud import Cloud
 from forecasting.models.transform import Transform
 from forecasting.series import Series
@@ -20,6 +21,9 @@ Floats = NDArray[np.float64]
 
 _HOUR_S: Final = 3600
 _DAY_S: Final = 86400
+_WEEK_S: Final = 7 * _DAY_S
+_LATELY_S: Final = 14 * _DAY_S
+_NEARLY_ALL: Final = 0.999
 _LONGEST_SILENCE_S: Final = 7 * _DAY_S
 _DOUBLED_AFTER_DAYS: Final = 3.0
 """The variance of what a silent source would have said doubles in so long: nobody has seen whether it changed."""
@@ -50,20 +54,25 @@ class Forecaster:
                 the bin that is open now, and is the less certain the longer the source has been silent.
         """
         usable = _usable(series)
-        if usable.step_s < _HOUR_S:
+        heard = Heard.of(usable.between(series.end_s - self.history_s, series.end_s))
+        if usable.step_s < _HOUR_S and not heard.unit:
             longer = replace(self, horizon_s=self.horizon_s + _HOUR_S)  # the open hour is partly known
-            return _finer(usable, longer.fit(usable.resample(_HOUR_S), now_s), self._bins(usable))
-        recent = usable.between(series.end_s - self.history_s, series.end_s)
-        known = np.flatnonzero(recent.known)
-        start_s = _present(recent, now_s)
-        if not len(known):
-            return _ignorant(recent, start_s, self._bins(recent))
-        lived = recent.between(
-            recent.start_s + known[0] * recent.step_s, recent.start_s + (known[-1] + 1) * recent.step_s
-        )
-        age = min(start_s - lived.end_s, _LONGEST_SILENCE_S) // recent.step_s
-        fitted, usual = _fit(lived, start_s, age, self._bins(recent))
-        return self._with_holidays(fitted, usual, usable) if self.holidays else fitted
+            hourly = longer._of_heard(heard.in_hours(), usable.resample(_HOUR_S), now_s)  # noqa: SLF001  # its own
+            return _finer(heard.series, hourly, self._bins(usable))
+        return self._of_heard(heard, usable, now_s)
+
+    def _of_heard(self, heard: Heard, whole: Series, now_s: float | None) -> Fitted:
+        """Return the forecast of a series in hours or longer, or of few whole requests in any step."""
+        start_s = _present(heard.series, now_s)
+        bins = self._bins(heard.series)
+        lived = heard.lived()
+        if lived is None:
+            return _ignorant(heard.series, start_s, bins)
+        age = min(start_s - lived.series.end_s, _LONGEST_SILENCE_S) // lived.series.step_s
+        if heard.unit:
+            return _counted(lived, start_s, age, bins)
+        fitted, usual = _fit(lived, start_s, age, bins)
+        return self._with_holidays(fitted, usual, whole) if self.holidays else fitted
 
     def _with_holidays(self, fitted: Fitted, usual: Floats, series: Series) -> Fitted:
         """Return the forecast with its holidays, given the repaired values (n,) of the recent past."""
@@ -98,6 +107,20 @@ def _present(series: Series, now_s: float | None) -> int:
     return series.end_s + late * series.step_s
 
 
+def _counted(lived: Heard, start_s: int, age: int, bins: int) -> Fitted:
+    """Return the forecast of few whole requests."""
+    series = lived.series
+    transform = Transform.fitted(series.values)
+    places = wall_positions(series.zone, series.start_s, series.step_s, len(series))
+    ahead = wall_positions(series.zone, start_s, series.step_s, bins)
+    cloud = sparse.forecast(series.values, places, ahead, _DAY_S // series.step_s, transform)
+    none = np.zeros(len(series), dtype=np.bool_)
+    cleaned = Cleaned(series.values, np.zeros(len(series)), series.values, none, none, none)
+    basis = _bounded(_basis(lived, cleaned, start_s, _DAY_S // series.step_s), series, cleaned, series.values)
+    last = float(series.values[-1]) if age == 0 else np.nan
+    return Fitted(start_s, series.step_s, basis, cloud, transform, last, lived.unit).checked()
+
+
 def _ignorant(series: Series, start_s: int, bins: int) -> Fitted:
     cloud = Cloud(np.full(bins, -np.inf), np.zeros((1, bins)), np.ones(1), np.zeros(1))
     return Fitted(start_s, series.step_s, Basis(Footing.NOTHING), cloud, Transform(1e-9))
@@ -117,26 +140,39 @@ def _finer(series: Series, hourly: Fitted, bins: int) -> Fitted:
     transform = Transform.fitted(past.values)  # one arrival is much more of a rate here than in an hour
     coarse = hourly.cloud.mapped(lambda scaled: transform.forward(hourly.transform.inverse(scaled)))
     cloud = fine.refined(coarse, transform.forward(past.values), lead, bins, per_hour)
-    known = float(past.values[-1])
-    return Fitted(series.end_s, series.step_s, hourly.basis, cloud, transform, known)
+    more = _unevenness(past.values, per_hour)
+    basis = replace(hourly.basis, ceiling=more * hourly.basis.ceiling, lately=more * hourly.basis.lately)
+    return Fitted(series.end_s, series.step_s, basis, cloud, transform, float(past.values[-1])).checked()
 
 
-def _fit(lived: Series, start_s: int, age: int, bins: int) -> tuple[Fitted, Floats]:
-    """Fit a series whose first and last value are known; return its repaired values, (n,) on the wall clock, too."""
-    day = _DAY_S // lived.step_s
-    transform = Transform.fitted(lived.values)
-    places = wall_positions(lived.zone, lived.start_s, lived.step_s, len(lived))
-    scaled = _on_wall_clock(transform.forward(lived.values), places)
-    felt = felt_positions(lived.zone, lived.end_s + age * lived.step_s, lived.step_s, bins)
+def _unevenness(values: Floats, per_hour: int) -> float:
+    """Return how much higher than the hours nearly all bins within them are, 1 or more."""
+    hours = values[len(values) % per_hour :].reshape(-1, per_hour)
+    whole = hours[~np.isnan(hours).any(axis=1)]
+    means = whole.mean(axis=1)
+    busy = means > 0
+    return max(1.0, float(np.quantile(whole[busy].max(axis=1) / means[busy], _NEARLY_ALL))) if busy.any() else 1.0
+
+
+def _fit(lived: Heard, start_s: int, age: int, bins: int) -> tuple[Fitted, Floats]:
+    """Fit a series whose first value is known; return its repaired values, (n,) on the wall clock, too."""
+    series = lived.series
+    day = _DAY_S // series.step_s
+    transform = Transform.fitted(series.values)
+    places = wall_positions(series.zone, series.start_s, series.step_s, len(series))
+    scaled = _on_wall_clock(transform.forward(series.values), places)
+    felt = felt_positions(series.zone, series.end_s + age * series.step_s, series.step_s, bins)
     ahead = np.maximum(felt - places[-1] - 1, 0.0)
     cleaned = clean(scaled, day, 7 * day)
     leads = int(np.ceil(ahead.max())) + 1
     model = ensemble if ensemble.enough(len(scaled), 7 * day, leads) else cold
     cloud = model.forecast(cleaned.values, cleaned.above, day, 7 * day, leads)
-    cloud = cloud.widened(np.sqrt(1 + age / day / _DOUBLED_AFTER_DAYS))
-    last = float(lived.values[-1]) if age == 0 else np.nan
-    basis = _basis(lived, cleaned, start_s, day)
-    return Fitted(start_s, lived.step_s, basis, cloud.taken(ahead), transform, last), cleaned.values
+    unheard = age + lived.held_bins
+    cloud = cloud.widened(np.sqrt(1 + unheard / day / _DOUBLED_AFTER_DAYS))
+    last = float(series.values[-1]) if age == 0 else np.nan
+    basis = _bounded(_basis(lived, cleaned, start_s, day), series, cleaned, transform.inverse(cleaned.values))
+    fitted = Fitted(start_s, series.step_s, basis, cloud.taken(ahead), transform, last)
+    return fitted.checked(), cleaned.values
 
 
 def _on_wall_clock(scaled: Floats, places: NDArray[np.int64]) -> Floats:
@@ -151,15 +187,28 @@ def _on_wall_clock(scaled: Floats, places: NDArray[np.int64]) -> Floats:
         return np.where(count > 0, total / count, np.nan)
 
 
-def _basis(lived: Series, cleaned: Cleaned, start_s: int, day: int) -> Basis:
-    n, step = len(cleaned.values), lived.step_s
+def _basis(lived: Heard, cleaned: Cleaned, start_s: int, day: int) -> Basis:
+    n, step = len(cleaned.values), lived.series.step_s
     footing = Footing.WEEKS if ensemble.enough(n, 7 * day, 7 * day) else Footing.DAYS if n > day else Footing.HOURS
     return Basis(
         footing=footing,
-        history_s=len(lived) * step,
-        age_s=start_s - lived.end_s,
-        gaps_s=float((~lived.known).sum()) * step,
-        dropouts_s=float(cleaned.dropouts.sum()) * step,
-        spikes_s=float(cleaned.spikes.sum()) * step,
-        shifts=tuple((lived.end_s - (n - index) * step, float(np.exp(size))) for index, size in cleaned.shifts),
+        history_s=len(lived.series) * step,
+        age_s=start_s - lived.series.end_s,
+        gaps_s=float(lived.gaps) * step,
+        dropouts_s=float(cleaned.dropouts.sum() + lived.outage_bins) * step,
+        spikes_s=float(cleaned.spikes.sum() + lived.surge_bins) * step,
+        shifts=tuple((lived.series.end_s - (n - i) * step, float(np.exp(size))) for i, size in cleaned.shifts),
+        absurd_s=float(lived.absurd_bins) * step,
+        quiet_s=float(lived.quiet_bins) * step,
+        held_s=float(lived.held_bins) * step,
     )
+
+
+def _bounded(basis: Basis, series: Series, cleaned: Cleaned, repaired: Floats) -> Basis:
+    """Return the basis with what the forecast is held below, given the repaired values (n,) in the series' unit."""
+    measured = series.values[: len(cleaned.spikes)]
+    plain = measured[~np.isnan(measured) & ~cleaned.spikes[: len(measured)]]
+    ever = max(float(np.max(plain, initial=0.0)), float(np.nanmax(repaired)))
+    lately = float(np.nanmax(repaired[-_LATELY_S // series.step_s :]))
+    times = EVER_SEEN if basis.history_s >= _WEEK_S else EVER_SEEN_OF_FEW_DAYS
+    return replace(basis, ceiling=times * ever, lately=lately)

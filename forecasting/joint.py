@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecasting.fitted import Fitted
-from forecasting.quantiles import predictive_quantiles
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -53,10 +52,10 @@ class _Paths:
     """The paths of one forecast up to a horizon."""
 
     def __init__(self, fitted: Fitted, horizon: int) -> None:
+        self.fitted = fitted
         self.paths, self.weights = fitted.weighted(horizon)
         self.moments_s = fitted.moments_s(horizon)
         self.peaks = self.paths.max(axis=1)
-        self.alike = fitted.cloud.alike
 
     def nearest(self, moments_s: Floats) -> tuple[Places, NDArray[np.bool_]]:
         """Return the rows nearest to these moments, and whether they are near."""
@@ -77,7 +76,7 @@ class _Paths:
         begins = np.empty(len(rows))
         begins[order] = np.cumsum(counts[order]) - counts[order]
         levels = np.minimum(begins[places] + beyond * counts[places], _HIGHEST)
-        said = predictive_quantiles(self.peaks, self.weights, levels, self.alike)
+        said = np.asarray(self.fitted.peak(self.paths.shape[1], levels.tolist()).values, dtype=np.float64)
         peaks = self.peaks[rows][places]
         return np.asarray(self.paths[rows[places]] * (said / np.where(peaks > 0, peaks, 1.0))[:, None])
 

@@ -11,6 +11,9 @@ BODY: Final = 0.8
 """Up to this level quantiles are those of the samples, beyond it those of a tail laid through all that are above."""
 _LEAST_SAMPLES: Final = 4.0
 """With fewer in the tail it is as wide as with so many."""
+_EACH_UNTIL: Final = 192
+_EVERY: Final = 24
+"""Bins: days and weeks of any step are whole multiples."""
 
 
 def weighted_quantiles(samples: Floats, weights: Floats, qs: ArrayLike) -> Floats:
@@ -30,31 +33,75 @@ def predictive_quantiles(samples: Floats, weights: Floats, qs: ArrayLike, alike:
 
     Above the 80 % quantile t the excess is taken to be exponential (Pickands, Annals of Statistics 3, 1975, in its
     plainest case) with the mean excess s of n independent samples. The chance that the next sample exceeds t + x is
-    then 0.2 (1 + x / (n s)) ** -n, which is wider than the exponential by what s may be wrong. Sixty days of errors
-    have no 99 % quantile of their own; their highest holds in 60 of 61 cases.
+    then a (1 + x / (n s)) ** -n, which is wider than the exponential by what s may be wrong; a, the chance to exceed
+    t, is 0.2, or less when many samples are just t. Sixty days of errors have no 99 % quantile of their own; their
+    highest holds in 60 of 61 cases.
 
     Args:
         samples: (m,) or (m, k).
-        weights: (m,), not negative.
+        weights: (m,), or (m, k): those of each column; not negative.
         qs: levels between 0 and 1.
-        alike: how many samples in a row tell nearly the same, and so count as one.
+        alike: how many samples in a row tell nearly the same, and so count as one; 0 for samples drawn from a law,
+            whose tail is their own.
     """
     levels = np.atleast_1d(np.asarray(qs, dtype=np.float64))
-    plain = weighted_quantiles(samples, weights, np.append(levels, BODY))
-    found, begins, high = plain[:-1], plain[-1], levels > BODY
-    if high.any():
-        independent = weights.sum() ** 2 / (weights**2).sum() / alike * (1 - BODY)
-        rarer = ((1 - BODY) / (1 - levels[high])) ** (1 / max(independent, _LEAST_SAMPLES))
-        stretched = max(independent, _LEAST_SAMPLES) * (rarer - 1)
-        found[high] = begins + np.multiply.outer(stretched, _mean_excess(samples, weights, begins))
-    return found
+    columns = samples[:, None] if samples.ndim == 1 else samples
+    shares = np.broadcast_to(weights[:, None] if weights.ndim == 1 else weights, columns.shape)
+    shares = shares / shares.sum(axis=0)
+    plain = _of_columns(columns, shares, np.append(levels, BODY))
+    found, begins = plain[:-1], plain[-1]
+    if alike and (levels > BODY).any():
+        found[levels > BODY] = _beyond(columns, shares, begins, levels[levels > BODY], alike)
+    return found[:, 0] if samples.ndim == 1 else found
 
 
-def _mean_excess(samples: Floats, weights: Floats, begins: Floats) -> Floats:
-    """Return how far samples (m,) or (m, k) above `begins` are above it on average; 0 where none is."""
-    above = samples > begins
-    shares = weights @ above
-    return np.asarray(weights @ np.where(above, samples - begins, 0.0) / np.where(shares > 0, shares, 1.0))
+def nested_quantiles(paths: Floats, weights: Floats, qs: ArrayLike, alike: float, until: float) -> Floats:
+    """Return the predictive quantiles (q,) of the highest value of paths up to a length, none below that of a shorter.
+
+    Paths may end early, in NaN; each length is judged by the paths that are known so far. Quantiles are taken at each
+    of the first lengths, later at every so many, and go in straight lines between.
+
+    Args:
+        paths: (m, k).
+        weights: (m,), above 0.
+        qs: levels, see `predictive_quantiles`.
+        alike: see there.
+        until: the length asked for, above 0 and not above k.
+    """
+    highest = np.maximum.accumulate(paths, axis=1)
+    lengths = _lengths(paths.shape[1])
+    cut = highest[:, lengths - 1]
+    known = ~np.isnan(cut)
+    shares = np.where(known, weights[:, None], 0.0)
+    filled = np.where(known, cut, np.nanmin(cut, axis=0))  # counts for nothing, and is out of the way there
+    found = np.maximum.accumulate(predictive_quantiles(filled, shares, qs, alike), axis=1)
+    return np.stack([np.interp(until, lengths, row) for row in found])
+
+
+def _lengths(longest: int) -> NDArray[np.intp]:
+    """Return the lengths at which nested quantiles are taken."""
+    later = np.arange(_EACH_UNTIL + _EVERY, longest, _EVERY)
+    return np.concatenate((np.arange(1, min(longest, _EACH_UNTIL + 1)), later, [longest])).astype(np.intp)
+
+
+def _beyond(samples: Floats, shares: Floats, begins: Floats, levels: Floats, alike: float) -> Floats:
+    """Return the quantiles (q, k) of the tails above `begins` (k,)."""
+    above = np.where(samples > begins, shares, 0.0)
+    exceeding = above.sum(axis=0)
+    excess = (above * (samples - begins)).sum(axis=0) / np.where(exceeding > 0, exceeding, 1.0)
+    chance = np.minimum(exceeding, 1 - BODY)
+    independent = np.maximum(chance / (shares**2).sum(axis=0) / alike, _LEAST_SAMPLES)
+    rarer = np.maximum(chance / (1 - levels[:, None]), 1.0) ** (1 / independent)
+    return np.asarray(begins + excess * independent * (rarer - 1))
+
+
+def _of_columns(samples: Floats, shares: Floats, levels: Floats) -> Floats:
+    """Return weighted quantiles of each column, (q, k)."""
+    order = np.argsort(samples, axis=0)
+    sorted_shares = np.take_along_axis(shares, order, axis=0)
+    places = np.cumsum(sorted_shares, axis=0) - sorted_shares / 2
+    values = np.take_along_axis(samples, order, axis=0)
+    return np.stack([np.interp(levels, *pair) for pair in zip(places.T, values.T, strict=True)], axis=1)
 
 
 def _of_column(samples: Floats, weights: Floats, levels: Floats) -> Floats:

@@ -19,7 +19,8 @@ class Cloud:
         errors: (m, leads), whole past error paths; NaN from the lead on that was still to come.
         weights: (m,), not negative.
         back_h: (m,), how many hours before the last known bin each path's moment was: paths of one moment go together.
-        alike: how many paths tell nearly the same, being of one day, and so count as one.
+        alike: how many paths tell nearly the same, being of one day, and so count as one; 0 when they are not what was
+            seen but drawn from a law, which has its own tail.
     """
 
     centre: Floats
@@ -33,6 +34,11 @@ class Cloud:
         whole = self._whole(leads)
         weights = self.weights[whole]
         return self.centre[:leads] + self.errors[whole, :leads], weights / weights.sum()
+
+    def known(self, leads: int) -> tuple[Floats, Floats]:
+        """Return (m', leads) all paths that are known for a while, NaN from where they are not, and weights (m',)."""
+        some = ~np.isnan(self.errors[:, 0]) & (self.weights > 0)
+        return self.centre[:leads] + self.errors[some, :leads], self.weights[some]
 
     def moments_h(self, leads: int) -> Floats:
         """Return (m',), how long ago the moments of those paths were, hours."""

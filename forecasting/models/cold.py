@@ -18,7 +18,7 @@ _SWING: Final = 0.55
 _KNOWN_DRIFT: Final = 0.05
 _LEVEL_MEMORY_H: Final = 3.0
 _DAYS_TO_TRUST: Final = 2.0
-"""History at which own errors count as much as experience."""
+"""Of own errors, which begin after the first day, to count as much as experience."""
 _SEED: Final = 20130723
 _NEVER_H: Final[Floats] = np.asarray(-24.0 * (1 + np.arange(_PATHS)), dtype=np.float64)
 """Moments of paths of experience, which are the same for all series: they never were, and go together."""
@@ -38,7 +38,7 @@ def forecast(values: Floats, above: Floats, day: int, week: int, leads: int) -> 
     errors = _followed(scaled, moments, leads) - _at(scaled, moments, day, week, leads)
     back_h = np.asarray((len(scaled) - 1 - moments) * (24 / day), dtype=np.float64)
     own = Cloud(centre, errors, 0.5 ** ((len(scaled) - moments) / (14 * day)), back_h)
-    return own.joined(guess, share=1 / (1 + (days / _DAYS_TO_TRUST) ** 2))
+    return own.joined(guess, share=1 / (1 + ((days - 1) / _DAYS_TO_TRUST) ** 2))
 
 
 def _followed(scaled: Floats, moments: NDArray[np.intp], leads: int) -> Floats:

@@ -17,6 +17,8 @@ _NOISE_DAYS: Final = 14
 _MEMORY_H: Final = 3.0
 """Hours in which a deviation of the last minutes fades by a factor e."""
 _NEAR_HOURS: Final = 2
+_NEARLY_ALL: Final = 0.99
+_OUTLIER: Final = 3.0
 _SEED: Final = 20130723
 
 
@@ -44,6 +46,8 @@ def refined(hourly: Cloud, past: Floats, lead: int, bins: int, per_hour: int) ->
     begins = random.integers(0, len(noise), len(errors))
     stretch = noise[(begins[:, None] + np.arange(bins)) % len(noise)]
     drawn = replace(hourly, centre=centre, errors=errors + stretch)
+    if not np.isfinite(past[-per_hour:]).any():  # nothing to go on from
+        return drawn
     learnt = near.learn(_bridged(past), per_hour, min(bins, _NEAR_HOURS * per_hour))
     return drawn if learnt is None else _begun(drawn, learnt, per_hour, random)
 
@@ -86,6 +90,8 @@ def _noise(past: Floats, per_hour: int) -> Floats:
     if not inside.any():
         return np.zeros(1)
     apart = (recent - np.interp(at, known + 0.5, hours[known]))[inside]
+    most = _OUTLIER * float(np.quantile(np.abs(apart), _NEARLY_ALL))  # a spike is no noise
+    apart = np.clip(apart, -most, most)
     return np.asarray(apart - apart.mean())
 
 

@@ -6,6 +6,8 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from forecasting.sifting import arrival_of
+
 Floats = NDArray[np.float64]
 
 _LEAST_OFFSET: Final = 1e-4
@@ -34,16 +36,16 @@ class Transform:
     def fitted(cls, values: Floats) -> Self:
         """Return the transform for values (n,) with NaN where missing.
 
-        One arrival is taken to be the smallest step between any two values: for counts (and rates made of them) that
-        is what it is, for everything else it is next to nothing and the scale is the logarithm.
+        What one arrival is, `arrival_of` says; for what is not counted it is next to nothing and the scale is the
+        logarithm. Failures of the record must have been taken out.
         """
-        known = np.unique(values[~np.isnan(values)])
-        mean = float(np.nanmean(values)) if len(known) else 0.0
+        known = values[~np.isnan(values)]
+        mean = float(known.mean()) if len(known) else 0.0
         if mean <= 0.0:
             return cls(1e-9)
-        arrival = float(np.diff(known).min()) if len(known) > 1 else 0.0
-        sparse = np.nanmean(values < _NEAR_ZERO * mean) > _OFTEN
-        return cls(max(arrival / (2 * _CROWD_VARIANCE), mean * (_OFFSET_OF_SPARSE if sparse else _LEAST_OFFSET)))
+        sparse = float(np.mean(known < _NEAR_ZERO * mean)) > _OFTEN
+        least = mean * (_OFFSET_OF_SPARSE if sparse else _LEAST_OFFSET)
+        return cls(max(arrival_of(known) / (2 * _CROWD_VARIANCE), least))
 
     def forward(self, values: Floats) -> Floats:
         """Return values on the even scale, same shape; NaN stays."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from math import isinf
 from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.cli.screen import Screen
@@ -64,6 +65,11 @@ def document(
                 "dropouts_s": basis.dropouts_s,
                 "spikes_s": basis.spikes_s,
                 "shifts": [{"at": _stamp(at), "factor": factor} for at, factor in basis.shifts],
+                "absurd_s": basis.absurd_s,
+                "quiet_s": basis.quiet_s,
+                "held_s": basis.held_s,
+                "ceiling": None if isinf(basis.ceiling) else basis.ceiling,
+                "caution": basis.caution,
                 "sentence": str(basis),
             },
             "points": [

@@ -1,5 +1,6 @@
 """Local time: changes of the clocks, and places on the wall-clock grid."""
 
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import numpy as np
@@ -75,3 +76,11 @@ def test_at_the_change_itself_nothing_is_felt_yet() -> None:
     assert np.diff(felt_positions("Europe/Berlin", before_s, 3600, 2)).tolist() == [1.0]
     halfway = felt_positions("Europe/Berlin", SPRING_S + 6 * 3600, 3600, 1)
     assert halfway - wall_positions("Europe/Berlin", SPRING_S + 6 * 3600, 3600, 1) == -0.5
+
+
+def test_a_day_that_never_was_moves_the_date_and_nobody_s_sleep() -> None:
+    """Samoa went from 29 to 31 December 2011."""
+    start_s = int(datetime(2011, 12, 30, tzinfo=UTC).timestamp())
+    places = wall_positions("Pacific/Apia", start_s, 3600, 48)
+    assert (places[-1] - places[0]) == 47 + 24
+    np.testing.assert_array_equal(felt_positions("Pacific/Apia", start_s, 3600, 48), places)
