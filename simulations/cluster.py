@@ -7,7 +7,7 @@ from typing import assert_never
 from scheduler.control.ports import JobSpecs
 from scheduler.model.errors import ActionFailed, NotFound
 from scheduler.model.hosts import Host, HostState
-from scheduler.model.observation import Observation, Run, RunState
+from scheduler.model.observation import Observation, Run, RunState, Stray
 from scheduler.model.plan import Action, PreemptJob, StartJob, StartReplica, StopReplica
 from scheduler.model.workloads import JobId, ServingModel
 from scheduler.planning.wording import size
@@ -58,12 +58,14 @@ class SimulatedCluster:
         self._spoiled: set[JobId] = set()
         self._saved_s: dict[JobId, float] = {}
         self._known: dict[JobId, int] = {}
+        self._strays: dict[str, Stray] = {}
 
     def observe(self) -> Observation:
         """Return what runs now; never fails."""
         now_s = self.engine.now_s()
         runs = tuple(self._last_seen.get(key) or attempt.seen_at(now_s) for key, attempt in self._attempts.items())
-        return Observation(now_s, self.room.hosts, runs, self.replicas.all)
+        strays = tuple(self._strays[name] for name in sorted(self._strays))
+        return Observation(now_s, self.room.hosts, runs, self.replicas.all, strays=strays)
 
     def apply(self, action: Action) -> None:
         """Begin to carry out one action.
@@ -82,6 +84,33 @@ class SimulatedCluster:
         kept = self._attempts.get((job_id, attempt))
         if kept is not None and not kept.run.state.holds_room:
             del self._attempts[job_id, attempt]
+
+    def settle(self, stray: Stray) -> None:
+        """Let somebody else's work be there, in the room that it says it holds.
+
+        Raises:
+            ActionFailed: there is no such room.
+        """
+        for slot, shape in stray.held:
+            self.room.take((slot,), shape)
+        self._strays[stray.name] = stray
+
+    def adopt(self, stray: Stray) -> None:
+        """Go on with a stray as the attempt that it says it is.
+
+        Raises:
+            ActionFailed: it says nothing of that kind.
+        """
+        if stray.name not in self._strays:
+            return
+        action = StartJob(JobId(stray.job_id), stray.attempt, tuple(slot for slot, _ in stray.held))
+        self._new_attempt(action)  # refused before anything is changed
+        self._leave(stray.name)
+        self._start(action)
+
+    def evict(self, stray: Stray, grace_s: float) -> None:
+        """End a stray when the grace is over."""
+        self.engine.after(grace_s, lambda: self._leave(stray.name))
 
     def lose_host(self, name: str, reason: str = "no heartbeat") -> None:
         """Take a host away with all that runs on it; gangs with one worker there are lost whole."""
@@ -133,6 +162,11 @@ class SimulatedCluster:
     def saved_s(self, job_id: JobId) -> float:
         """Return the seconds of progress from which a job would go on."""
         return self._saved_s.get(job_id, 0.0)
+
+    def _leave(self, name: str) -> None:
+        stray = self._strays.pop(name, None)
+        for slot, shape in stray.held if stray else ():
+            self.room.give((slot,), shape)
 
     def _apply(self, action: Action) -> None:
         match action:

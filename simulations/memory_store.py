@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRecord, Once, Wish, moves_of
+from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRecord, Once, StrayOrder, Wish, moves_of
 from scheduler.model.errors import NotFound
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import Reservation
@@ -26,6 +26,7 @@ class MemoryStore:
         self._events: deque[EventRecord] = deque(maxlen=EVENTS_KEPT)
         self._event_id = 0
         self._marks: dict[str, HostMark] = {}
+        self._stray_orders: dict[str, StrayOrder] = {}
         self._cycles: deque[CycleRecord] = deque(maxlen=CYCLES_KEPT)
         self._reservations: tuple[Reservation, ...] = ()
         self._moves: deque[Moved] = deque(maxlen=MOVES_KEPT)
@@ -132,6 +133,18 @@ class MemoryStore:
     def unmark_host(self, host: str) -> None:
         """Let a host take work again."""
         self._marks.pop(host, None)
+
+    def stray_orders(self) -> tuple[StrayOrder, ...]:
+        """Return what operators said of strays and was not carried out yet, by name."""
+        return tuple(self._stray_orders[name] for name in sorted(self._stray_orders))
+
+    def order_stray(self, order: StrayOrder) -> None:
+        """Say what is to become of a stray; the last word counts."""
+        self._stray_orders[order.name] = order
+
+    def drop_stray_order(self, name: str) -> None:
+        """Forget an order."""
+        self._stray_orders.pop(name, None)
 
     def reservations(self) -> tuple[Reservation, ...]:
         """Return the promises of the last plan."""

@@ -1,5 +1,7 @@
 """The composition root: puts a control plane together from a configuration."""
 
+import os
+import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -8,6 +10,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from threading import Event
+from typing import Final
 
 from fastapi import FastAPI
 
@@ -16,6 +19,7 @@ from scheduler.api.app import create_app
 from scheduler.api.presenting.covering import coverage_of
 from scheduler.api.site import Site
 from scheduler.backends.ray.applications import ServeApplication
+from scheduler.backends.ray.claimant import Claimant
 from scheduler.backends.ray.cluster import RayCluster
 from scheduler.backends.ray.local import LocalHostSpec, LocalRay
 from scheduler.cli.attempt_logs import AttemptLogs
@@ -28,7 +32,7 @@ from scheduler.control.board import Board, Report
 from scheduler.control.clocks import ReplayClock, WallClock
 from scheduler.control.cycle import Cycle
 from scheduler.control.desk import Desk
-from scheduler.control.leading import Leader, Lease
+from scheduler.control.leading import Leader
 from scheduler.control.packages import PackageShelf
 from scheduler.control.ports import Clock, TrafficSource
 from scheduler.control.private import close_state
@@ -40,11 +44,16 @@ from scheduler.control.shares import Foresight, gpu_shares
 from scheduler.model.observation import Observation
 from scheduler.model.policy import Policy
 from scheduler.store.backup import back_up
+from scheduler.store.leases import HeldLease
 from scheduler.store.sql import SqlStore
 from scheduler.telemetry.calendars import holidays_in
 from scheduler.telemetry.metrics import Metrics
 from scheduler.telemetry.prometheus import PrometheusTraffic
 from scheduler.telemetry.replay import ReplayTraffic
+
+CLAIM_PERIODS: Final = 3
+CLAIM_MARGIN_S: Final = 60.0
+"""A control plane of which its cluster has not heard for so many cycles and wall seconds is silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +101,33 @@ def local_ray(section: schema.LocalRay, state_dir: Path) -> LocalRay:
     return LocalRay(hosts, state_dir)
 
 
-def compose(config: Config, ray: RemoteRay, lease: Lease, say: Say = nobody) -> ControlPlane:
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """By what right, and from where, a control plane acts.
+
+    Attributes:
+        lease: the right to act, which all writes and orders carry.
+        url: where its API answers.
+        take_over: follow a control plane with another store that is silent.
+    """
+
+    lease: HeldLease
+    url: str
+    take_over: bool = False
+
+
+def this_process() -> str:
+    """Return this process and its host, for people."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def compose(config: Config, ray: RemoteRay, seat: Seat, say: Say = nobody) -> ControlPlane:
     """Wire a control plane to a Ray cluster that runs.
 
     Args:
         config: checked by `load_config`.
         ray: where the cluster answers.
-        lease: the right to act, which all writes and orders carry.
+        seat: by what right it acts.
         say: is told what was assumed of recorded files.
 
     Raises:
@@ -107,10 +136,10 @@ def compose(config: Config, ray: RemoteRay, lease: Lease, say: Say = nobody) -> 
     """
     close_state(config.state_dir)
     clock = clock_of(config.replay, config.state_dir)
-    store = SqlStore(store_url(config), fence=lease.fence.number, marker=config.state_dir / "store.held")
+    store = SqlStore(store_url(config), fence=seat.lease.fence.number, marker=config.state_dir / "store.held")
     board, stop, poke = Board(), threading.Event(), threading.Event()
     served = served_of(config.models)
-    cluster = _cluster(config, ray, lease=lease, clock=clock, specs=store, served=served)
+    cluster = _cluster(config, ray, seat=seat, clock=clock, specs=store, served=served)
     policy = policy_of(config.policy, config.queues)
     cycle = Cycle(
         cluster=cluster,
@@ -245,12 +274,18 @@ def _desk(  # noqa: PLR0913  # the parts of a desk, by name
 
 
 def _cluster(  # noqa: PLR0913  # the parts of a cluster, by name
-    config: Config, ray: RemoteRay, *, lease: Lease, clock: Clock, specs: SqlStore, served: tuple[Served, ...]
+    config: Config, ray: RemoteRay, *, seat: Seat, clock: Clock, specs: SqlStore, served: tuple[Served, ...]
 ) -> RayCluster:
     return RayCluster(
         ray.address,
         ray.dashboard,
-        lease=lease,
+        claimant=Claimant(
+            seat.lease,
+            this_process(),
+            seat.url,
+            CLAIM_PERIODS * config.control.period / clock.speed + CLAIM_MARGIN_S,
+            seat.take_over,
+        ),
         specs=specs,
         clock=clock,
         applications=_applications(config),

@@ -23,7 +23,7 @@ from scheduler.model.errors import ConfigError, Superseded
 if TYPE_CHECKING:
     import uvicorn
 
-    from scheduler.cli.compose import ControlPlane
+    from scheduler.cli.compose import ControlPlane, Seat
     from scheduler.config.schema import Config, RemoteRay, Section
     from scheduler.store.leases import HeldLease
 
@@ -47,10 +47,14 @@ def run(  # noqa: PLR0913  # one argument a flag
     standby: Annotated[
         bool, typer.Option("--standby", help="Where another one leads, answer questions and wait to take over.")
     ] = False,
+    take_over: Annotated[
+        bool,
+        typer.Option("--take-over", help="Take the cluster over from a control plane of another store that is silent."),
+    ] = False,
 ) -> None:
     """Start the control plane and keep it running until Ctrl-C. Flags win over the file."""
-    from scheduler.cli.compose import store_url  # noqa: PLC0415  # other commands need not load it
-    from scheduler.cli.standby import lead_in_turn, this_process  # noqa: PLC0415  # likewise
+    from scheduler.cli.compose import Seat, store_url, this_process  # noqa: PLC0415  # other commands need not load it
+    from scheduler.cli.standby import lead_in_turn  # noqa: PLC0415  # likewise
     from scheduler.config.loading import load_config  # noqa: PLC0415  # likewise
     from scheduler.store.ownership import Candidacy  # noqa: PLC0415  # likewise
 
@@ -69,19 +73,18 @@ def run(  # noqa: PLR0913  # one argument a flag
     with listening(loaded.api.host, loaded.api.port) as listener:
         url = loaded.api.url or url_of(listener)
         with Candidacy(store_url(loaded), holder=this_process(), address=url) as candidacy:
+
+            def lead(lease: "HeldLease") -> None:
+                with ray_for(loaded, screen) as ray:
+                    serve(loaded, ray, Seat(lease, url, take_over), listener, screen)
+
             if standby:
                 lead_in_turn(loaded, candidacy, listener, screen, lead)
             else:
-                lead(loaded, candidacy.insist(), listener, screen)
+                lead(candidacy.insist())
 
 
-def lead(config: "Config", lease: "HeldLease", listener: socket.socket, screen: Screen) -> None:
-    """Be the control plane until a signal, or until somebody else is."""
-    with ray_for(config, screen) as ray:
-        serve(config, ray, lease, listener, screen)
-
-
-def serve(config: "Config", ray: "RemoteRay", lease: "HeldLease", listener: socket.socket, screen: Screen) -> None:
+def serve(config: "Config", ray: "RemoteRay", seat: "Seat", listener: socket.socket, screen: Screen) -> None:
     """Run the loop and the API until a signal, or until the loop finds a bug.
 
     Raises:
@@ -90,21 +93,26 @@ def serve(config: "Config", ray: "RemoteRay", lease: "HeldLease", listener: sock
     from scheduler.api.serving import server_of  # noqa: PLC0415  # other commands need not load it
     from scheduler.cli.compose import compose, web_app  # noqa: PLC0415  # likewise
 
-    plane = compose(config, ray, lease, partial(warn, screen=screen))
-    lease.when_lost(plane.poke.set)
+    plane = compose(config, ray, seat, partial(warn, screen=screen))
     server = server_of(web_app(plane))
     screen.note(_banner(config, ray, listener))
-    with looping(plane, server, screen):
+    with looping(plane, server, screen, seat.lease):
         server.run(sockets=[listener.dup()])  # it closes what it is given
 
 
 @contextmanager
-def looping(plane: "ControlPlane", server: "uvicorn.Server", screen: Screen) -> Iterator[None]:
-    """Run the control loop beside the block; raise at its end what the loop died of."""
+def looping(plane: "ControlPlane", server: "uvicorn.Server", screen: Screen, lease: "HeldLease") -> Iterator[None]:
+    """Run the control loop beside the block, until another one leads; raise at its end what ended it."""
     from scheduler.cli.ticker import tell_cycles  # noqa: PLC0415  # other commands need not load it
     from scheduler.control.loop import run_forever  # noqa: PLC0415  # likewise
 
     died: list[BaseException] = []
+    lost = threading.Event()
+
+    def leave() -> None:
+        for event in (lost, plane.stop, plane.poke):
+            event.set()
+        server.should_exit = True
 
     def loop() -> None:
         try:
@@ -119,6 +127,7 @@ def looping(plane: "ControlPlane", server: "uvicorn.Server", screen: Screen) -> 
     ]
     for thread in threads:
         thread.start()
+    lease.when_lost(leave)
     try:
         yield
     finally:
@@ -129,6 +138,8 @@ def looping(plane: "ControlPlane", server: "uvicorn.Server", screen: Screen) -> 
         plane.store.close()
     if died:
         raise died[0]
+    if lost.is_set():
+        lease.prove()  # says who leads now
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """`headroom run --standby`: answers questions while another control plane leads, and takes over when that ends."""
 
-import os
 import socket
 import threading
 from collections.abc import Callable
@@ -23,12 +22,7 @@ FOLLOW_LOOKS: Final = 4
 GRACE_S: Final = 1
 """Wall seconds that open streams get when the API goes over to the leader's."""
 
-Lead = Callable[[Config, HeldLease, socket.socket, Screen], None]
-
-
-def this_process() -> str:
-    """Return this process and its host, for people."""
-    return f"process {os.getpid()} on {socket.gethostname()}"
+Lead = Callable[[HeldLease], None]
 
 
 def lead_in_turn(config: Config, candidacy: Candidacy, listener: socket.socket, screen: Screen, lead: Lead) -> None:
@@ -47,7 +41,7 @@ def lead_in_turn(config: Config, candidacy: Candidacy, listener: socket.socket, 
     while True:
         lease = candidacy.take() or waited(config, candidacy, listener, screen)
         try:
-            lead(config, lease, listener, screen)
+            lead(lease)
         except ClusterTaken:
             raise  # another store's: waiting does not help
         except Superseded as error:

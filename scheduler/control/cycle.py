@@ -24,6 +24,7 @@ from scheduler.control.runtimes import REMEMBERED_JOBS, RunTimes
 from scheduler.control.sentences import refusal
 from scheduler.control.settings import Served, Settings
 from scheduler.control.shares import Foresight, gpu_shares
+from scheduler.control.straying import obey
 from scheduler.model.errors import ActionFailed, Unreachable
 from scheduler.model.observation import Observation
 from scheduler.model.plan import Action, Consolidation, StartJob
@@ -89,6 +90,7 @@ class Cycle:
         """
         number = self._next_number()
         seen = self.cluster.observe()
+        obey(self.cluster, self.store, seen, number)
         reconciled = self._reconcile(seen, number)
         snapshot = self._snapshot(seen, reconciled, number)
         news, self._noticed = noticed(self._noticed, seen, number)
@@ -145,6 +147,7 @@ class Cycle:
             run_times=self._learned(),
             queues=self.settings.queues,
             usage=self._usage(seen),
+            foreign=reconciled.foreign,
         )
         if self._meter is not None:
             self._meter.see(snapshot)

@@ -16,6 +16,7 @@ from scheduler.control.packages import PackageShelf
 from scheduler.control.people import SOMEBODY, Person
 from scheduler.control.ports import Clock, Store
 from scheduler.control.records import EventKind, EventRecord, HostMark, JobRecord, Once, Wish
+from scheduler.control.straying import StrayDesk
 from scheduler.control.trying import SubmitOutlook, submit_outlook
 from scheduler.model.errors import ConfigError, Conflict, NotFound
 from scheduler.model.hosts import Host, HostState
@@ -47,6 +48,7 @@ class Desk:
         self.store = store
         self.board = board
         self.packages = packages
+        self.strays = StrayDesk(store, board, clock, poke)
         self._clock = clock
         self._policy = policy
         self._house = house

@@ -14,6 +14,7 @@ from scheduler.model.hosts import Host
 from scheduler.model.observation import Observation, Run
 from scheduler.model.plan import Reservation
 from scheduler.model.queues import DEFAULT_QUEUE, MeanUse, Queue
+from scheduler.model.resources import Held
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, Moved, Replica, ServingModel, TrainingJob
 
@@ -31,6 +32,7 @@ class _Settings:
     models: tuple[ServingModel, ...] = ()
     queues: tuple[Queue, ...] = ()
     restart_cost_s: float = 0.0
+    foreign: tuple[Held, ...] = ()
 
 
 @dataclass(slots=True)
@@ -71,6 +73,7 @@ class Keeper:
         run_times: RunTimes | None = None,
         queues: Iterable[Queue] = (),
         usage: Iterable[MeanUse] = (),
+        foreign: Iterable[Held] = (),
     ) -> Snapshot:
         """Return what the planner sees now.
 
@@ -87,8 +90,9 @@ class Keeper:
             run_times: how long jobs like these took, for those that do not say how long they run.
             queues: as the site declares them.
             usage: what was used lately.
+            foreign: room that strays hold.
         """
-        settings = _Settings(tuple(marks), tuple(models), tuple(queues), restart_cost_s)
+        settings = _Settings(tuple(marks), tuple(models), tuple(queues), restart_cost_s, tuple(foreign))
         before = self._snapshot if settings == self._settings else None
         self._snapshot, self._settings, self._run_times = None, settings, run_times or self._run_times
         if before is None:
@@ -110,6 +114,7 @@ class Keeper:
                 moves=moves,
                 queues=there,
                 usage=usage,
+                foreign=settings.foreign,
             )
         else:
             kept = before if before.queues == there else replace(before, queues=there)

@@ -16,11 +16,6 @@ class Fence:
     owner: str
     number: int
 
-    @property
-    def mark(self) -> str:
-        """Enough of the owner to be part of a name."""
-        return self.owner.replace("-", "")[:8]
-
 
 @dataclass(frozen=True, slots=True)
 class Leader:

@@ -6,9 +6,9 @@ from datetime import date
 from typing import Protocol
 
 from forecasting.series import Series
-from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRecord, Once
+from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRecord, Once, StrayOrder
 from scheduler.model.jobspec import JobSpec
-from scheduler.model.observation import Observation
+from scheduler.model.observation import Observation, Stray
 from scheduler.model.plan import Action, Reservation
 from scheduler.model.workloads import JobId, Moved
 
@@ -57,6 +57,28 @@ class Cluster(Protocol):
 
     def forget(self, job_id: JobId, attempt: int) -> None:
         """Drop an ended run from later observations, once its outcome is safely stored."""
+
+    def adopt(self, stray: Stray) -> None:
+        """Take over a stray, as if this control plane's store had started it; nothing changes when it is gone.
+
+        Later observations show it among runs or replicas.
+
+        Raises:
+            ActionFailed: it is nothing that could be taken over.
+            Unreachable: the cluster does not answer.
+        """
+
+    def evict(self, stray: Stray, grace_s: float) -> None:
+        """Tell a stray to end, and end it when the grace is over; nothing changes when it is gone.
+
+        Args:
+            stray: as observed.
+            grace_s: seconds of the world that it gets.
+
+        Raises:
+            ActionFailed: the cluster refuses.
+            Unreachable: the cluster does not answer.
+        """
 
 
 class JobSpecs(Protocol):
@@ -162,6 +184,15 @@ class Store(JobSpecs, Protocol):
 
     def unmark_host(self, host: str) -> None:
         """Let a host take work again."""
+
+    def stray_orders(self) -> tuple[StrayOrder, ...]:
+        """Return what operators said of strays and was not carried out yet, by name."""
+
+    def order_stray(self, order: StrayOrder) -> None:
+        """Say what is to become of a stray; the last word counts."""
+
+    def drop_stray_order(self, name: str) -> None:
+        """Forget an order."""
 
     def reservations(self) -> tuple[Reservation, ...]:
         """Return the promises of the last plan."""

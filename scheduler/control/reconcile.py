@@ -16,8 +16,9 @@ from scheduler.control.attempts import (
 from scheduler.control.records import AttemptRecord, EventRecord, JobRecord, Outcome, Wish
 from scheduler.control.sentences import orphan_found, transition
 from scheduler.model.hosts import HostState
-from scheduler.model.observation import Observation, Run, RunState
+from scheduler.model.observation import Observation, Run, RunState, Stray, StrayKind
 from scheduler.model.plan import Cause, PreemptJob
+from scheduler.model.resources import Held
 from scheduler.model.workloads import JobId, JobState
 
 Key = tuple[JobId, int]
@@ -34,6 +35,7 @@ class Reconciled:
         events: what happened.
         orders: to apply at once: runs nobody asked for are removed, orders to stop that got lost are repeated.
         strays: runs that hold room and belong to no open attempt.
+        foreign: room held by strays of the cluster; that of one which may be an open attempt counts as the attempt's.
         over: ended runs that the cluster may forget once `changed` is saved.
     """
 
@@ -43,6 +45,7 @@ class Reconciled:
     orders: tuple[PreemptJob, ...]
     strays: tuple[Run, ...]
     over: tuple[Key, ...]
+    foreign: tuple[Held, ...] = ()
 
 
 def reconcile(jobs: Sequence[JobRecord], seen: Observation, patience: Patience, cycle: int, now_s: float) -> Reconciled:
@@ -59,7 +62,8 @@ def reconcile(jobs: Sequence[JobRecord], seen: Observation, patience: Patience, 
     lost = {host.name: host.since_s for host in seen.hosts if host.state is HostState.LOST}
     unclaimed, stopping = dict(runs), list[JobRecord]()
     watch = Watch(lost, patience, now_s)
-    moved = [_moved(job, runs, watch) for job in jobs]
+    doubtful = [stray for stray in seen.strays if stray.kind is StrayKind.RUN and not stray.owner]
+    moved = [job if _is_doubtful(job, runs, doubtful) else _moved(job, runs, watch) for job in jobs]
     for job in moved:
         attempt = job.attempts[-1] if job.attempts else None
         if attempt is not None and attempt.outcome is Outcome.OPEN:
@@ -77,6 +81,7 @@ def reconcile(jobs: Sequence[JobRecord], seen: Observation, patience: Patience, 
         orders=tuple(map(_removal, to_remove)) + tuple(_repeated_stops(stopping, runs, now_s)),
         strays=strays,
         over=tuple((run.job_id, run.attempt) for run in others if not run.state.holds_room),
+        foreign=_foreign(seen.strays, moved),
     )
 
 
@@ -119,6 +124,26 @@ def _after_an_end(job: JobRecord, attempt: AttemptRecord, watch: Watch) -> JobRe
         reason = f"attempt {attempt.number} was stopped on the cluster itself, not by Headroom"
         return replace(job, wish=Wish.HOLD, hold_reason=reason)
     return job
+
+
+def _is_doubtful(job: JobRecord, runs: dict[Key, Run], doubtful: Sequence[Stray]) -> bool:
+    """Whether a stray may be the job's open attempt: it is neither lost nor started anew until somebody says so."""
+    if not doubtful or (attempt := _open_attempt(job)) is None or (job.job_id, attempt.number) in runs:
+        return False
+    return any(stray.may_be(job.job_id, attempt.number) for stray in doubtful)
+
+
+def _open_attempt(job: JobRecord) -> AttemptRecord | None:
+    return job.attempt if job.attempt is not None and job.attempt.outcome is Outcome.OPEN else None
+
+
+def _foreign(strays: Sequence[Stray], jobs: Sequence[JobRecord]) -> tuple[Held, ...]:
+    """Return the room of strays, without that of the slots of open attempts which they may be."""
+    if not strays:
+        return ()
+    attempts = [(job.job_id, attempt.number) for job in jobs if (attempt := _open_attempt(job))]
+    others = (one for one in strays if not any(one.may_be(*key) for key in attempts))
+    return tuple(held for stray in others for held in stray.held)
 
 
 def _only_waits(job: JobRecord, patience: Patience) -> bool:

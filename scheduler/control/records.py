@@ -220,6 +220,23 @@ class HostMark:
     deadline_s: float | None = None
 
 
+class StrayVerb(StrEnum):
+    """What is to become of a stray."""
+
+    ADOPT = "adopt"
+    EVICT = "evict"
+
+
+@dataclass(frozen=True, slots=True)
+class StrayOrder:
+    """An operator's word about a stray, by its name; `by` is who said it, `at_s` when."""
+
+    name: str
+    verb: StrayVerb
+    by: str
+    at_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class CycleRecord:
     """One turn of the control loop, as journalled: its inputs and its decision.

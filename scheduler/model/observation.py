@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scheduler.model.hosts import Host
-from scheduler.model.resources import Slot
+from scheduler.model.resources import Held, Slot
 from scheduler.model.workloads import JobId, Replica
 
 
@@ -70,6 +70,41 @@ class Run:
     message: str = ""
 
 
+class StrayKind(StrEnum):
+    """What a stray is, on the cluster."""
+
+    RUN = "run"
+    GROUP = "group"
+    """Room that is held, with nothing known to run in it."""
+    APPLICATION = "application"
+    """Something that answers requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """Something on the cluster that this control plane's store did not start: counted, reported and left alone.
+
+    Attributes:
+        name: what the cluster calls it; one of a kind.
+        kind: see `StrayKind`.
+        owner: identity of the store that started it, or as much of it as is known; "" when it carries no mark.
+        held: the room it takes, as far as the cluster tells; nothing else may have it.
+        job_id: whose attempt it says it is; "" when it says nothing.
+        attempt: the number of that attempt.
+    """
+
+    name: str
+    kind: StrayKind
+    owner: str = ""
+    held: tuple[Held, ...] = ()
+    job_id: str = ""
+    attempt: int = 0
+
+    def may_be(self, job_id: str, attempt: int) -> bool:
+        """Whether it may be this attempt, started before runs carried the mark of an owner."""
+        return not self.owner and (self.job_id, self.attempt) == (job_id, attempt)
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """Everything a cluster shows at one moment.
@@ -81,6 +116,7 @@ class Observation:
             was there when it was last seen, and may be there still; where the cluster knows better, it is LOST as well.
         replicas: that hold room.
         faults: sentences for operators, for instance a replica that cannot start and why.
+        strays: what others run here, sorted by name.
     """
 
     taken_at_s: float
@@ -88,3 +124,4 @@ class Observation:
     runs: tuple[Run, ...] = ()
     replicas: tuple[Replica, ...] = ()
     faults: tuple[str, ...] = ()
+    strays: tuple[Stray, ...] = ()

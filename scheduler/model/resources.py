@@ -7,6 +7,7 @@ whole device). Everything is an integer; a scheduler that adds floats oversubscr
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 WHOLE_DEVICE_MILLI = 1000
 """One whole device, in thousandths of a device."""
@@ -64,6 +65,10 @@ class Slot:
 
     host: str
     devices: tuple[int, ...] = ()
+
+
+Held: TypeAlias = tuple[Slot, Shape]
+"""Room that is held: where, and how much of it."""
 
 
 def slots_without(slots: Iterable[Slot], some: Iterable[Slot]) -> tuple[Slot, ...]:

@@ -10,7 +10,7 @@ from scheduler.model.hosts import Host
 from scheduler.model.ledger import Ledger
 from scheduler.model.plan import Reservation
 from scheduler.model.queues import MeanUse, Queue
-from scheduler.model.resources import Shape, Slot
+from scheduler.model.resources import Held, Shape, Slot
 from scheduler.model.running import Running, place_of
 from scheduler.model.waiting import Waiting
 from scheduler.model.work import NOTHING_SEEN, WorkSeen
@@ -38,10 +38,11 @@ class Snapshot:
         work: what jobs and models have asked for up to now, for policies that learn from it.
         queues: as the site declares them; empty where it shares by nothing but the order of the queue.
         usage: what was used lately, by queue and owner.
+        foreign: room that somebody holds whom the planner can neither start nor stop, see `Stray`.
         running: those of `jobs` that hold room, as columns.
         queued: those of `jobs` with `state.is_waiting`, as columns.
         living: the replicas of each model that are not stopping and whose hosts are known: ready ones, then others.
-        ledger: free capacity with all of `jobs` and `replicas` in place (reservations are not taken from it).
+        ledger: free capacity with `jobs`, `replicas` and `foreign` in place (reservations are not taken from it).
     """
 
     version: int
@@ -61,6 +62,7 @@ class Snapshot:
     work: WorkSeen = NOTHING_SEEN
     queues: tuple[Queue, ...] = ()
     usage: tuple[MeanUse, ...] = ()
+    foreign: tuple[Held, ...] = ()
 
     @classmethod
     def of(  # noqa: PLR0913  # one argument per attribute, all by name
@@ -76,12 +78,13 @@ class Snapshot:
         moves: Iterable[Moved] = (),
         queues: Iterable[Queue] = (),
         usage: Iterable[MeanUse] = (),
+        foreign: Iterable[Held] = (),
     ) -> "Snapshot":
         """Put the parts in their order and count the ledger from scratch."""
-        in_order = tuple(sorted(hosts, key=lambda host: host.name))
+        in_order, foreign = tuple(sorted(hosts, key=lambda host: host.name)), tuple(foreign)
         jobs, models = tuple(sorted(jobs, key=rank_of)), tuple(models)
         replicas = tuple(sorted(replicas, key=lambda replica: replica.replica_id))
-        ledger = Ledger.of(in_order, _taken(jobs, models, replicas))
+        ledger = Ledger.of(in_order, (*_taken(jobs, models, replicas), *foreign))
         return cls(
             version=version,
             taken_at_s=taken_at_s,
@@ -99,6 +102,7 @@ class Snapshot:
             moves=tuple(moves),
             queues=tuple(queues),
             usage=tuple(usage),
+            foreign=foreign,
         )
 
     def after(  # noqa: PLR0913  # one argument per part, all by name
@@ -146,6 +150,7 @@ class Snapshot:
                 moves=moves,
                 queues=self.queues,
                 usage=usage,
+                foreign=self.foreign,
             )
         left, started = _moved(self.replicas, there) if there is not self.replicas else ([], [])
         return Snapshot(
@@ -165,6 +170,7 @@ class Snapshot:
             moves=tuple(moves),
             queues=self.queues,
             usage=tuple(usage),
+            foreign=self.foreign,
         )
 
     @property

@@ -17,6 +17,7 @@ from scheduler.model.errors import ConfigError, Fault
 from scheduler.model.hosts import Host
 from scheduler.model.plan import Plan, PreemptJob, Proposal, Reservation, StartJob, StartReplica, StopReplica, Unplaced
 from scheduler.model.queues import MeanUse, Queue
+from scheduler.model.resources import Held
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.work import NOTHING_SEEN, WorkSeen
 from scheduler.model.workloads import Moved, Replica, ServingModel, TrainingJob
@@ -90,6 +91,7 @@ class SnapshotBody:
     queues: tuple[Queue, ...] = ()
     usage: tuple[MeanUse, ...] = ()
     work: WorkSeen = NOTHING_SEEN
+    foreign: tuple[Held, ...] = ()
 
 
 def _action_kind(value: object) -> str:
@@ -155,6 +157,7 @@ def body_of(cycle: CycleRecord) -> CycleBody:
             world.queues,
             world.usage,
             world.work,
+            world.foreign,
         ),
         cycle.demand,
         PlanBody(made.snapshot_version, made.actions, made.reservations, tuple(made.unplaced), made.proposals),
@@ -176,6 +179,7 @@ def record_of(body: CycleBody) -> CycleRecord:
         moves=world.moves,
         queues=world.queues,
         usage=world.usage,
+        foreign=world.foreign,
     )
     plan = Plan(made.snapshot_version, made.actions, made.reservations, made.unplaced, made.proposals)
     snapshot = replace(snapshot, work=world.work)

@@ -17,6 +17,8 @@ from scheduler.control.records import (
     HostMark,
     JobRecord,
     Once,
+    StrayOrder,
+    StrayVerb,
     Wish,
     moves_of,
 )
@@ -32,7 +34,7 @@ from scheduler.store.marker import Marker, held_in, marker_beside
 from scheduler.store.open_jobs import OpenJobs
 from scheduler.store.submitting import earlier_job, remember
 from scheduler.store.sums import count_changes, totals
-from scheduler.store.tables import attempts, events, host_marks, jobs, moves, reservations
+from scheduler.store.tables import attempts, events, host_marks, jobs, moves, reservations, stray_orders
 
 _SPEC = TypeAdapter(JobSpec)
 _ATTEMPT = TypeAdapter(AttemptRecord)
@@ -213,6 +215,23 @@ class SqlStore:
         """Let a host take work again."""
         with writing(self._engine) as connection:
             connection.execute(delete(host_marks).where(host_marks.c.host == host))
+
+    def stray_orders(self) -> tuple[StrayOrder, ...]:
+        """Return what operators said of strays and was not carried out yet, by name."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(stray_orders).order_by(stray_orders.c.name)).all()
+        return tuple(StrayOrder(r.name, StrayVerb(r.verb), r.by, r.at_s) for r in rows)
+
+    def order_stray(self, order: StrayOrder) -> None:
+        """Say what is to become of a stray; the last word counts."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(stray_orders).where(stray_orders.c.name == order.name))
+            connection.execute(insert(stray_orders).values(**asdict(order)))
+
+    def drop_stray_order(self, name: str) -> None:
+        """Forget an order."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(stray_orders).where(stray_orders.c.name == name))
 
     def reservations(self) -> tuple[Reservation, ...]:
         """Return the promises of the last plan."""

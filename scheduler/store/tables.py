@@ -101,6 +101,15 @@ host_marks = Table(
     Column("deadline_s", Float),
 )
 
+stray_orders = Table(
+    "stray_orders",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("verb", String(8), nullable=False),
+    Column("by", String(255), nullable=False),
+    Column("at_s", Float, nullable=False),
+)
+
 reservations = Table(
     "reservations",
     metadata,

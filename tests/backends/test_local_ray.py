@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from scheduler.backends.ray import machine, processes
+from scheduler.backends.ray.claimant import Claimant
 from scheduler.backends.ray.cluster import RayCluster
 from scheduler.backends.ray.local import LOG_FILE, LocalAddress, LocalHostSpec, LocalRay, read_address
 from scheduler.control.clocks import WallClock
@@ -49,7 +50,7 @@ def cluster_of(address: LocalAddress, state_dir: Path) -> RayCluster:
     return RayCluster(
         address.address,
         address.dashboard_url,
-        lease=SoleLease(Fence("tests", 1)),
+        claimant=Claimant(SoleLease(Fence("0f6e5a38-0000-4000-8000-000000000000", 1))),
         specs=SleepySpecs(),
         clock=WallClock(),
         applications={},

@@ -4,8 +4,12 @@ import socket
 
 import pytest
 
+from scheduler.backends.ray.claimant import Claimant
 from scheduler.backends.ray.link import DriverLink
+from scheduler.control.leading import Fence, SoleLease
 from scheduler.model.errors import Unreachable
+
+CLAIMANT = Claimant(SoleLease(Fence("0f6e5a38-0000-4000-8000-000000000000", 1)))
 
 
 def unused_address() -> str:
@@ -16,7 +20,7 @@ def unused_address() -> str:
 
 def test_nothing_listens() -> None:
     address = unused_address()
-    link = DriverLink(address)
+    link = DriverLink(address, CLAIMANT)
     for _ in range(2):
         with pytest.raises(Unreachable, match=f"Ray at {address} does not answer: .*refused") as raised:
             link.look()
@@ -26,7 +30,7 @@ def test_nothing_listens() -> None:
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:ray", ""])
 def test_an_address_that_is_none(address: str) -> None:
-    link = DriverLink(address)
+    link = DriverLink(address, CLAIMANT)
     with pytest.raises(Unreachable):
         link.look()
     link.close()

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from scheduler.backends.ray.applications import ServeApplication
+from scheduler.backends.ray.claimant import Claimant
 from scheduler.backends.ray.cluster import RayCluster
 from scheduler.backends.ray.hosts import host_name
 from scheduler.backends.ray.local import LocalAddress
-from scheduler.backends.ray.names import run_name
 from scheduler.control.board import ModelTally
 from scheduler.control.clocks import WallClock
 from scheduler.control.leading import Fence, SoleLease
@@ -52,7 +52,7 @@ def cluster(local_ray: LocalAddress, tmp_path_factory: pytest.TempPathFactory) -
     cluster = RayCluster(
         local_ray.address,
         local_ray.dashboard_url,
-        lease=SoleLease(Fence("tests", 1)),
+        claimant=Claimant(SoleLease(Fence("0f6e5a38-0000-4000-8000-000000000000", 1))),
         specs=Specs(),
         clock=WallClock(),
         applications=APPLICATIONS,
@@ -91,7 +91,7 @@ def test_workers_land_on_the_hosts_of_their_slots_in_rank_order(cluster: RayClus
     cluster.apply(StartJob(job_id, 1, (Slot("gpu-b", (0, 1)), Slot("gpu-a", (0, 1)), Slot("gpu-b", (2, 3)))))
     run = wait_until(cluster, lambda seen: not seen.runs[0].state.holds_room).runs[0]
     job, hosts = (
-        cluster._rest.job(run_name(job_id, 1)),
+        cluster._rest.job(cluster._names.run(job_id, 1)),
         {n["NodeID"]: host_name(n) for n in cluster._link.look()["nodes"]},
     )
     assert hosts[job["driver_node_id"]] == "gpu-b", "the driver sits with the first worker"

@@ -18,7 +18,7 @@ import pytest
 
 from scheduler.backends.ray import runs as runs_module
 from scheduler.backends.ray.hosts import Fleet
-from scheduler.backends.ray.names import RunLabel
+from scheduler.backends.ray.names import Names, RunLabel
 from scheduler.backends.ray.runs import Runs
 from scheduler.backends.ray.stops import StopOrder
 from scheduler.backends.ray.training import Training
@@ -44,7 +44,7 @@ def ample_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def training(link: Any, rest: Any, specs: Any, clock: Any, tmp_path: Path) -> Training:
-    return Training(link, rest, specs, clock, tmp_path)
+    return Training(link, rest, specs, clock, tmp_path, Names())
 
 
 @pytest.fixture

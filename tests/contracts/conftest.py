@@ -19,6 +19,7 @@ import pytest
 
 from scheduler.backends.ray import runs
 from scheduler.backends.ray.applications import ServeApplication
+from scheduler.backends.ray.claimant import Claimant
 from scheduler.backends.ray.cluster import RayCluster
 from scheduler.backends.ray.local import LocalAddress
 from scheduler.backends.ray.names import run_name
@@ -229,7 +230,7 @@ class RayHarness(Harness):
         return RayCluster(
             self._address.address,
             self._address.dashboard_url,
-            lease=SoleLease(Fence("tests", 1)),
+            claimant=Claimant(SoleLease(Fence("0f6e5a38-0000-4000-8000-000000000000", 1))),
             specs=self._specs,
             clock=WallClock(),
             applications={MODEL.name: ServeApplication("small_models:build", {"greeting": "hello"})},

@@ -1,8 +1,10 @@
 """A real `headroom run` in a process of its own, on a local Ray that outlives it when it is killed."""
 
+import contextlib
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -78,6 +80,12 @@ class Plane:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         if wait:
             self.until(lambda: self.client.status().state == "live", 90.0)
+
+    @property
+    def owner(self) -> str:
+        """Return the identity of its store."""
+        with contextlib.closing(sqlite3.connect(self.state_dir / "headroom.db")) as store:
+            return str(store.execute("SELECT owner FROM identity").fetchone()[0])
 
     def kill(self) -> None:
         """`kill -9`."""

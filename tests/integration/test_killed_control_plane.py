@@ -25,8 +25,10 @@ def test_running_jobs_go_on_waiting_ones_start_and_orphans_go(plane: Any) -> Non
     address = read_address(plane.state_dir)
     assert address is not None, "Ray lives on"
     ray = RayRest(address.dashboard_url)
-    orphan = RunLabel(JobId("999"), 1, (Slot("gpu-a", (3,)),))
-    ray.submit({"entrypoint": "sleep 600", "submission_id": orphan.name, "metadata": orphan.as_metadata()})
+    orphan = RunLabel(JobId("999"), 1, (Slot("gpu-a", (3,)),), plane.owner)
+    stray = RunLabel(JobId("999"), 1, (Slot("gpu-a", (3,)),), "b" * 36)
+    for label in (orphan, stray):
+        ray.submit({"entrypoint": "sleep 600", "submission_id": label.name, "metadata": label.as_metadata()})
     plane.start()
 
     def orphan_is_gone() -> bool:
@@ -34,6 +36,8 @@ def test_running_jobs_go_on_waiting_ones_start_and_orphans_go(plane: Any) -> Non
         return found is None or found["status"] in {"STOPPED", "FAILED"}
 
     plane.until(orphan_is_gone)
+    assert (ray.job(stray.name) or {})["status"] in {"PENDING", "RUNNING"}, "what another store started is left alone"
+    ray.stop(stray.name)
     ray.close()
     assert len(plane.client.job(running).attempts) == 1
     plane.until(lambda: plane.state(running) == plane.state(waiting) == "Succeeded", 90.0)

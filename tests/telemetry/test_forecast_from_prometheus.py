@@ -144,7 +144,7 @@ def control_plane(site: Path, at_s: float, patch: pytest.MonkeyPatch) -> Iterato
     config = load_config(site)
     patch.setattr(root, "_cluster", lambda *_, **__: Cluster(at_s))
     candidacy = Candidacy(root.store_url(config), holder="this test", address="")
-    plane = root.compose(config, config.backend, candidacy.insist())  # type: ignore[arg-type]
+    plane = root.compose(config, config.backend, root.Seat(candidacy.insist(), ""))  # type: ignore[arg-type]
     server = uvicorn.Server(uvicorn.Config(root.web_app(plane), port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()

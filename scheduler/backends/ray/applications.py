@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from scheduler.backends.ray.names import bundle_of
-from scheduler.backends.ray.replicas import Wanted, app_name
+from scheduler.backends.ray.names import bundle_of, mark_of
+from scheduler.backends.ray.replicas import MARK, Wanted
 from scheduler.model.workloads import ServingModel
 
 ROUTER_APP: Final = "headroom-router"
@@ -77,11 +77,18 @@ class Former:
     routes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def former_in(details: Mapping[str, Any], wanted: Iterable[Wanted], catalogue: Catalogue) -> Former:
+def router_name(owner: str) -> str:
+    """Return the name of the router's application; each owner has one of its own."""
+    return f"{ROUTER_APP}{MARK}{mark_of(owner)}" if owner else ROUTER_APP
+
+
+def former_in(
+    details: Mapping[str, Any], wanted: Iterable[Wanted], catalogue: Catalogue, router: str = ROUTER_APP
+) -> Former:
     """Return what Serve shows of replicas whose models are not in the catalogue."""
     others = [each for each in wanted if each.model not in catalogue.applications]
     shown = {each.app: details["applications"].get(each.app, {}).get("deployed_app_config") for each in others}
-    routes = _router_words(details).get("routes", {})
+    routes = _router_words(details, router).get("routes", {})
     return Former(
         {app: config for app, config in shown.items() if config},
         {each.model: routes[each.model] for each in others if each.model in routes},
@@ -95,6 +102,7 @@ def serve_config(  # noqa: PLR0913, PLR0917  # what is asked for, what is known 
     selectors: Mapping[str, Mapping[str, str]],
     wall_s: float,
     former: Former = Former(),
+    router: str = ROUTER_APP,
 ) -> dict[str, Any]:
     """Return the whole configuration for `/api/serve/applications/`.
 
@@ -105,16 +113,17 @@ def serve_config(  # noqa: PLR0913, PLR0917  # what is asked for, what is known 
         selectors: labels of each host's node; replicas on hosts that are not here are left out.
         wall_s: now, wall time.
         former: applications of models that are not in the catalogue any more.
+        router: name of the router's application.
     """
     here = [each for each in wanted if each.host in selectors]
     counts = _counts((w for w in here if w.model in catalogue.applications), wall_s)
     left = _counts((w for w in here if w.app in former.apps), wall_s)
-    apps = [_application(*key, count, catalogue, selectors[key[1]]) for key, count in sorted(counts.items())]
-    apps += [_as_before(former.apps[app_name(*key)], count) for key, count in sorted(left.items())]
+    apps = [_application(*key, count, catalogue, selectors[key[2]]) for key, count in sorted(counts.items())]
+    apps += [_as_before(former.apps[app], count) for (app, _, _), count in sorted(left.items())]
     return {
         "proxy_location": "Disabled",  # the router listens itself
         "logging_config": {"enable_access_log": False},
-        "applications": [_router(wanted, catalogue, front, former), *apps],
+        "applications": [_router(wanted, catalogue, front, former, router), *apps],
     }
 
 
@@ -123,43 +132,44 @@ def is_waiting(wanted: Iterable[Wanted], wall_s: float) -> bool:
     return any(not w.is_live and wall_s - (w.stopped_wall_s or 0.0) < TOLD_S for w in wanted)
 
 
-def wanted_in(details: Mapping[str, Any]) -> tuple[Wanted, ...] | None:
+def wanted_in(details: Mapping[str, Any], router: str = ROUTER_APP) -> tuple[Wanted, ...] | None:
     """Read the bookkeeping back from what Serve shows; None when there is no router."""
-    if _router_config(details) is None:
+    if _router_config(details, router) is None:
         return None
-    return tuple(Wanted.of(each) for each in _router_words(details).get("wanted", ()))
+    return tuple(Wanted.of(each) for each in _router_words(details, router).get("wanted", ()))
 
 
-def front_in(details: Mapping[str, Any]) -> Front | None:
+def front_in(details: Mapping[str, Any], router: str = ROUTER_APP) -> Front | None:
     """Return where the router that runs already answers; None when there is none."""
-    app = _router_config(details)
+    app = _router_config(details, router)
     return Front(**app["args"]) if app else None
 
 
-def _router_config(details: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    app = details["applications"].get(ROUTER_APP) or {}
+def _router_config(details: Mapping[str, Any], router: str) -> Mapping[str, Any] | None:
+    app = details["applications"].get(router) or {}
     return app.get("deployed_app_config") or None
 
 
-def _router_words(details: Mapping[str, Any]) -> Mapping[str, Any]:
+def _router_words(details: Mapping[str, Any], router: str) -> Mapping[str, Any]:
     """Return what the router that runs already was told; nothing when there is none."""
-    deployments = (_router_config(details) or {}).get("deployments", ())
+    deployments = (_router_config(details, router) or {}).get("deployments", ())
     return next((d.get("user_config") for d in deployments if d["name"] == ROUTER_DEPLOYMENT), None) or {}
 
 
-def _counts(wanted: Iterable[Wanted], wall_s: float) -> dict[tuple[str, str], int]:
-    live: Counter[tuple[str, str]] = Counter()
-    going: Counter[tuple[str, str]] = Counter()
+def _counts(wanted: Iterable[Wanted], wall_s: float) -> dict[tuple[str, str, str], int]:
+    """Return the replicas of each application, by its name, model and host."""
+    live: Counter[tuple[str, str, str]] = Counter()
+    going: Counter[tuple[str, str, str]] = Counter()
     for each in wanted:
         if each.is_live:
-            live[each.model, each.host] += 1
+            live[each.app, each.model, each.host] += 1
         elif is_waiting([each], wall_s):
-            going[each.model, each.host] += 1
+            going[each.app, each.model, each.host] += 1
     return {**going, **live}  # where some stay, Serve itself lets go of the rest without losing a request
 
 
 def _application(
-    model: str, host: str, count: int, catalogue: Catalogue, selector: Mapping[str, str]
+    name: str, model: str, _host: str, count: int, catalogue: Catalogue, selector: Mapping[str, str]
 ) -> dict[str, Any]:
     application = catalogue.applications[model]
     bundle = bundle_of(catalogue.models[model].shape)
@@ -169,7 +179,7 @@ def _application(
         "label_selector": dict(selector),
     } | ({"memory": bundle["memory"]} if "memory" in bundle else {})
     return {
-        "name": app_name(model, host),
+        "name": name,
         "route_prefix": None,  # reached through the router alone
         "import_path": application.import_path,
         "args": dict(application.args),
@@ -183,7 +193,7 @@ def _as_before(config: Mapping[str, Any], count: int) -> dict[str, Any]:
     return {**config, "deployments": [{**each, "num_replicas": count} for each in config["deployments"]]}
 
 
-def _router(wanted: Sequence[Wanted], catalogue: Catalogue, front: Front, former: Former) -> dict[str, Any]:
+def _router(wanted: Sequence[Wanted], catalogue: Catalogue, front: Front, former: Former, name: str) -> dict[str, Any]:
     routes = {
         name: {**route, "apps": sorted({w.app for w in wanted if w.is_live and w.model == name})}
         for name, route in former.routes.items()
@@ -196,7 +206,7 @@ def _router(wanted: Sequence[Wanted], catalogue: Catalogue, front: Front, former
         for name, application in sorted(catalogue.applications.items())
     }
     return {
-        "name": ROUTER_APP,
+        "name": name,
         "route_prefix": None,
         "import_path": "scheduler.backends.ray.router:build",
         "args": asdict(front),

@@ -1,7 +1,7 @@
 """`RayCluster`: what the control loop sees of Ray."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, assert_never
@@ -10,22 +10,23 @@ import httpx
 
 from scheduler.backends.ray import machine
 from scheduler.backends.ray.applications import Catalogue, Front, ServeApplication
+from scheduler.backends.ray.claimant import Claimant
 from scheduler.backends.ray.hosts import Fleet, fleet_of
 from scheduler.backends.ray.link import DriverLink
-from scheduler.backends.ray.names import run_name
+from scheduler.backends.ray.names import Names
 from scheduler.backends.ray.rest import RayRest
 from scheduler.backends.ray.runs import Runs
 from scheduler.backends.ray.serving import Serving
+from scheduler.backends.ray.strangers import Group, strays_of, with_devices
 from scheduler.backends.ray.training import Training
 from scheduler.control.board import ModelTally
-from scheduler.control.leading import Lease
 from scheduler.control.ports import Clock, JobSpecs
 from scheduler.control.private import private_folder
 from scheduler.control.secrets import SecretShelf
-from scheduler.model.errors import Unreachable
-from scheduler.model.observation import Observation
+from scheduler.model.errors import ActionFailed, Unreachable
+from scheduler.model.observation import Observation, Run, Stray, StrayKind
 from scheduler.model.plan import Action, PreemptJob, StartJob, StartReplica, StopReplica
-from scheduler.model.workloads import JobId, ServingModel
+from scheduler.model.workloads import JobId, Replica, ServingModel
 
 
 class RayCluster:
@@ -37,7 +38,8 @@ class RayCluster:
     Args:
         address: host and port of Ray's GCS; this machine must be a node of the cluster.
         dashboard_url: of Ray's dashboard.
-        lease: proved before each order, and before each look, for looking enforces what is overdue.
+        claimant: whose orders these are; its lease is proved, and its claim on the cluster seen to, before each order
+            and each look, for looking enforces what is overdue.
         specs: what to run.
         clock: the world's time.
         applications: by model name.
@@ -53,7 +55,7 @@ class RayCluster:
         address: str,
         dashboard_url: str,
         *,
-        lease: Lease,
+        claimant: Claimant,
         specs: JobSpecs,
         clock: Clock,
         applications: Mapping[str, ServeApplication],
@@ -64,14 +66,17 @@ class RayCluster:
         router_port: int = 0,
     ) -> None:
         private_folder(state_dir)
-        self._clock, self._lease = clock, lease
-        self._link, self._rest = DriverLink(address), RayRest(dashboard_url, lease.prove)
-        self._training = Training(self._link, self._rest, specs, clock, state_dir)
+        self._clock, self._claimant = clock, claimant
+        self._names = Names(claimant.lease.fence.owner)
+        self._link = DriverLink(address, claimant)
+        self._rest = RayRest(dashboard_url, self._link.confirm)
+        self._training = Training(self._link, self._rest, specs, clock, state_dir, self._names)
         self._training.secrets = secrets or self._training.secrets
         self._runs = Runs(self._training, self._link, self._rest, clock)
         catalogue = Catalogue({model.name: model for model in served}, dict(applications))
         front = Front(router_host, router_port or machine.free_ports(1)[0], str(state_dir.resolve() / "tallies.json"))
-        self._serving = Serving(self._rest, catalogue, clock, front)
+        self._serving = Serving(self._rest, catalogue, clock, front, self._names.owner)
+        self._evicted: dict[str, float] = {}
         self._fleet = Fleet()
         self._tallies: dict[str, ModelTally] = {}
         self._http = httpx.Client(timeout=2.0, trust_env=False)
@@ -82,15 +87,17 @@ class RayCluster:
 
         Raises:
             Unreachable: Ray does not answer.
-            Superseded: another control plane leads.
+            Superseded: another control plane leads, or has the cluster.
         """
-        self._lease.prove()
+        self._claimant.claim()
         asked_at_s = time.monotonic()
         serving = self._pool.submit(self._rest.serve)
         groups = self._look()
-        runs = self._runs.observe(groups, self._fleet)
-        replicas, faults = self._serving.observe(serving.result(), asked_at_s, self._fleet)
-        return Observation(self._clock.now_s(), self._fleet.hosts, runs, replicas, faults)
+        runs = self._runs.observe([group["name"] for group in groups], self._fleet)
+        details = serving.result()
+        replicas, faults = self._serving.observe(details, asked_at_s, self._fleet)
+        strays = self._strays(groups, details, runs, replicas)
+        return Observation(self._clock.now_s(), self._fleet.hosts, runs, replicas, faults, strays)
 
     def apply(self, action: Action) -> None:
         """Begin to carry out one action; changes of replicas are gathered for a moment and sent together.
@@ -100,7 +107,6 @@ class RayCluster:
             Unreachable: Ray does not answer.
             Superseded: another control plane leads; nothing is done.
         """
-        self._lease.prove()
         if not self._fleet.hosts:
             self._look()
         match action:
@@ -119,9 +125,44 @@ class RayCluster:
         """Drop an ended run."""
         self._training.forget(job_id, attempt)
 
+    def adopt(self, stray: Stray) -> None:
+        """Take over a run, or the router and the replicas that an application belongs to.
+
+        Raises:
+            ActionFailed: it is neither, or none of its models is declared.
+            Unreachable: Ray does not answer.
+        """
+        match stray.kind:
+            case StrayKind.RUN:
+                self._link.adopt(stray.name)
+            case StrayKind.APPLICATION:
+                self._serving.adopt(stray.name, self._fleet)
+            case StrayKind.GROUP:
+                raise ActionFailed(f"nothing is known of what holds the room {stray.name}")
+
+    def evict(self, stray: Stray, grace_s: float) -> None:
+        """Have a stray end; of a run, what is left after the grace is removed with its room when this is said again.
+
+        Raises:
+            ActionFailed: Ray refuses.
+            Unreachable: Ray does not answer.
+        """
+        match stray.kind:
+            case StrayKind.GROUP:
+                self._link.release([stray.name])
+            case StrayKind.APPLICATION if self._is_configured(stray.name):
+                self._serving.evict(stray.name)
+            case StrayKind.APPLICATION:
+                self._link.unserve(stray.name)
+            case StrayKind.RUN:
+                due_s = self._evicted.setdefault(stray.name, time.monotonic() + grace_s / self._clock.speed)
+                self._rest.stop(stray.name)
+                if time.monotonic() >= due_s:
+                    self._link.release([stray.name])
+
     def logs(self, job_id: JobId, attempt: int) -> str:
         """Return what the driver of a run has printed so far, without secrets; "" when nobody knows the run."""
-        return self._training.secrets.hide(self._training.outputs.read(run_name(job_id, attempt)))
+        return self._training.secrets.hide(self._training.outputs.read(self._names.run(job_id, attempt)))
 
     @property
     def router_url(self) -> str:
@@ -145,9 +186,20 @@ class RayCluster:
         self._rest.close()
         self._link.close()
 
-    def _look(self) -> Iterable[str]:
+    def _is_configured(self, app: str) -> bool:
+        return bool(self._rest.serve()["applications"].get(app, {}).get("deployed_app_config"))
+
+    def _strays(
+        self, groups: Sequence[Group], details: Mapping[str, Any], runs: Sequence[Run], replicas: Sequence[Replica]
+    ) -> tuple[Stray, ...]:
+        found = strays_of(groups, self._runs.others, self._serving.others(details), self._fleet, self._names)
+        taken = [slot for run in runs if run.state.holds_room for slot in run.slots]
+        return with_devices(found, [*taken, *(replica.slot for replica in replicas)], self._fleet)
+
+    def _look(self) -> Sequence[Group]:
         seen: Mapping[str, Any] = self._link.look()
         if "error" in seen:
             raise Unreachable(f"Ray does not say what it has: {seen['error']}")
         self._fleet = fleet_of(seen["nodes"], self._fleet, self._clock.now_s())
+        self._names.adopted = frozenset(seen["adopted"])
         return list(seen["groups"])

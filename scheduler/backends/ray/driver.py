@@ -9,16 +9,22 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 import ray
+from ray import serve
 from ray.actor import ActorHandle
 from ray.dashboard.modules.job.common import JOB_ACTOR_NAME_TEMPLATE, SUPERVISOR_ACTOR_RAY_NAMESPACE
+from ray.experimental import internal_kv
 from ray.util.placement_group import PlacementGroup, placement_group, placement_group_table, remove_placement_group
 
+from scheduler.backends.ray.claims import Claim, InTheWay, hold, in_the_way, let_go
 from scheduler.backends.ray.names import NAMESPACE
 
 GONE: Final = "REMOVED"
+ADOPTED: Final = "adopted:"
+"""Before the name of a stray, in Ray's keys: whose it is now."""
 
 
 def main(address: str) -> None:
@@ -47,14 +53,49 @@ def _connect(address: str) -> str:
 
 def _answer(order: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        return ORDERS[order["order"]](order)
+        other = _in_the_way(order)
+        return ORDERS[order["order"]](order) if other is None else {"in_the_way": asdict(other)}
     except Exception as error:  # noqa: BLE001  # the other side decides what an error means
         return {"error": f"{type(error).__name__}: {error}"}
 
 
-def look(_: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the nodes, and the groups of ours that are not removed, by name."""
-    return {"nodes": ray.nodes(), "groups": {name: group["state"] for name, group in _groups().items()}}
+def _in_the_way(order: Mapping[str, Any]) -> InTheWay | None:
+    """Return who has the cluster, or None when whoever orders has it; looking is what claims it."""
+    mine = Claim(**order["claim"])
+    if order["order"] == "look":
+        return hold(RayKeys(), mine, take_over=order["take_over"])
+    return in_the_way(RayKeys(), mine)
+
+
+def look(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the nodes, the groups that are not removed with their bundles, and the names of strays adopted by us."""
+    groups = [{"name": name, "bundles": _bundles(group)} for name, group in _groups().items()]
+    owner, keys = order["claim"]["owner"], RayKeys()
+    adopted = [name.removeprefix(ADOPTED) for name in keys.names(ADOPTED) if keys.get(name) == owner]
+    return {"nodes": ray.nodes(), "groups": groups, "adopted": adopted}
+
+
+def confirm(_: Mapping[str, Any]) -> dict[str, Any]:
+    """Do nothing: that it is answered says that whoever orders has the cluster."""
+    return {}
+
+
+def adopt(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Note that a stray is ours."""
+    RayKeys().put(ADOPTED + order["name"], order["claim"]["owner"], overwrite=True)
+    return {}
+
+
+def unserve(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Have Serve remove an application that was not made by its configuration."""
+    serve.delete(order["name"], _blocking=False)
+    return {}
+
+
+def leave(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Let anybody claim the cluster."""
+    let_go(RayKeys(), Claim(**order["claim"]))
+    return {}
 
 
 def reserve(order: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,15 +150,47 @@ def _supervisor(name: str) -> ActorHandle | None:
 
 
 ORDERS: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
+    "adopt": adopt,
+    "confirm": confirm,
+    "leave": leave,
     "look": look,
     "reserve": reserve,
     "release": release,
+    "unserve": unserve,
 }
+
+
+class RayKeys:
+    """Keys in Ray's own store, which lives as long as the cluster's head."""
+
+    def get(self, key: str) -> str | None:
+        """Return a value, or None."""
+        value: bytes | None = internal_kv._internal_kv_get(key, namespace=NAMESPACE)  # noqa: SLF001  # Ray offers no other
+        return None if value is None else value.decode()
+
+    def put(self, key: str, value: str, *, overwrite: bool) -> bool:
+        """Set a value; return whether it was set."""
+        there = internal_kv._internal_kv_put(key, value, overwrite=overwrite, namespace=NAMESPACE)  # noqa: SLF001  # likewise
+        return overwrite or not there
+
+    def names(self, prefix: str) -> list[str]:
+        """Return the keys that begin so."""
+        return [name.decode() for name in internal_kv._internal_kv_list(prefix, namespace=NAMESPACE)]  # noqa: SLF001  # likewise
+
+    def delete(self, key: str) -> None:
+        """Remove a key."""
+        internal_kv._internal_kv_del(key, namespace=NAMESPACE)  # noqa: SLF001  # likewise
 
 
 def _groups() -> dict[str, dict[str, Any]]:
     table: Sequence[dict[str, Any]] = list(placement_group_table().values())
-    return {group["name"]: group for group in table if group["state"] != GONE and group["name"].startswith(NAMESPACE)}
+    return {group["name"] or group["placement_group_id"]: group for group in table if group["state"] != GONE}
+
+
+def _bundles(group: Mapping[str, Any]) -> list[tuple[str, Mapping[str, float]]]:
+    """Return the node of each bundle that has one, and what is kept there for it."""
+    nodes = group.get("bundles_to_node_id", {})
+    return [(nodes[number], amounts) for number, amounts in group["bundles"].items() if nodes.get(number)]
 
 
 def _handle(group: Mapping[str, Any]) -> PlacementGroup:

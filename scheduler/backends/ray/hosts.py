@@ -21,12 +21,14 @@ class Fleet:
         selectors: labels that only the node of a ready host carries, by host name.
         doors: address and port at which the raylet of each ready host listens.
         gone: lost hosts of which Ray itself says that they are dead; others may only be silent.
+        names: of ready hosts, by the id of their node.
     """
 
     hosts: tuple[Host, ...] = ()
     selectors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     doors: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def is_ready(self, name: str) -> bool:
         """Whether a host answers."""
@@ -55,9 +57,9 @@ def fleet_of(nodes: Iterable[Mapping[str, Any]], before: Fleet, now_s: float) ->
         for name in sorted({*known, *alive, *dead})
     )
     doors = {name: (node["NodeManagerAddress"], node["NodeManagerPort"]) for name, node in alive.items()}
-    return Fleet(
-        hosts, {name: _selector(node) for name, node in alive.items()}, doors, frozenset(dead.keys() - alive.keys())
-    )
+    names = {node["NodeID"]: name for name, node in alive.items() if "NodeID" in node}
+    selectors = {name: _selector(node) for name, node in alive.items()}
+    return Fleet(hosts, selectors, doors, frozenset(dead.keys() - alive.keys()), names)
 
 
 def host_name(node: Mapping[str, Any]) -> str:

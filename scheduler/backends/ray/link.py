@@ -7,8 +7,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
+from scheduler.backends.ray.claimant import Claimant
+from scheduler.backends.ray.claims import Claim, InTheWay
 from scheduler.model.errors import ActionFailed, Unreachable
 
 START_S: Final = 30.0
@@ -21,20 +24,49 @@ class DriverLink:
 
     Args:
         address: host and port of Ray's GCS.
+        claimant: whose orders these are. Looking claims the cluster; every call raises `Superseded` when another
+            control plane leads, `ClusterTaken` when one with another store has the cluster, and does nothing then.
     """
 
-    def __init__(self, address: str) -> None:
-        self._address = address
+    def __init__(self, address: str, claimant: Claimant) -> None:
+        self._address, self._claimant = address, claimant
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
 
     def look(self) -> Mapping[str, Any]:
-        """Return `nodes` as `ray.nodes()` has them and `groups`, state by name.
+        """Return `nodes` as `ray.nodes()` has them, `groups` with their bundles, and the names that were `adopted`.
 
         Raises:
             Unreachable: Ray does not answer.
         """
-        return self._ask({"order": "look"}, ANSWER_S)
+        return self._ask({"order": "look", "take_over": self._claimant.take_over}, ANSWER_S)
+
+    def confirm(self) -> None:
+        """See that we still have the cluster, before an order that goes another way.
+
+        Raises:
+            Unreachable: Ray does not answer.
+        """
+        self._ask({"order": "confirm"}, ANSWER_S)
+
+    def adopt(self, name: str) -> None:
+        """Have a stray listed as adopted from now on.
+
+        Raises:
+            Unreachable: Ray does not answer.
+        """
+        self._ask({"order": "adopt", "name": name}, ANSWER_S)
+
+    def unserve(self, name: str) -> None:
+        """Have Serve remove an application that was not made by its configuration.
+
+        Raises:
+            Unreachable: Ray does not answer.
+            ActionFailed: Serve refuses.
+        """
+        answer = self._ask({"order": "unserve", "name": name}, ANSWER_S)
+        if "error" in answer:
+            raise ActionFailed(f"Serve does not remove {name}: {answer['error']}")
 
     def reserve(
         self, name: str, bundles: Sequence[Mapping[str, float]], selectors: Sequence[Mapping[str, str]], wait_s: float
@@ -74,20 +106,26 @@ class DriverLink:
         return frozenset(self._ask({"order": "release", "names": list(names)}, ANSWER_S).get("found", names))
 
     def close(self) -> None:
-        """End the driver; the next order starts a new one."""
+        """Let others claim the cluster, and end the driver; the next order starts a new one."""
         with self._lock:
+            if self._process is not None and self._process.poll() is None:
+                leaving = {"order": "leave", "claim": asdict(self._claimant.last_claim())}
+                self._exchange(self._process, json.dumps(leaving), ANSWER_S)
             self._end()
 
     def _ask(self, order: Mapping[str, Any], answer_s: float) -> Mapping[str, Any]:
         with self._lock:
             fresh = self._process is None
             process = self._running()
-            line = self._exchange(process, json.dumps(order), answer_s + (START_S if fresh else 0.0))
+            carried = {**order, "claim": asdict(self._claimant.claim())}
+            line = self._exchange(process, json.dumps(carried), answer_s + (START_S if fresh else 0.0))
             answer = dict(json.loads(line)) if line else {}
             if not line or "refused" in answer:  # an order without a result is answered by {}
                 self._end()
                 why = answer.get("refused", "")
                 raise Unreachable(f"Ray at {self._address} does not answer" + (f": {why}" if why else ""))
+        if other := answer.get("in_the_way"):
+            raise self._claimant.refused(InTheWay(Claim(**other["claim"]), other["silent_s"]))
         return answer
 
     def _running(self) -> "subprocess.Popen[str]":

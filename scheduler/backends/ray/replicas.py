@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Self
 
+from scheduler.backends.ray.names import mark_of
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import Replica, ReplicaId, ReplicaState
 
 DELETING: Final = "DELETING"
 """Serve's word for an application on its way out; it no longer lists the replicas that are still ending."""
+MARK: Final = "~"
+"""Between the name of an application and the mark of its owner."""
 GONE_STATES: Final = frozenset({"STOPPED"})
 ILL_STATES: Final = frozenset({"DEPLOY_FAILED", "UNHEALTHY"})
 
@@ -27,6 +30,7 @@ class Wanted:
         since_s: when its state began, the world's epoch seconds.
         stopped_wall_s: when it was asked to stop, wall time; None while it is wanted.
         holds: CPU (milli), memory (MiB), devices and share of each that it holds; () where nobody noted it.
+        named: its Serve application; "" for one made before they carried the mark of an owner.
     """
 
     replica_id: str
@@ -36,11 +40,12 @@ class Wanted:
     since_s: float
     stopped_wall_s: float | None = None
     holds: tuple[int, ...] = ()
+    named: str = ""
 
     @property
     def app(self) -> str:
         """Name of its Serve application."""
-        return app_name(self.model, self.host)
+        return self.named or app_name(self.model, self.host)
 
     @property
     def is_live(self) -> bool:
@@ -58,9 +63,9 @@ class Wanted:
         return cls(**{**content, **lists})
 
 
-def app_name(model: str, host: str) -> str:
-    """Return the name of the Serve application of one model on one host."""
-    return f"{model}@{host}"
+def app_name(model: str, host: str, owner: str = "") -> str:
+    """Return the name of the Serve application of one model on one host; each owner has its own."""
+    return f"{model}@{host}{MARK}{mark_of(owner)}" if owner else f"{model}@{host}"
 
 
 def states_by_app(details: Mapping[str, Any]) -> dict[str, Counter[str]]:
@@ -144,7 +149,7 @@ def complaints(details: Mapping[str, Any]) -> tuple[str, ...]:
         details: what `/api/serve/applications/` answers.
     """
     return tuple(
-        f"{app} is {content['status'].lower().replace('_', ' ')}: {_last_line(_words(content))}"
+        f"{app.partition(MARK)[0]} is {content['status'].lower().replace('_', ' ')}: {_last_line(_words(content))}"
         for app, content in sorted(details["applications"].items())
         if content["status"] in ILL_STATES
     )

@@ -55,9 +55,11 @@ class Runs:
     def __init__(self, training: Training, link: DriverLink, rest: RayRest, clock: Clock) -> None:
         self._training, self._link, self._rest, self._clock = training, link, rest, clock
         self._lost: set[str] = set()
+        self.others: tuple[tuple[RunLabel | None, Mapping[str, Any]], ...] = ()
+        """Submissions that were not ours when it was last looked, with what they say of themselves."""
 
     def observe(self, groups: Iterable[str], fleet: Fleet) -> tuple[Run, ...]:
-        """Return all runs that Ray remembers, and take back room that nobody has a right to any more.
+        """Return all our runs that Ray remembers, and take back room of ours that nobody has a right to any more.
 
         A group without a submission is what a crash between the two leaves behind: it is removed, and the attempt
         is not listed, as if it had never begun.
@@ -69,12 +71,15 @@ class Runs:
         Raises:
             Unreachable: Ray does not answer.
         """
-        labelled = [(label, job) for job in self._rest.jobs() if (label := RunLabel.of(job.get("metadata")))]
+        names, jobs = self._training.names, [(RunLabel.of(job.get("metadata")), job) for job in self._rest.jobs()]
+        self.others = tuple((label, job) for label, job in jobs if label is None or not names.owns(label))
+        labelled = [(label, job) for label, job in jobs if label is not None and names.owns(label)]
         ours = [(label, job) for label, job in labelled if not self._is_forgotten(label, job)]
         runs = {label.name: self._run(label, job, fleet) for label, job in ours}
         keep = {name for name, run in runs.items() if self._has_right(name, run)}
         there = {label.name for label, job in labelled if STATES[job["status"]].holds_room}
-        left = self._link.release(sorted((set(groups) | there) - keep))
+        here = {name for name in groups if names.owns_group(name)}
+        left = self._link.release(sorted((here | there) - keep))
         return tuple(run if name in keep | left else self._over(name, run) for name, run in runs.items())
 
     def _over(self, name: str, run: Run) -> Run:

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from scheduler.backends.ray import machine
 from scheduler.backends.ray.applications import (
+    ROUTER_APP,
     TOLD_S,
     Catalogue,
     Former,
@@ -16,12 +18,23 @@ from scheduler.backends.ray.applications import (
     former_in,
     front_in,
     is_waiting,
+    router_name,
     serve_config,
     wanted_in,
 )
 from scheduler.backends.ray.hosts import Fleet
-from scheduler.backends.ray.replicas import Wanted, complaints, is_building, seen, states_by_app, stopped
+from scheduler.backends.ray.replicas import (
+    MARK,
+    Wanted,
+    app_name,
+    complaints,
+    is_building,
+    seen,
+    states_by_app,
+    stopped,
+)
 from scheduler.backends.ray.rest import RayRest
+from scheduler.backends.ray.strangers import foreign_apps, router_of
 from scheduler.control.ports import Clock
 from scheduler.model.errors import ActionFailed, HeadroomError
 from scheduler.model.plan import StartReplica, StopReplica
@@ -50,9 +63,12 @@ class Serving:
         catalogue: what may be served.
         clock: the world's time.
         front: where the router is to answer.
+        owner: identity of our store; applications of others are left as they are.
     """
 
-    def __init__(self, rest: RayRest, catalogue: Catalogue, clock: Clock, front: Front) -> None:
+    def __init__(self, rest: RayRest, catalogue: Catalogue, clock: Clock, front: Front, owner: str = "") -> None:
+        self._owner, self._router = owner, router_name(owner)
+        self._left_out: frozenset[str] = frozenset()
         self._rest, self._catalogue, self._clock, self.front = rest, catalogue, clock, front
         self._wanted: tuple[Wanted, ...] = ()
         self._former = Former()
@@ -80,6 +96,7 @@ class Serving:
         name = f"{action.model}@{action.slot.host}-{uuid.uuid4().hex[:8]}"
         holds = _amounts(self._catalogue.models[action.model].shape)
         new = Wanted(name, action.model, action.slot.host, action.slot.devices, self._clock.now_s(), holds=holds)
+        new = replace(new, named=app_name(new.model, new.host, self._owner) if self._owner else "")
         with self._lock:
             self._know()
             self._change((*self._wanted, new), fleet)
@@ -112,8 +129,39 @@ class Serving:
                 self._adopt(details)
             on_ready_hosts = [each for each in self._wanted if fleet.is_ready(each.host)]
             replicas = self._dated(seen(on_ready_hosts, states_by_app(details)))
-            self._tidy(replicas, fleet, is_missing=is_fresh and wanted_in(details) is None)
+            self._tidy(replicas, fleet, is_missing=is_fresh and wanted_in(details, self._router) is None)
             return replicas, self._faults(details, replicas)
+
+    def others(self, details: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+        """Return the applications that Serve shows and that are not ours, by name."""
+        with self._lock:
+            return foreign_apps(details, self._owner, self._wanted)
+
+    def adopt(self, app: str, fleet: Fleet) -> None:
+        """Take over the router that an application belongs to, and all of its replicas of models declared here.
+
+        They go on under their names, and requests go to where they went.
+
+        Raises:
+            ActionFailed: it is no application of Headroom's, or none of its models is declared.
+        """
+        with self._lock:
+            self._know()
+            details = self._rest.serve()
+            router = router_of(details, app)
+            live = [each for each in wanted_in(details, router or "") or () if each.is_live]
+            came = [replace(each, named=each.app) for each in live if each.model in self._catalogue.applications]
+            if router is None or not came:
+                raise ActionFailed(f"{app} serves no model that is declared here")
+            self.front = front_in(details, router) or self.front
+            self._left_out |= {router}
+            self._change((*self._wanted, *came), fleet)
+
+    def evict(self, app: str) -> None:
+        """Have somebody else's application removed, which was made by a configuration as ours are."""
+        with self._lock:
+            self._left_out |= {app}
+            self._need_sending(GATHER_S)
 
     def flush(self) -> None:
         """Send what is still being gathered.
@@ -139,9 +187,15 @@ class Serving:
 
     def _adopt(self, details: Mapping[str, Any]) -> None:
         self._is_known = True
-        self._wanted = wanted_in(details) or ()
-        self._former = former_in(details, self._wanted, self._catalogue)
-        self.front = front_in(details) or self.front
+        self._wanted = wanted_in(details, self._router) or ()
+        self._former = former_in(details, self._wanted, self._catalogue, self._router)
+        self.front = front_in(details, self._router) or self._apart(details)
+
+    def _apart(self, details: Mapping[str, Any]) -> Front:
+        """Return where our first router is to answer: not where somebody else's does."""
+        routers = (name for name in details["applications"] if name.partition(MARK)[0] == ROUTER_APP)
+        taken = {front.port for name in routers if (front := front_in(details, name))}
+        return replace(self.front, port=machine.free_ports(1)[0]) if self.front.port in taken else self.front
 
     def _change(self, wanted: tuple[Wanted, ...], fleet: Fleet) -> None:
         self._wanted, self._selectors = wanted, fleet.selectors
@@ -184,7 +238,9 @@ class Serving:
 
     def _send(self) -> None:
         wall_s = time.time()
-        config = serve_config(self._wanted, self._catalogue, self.front, self._selectors, wall_s, self._former)
+        given = (self._wanted, self._catalogue, self.front, self._selectors, wall_s, self._former, self._router)
+        config = serve_config(*given)
+        config["applications"] += self._as_they_are()
         try:
             self._rest.serve_config(config)
         except ActionFailed as error:
@@ -195,6 +251,13 @@ class Serving:
         self._dirty, self._failure = False, ""
         if is_waiting(self._wanted, wall_s):
             self._need_sending(TOLD_S + GATHER_S)
+
+    def _as_they_are(self) -> list[Any]:
+        """Return others' applications as Serve has them: one that a configuration leaves out is removed."""
+        others = foreign_apps(self._rest.serve(), self._owner, self._wanted)
+        self._left_out = self._left_out.intersection(others)
+        kept = (app.get("deployed_app_config") for name, app in sorted(others.items()) if name not in self._left_out)
+        return [config for config in kept if config]
 
     def _tidy(self, replicas: tuple[Replica, ...], fleet: Fleet, *, is_missing: bool) -> None:
         """Give up what sits on lost hosts, drop what has stopped, and see that nothing stays unsent."""
@@ -210,7 +273,9 @@ class Serving:
 
     def _faults(self, details: Mapping[str, Any], replicas: tuple[Replica, ...]) -> tuple[str, ...]:
         refused = (f"Serve refuses its configuration: {self._failure}",) if self._failure else ()
-        return refused + complaints(details) + self._slow(replicas)
+        others = foreign_apps(details, self._owner, self._wanted)
+        ours = {name: app for name, app in details["applications"].items() if name not in others}
+        return refused + complaints({"applications": ours}) + self._slow(replicas)
 
     def _slow(self, replicas: tuple[Replica, ...]) -> tuple[str, ...]:
         now_s, least_s = self._clock.now_s(), SLOW_WALL_S * self._clock.speed

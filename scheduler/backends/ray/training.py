@@ -10,7 +10,7 @@ from typing import Any, Final
 from scheduler.backends.ray.folders import WorkFolders
 from scheduler.backends.ray.hosts import Fleet
 from scheduler.backends.ray.link import DriverLink
-from scheduler.backends.ray.names import NAMESPACE, RunLabel, bundle_of, run_name
+from scheduler.backends.ray.names import NAMESPACE, Names, RunLabel, bundle_of
 from scheduler.backends.ray.outputs import Outputs
 from scheduler.backends.ray.rest import RayRest
 from scheduler.backends.ray.stops import StopOrder, StopOrders
@@ -37,9 +37,13 @@ class Training:
         specs: what to run.
         clock: tells how many wall seconds a grace period is.
         state_dir: has `packages/`, gets `work/`, `checkpoints/`, `stops/`, `logs/`; all hosts must see it.
+        names: of our runs.
     """
 
-    def __init__(self, link: DriverLink, rest: RayRest, specs: JobSpecs, clock: Clock, state_dir: Path) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917  # the parts that runs are made with
+        self, link: DriverLink, rest: RayRest, specs: JobSpecs, clock: Clock, state_dir: Path, names: Names
+    ) -> None:
+        self.names = names
         self._link, self._rest, self._specs, self._clock = link, rest, specs, clock
         self._state_dir = state_dir.resolve()
         self.stops = StopOrders(self._state_dir / "stops")
@@ -54,7 +58,7 @@ class Training:
             ActionFailed: a host is gone, there is no room, or Ray refuses the job; nothing is left behind.
             Unreachable: Ray does not answer; what may have begun shows in the next observation.
         """
-        label = RunLabel(action.job_id, action.attempt, action.slots)
+        label = RunLabel(action.job_id, action.attempt, action.slots, self.names.owner)
         if self._rest.job(label.name) is not None:
             return
         spec = self._spec(action.job_id)
@@ -78,7 +82,7 @@ class Training:
         Raises:
             Unreachable: Ray does not answer.
         """
-        name = run_name(action.job_id, action.attempt)
+        name = self.names.run(action.job_id, action.attempt)
         if self._rest.job(name) is None:
             self._link.release([name])
             return
@@ -92,7 +96,7 @@ class Training:
 
         A run that was lost may still be going down on Ray: it is hidden, and dropped when it is gone.
         """
-        name = run_name(job_id, attempt)
+        name = self.names.run(job_id, attempt)
         self.secrets.take_back(name)
         self.outputs.keep(name)
         try:
