@@ -20,7 +20,17 @@ import httpx
 from scheduler.connection import Connection, ResourceT
 from scheduler.model.errors import ConfigError
 from scheduler.wire.base import Listing, Resource, Single
-from scheduler.wire.cluster import Capacity, DrainAnswer, DrainOrder, Forecast, Host, ServedModel, Status
+from scheduler.wire.cluster import (
+    Capacity,
+    DrainAnswer,
+    DrainOrder,
+    Forecast,
+    Host,
+    ServedModel,
+    Status,
+    Stray,
+    StraysOrder,
+)
 from scheduler.wire.jobs import Event, HoldOrder, Job, JobOrder, JobOutlook, PriorityOrder
 from scheduler.wire.queues import Queue
 
@@ -190,6 +200,27 @@ class Client:
     def hosts(self) -> Listing[Host]:
         """Return all hosts with what runs on them, by name."""
         return self.get("/hosts", Listing[Host])
+
+    def strays(self) -> Listing[Stray]:
+        """Return what others run on the cluster, by name."""
+        return self.get("/strays", Listing[Stray])
+
+    def adopt(self, *names: str) -> tuple[Stray, ...]:
+        """Take strays over; without names all that can be. Returns those.
+
+        Raises:
+            NotFound: there is no such stray.
+            Conflict: one cannot be adopted.
+        """
+        return self.send("POST", "/strays/adopt", Listing[Stray], StraysOrder(names=names)).items
+
+    def evict_strays(self, *names: str) -> tuple[Stray, ...]:
+        """End strays; without names all of them. Returns those.
+
+        Raises:
+            NotFound: there is no such stray.
+        """
+        return self.send("POST", "/strays/evict", Listing[Stray], StraysOrder(names=names)).items
 
     def cordon(self, host: str, reason: str = "") -> Host:
         """Let a host keep its work and take no more.

@@ -13,7 +13,7 @@ from scheduler.api.headers import PlainHeaders
 from scheduler.api.panels import PanelDesk
 from scheduler.api.pointing import PointsToLeader
 from scheduler.api.recent import Recent
-from scheduler.api.routes import cluster, control, jobs, logs, page, stream
+from scheduler.api.routes import cluster, control, jobs, logs, page, strays, stream
 from scheduler.api.site import Logs, Parts, Site
 from scheduler.api.static_files import install_static
 from scheduler.config.schema import Token
@@ -59,7 +59,7 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
     )
     app.state.parts = Parts(desk, board, site, Guard(bind_host, tokens), metrics, logs_of, Recent(desk), leader, backup)
     app.state.panels = PanelDesk(app.state.parts)
-    for module in (jobs, logs, cluster, control, stream, page):
+    for module in (jobs, logs, cluster, strays, control, stream, page):
         app.include_router(module.router)
     install_static(app)
     install_handlers(app)

@@ -15,11 +15,17 @@ CLASSES: Final = {
     "training": "t",
     "preempting": "p",
     "held": "h",
+    "stray": "x",
     "free": "f",
     "drained": "x",
     "lost": "l",
 }
-WORDS: Final = {"community": "community serving", "preempting": "saving a checkpoint", "held": "held for the peak"}
+WORDS: Final = {
+    "community": "community serving",
+    "preempting": "saving a checkpoint",
+    "held": "held for the peak",
+    "stray": "somebody else's",
+}
 JOB_KINDS: Final = frozenset({"training", "preempting"})
 MOST_LETTERS: Final = 4
 GAP_MILLI: Final = 30

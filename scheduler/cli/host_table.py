@@ -35,6 +35,7 @@ _SIGNS: Final = {
     "training": ("▓", ""),
     "preempting": ("▓", "yellow"),
     "held": ("▒", "dim"),
+    "stray": ("?", "yellow"),
     "free": ("∙", "dim"),
 }
 _WORDS: Final = {
@@ -45,8 +46,9 @@ _WORDS: Final = {
     "training": "train",
     "preempting": "preempt",
     "held": "held",
+    "stray": "strays",
 }
-LEGEND: Final = "█ serving  c community  ░ starting  ▓ training  ▒ held  ∙ free  / drained"
+LEGEND: Final = "█ serving  c community  ░ starting  ▓ training  ▒ held  ? stray  ∙ free  / drained"
 """What the signs of the column USE mean."""
 MOST_SIGNS: Final = 16
 """Devices of a host that are shown one by one."""

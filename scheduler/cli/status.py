@@ -31,6 +31,7 @@ def _text(found: Single[Status], session: Session) -> str:
         *([f"Traffic    {item.waiting}"] if item.waiting else []),
         f"Clock      {now.astimezone(screen.zone):%d %b %Y %H:%M:%S} {zone_name(now, screen)}{_speed(item)}",
         f"Backend    {item.backend}",
+        *([f"Strays     {item.strays} on the cluster: headroom strays"] if item.strays else []),
         f"Version    {item.version}",
         f"You        {item.caller or 'unnamed'}, {item.role or 'no role'}",
         f"API        {session.client.url}",

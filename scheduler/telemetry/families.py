@@ -23,6 +23,7 @@ def of_report(report: Report) -> Iterator[Metric]:
     yield from _serving(report)
     yield from _forecasts(report)
     yield from _hosts(report.cycle.snapshot)
+    yield _gauge("strays", "What others run on the cluster", {(): float(len(report.observation.strays))})
     yield from _training(report)
     yield from _queues(report.cycle.snapshot)
     yield from _counters(report)

@@ -15,7 +15,7 @@ class DeviceUse(Resource):
     name: str
     """For people: model name, or the job's name."""
     kind: str
-    """serving, community, starting, stopping, training, preempting or held."""
+    """serving, community, starting, stopping, training, preempting, held or stray."""
     gpu_milli: int
     """Thousandths of the device."""
 
@@ -265,8 +265,39 @@ class Status(Resource):
     """The caller's role."""
     caller: str = ""
     """The caller's name, owner of the jobs it submits."""
+    strays: int = 0
+    """What others run on the cluster, see /api/v1/strays."""
     leader: str = ""
     """Address of the one that leads, when this one does not."""
+
+
+class Stray(Resource):
+    """Something on the cluster that this control plane's store did not start; left alone until somebody decides."""
+
+    name: str
+    kind: str
+    """run, group (room that is held) or application."""
+    owner: str = ""
+    """Identity of the store that started it, or its beginning; empty when it carries no mark."""
+    hosts: tuple[str, ...] = ()
+    gpus: float = 0.0
+    cpus: float = 0.0
+    memory_bytes: int = 0
+    job: str = ""
+    """Whose attempt it says it is."""
+    attempt: int = 0
+    adoptable: bool
+    why: str = ""
+    """Why it cannot be adopted."""
+    ordered: str = ""
+    """adopt or evict, when that was asked for and is not done yet."""
+
+
+class StraysOrder(Resource):
+    """Adopt or evict strays."""
+
+    names: tuple[str, ...] = ()
+    """Which; none for all of them (to adopt: all that can be)."""
 
 
 class DrainOrder(Resource):

@@ -16,6 +16,8 @@ from scheduler.model.workloads import JobState, Replica, ReplicaState, ServingMo
 from scheduler.wire.cluster import Device, DeviceUse, Host
 
 CPU_MILLI = 1000
+STRAY = "stray"
+"""Kind and name of what others run: who they are is in the list of strays."""
 _REPLICA_KINDS = {ReplicaState.STARTING: "starting", ReplicaState.STOPPING: "stopping"}
 
 
@@ -60,7 +62,7 @@ def _marked(hosts: Iterable[ModelHost], marks: Iterable[HostMark]) -> Iterator[M
 
 
 def work_of(snapshot: Snapshot) -> Iterator[Held]:
-    """Return everything that holds room: replicas first, then jobs."""
+    """Return everything that holds room: replicas first, then jobs, then strays."""
     models = {model.name: model for model in snapshot.models}
     shapes = {name: model.shape for name, model in models.items()}
     for replica in snapshot.replicas:
@@ -69,6 +71,8 @@ def work_of(snapshot: Snapshot) -> Iterator[Held]:
     for job in snapshot.jobs:
         for slot in job.slots if job.state.holds_room else ():
             yield Held(slot, job.gang.shape, job.job_id, job.name, _job_kind(job))
+    for slot, shape in snapshot.foreign:
+        yield Held(slot, shape, STRAY, STRAY, STRAY)
 
 
 def promises_of(report: Report) -> Iterator[Held]:

@@ -40,6 +40,7 @@ async def status(parts: PartsDep, caller: Viewer) -> Single[Status]:
         plan_duration_s=report.cycle.plan_duration_s if report else 0.0,
         role=caller.role.name.lower(),
         caller=caller.name,
+        strays=len(report.observation.strays) if report else 0,
         leader=leader.address if parts.leader and (leader := parts.leader()) else "",
     )
     return single(parts, "Status", view)
