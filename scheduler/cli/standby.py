@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -17,8 +18,10 @@ from scheduler.store.ownership import Candidacy
 
 LOOK_S: Final = 0.5
 """How often it tries to lead."""
-FOLLOW_LOOKS: Final = 4
-"""Tries after which the last plan is read again."""
+FOLLOW_S: Final = 2.0
+"""How often the last plan is read again, where that is quick."""
+FOLLOW_SPARE: Final = 10.0
+"""On a large site it is read so much more seldom than it takes."""
 GRACE_S: Final = 1
 """Wall seconds that open streams get when the API goes over to the leader's."""
 
@@ -81,17 +84,17 @@ def _taken(
     candidacy: Candidacy, stand_in: StandIn, known: list[Leader | None], over: threading.Event
 ) -> HeldLease | None:
     """Try to lead until it succeeds, or until it is over; keep who leads meanwhile as the only one of `known`."""
-    looks = 0
+    next_s = 0.0
     while not over.is_set():
         try:
             if (lease := candidacy.take()) is not None:
                 return lease
             known[0] = candidacy.leader()
-            if looks % FOLLOW_LOOKS == 0:
+            if (began_s := time.monotonic()) >= next_s:
                 stand_in.follow(str(pointing_to(known[0])))
+                next_s = began_s + max(FOLLOW_S, FOLLOW_SPARE * (time.monotonic() - began_s))
         except Unreachable as error:
             known[0] = None
             stand_in.board.degrade(str(error))
-        looks += 1
         over.wait(LOOK_S)
     return None

@@ -22,16 +22,16 @@ from scheduler.backends.ray.applications import ServeApplication
 from scheduler.backends.ray.claimant import Claimant
 from scheduler.backends.ray.cluster import RayCluster
 from scheduler.backends.ray.local import LocalAddress
-from scheduler.backends.ray.names import run_name
+from scheduler.backends.ray.names import RunLabel
 from scheduler.control.clocks import WallClock
 from scheduler.control.leading import Fence, SoleLease
 from scheduler.control.ports import Cluster
 from scheduler.model.errors import NotFound
 from scheduler.model.hosts import Device, Host
 from scheduler.model.jobspec import JobSpec
-from scheduler.model.observation import Observation
+from scheduler.model.observation import Observation, Stray, StrayKind
 from scheduler.model.plan import Cause, PreemptJob, StopReplica
-from scheduler.model.resources import Shape
+from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import Gang, JobId, ServingModel
 from simulations.engine import Engine
 from simulations.work import Work
@@ -85,6 +85,10 @@ class Harness(ABC):
     @abstractmethod
     def now_s(self) -> float:
         """Return the cluster's time."""
+
+    @abstractmethod
+    def settle(self, job_id: JobId, slot: Slot, owner: str) -> None:
+        """Let a run be there that says it is attempt 1 of a job of one worker, with the mark of an owner or none."""
 
     @abstractmethod
     def reopen(self) -> None:
@@ -151,6 +155,11 @@ class SimulatedHarness(Harness):
         """Return the virtual time."""
         return self._engine.now_s()
 
+    def settle(self, job_id: JobId, slot: Slot, owner: str) -> None:
+        """Let a stray be there."""
+        held = ((slot, Shape(cpu_milli=1000, memory_mib=512, gpu_count=len(slot.devices))),)
+        self._world.cluster.settle(Stray(f"run-{job_id}-1", StrayKind.RUN, owner, held, job_id, 1))
+
     def reopen(self) -> None:
         """Do nothing: the simulated cluster is the world, not a client of it."""
 
@@ -198,7 +207,7 @@ class RayHarness(Harness):
 
     def stop_by_hand(self, job_id: JobId) -> None:
         """Ask Ray to stop it, as `ray job stop` does."""
-        url = f"{self._address.dashboard_url}/api/jobs/{run_name(job_id, 1)}/stop"
+        url = f"{self._address.dashboard_url}/api/jobs/{self.cluster._names.run(job_id, 1)}/stop"
         httpx.post(url, timeout=30.0, trust_env=False).raise_for_status()
 
     def silence(self, host: str) -> None:
@@ -220,6 +229,20 @@ class RayHarness(Harness):
     def now_s(self) -> float:
         """Return the time."""
         return time.time()
+
+    def settle(self, job_id: JobId, slot: Slot, owner: str) -> None:
+        """Start a run as a control plane with that mark would."""
+        label = RunLabel(job_id, 1, (slot,), owner)
+        where, bundle = {"host": slot.host}, {"CPU": 1.0, "GPU": float(len(slot.devices)), "memory": 512.0 * 2**20}
+        assert self.cluster._link.reserve(label.name, [bundle], [where], 5.0)
+        self.cluster._rest.submit(
+            {
+                "entrypoint": "sleep 600",
+                "submission_id": label.name,
+                "metadata": label.as_metadata(),
+                "entrypoint_label_selector": where,
+            }
+        )
 
     def reopen(self) -> None:
         """Throw the client away and make a new one."""

@@ -251,3 +251,48 @@ def test_what_runs_is_seen_by_the_control_plane_after_a_crash(harness: Harness) 
     assert [r.replica_id for r in after.replicas] == [r.replica_id for r in before.replicas]
     harness.cluster.apply(StartJob(job_id, 1, PAIR_SLOTS))
     assert len(harness.cluster.observe().runs) == 2
+
+
+def gone(harness: Harness, stray: Any) -> Any:
+    """Return what is asked until a stray that is evicted is gone; evicting it again changes nothing."""
+
+    def is_gone(seen: Observation) -> bool:
+        if not seen.strays:
+            return True
+        harness.cluster.evict(stray, 0.5)
+        return False
+
+    return is_gone
+
+
+def test_a_stray_holds_its_room_and_is_left_alone_until_it_is_evicted(harness: Harness) -> None:
+    harness.settle(JobId("901"), HALF, "b" * 36)
+    seen = harness.wait_until(lambda seen: seen.strays)
+    (stray,) = seen.strays
+    assert (stray.owner, stray.job_id, stray.attempt) == ("b" * 36, "901", 1)
+    assert [slot for slot, _ in stray.held] == [HALF]
+    assert not [run for run in seen.runs if run.job_id == "901"], "it is none of ours"
+    harness.reopen()
+    job_id = harness.job(FULL)
+    with pytest.raises(ActionFailed):
+        harness.cluster.apply(StartJob(job_id, 1, FULL_SLOTS))
+    assert harness.cluster.observe().strays == seen.strays
+    harness.cluster.evict(stray, 0.5)
+    harness.wait_until(gone(harness, stray))
+    harness.cluster.apply(StartJob(job_id, 1, FULL_SLOTS))
+    harness.wait_until(lambda seen: state_of(seen, job_id) is RunState.RUNNING)
+
+
+def test_an_adopted_run_is_ours_also_for_the_next_control_plane(harness: Harness) -> None:
+    job_id = harness.job(ONE)
+    harness.settle(job_id, HALF, "")
+    (stray,) = harness.wait_until(lambda seen: seen.strays).strays
+    assert stray.may_be(job_id, 1)
+    harness.cluster.adopt(stray)
+    harness.reopen()
+    seen = harness.wait_until(lambda seen: state_of(seen, job_id) is RunState.RUNNING)
+    assert (seen.strays, run_of(seen, job_id).slots) == ((), (HALF,))
+    harness.cluster.apply(PreemptJob(job_id, 1, 0.0, Cause.STOP_ASKED))
+    harness.wait_until(lambda seen: state_of(seen, job_id) is RunState.STOPPED)
+    harness.cluster.forget(job_id, 1)
+    assert run_of(harness.cluster.observe(), job_id) is None

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -36,9 +37,9 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[int]:
-    """Run a PostgreSQL server for the session; give its port."""
+@contextmanager
+def _server() -> Iterator[tuple[int, Callable[[], None]]]:
+    """Run a PostgreSQL server; give its port, and what starts it anew."""
     initdb, pg_ctl = _program("initdb"), _program("pg_ctl")
     if initdb is None or pg_ctl is None:
         pytest.skip("needs PostgreSQL's initdb and pg_ctl")
@@ -50,8 +51,22 @@ def postgresql_server() -> Iterator[int]:
         _run(*user, initdb, "-D", data, "-U", "headroom", "--auth=trust", "-E", "UTF8")
         options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder}"
         _run(*user, pg_ctl, "-D", data, "-o", options, "-l", f"{folder}/log", "-w", "start")
-        yield port
+        yield port, lambda: _run(*user, pg_ctl, "-D", data, "-m", "fast", "-w", "restart")
         _run(*user, pg_ctl, "-D", data, "-m", "immediate", "stop")
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[int]:
+    """Run a PostgreSQL server for the session; give its port."""
+    with _server() as (port, _):
+        yield port
+
+
+@pytest.fixture
+def own_postgresql() -> Iterator[tuple[str, Callable[[], None]]]:
+    """Run a PostgreSQL server for one test; give the URL of a database, and what starts the server anew."""
+    with _server() as (port, restart):
+        yield f"postgresql://headroom@127.0.0.1:{port}/postgres", restart
 
 
 def _run(*command: str) -> None:

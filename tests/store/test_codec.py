@@ -127,3 +127,13 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
 def test_what_is_not_a_cycle_is_refused(wrong: str) -> None:
     with pytest.raises(ConfigError, match="not a journalled cycle"):
         decode_cycle(wrong)
+
+
+def test_room_that_strays_hold_is_journalled_and_counted_again() -> None:
+    hosts = [Host("a", 8000, 4096, (Device(0), Device(1)))]
+    foreign = ((SLOT, HALF),)
+    cycle = CycleRecord(1, 1.0, Snapshot.of(hosts=hosts, foreign=foreign), Demand(), Plan(1), 0.0)
+    again = decode_cycle(encode_cycle(cycle)).snapshot
+    assert again.foreign == foreign
+    assert again.ledger.gpu_milli.tolist() == [[1000, 500]]
+    assert again.after(version=2, taken_at_s=2.0, hosts=again.hosts, changed={}).foreign == foreign

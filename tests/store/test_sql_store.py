@@ -20,6 +20,8 @@ from scheduler.control.records import (
     HostMark,
     JobRecord,
     Outcome,
+    StrayOrder,
+    StrayVerb,
     Wish,
 )
 from scheduler.model.demand import Demand, ModelDemand
@@ -301,3 +303,14 @@ def test_a_job_that_is_open_again_stands_where_it_stood(store: SqlStore) -> None
     store.save(replace(jobs[0], state=JobState.FAILED, finished_at_s=9.0))
     store.save(jobs[0])
     assert store.jobs() == tuple(jobs)
+
+
+def test_orders_about_strays_are_kept_until_they_are_dropped(store: SqlStore) -> None:
+    orders = [StrayOrder(name, StrayVerb.EVICT, "ada", 1.0) for name in ("b", "a" * 400)]
+    for order in orders:
+        store.order_stray(order)
+    store.order_stray(replace(orders[0], verb=StrayVerb.ADOPT))
+    assert store.stray_orders() == (orders[1], replace(orders[0], verb=StrayVerb.ADOPT))
+    store.drop_stray_order("b")
+    store.drop_stray_order("never there")
+    assert store.stray_orders() == (orders[1],)
