@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 import httpx
@@ -43,7 +43,7 @@ class Connection:
         self.url = (url or os.environ.get("HEADROOM_URL") or DEFAULT_URL).rstrip("/")
         if not self.url.startswith(("http://", "https://")):
             raise ConfigError(f'"{self.url}" is not a URL', help="begin it with http:// or https://")
-        self._home, self._followed = self.url, False
+        self._home = self.url
         token = token or os.environ.get("HEADROOM_TOKEN")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(headers=headers, timeout=timeout_s, transport=transport)
@@ -54,6 +54,8 @@ class Connection:
 
     def request(self, method: str, path: str, **parts: Any) -> httpx.Response:
         """Send a request and return a successful answer; one that does not lead is followed to the one that does.
+
+        Only one step, so that two that point at each other end it.
 
         Args:
             method: of HTTP.
@@ -86,47 +88,54 @@ class Connection:
         raise AssertionError
 
     def lines(self, path: str, **parts: Any) -> Iterator[str]:
-        """Yield the lines of an answer as they come."""
+        """Yield the lines of an answer as they come, of the leader where it is pointed to."""
+        if (pointing := (yield from self._lines(path, parts))) is None:
+            return
+        if self._follow(pointing):
+            pointing = yield from self._lines(path, parts)
+        if pointing is not None:
+            raise _error(pointing)
+
+    def _lines(self, path: str, parts: Mapping[str, Any]) -> Generator[str, None, httpx.Response | None]:
+        """Yield the lines of a successful answer; return any other."""
         as_it_comes = {"Accept-Encoding": "identity"}  # a compressor would hold lines back until it has enough of them
         try:
             with self._http.stream("GET", self.url + API + path, headers=as_it_comes, **parts) as answer:
                 if answer.is_success:
                     yield from answer.iter_lines()
-                    return
+                    return None
                 answer.read()
+                return answer
         except httpx.HTTPError as error:
+            self._return()
             raise self._unreachable(error) from error
-        if not self._follow(answer):
-            raise _error(answer)
-        yield from self.lines(path, **parts)
 
     def _sent(self, method: str, path: str, parts: Mapping[str, Any]) -> httpx.Response:
         fresh = {name: value() if callable(value) else value for name, value in parts.items()}
         try:
             return self._http.request(method, self.url + API + path, **fresh)
-        except httpx.ConnectError as error:
-            if not self._return():
-                raise self._unreachable(error) from error
         except httpx.HTTPError as error:
-            raise self._unreachable(error) from error
+            refused, said = isinstance(error, httpx.ConnectError), self._unreachable(error)
+            if not (self._return() and refused):
+                raise said from error
         return self._sent(method, path, parts)
 
     def _return(self) -> bool:
-        """Go back to where the caller sent us, when a leader that we followed has gone; whether we had followed one."""
+        """Go back to where the caller sent us when a leader that we followed is silent; whether we had followed one."""
         away = self.url != self._home
-        self.url, self._followed = self._home, False
+        self.url = self._home
         return away
 
     def _follow(self, answer: httpx.Response) -> bool:
         """Go to where an answer says that the leader is; whether there is another place to ask.
 
-        Only one step, so that two that point at each other end it, and never from an encrypted address to an open one.
+        Never from an encrypted address to an open one.
         """
         leader = answer.headers.get(LEADER_HEADER, "").rstrip("/")
         safe = leader.startswith("https://" if self.url.startswith("https://") else ("http://", "https://"))
-        if self._followed or not safe or leader == self.url:
+        if not safe or leader == self.url:
             return False
-        self.url, self._followed = leader, True
+        self.url = leader
         return True
 
     def chunks(self, path: str) -> Iterator[bytes]:

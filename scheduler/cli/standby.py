@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from scheduler.api.pointing import pointing_to
@@ -42,7 +43,10 @@ def lead_in_turn(config: Config, candidacy: Candidacy, listener: socket.socket, 
         HeadroomError: what ended it while it led.
     """
     while True:
-        lease = candidacy.take() or waited(config, candidacy, listener, screen)
+        lease = None
+        with suppress(Unreachable):
+            lease = candidacy.take()
+        lease = lease or waited(config, candidacy, listener, screen)
         try:
             lead(lease)
         except ClusterTaken:
@@ -55,10 +59,12 @@ def lead_in_turn(config: Config, candidacy: Candidacy, listener: socket.socket, 
 
 def waited(config: Config, candidacy: Candidacy, listener: socket.socket, screen: Screen) -> HeldLease:
     """Answer questions until this process leads."""
-    known: list[Leader | None] = [candidacy.leader()]
-    stand_in = compose_stand_in(config, lambda: known[0])
+    known: list[Leader | None] = [None]
+    stand_in = _composed(config, lambda: known[0], screen)
     server = server_of(stand_in.app, GRACE_S)
-    screen.note(str(pointing_to(known[0])))
+    with suppress(Unreachable):
+        known[0] = candidacy.leader()
+        screen.note(str(pointing_to(known[0])))
     leases: list[HeldLease] = []
     over = threading.Event()
 
@@ -78,6 +84,16 @@ def waited(config: Config, candidacy: Candidacy, listener: socket.socket, screen
         raise SystemExit(0)
     screen.note("this one leads now")
     return leases[0]
+
+
+def _composed(config: Config, leader: Callable[[], Leader | None], screen: Screen) -> StandIn:
+    """Wait for a store that does not answer: that may be why this one has stepped down."""
+    while True:
+        try:
+            return compose_stand_in(config, leader)
+        except Unreachable as error:
+            screen.note(str(error))
+            time.sleep(FOLLOW_S)
 
 
 def _taken(

@@ -57,7 +57,7 @@ def test_nobody_is_sent_to_a_leader_that_is_gone() -> None:
 
 
 def test_a_former_leader_refuses_and_points_likewise(world: Any) -> None:
-    def superseded(*_: object) -> None:
+    def superseded(*_: object, **__: object) -> None:
         raise Superseded("another control plane leads", leader="http://10.0.0.6:8321")
 
     world.desk.store.accept = superseded

@@ -148,6 +148,26 @@ def test_two_that_point_at_each_other_are_asked_once_each() -> None:
     assert len(sent) == 2
 
 
+def test_a_leader_that_waits_itself_by_now_is_followed_back() -> None:
+    where = {"headroom.test": "http://leader.test"}
+    client, sent = pointing(where)
+    with client:
+        with pytest.raises(NotFound):
+            client.stop(1)
+        where.clear()
+        where["leader.test"] = "http://headroom.test"
+        with pytest.raises(NotFound):
+            client.stop(1)
+    assert [one.split()[1] for one in sent] == ["headroom.test", "leader.test", "leader.test", "headroom.test"]
+
+
+def test_output_is_read_from_the_leader_likewise() -> None:
+    client, sent = pointing({"headroom.test": "http://leader.test"})
+    with client, pytest.raises(NotFound):
+        list(client.logs(1))
+    assert [one.split()[1] for one in sent] == ["headroom.test", "leader.test"]
+
+
 def test_a_leader_that_has_gone_is_forgotten() -> None:
     client, sent = pointing({"headroom.test": "http://gone.test"})
     with client, pytest.raises(Unreachable, match="this control plane waits"):

