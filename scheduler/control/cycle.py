@@ -11,7 +11,7 @@ from math import inf
 
 from scheduler.control.board import Board, ModelOutlook, ModelTally, Report
 from scheduler.control.clocks import stopwatch_s
-from scheduler.control.demand import DemandMemory, demand_of
+from scheduler.control.demand import DemandMemory, demand_of, remembering
 from scheduler.control.intents import intents_of, not_started
 from scheduler.control.keeping import Keeper
 from scheduler.control.lessons import REMEMBERED, Lessons
@@ -103,6 +103,7 @@ class Cycle:
         actions = self._write_down(
             record, (*news, *said, *noticed_in(snapshot, self._looked_s), *new_proposals(self.board.report, record))
         )
+        self._memory = remembering(self._memory, self.served, made, seen.taken_at_s)
         self._number, self._looked_s = number, seen.taken_at_s
         degraded = self._apply((*reconciled.orders, *actions), number, seen.taken_at_s)
         return self._publish(record, seen, outlooks, degraded)

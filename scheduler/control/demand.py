@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
@@ -17,12 +17,14 @@ from policies.headroom_rules import lead_time_s, scale_down
 from scheduler.control.board import ModelOutlook, PoolOutlook
 from scheduler.control.noticing import basis_changes
 from scheduler.control.outlook import outlook_of
-from scheduler.control.pools import Member, outlooks_of, pools_of
+from scheduler.control.pools import Member, kind_of, outlooks_of, pools_of
 from scheduler.control.ports import TrafficSource
 from scheduler.control.records import EventRecord
 from scheduler.control.settings import Served, Settings
+from scheduler.control.swings import Swings
 from scheduler.control.traffic import OUTLOOK_S, WEEK_S, Known, listened
 from scheduler.model.demand import Basis, Demand, ModelDemand
+from scheduler.model.plan import Plan
 from scheduler.model.snapshot import Snapshot
 
 PEAK_GRID = tuple(np.round((np.arange(200) + 0.5) / 200, 4).tolist())
@@ -33,7 +35,7 @@ MOST_BINS: Final = 300
 KEPT: Final = 16
 """Forecasts whose middle is remembered."""
 Needs = tuple[tuple[float, int], ...]
-"""(at_s, replicas) needed in past turns, oldest first."""
+"""(at_s, replicas) needed in past turns, oldest first: those that were needed no more since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class DemandMemory:
         bases: what each model's demand rested on.
         shares: of each model in its source.
         pools: what people are shown of models on one kind of device.
+        swings: how often room was taken back lately.
     """
 
     known: Mapping[str, Known] = field(default_factory=dict)
@@ -61,6 +64,7 @@ class DemandMemory:
     bases: Mapping[str, Basis] = field(default_factory=dict)
     shares: Mapping[str, Learned] = field(default_factory=dict)
     pools: tuple[PoolOutlook, ...] = ()
+    swings: Swings = field(default_factory=Swings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,8 @@ def demand_of(
         name, share = one.model.name, shares[one.model.name].share
         load = load_of(one, known, share, settings, now_s)
         before = memory.needs.get(name, ((now_s, running[name]),))
-        demand, needs[name] = _replicas(one, load, before, settings, now_s)
+        stay_s = memory.swings.stay_s(kind_of(one.model.shape), settings.scale_down_after_s, now_s)
+        demand, needs[name] = _replicas(one, load, before, stay_s, now_s)
         window_s = _lead_time_s(one, settings) + settings.min_runtime_s
         members.append(Member(one, demand, known[one.source], share, window_s))
         if settings.outlooks:
@@ -113,7 +118,7 @@ def demand_of(
     here = [member for member in members if not member.served.model.elsewhere]
     held = pools_of(here, settings, now_s)
     shown = outlooks_of(here, held, now_s, memory.pools) if settings.outlooks else ()
-    remembered = DemandMemory(known, needs, bases, shares, shown)
+    remembered = DemandMemory(known, needs, bases, shares, shown, memory.swings)
     return Demand(tuple(member.demand for member in members), held), tuple(outlooks), remembered, said
 
 
@@ -222,11 +227,12 @@ def _basis(known: Known, age_s: float, settings: Settings) -> Basis:
     return Basis.CORRECTED if known.surprised else Basis.FORECAST
 
 
-def _replicas(served: Served, load: Load, before: Needs, settings: Settings, now_s: float) -> tuple[ModelDemand, Needs]:
+def _replicas(served: Served, load: Load, before: Needs, stay_s: float, now_s: float) -> tuple[ModelDemand, Needs]:
     """Return the demand, and what was needed up to now: what runs when a process begins counts as needed just then."""
     needed = _limited(served, max(load.wanted, load.now))
-    needs = (*((at_s, n) for at_s, n in before if at_s > now_s - settings.scale_down_after_s), (now_s, needed))
-    wanted = clamp(scale_down(needs, now_s, settings.scale_down_after_s), needed, served.model.max_replicas)
+    more = ((at_s, number) for at_s, number in before if at_s > now_s - stay_s and number > needed)
+    needs = (*more, (now_s, needed))
+    wanted = clamp(scale_down(needs, now_s, stay_s), needed, served.model.max_replicas)
     demand = ModelDemand(
         model=served.model.name,
         replicas_now=min(_limited(served, load.now), wanted),
@@ -238,7 +244,7 @@ def _replicas(served: Served, load: Load, before: Needs, settings: Settings, now
         peak_at_s=load.peak_at_s,
         basis=load.basis,
         replicas_low=_limited(served, load.low) if load.low < load.wanted else None,
-        low_at_s=load.low_at_s + settings.scale_down_after_s if load.low < load.wanted else 0.0,
+        low_at_s=load.low_at_s + stay_s if load.low < load.wanted else 0.0,
     )
     return demand, needs
 
@@ -260,3 +266,9 @@ def _outlook(  # noqa: PLR0913, PLR0917  # the facts of one row
         replicas_for=lambda rps: _limited(served, rps),
         now_s=now_s,
     )
+
+
+def remembering(memory: DemandMemory, served: Sequence[Served], made: Plan, now_s: float) -> DemandMemory:
+    """Return what is carried to the next turn with what a plan gives up and takes back for serving."""
+    kinds = {one.model.name: kind_of(one.model.shape) for one in served}
+    return replace(memory, swings=memory.swings.after(made, kinds, now_s))

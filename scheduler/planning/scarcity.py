@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.plan import Reason
-from scheduler.model.resources import Shape
+from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 from scheduler.model.workloads import Gang
 from scheduler.planning.near import most_together
 from scheduler.planning.placing import capped, limit_of
@@ -51,7 +51,8 @@ class Scarcities:
         host, free = self._best[reason, part]
         if gang.workers > 1:
             return _of_many(gang, reason, _workers_fitting(gang, gang.shape, now), host)
-        return _of_one(gang, reason, free, host)
+        share = _largest_share(part, now) if reason is Reason.INSUFFICIENT_DEVICES and not free else ("", "")
+        return _of_one(gang, reason, free, share[1] or host, share[0])
 
 
 def _best_host(reason: Reason, part: Shape, now: Counted) -> tuple[str, int]:
@@ -88,14 +89,25 @@ def _free_on_hosts(reason: Reason, part: Shape, now: Counted) -> NDArray[np.int6
     return np.where(matches.any(axis=1), np.maximum(amount, 0), 0)
 
 
-def _of_one(gang: Gang, reason: Reason, free: int, host: str) -> Scarcity:
+def _largest_share(part: Shape, now: Counted) -> tuple[str, str]:
+    """Say how much of a device is free where most of one is, and on which host; nothing where none has any."""
+    matches = now.table.matching(part) & now.table.usable[:, None]
+    free_milli = np.where(matches, now.gpu_milli, 0)
+    if not free_milli.size or free_milli.max() <= 0:
+        return "", ""
+    row = int(free_milli.max(axis=1).argmax())
+    has = f"the best device has {free_milli[row].max() / WHOLE_DEVICE_MILLI:g} GPU free"
+    return has, now.hosts[row].name
+
+
+def _of_one(gang: Gang, reason: Reason, free: int, host: str, largest_share: str) -> Scarcity:
     shape = gang.shape
     asked, what = {
         Reason.INSUFFICIENT_DEVICES: (shape.gpu_count, "free"),
         Reason.INSUFFICIENT_CPU: (-(-shape.cpu_milli // 1000), "CPU free"),
         Reason.INSUFFICIENT_MEMORY: (shape.memory_mib, f"of {shape.memory_mib} MiB free"),
     }[reason]
-    has = f"best host has {free} {what}" if free else "no host has any free"
+    has = f"best host has {free} {what}" if free else largest_share or "no host has any free"
     if free >= asked and reason is Reason.INSUFFICIENT_DEVICES:
         has = f"the {plural(free, 'free GPU')} of the best host lack CPU or memory beside them"
     return Scarcity(reason, f"needs {asks(gang)}; {has}", asked, free, host)

@@ -1,6 +1,7 @@
 """Reasons that many share say of each what one kept apart would; room lifted at once is room expected one by one."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -77,3 +78,15 @@ def test_room_lifted_at_once_is_what_expecting_each_slot_gives(held: list[Slot],
         assert np.array_equal(made.memory_mib, expected.memory_mib)
         assert np.array_equal(made.gpu_milli, expected.gpu_milli)
         assert np.array_equal(made.units(shape), expected.units(shape))
+
+
+def test_where_only_shares_of_devices_are_free_the_largest_is_said(say: Any) -> None:
+    share = partial(say.gpus, 1)
+    jobs = [say.running("1", "h0:0", shape=share(gpu_milli=600)), say.running("2", "h0:1", shape=share(gpu_milli=700))]
+    for shape, needs in ((share(gpu_milli=600), "0.6 GPU"), (share(), "1 GPU"), (say.gpus(2), "2 GPUs")):
+        why = say.plan(hosts=[say.host("h0", 2)], jobs=[*jobs, say.waiting("3", shape)]).reason_for("3")
+        assert why.message.startswith(f"needs {needs} on one host; the best device has 0.4 GPU free")
+        assert why.blocked_by == ("1", "2")
+    full = say.running("1", "h0:0", shape=share())
+    why = say.plan(hosts=[say.host("h0", 1)], jobs=[full, say.waiting("3", share(gpu_milli=600))]).reason_for("3")
+    assert "no host has any free" in why.message
