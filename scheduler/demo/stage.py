@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from scheduler.backends.ray.local import LocalRay
 from scheduler.client import Client
 from scheduler.demo import load
 from scheduler.demo.programme import CONFIG
@@ -65,7 +66,11 @@ class ControlPlane:
         return " / ".join(line for line in lines[-4:] if line.strip()) or "it printed nothing"
 
     def stop(self) -> None:
-        """End it, and with it the Ray cluster it started."""
+        """End it, and with it the Ray cluster it started; also one that it left behind.
+
+        Raises:
+            Unreachable: a process of that cluster cannot be ended.
+        """
         if self._process.poll() is None:
             self._process.terminate()
         try:
@@ -73,6 +78,7 @@ class ControlPlane:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        LocalRay((), self._log.parent).stop()
 
 
 class LoadProcess:

@@ -16,7 +16,7 @@ import pytest
 from scheduler.backends.ray import machine, processes
 from scheduler.backends.ray.claimant import Claimant
 from scheduler.backends.ray.cluster import RayCluster
-from scheduler.backends.ray.local import LOG_FILE, LocalAddress, LocalHostSpec, LocalRay, read_address
+from scheduler.backends.ray.local import LOG_FILE, LocalAddress, LocalHostSpec, LocalRay, answers, read_address
 from scheduler.control.clocks import WallClock
 from scheduler.control.leading import Fence, SoleLease
 from scheduler.model.errors import ConfigError, Unreachable
@@ -104,9 +104,17 @@ def test_a_life_with_a_lost_host_and_a_lost_head(free_ray: LocalRay, tmp_path: P
         with pytest.raises(Unreachable, match="does not answer"):
             wait_until(cluster, lambda _: False)
 
+    before = processes.family(address.token, address.pid)
+    anew = free_ray.start()
+    assert anew.token != address.token, "a control plane that comes after finds it dead, and does not wait for it"
+    assert answers(anew)
+    assert not any(process.is_alive for process in before), "nothing of the dead one is left beside the new one"
+    whole = processes.family(anew.token, anew.pid)
+    assert {process.pid for process in whole} - set(processes.marked(anew.token)), "Ray's agents rename themselves"
     free_ray.stop()
-    assert processes.marked(address.token) == ()
-    assert not processes.scratch(address.token).exists()
+    assert not any(process.is_alive for process in whole)
+    assert processes.family(anew.token, anew.pid) == frozenset()
+    assert not processes.scratch(anew.token).exists()
     assert read_address(tmp_path) is None
 
 
@@ -141,9 +149,10 @@ def test_a_leashed_cluster_goes_when_its_owner_is_killed(tmp_path: Path) -> None
     with subprocess.Popen([sys.executable, "-c", OWNER, str(tmp_path)], stdout=subprocess.PIPE) as owner:
         assert owner.stdout.readline() == b"up\n"
         address = read_address(tmp_path)
+        whole = processes.family(address.token, address.pid)
         owner.kill()
     assert processes.wait_gone(address.pid, 30.0)
-    assert processes.marked(address.token) == ()
+    assert not any(process.is_alive for process in whole)
 
 
 def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:

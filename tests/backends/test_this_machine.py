@@ -1,17 +1,29 @@
 """What is checked before a local cluster starts, and how its processes are found."""
 
+import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from scheduler.backends.ray import machine, processes
-from scheduler.backends.ray.local import ADDRESS_FILE, LocalAddress, LocalHostSpec, read_address, write_address
+from scheduler.backends.ray.local import (
+    ADDRESS_FILE,
+    LocalAddress,
+    LocalHostSpec,
+    answers,
+    read_address,
+    write_address,
+)
 from scheduler.backends.ray.stops import StopOrder, StopOrders
 from scheduler.model.errors import ConfigError
 
@@ -56,8 +68,122 @@ def test_marked_processes_are_found_and_ended_whatever_their_session(sleeper: su
     os.kill(sleeper.pid, signal.SIGTERM)
     assert processes.marked("test-token") == (sleeper.pid,)
     assert processes.marked("other-token") == ()
-    assert processes.end_marked("test-token") == ()
+    assert {process.pid for process in processes.family("test-token")} == {sleeper.pid}
+    assert processes.end_family("test-token") == frozenset()
     assert sleeper.wait() == -signal.SIGKILL
+
+
+DAEMON = """
+import os, subprocess, sys
+from pathlib import Path
+from scheduler.backends.ray import processes
+if sys.argv[1] == "reaper":
+    processes.adopt_orphans()
+folder = processes.scratch("kin-token")
+folder.mkdir(exist_ok=True)
+log = (folder / "agent.log").open("w")
+nap = ["sleep", "600"]
+blank = {"PATH": os.environ["PATH"]}
+# As raylets do: a child that shows the mark, whose own children show nothing.
+inner = "import os, subprocess, time; e = {'PATH': os.environ['PATH']}; "
+inner += "kin = [subprocess.Popen(['sleep', '600'], env=e, start_new_session=True).pid]; print(*kin, flush=True); "
+inner += "time.sleep(600)"
+raylet = subprocess.Popen([sys.executable, "-c", inner], stdout=subprocess.PIPE, text=True)
+of_raylet = raylet.stdout.readline().strip()
+agent = subprocess.Popen(nap, env=blank, stdout=log)
+print(raylet.pid, agent.pid, of_raylet, flush=True)
+sys.stdin.read()
+"""
+
+
+@dataclass
+class Kin:
+    """A daemon with what it started: one that shows the mark, one that holds a log, one with a session of its own."""
+
+    daemon: subprocess.Popen[str]
+    raylet: int
+    agent: int
+    worker: int
+
+    @property
+    def all(self) -> set[int]:
+        """Ids of all of them."""
+        return {self.daemon.pid, self.raylet, self.agent, self.worker}
+
+
+@pytest.fixture
+def kin(request: pytest.FixtureRequest) -> Iterator[Kin]:
+    environment = os.environ | {processes.MARK: "kin-token"}
+    with subprocess.Popen(  # a program of this test
+        [sys.executable, "-c", DAEMON, getattr(request, "param", "reaper")],
+        env=environment,
+        start_new_session=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as daemon:
+        raylet, agent, worker = map(int, daemon.stdout.readline().split())
+        yield Kin(daemon, raylet, agent, worker)
+        for pid in (raylet, agent, worker, daemon.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(processes.scratch("kin-token"), ignore_errors=True)
+
+
+def pids(found: Iterable[processes.Process]) -> set[int]:
+    return {process.pid for process in found}
+
+
+def test_what_shows_no_mark_is_found_by_its_ancestors(kin: Kin) -> None:
+    assert set(processes.marked("kin-token")) == {kin.daemon.pid, kin.raylet}, "the others show nothing"
+    assert pids(processes.family("kin-token", kin.daemon.pid)) == kin.all
+    assert pids(processes.family("kin-token")) == kin.all
+
+
+def test_what_was_found_before_its_ancestors_ended_is_ended_as_well(kin: Kin) -> None:
+    known = processes.family("kin-token", kin.daemon.pid)
+    for pid in (kin.daemon.pid, kin.raylet):
+        os.kill(pid, signal.SIGKILL)
+        processes.wait_gone(pid, 10.0)
+    assert processes.end_family("kin-token", kin.daemon.pid, known) == frozenset()
+    assert not any(processes.is_alive(pid) for pid in kin.all)
+
+
+def test_orphans_stay_in_the_family_while_the_daemon_lives(kin: Kin) -> None:
+    os.kill(kin.raylet, signal.SIGKILL)
+    processes.wait_gone(kin.raylet, 10.0)
+    assert pids(processes.family("kin-token", kin.daemon.pid)) == {kin.daemon.pid, kin.agent, kin.worker}
+
+
+@pytest.mark.parametrize("kin", ["none"], indirect=True)
+def test_after_the_daemon_its_session_and_an_open_file_tell(kin: Kin) -> None:
+    for pid in (kin.daemon.pid, kin.raylet):
+        os.kill(pid, signal.SIGKILL)
+        processes.wait_gone(pid, 10.0)
+    assert processes.marked("kin-token") == ()
+    assert pids(processes.family("kin-token", kin.daemon.pid)) == {kin.agent}
+    assert processes.end_family("kin-token", kin.daemon.pid) == frozenset()
+    assert processes.is_alive(kin.worker), "nothing told of it"
+
+
+def test_a_session_alone_is_no_proof_once_its_leader_is_gone(kin: Kin) -> None:
+    with subprocess.Popen(["setsid", "sh", "-c", "sleep 600 & echo $$ $!"], stdout=subprocess.PIPE, text=True) as other:  # noqa: S607
+        leader, stranger = map(int, other.stdout.readline().split())
+        processes.wait_gone(leader, 10.0)
+        try:
+            assert stranger not in pids(processes.family("kin-token", leader))
+            assert kin.agent in pids(processes.family("kin-token", leader)), "a descendant all the same"
+        finally:
+            os.kill(stranger, signal.SIGKILL)
+
+
+def test_a_process_that_was_given_an_id_again_is_another_one(sleeper: subprocess.Popen[bytes]) -> None:
+    seen = processes.look_at(sleeper.pid)
+    reused = replace(seen, began=seen.began - 1)
+    assert seen.is_alive
+    assert not reused.is_alive
+    assert processes.end_family("no such token", 0, [reused]) == frozenset()
+    assert sleeper.poll() is None, "it was left alone"
 
 
 def test_a_zombie_is_not_alive(sleeper: subprocess.Popen[bytes]) -> None:
@@ -105,3 +231,31 @@ def test_orders_to_stop_outlive_who_gave_them(tmp_path: Path) -> None:
     again.drop("x")
     again.drop("x")
     assert StopOrders(tmp_path / "stops").of("x") is None
+
+
+def test_a_cluster_that_nobody_listens_for_is_none_and_that_is_known_at_once() -> None:
+    nowhere = f"127.0.0.1:{machine.free_ports(1)[0]}"
+    assert not answers(LocalAddress(nowhere, f"http://{nowhere}", 0, "", (), ()))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "alive"),
+    [
+        ([], False),
+        ([{"state": "ALIVE", "is_head_node": True}], False),
+        ([{"state": "DEAD", "is_head_node": False}], False),
+        ([{"state": "DEAD", "is_head_node": False}, {"state": "ALIVE", "is_head_node": False}], True),
+        (None, False),
+    ],
+)
+def test_a_cluster_is_one_while_a_host_of_it_lives(
+    monkeypatch: pytest.MonkeyPatch, nodes: list[dict[str, object]] | None, *, alive: bool
+) -> None:
+    def get(url: str, **_: object) -> httpx.Response:
+        body = {"data": {"result": {"result": nodes}}} if nodes is not None else {"result": False}
+        return httpx.Response(200, json=body, request=httpx.Request("GET", url))
+
+    monkeypatch.setattr("scheduler.backends.ray.local.httpx.get", get)
+    with socket.create_server(("127.0.0.1", 0)) as gcs:
+        address = f"127.0.0.1:{gcs.getsockname()[1]}"
+        assert answers(LocalAddress(address, "http://dash", 0, "", (), ()), within_s=0.0) is alive

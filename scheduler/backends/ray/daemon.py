@@ -3,11 +3,14 @@
 Run by `scheduler.backends.ray.local.LocalRay`, not by hand.
 """
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import sys
+import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -38,6 +41,7 @@ def main(order: Mapping[str, Any], *, leashed: bool) -> None:
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit())
+    processes.adopt_orphans()
     scratch = processes.scratch(order["token"])
     os.environ.update(SETTINGS, RAY_TMPDIR=str(scratch))
     try:
@@ -45,15 +49,25 @@ def main(order: Mapping[str, Any], *, leashed: bool) -> None:
         write_address(Path(order["state_dir"]), _bring_up(order))
         _stay(leashed=leashed)
     finally:
-        processes.end_marked(order["token"])
+        processes.end_family(order["token"], os.getpid())
         shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _stay(*, leashed: bool) -> None:
+    threading.Thread(target=_bury, name="bury", daemon=True).start()
     if leashed:
         sys.stdin.read()
     else:
         signal.pause()
+
+
+def _bury() -> None:
+    """Wait for children that ended, own and adopted ones: nobody else does, and they would stay as zombies."""
+    while True:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(-1, 0)
+            continue
+        time.sleep(1.0)
 
 
 def _bring_up(order: Mapping[str, Any]) -> LocalAddress:

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,6 +22,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+import httpx
+
 from scheduler.backends.ray import machine, processes
 from scheduler.control.private import private_folder
 from scheduler.model.errors import ConfigError, Unreachable
@@ -28,6 +31,9 @@ from scheduler.model.errors import ConfigError, Unreachable
 ADDRESS_FILE: Final = "local-ray.json"
 LOG_FILE: Final = "local-ray.log"
 START_TIMEOUT_S: Final = 180.0
+ANSWER_S: Final = 20.0
+"""Wall seconds that a cluster which was found has to show that it lives."""
+KNOCK_S: Final = 3.0
 STOP_TIMEOUT_S: Final = 10.0
 
 
@@ -122,14 +128,14 @@ class LocalRay:
     def start(self) -> LocalAddress:
         """Return the address of the running cluster; starts it unless one with the same hosts runs already.
 
-        One with other hosts, left by an earlier configuration, is ended first.
+        One with other hosts, left by an earlier configuration, and one that does not answer, is ended first.
 
         Raises:
             ConfigError: this machine cannot carry it (memory, /dev/shm), or a port is taken.
-            Unreachable: it did not come up.
+            Unreachable: it did not come up, or what is left of another cannot be ended.
         """
         found = read_address(self._state_dir)
-        if found and found.hosts == self._hosts:
+        if found and found.hosts == self._hosts and answers(found):
             return found
         self.stop()
         machine.check(len(self._hosts), self._dashboard_port)
@@ -140,17 +146,28 @@ class LocalRay:
             raise
 
     def stop(self) -> None:
-        """End the cluster and everything that runs on it; nothing happens when there is none."""
+        """End the cluster and everything that runs on it; nothing happens when there is none.
+
+        Raises:
+            Unreachable: a process of it cannot be ended.
+        """
         address = _read(self._state_dir / ADDRESS_FILE)
+        left: frozenset[processes.Process] = frozenset()
         if self._daemon:
-            _end(self._daemon.pid, self._token)
-            self._daemon.wait()
+            left |= _end(self._daemon.pid, self._token)
+            if not left:
+                self._daemon.wait()
             if self._daemon.stdin:
                 self._daemon.stdin.close()
             self._daemon = None
         if address:
-            _end(address.pid, address.token)
+            left |= _end(address.pid, address.token)
             (self._state_dir / ADDRESS_FILE).unlink(missing_ok=True)
+        if left:
+            pids = ", ".join(str(process.pid) for process in sorted(left, key=lambda each: each.pid))
+            raise Unreachable(
+                f"processes of the local Ray cluster cannot be ended: {pids}", help="look at them with ps"
+            )
 
     def _launch(self) -> LocalAddress:
         private_folder(self._state_dir)
@@ -225,13 +242,46 @@ def _spawn(order: dict[str, object], token: str, log: Path, *, leashed: bool) ->
         )
 
 
-def _end(pid: int, token: str) -> None:
-    """Tell a daemon to end, and make sure that nothing is left of its cluster."""
-    if pid in processes.marked(token):
+def answers(address: LocalAddress, within_s: float = ANSWER_S) -> bool:
+    """Whether a cluster that was found is one: its GCS and its dashboard answer, and a host of it is alive.
+
+    The dashboard is asked for the nodes, which it does not know by itself.
+    """
+    deadline = time.monotonic() + within_s
+    while not _has_hosts(address):
+        if time.monotonic() > deadline or not _listens(address.address):
+            return False
+        time.sleep(0.5)
+    return True
+
+
+def _has_hosts(address: LocalAddress) -> bool:
+    try:
+        answer = httpx.get(f"{address.dashboard_url}/api/v0/nodes", timeout=ANSWER_S / 2, trust_env=False)
+        nodes = answer.raise_for_status().json()["data"]["result"]["result"]
+        return any(node["state"] == "ALIVE" and not node["is_head_node"] for node in nodes)
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _listens(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _end(pid: int, token: str) -> frozenset[processes.Process]:
+    """Tell a daemon to end, make sure that nothing is left of its cluster, and return what is nevertheless."""
+    known = processes.family(token, pid)  # while their ancestors are there to tell
+    if pid in {process.pid for process in known}:
         os.kill(pid, signal.SIGTERM)
         processes.wait_gone(pid, STOP_TIMEOUT_S)
-    processes.end_marked(token)
+    left = processes.end_family(token, pid, known)
     shutil.rmtree(processes.scratch(token), ignore_errors=True)
+    return left
 
 
 def _last_line(log: Path) -> str:
