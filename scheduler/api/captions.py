@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
 from scheduler.api.formatting import duration
+from scheduler.model.counting import plural
 from scheduler.wire.cluster import Capacity, CapacityPoint
 
 Column: TypeAlias = list[float | str | None]
@@ -114,7 +115,7 @@ def shares_title(capacity: Capacity, start: float, end: float, devices: float) -
     return {
         "t": [start, end],
         "y": [devices * 1.2, devices * 1.2],
-        "text": [f"Who holds the {capacity.gpus} GPUs", "▾ preemption"],
+        "text": [f"Who holds the {plural(capacity.gpus, 'GPU')}", "▾ preemption"],
         "align": ["left", "right"],
         "style": ["bold", "normal"],
     }

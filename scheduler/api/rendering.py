@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from scheduler.api import formatting
 from scheduler.api.cells import cells_of, used_share
+from scheduler.model.counting import plural
 from scheduler.planning.wording import ranges
 from scheduler.wire.jobs import devices_by_host
 
@@ -55,6 +56,7 @@ def _environment() -> Environment:
         "asks_for": formatting.asks_for,
         "asset": asset,
         "devices_by_host": devices_by_host,
+        "plural": plural,
         "ranges": ranges,
         "rows_shown": ROWS_SHOWN,
         "used_share": used_share,

@@ -12,6 +12,7 @@ from scheduler.cli.screen import Screen
 from scheduler.cli.session import Output, OutputOption, Session, WatchOption
 from scheduler.cli.table import Cell, Column, Table, cell
 from scheduler.cli.wording import NOTHING, moment, number, plain, seconds, zone_name
+from scheduler.model.counting import plural
 from scheduler.wire.base import Single
 from scheduler.wire.cluster import Capacity, CapacityPoint, Proposal
 
@@ -86,7 +87,7 @@ def _verdict(item: Capacity, now: datetime, screen: Screen) -> str:
         lowest,
         item.detail,
         item.notice,
-        f"{item.gpus} GPUs: {words}" if item.gpus else "",
+        f"{plural(item.gpus, 'GPU')}: {words}" if item.gpus else "",
         *held_lines(item.pools),
         *map(_proposed, item.proposals),
     ]

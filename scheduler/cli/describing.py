@@ -12,8 +12,9 @@ from scheduler.cli.naming import LatestOption, complete_job, job_id
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Output, OutputOption, Session
 from scheduler.cli.table import Column, Table
-from scheduler.cli.wording import NOTHING, asks, moment, percent, plain, plural, seconds, thousands, workers_of
+from scheduler.cli.wording import NOTHING, asks, moment, percent, plain, seconds, thousands, workers_of
 from scheduler.config.units import MIB, format_size
+from scheduler.model.counting import plural
 from scheduler.model.errors import NotFound
 from scheduler.planning.wording import ranges
 from scheduler.wire.base import Single

@@ -6,7 +6,8 @@ from datetime import datetime
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Output, Session
 from scheduler.cli.table import Column, Table
-from scheduler.cli.wording import moment, plain, plural
+from scheduler.cli.wording import moment, plain
+from scheduler.model.counting import plural
 from scheduler.wire.base import Single
 from scheduler.wire.jobs import JobOutlook, devices_by_host
 

@@ -7,8 +7,9 @@ from typing import Final
 
 from scheduler.cli.screen import Screen
 from scheduler.cli.table import Cell, Column, Table, cell
-from scheduler.cli.wording import NOTHING, moment, percent, plain, plural, seconds
+from scheduler.cli.wording import NOTHING, moment, percent, plain, seconds
 from scheduler.config.units import MIB, format_size
+from scheduler.model.counting import plural
 from scheduler.wire.base import Listing
 from scheduler.wire.cluster import Device, Host
 
@@ -74,7 +75,7 @@ def host_sums(hosts: Sequence[Host]) -> str:
     if not held:
         return first
     words = ", ".join(f"{plain(amount)} {word}" for word, amount in held.items() if round(amount, 2))
-    return f"{first}\n{sum(len(host.devices) for host in hosts)} GPUs: {words}"
+    return f"{first}\n{plural(sum(len(host.devices) for host in hosts), 'GPU')}: {words}"
 
 
 def host_detail(host: Host, now: datetime, screen: Screen) -> str:

@@ -8,7 +8,8 @@ import typer
 from scheduler.cli.naming import my_name
 from scheduler.cli.session import Output, OutputOption, Session, WatchOption
 from scheduler.cli.table import Cell, Column, Table, cell
-from scheduler.cli.wording import NOTHING, asks, hosts_of, plural, seconds, workers_of
+from scheduler.cli.wording import NOTHING, asks, hosts_of, seconds, workers_of
+from scheduler.model.counting import plural
 from scheduler.wire.base import Listing
 from scheduler.wire.jobs import Job
 

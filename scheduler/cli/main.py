@@ -36,6 +36,8 @@ The flags above may stand before or after the command.
 INTERRUPTED: Final = 130
 _FLAGS: Final = frozenset({"--utc", "--no-header", "--debug"})
 _FLAGS_WITH_VALUE: Final = frozenset({"--url", "--color"})
+_OUTPUT: Final = frozenset({"-o", "--output"})
+_OUTPUT_WITH_VALUE: Final = ("-o", "--output=")
 
 
 class Commands(LazyGroup):
@@ -149,7 +151,7 @@ def _shared_first(arguments: Sequence[str]) -> list[str]:
     """Move the flags that all commands share to the front, where their one declaration reads them."""
     shared: list[str] = []
     others: list[str] = []
-    rest = iter(arguments)
+    rest = iter(_output_last(arguments))
     for argument in rest:
         if argument == "--":
             others += [argument, *rest]
@@ -160,6 +162,20 @@ def _shared_first(arguments: Sequence[str]) -> list[str]:
         else:
             others.append(argument)
     return shared + others
+
+
+def _output_last(arguments: Sequence[str]) -> list[str]:
+    """Move an output format that stands before the command behind it, where the command's own declaration reads it."""
+    place = 0
+    while place < len(arguments) and arguments[place].startswith("-") and arguments[place] != "--":
+        flag = arguments[place]
+        width = 2 if flag in _OUTPUT | _FLAGS_WITH_VALUE else 1
+        if flag in _OUTPUT or flag.startswith(_OUTPUT_WITH_VALUE):
+            moved, rest = arguments[place : place + width], [*arguments[:place], *arguments[place + width :]]
+            end = rest.index("--") if "--" in rest else len(rest)
+            return [*rest[:end], *moved, *rest[end:]]
+        place += width
+    return list(arguments)
 
 
 def _failed(error: HeadroomError, arguments: Sequence[str]) -> int:

@@ -4,7 +4,8 @@ import typer
 
 from scheduler.cli.session import Output, OutputOption, Session, WatchOption
 from scheduler.cli.table import Cell, Column, Table, cell
-from scheduler.cli.wording import NOTHING, plain, plural
+from scheduler.cli.wording import NOTHING, plain
+from scheduler.model.counting import plural
 from scheduler.wire.base import Listing
 from scheduler.wire.queues import Queue
 

@@ -18,6 +18,7 @@ import typer
 from scheduler.cli.errors import warn
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Session
+from scheduler.model.counting import plural
 from scheduler.model.errors import ConfigError, Superseded
 
 if TYPE_CHECKING:
@@ -174,7 +175,9 @@ def ray_for(config: "Config", screen: Screen) -> Iterator["RemoteRay"]:
         yield config.backend
         return
     local, began_s = local_ray(config.backend, config.state_dir), time.monotonic()
-    screen.note(f"starting Ray on this machine: {len(config.backend.hosts)} hosts, their GPUs are bookkeeping")
+    screen.note(
+        f"starting Ray on this machine: {plural(len(config.backend.hosts), 'host')}, their GPUs are bookkeeping"
+    )
     try:
         address = local.start()
         screen.note(f"Ray is up after {time.monotonic() - began_s:.0f} s")

@@ -8,7 +8,8 @@ import typer
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Output, OutputOption, Session, WatchOption
 from scheduler.cli.table import Cell, Column, Table, cell
-from scheduler.cli.wording import NOTHING, moment, number, plain, plural, seconds, zone_name
+from scheduler.cli.wording import NOTHING, moment, number, plain, seconds, zone_name
+from scheduler.model.counting import plural
 from scheduler.wire.base import Listing
 from scheduler.wire.cluster import ServedModel
 

@@ -72,8 +72,3 @@ def workers_of(job: Job) -> str:
 def hosts_of(job: Job) -> str:
     """Return the hosts a job is on, each once, in the order of its workers."""
     return ", ".join(dict.fromkeys(where.partition(":")[0] for where in job.where))
-
-
-def plural(amount: int, noun: str) -> str:
-    """Return "1 job" or "5 jobs"."""
-    return f"{amount} {noun}" if amount == 1 else f"{amount} {noun}s"

@@ -12,10 +12,10 @@ from scheduler.control.clocks import stopwatch_s
 from scheduler.control.expected_start import ExpectedStart, expected_start
 from scheduler.control.records import CycleRecord
 from scheduler.control.runtimes import RunTimes
+from scheduler.model.counting import plural
 from scheduler.model.demand import Basis, PoolDemand
 from scheduler.model.observation import Observation
 from scheduler.model.policy import Policy
-from scheduler.planning.wording import plural
 
 STARTING: Final = "starting"
 """Why there is no report before the first cycle."""

@@ -18,6 +18,7 @@ from scheduler.control.ports import Clock, Store
 from scheduler.control.records import EventKind, EventRecord, HostMark, JobRecord, Once, Wish
 from scheduler.control.straying import StrayDesk
 from scheduler.control.trying import SubmitOutlook, submit_outlook
+from scheduler.model.counting import counted, plural
 from scheduler.model.errors import ConfigError, Conflict, NotFound
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.jobspec import JobSpec
@@ -316,6 +317,9 @@ def _not_stopping(job: JobRecord) -> JobRecord:
 
 
 def _asks(spec: JobSpec) -> str:
-    gpus = spec.gang.workers * spec.gang.shape.total_gpu_milli / 1000
-    what = f"{gpus:g} GPUs" if gpus else f"{spec.gang.workers * spec.gang.shape.cpu_milli / 1000:g} CPUs"
-    return f"{spec.priority_class}, {size(spec.gang)} workers, {what}"
+    gpus, cpus = (
+        spec.gang.workers * each / 1000 for each in (spec.gang.shape.total_gpu_milli, spec.gang.shape.cpu_milli)
+    )
+    what = counted(gpus, "GPU") if gpus else counted(cpus, "CPU")
+    workers = f"{size(spec.gang)} workers" if spec.gang.is_elastic else plural(spec.gang.workers, "worker")
+    return f"{spec.priority_class}, {workers}, {what}"

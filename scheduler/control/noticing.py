@@ -12,13 +12,13 @@ from scheduler.control.records import CycleRecord, EventKind, EventRecord
 from scheduler.control.sentences import span
 from scheduler.control.settings import Served
 from scheduler.control.traffic import Known
+from scheduler.model.counting import plural
 from scheduler.model.demand import Basis
 from scheduler.model.hosts import HostState
 from scheduler.model.observation import Observation
 from scheduler.model.plan import Proposal
 from scheduler.model.snapshot import Snapshot
 from scheduler.planning.consolidation import in_words
-from scheduler.planning.wording import plural
 
 WARNED_BEFORE_S: Final = 600.0
 """How long before its time limit a job's owner is warned at most,"""

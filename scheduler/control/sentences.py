@@ -6,12 +6,13 @@ from typing import Final
 
 from scheduler.control.attempts import has_vanished, last_step, was_stopped_by_others
 from scheduler.control.records import AttemptRecord, EventKind, EventRecord, JobRecord, Outcome
+from scheduler.model.counting import plural
 from scheduler.model.demand import Demand, ModelDemand
 from scheduler.model.observation import Run
 from scheduler.model.plan import Action, Cause, PreemptJob, StartJob, StartReplica, StopReplica
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import Gang, JobState
-from scheduler.planning.wording import plural, size
+from scheduler.planning.wording import size
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
+from scheduler.model.counting import plural
 from scheduler.model.demand import Basis, Demand
 from scheduler.model.hosts import HostState
 from scheduler.model.plan import Plan, PreemptJob, StartReplica
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobState, ReplicaState
 from scheduler.planning.coverage import Coverage
-from scheduler.planning.wording import listed, plural
+from scheduler.planning.wording import listed
 
 Wording = Callable[[float], str]
 """Puts a number of seconds into words: an epoch second ("Tue 19:00") or a duration ("33 min")."""

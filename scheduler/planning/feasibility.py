@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from scheduler.model.counting import plural
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.ledger import Ledger
 from scheduler.model.plan import Reason, Unplaced
@@ -12,7 +13,7 @@ from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 from scheduler.model.workloads import Gang
 from scheduler.planning.near import most_together
 from scheduler.planning.placing import capped, limit_of
-from scheduler.planning.wording import asks, models_of, plural
+from scheduler.planning.wording import asks, models_of
 
 
 def empty(hosts: Sequence[Host]) -> Ledger:
@@ -75,7 +76,7 @@ def _has(whole: Ledger, shape: Shape) -> str:
     devices = [len(whole.hosts[row].devices) for row in rows]
     hosts = f"the cluster has {plural(len(rows), 'matching host')}"
     if shape.gpu_count:
-        return f"{hosts} with {sum(devices)} GPUs, at most {max(devices)} on one"
+        return f"{hosts} with {plural(sum(devices), 'GPU')}, at most {max(devices)} on one"
     cores, memory = int(whole.cpu_milli[rows].max()) // 1000, int(whole.memory_mib[rows].max())
     return f"{hosts} with at most {cores} CPU and {memory} MiB"
 

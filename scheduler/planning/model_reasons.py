@@ -1,11 +1,12 @@
 """Why a model has fewer replicas than wanted, or would not outlive lost hosts."""
 
+from scheduler.model.counting import plural
 from scheduler.model.plan import Reason, Unplaced
 from scheduler.model.workloads import Gang
 from scheduler.planning.explainer import Explainer, freed_for
 from scheduler.planning.feasibility import never_fits_on
 from scheduler.planning.fleet import Fleet, count_by_row, survivors
-from scheduler.planning.wording import plural, unit
+from scheduler.planning.wording import unit
 
 
 def why_model_lacks(fleet: Fleet, explainer: Explainer) -> Unplaced | None:

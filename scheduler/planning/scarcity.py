@@ -6,13 +6,14 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from scheduler.model.counting import plural
 from scheduler.model.plan import Reason
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 from scheduler.model.workloads import Gang
 from scheduler.planning.near import most_together
 from scheduler.planning.placing import capped, limit_of
 from scheduler.planning.room import Counted
-from scheduler.planning.wording import asks, plural
+from scheduler.planning.wording import asks
 
 
 @dataclass(frozen=True, slots=True)

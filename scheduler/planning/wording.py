@@ -6,11 +6,6 @@ from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 from scheduler.model.workloads import Gang
 
 
-def plural(count: int, noun: str) -> str:
-    """Return "1 host" or "3 hosts"."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def listed(names: Sequence[str], most: int = 3) -> str:
     """Return "a", "a and b" or "a, b and 4 more"."""
     shown = list(names[:most])

@@ -17,12 +17,12 @@ from scheduler.cli.wording import (
     number,
     percent,
     plain,
-    plural,
     seconds,
     thousands,
     workers_of,
     zone_name,
 )
+from scheduler.model.counting import plural
 from scheduler.wire.base import Why
 from scheduler.wire.cluster import Device, DeviceUse, Host
 from scheduler.wire.jobs import Attempt, Job

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler.model.counting import plural
 from scheduler.model.resources import Shape
 from scheduler.model.workloads import Gang
-from scheduler.planning.wording import asks, listed, plural, ranges, unit
+from scheduler.planning.wording import asks, listed, ranges, unit
 
 TWO_GPUS = Shape(8000, 1024, 2)
 

@@ -59,7 +59,11 @@ def free_ports(count: int) -> list[int]:
 
 def _memory_faults(hosts: int) -> list[str]:
     needed, available = HEAD_MIB + hosts * HOST_MIB, available_mib()
-    return [f"{hosts} hosts need {needed} MiB of memory, {available} MiB are free"] if available < needed else []
+    return (
+        [f"{'1 host needs' if hosts == 1 else f'{hosts} hosts need'} {needed} MiB of memory, {available} MiB are free"]
+        if available < needed
+        else []
+    )
 
 
 def _shm_faults(hosts: int) -> list[str]:

@@ -18,6 +18,7 @@ from scheduler.control.ports import Clock, JobSpecs
 from scheduler.control.private import private_folder
 from scheduler.control.secrets import SecretShelf
 from scheduler.jobkit import MARKER
+from scheduler.model.counting import plural
 from scheduler.model.errors import ActionFailed, NotFound
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import PreemptJob, StartJob
@@ -69,7 +70,9 @@ class Training:
         submission = self._submission(label, spec, selectors[0])
         if not self._link.reserve(label.name, [bundle_of(spec.gang.shape)] * len(selectors), selectors, RESERVE_WAIT_S):
             where = ", ".join(slot.host for slot in action.slots)
-            raise ActionFailed(f"{label.name} cannot start: Ray has no room for {len(selectors)} workers on {where}")
+            raise ActionFailed(
+                f"{label.name} cannot start: Ray has no room for {plural(len(selectors), 'worker')} on {where}"
+            )
         try:
             self._rest.submit(submission)
         except ActionFailed:
