@@ -13,6 +13,8 @@ Table: TypeAlias = dict[str, Column]
 """Columns of one thing that is drawn; times in epoch milliseconds."""
 SHARES: Final = ("serving", "held", "training", "free", "drained")
 """Who holds the devices, from the axis upwards."""
+SHOWN: Final = {"drained": "out of use"}
+"""Names of shares where their own would say too much: lost hosts are among those that take no work."""
 EDGE: Final = 0.2
 """Words this near to either end stand on the inner side of their point."""
 REACH: Final = 0.16
@@ -93,9 +95,17 @@ def labels(future: Sequence[CapacityPoint], end: float, top: float) -> Table:
     }
 
 
+def present(points: Sequence[CapacityPoint], now: datetime, top: float) -> Table:
+    """Return the line between past and future, and the words beside it: on the side where there is room."""
+    reach = (points[-1].at - points[0].at) * REACH if points else timedelta()
+    beside = "left" if points and now - points[0].at < reach else "right"
+    offset = 4.0 if beside == "left" else -4.0
+    return {"t": [ms(now)], "top": [top], "text": [f"now {now:%H:%M}"], "align": [beside], "offset": [offset]}
+
+
 def notes(past: Sequence[CapacityPoint], shown: timedelta, top: float) -> Table:
     """Return the names of what is drawn solid before now: capacity above its line, demand below."""
-    table: Table = {"t": [], "y": [], "text": [], "role": []}
+    table: Table = {"t": [], "y": [], "text": [], "role": [], "align": []}
     for name, field, role, place in (("ready", "ready", "ink", 0.4), ("demand", "actual", "serving", 0.75)):
         seen = [(p.at, getattr(p, field)) for p in past if getattr(p, field) is not None]
         if len(seen) > 1:
@@ -103,7 +113,8 @@ def notes(past: Sequence[CapacityPoint], shown: timedelta, top: float) -> Table:
             near = [y for when, y in seen if abs(when - at) <= SHORT_REACH * shown]
             under = min(near) - LINE * top
             y = under if name == "demand" and under > 0 else max(near) + top * 0.02
-            for column, value in zip(table.values(), (ms(at), y, name, role), strict=True):
+            align = "left" if at - past[0].at < SHORT_REACH * shown else "center"  # else the edge would cut it
+            for column, value in zip(table.values(), (ms(at), y, name, role, align), strict=True):
                 column.append(value)
     return table
 
@@ -130,6 +141,6 @@ def share_labels(points: Sequence[CapacityPoint], devices: float, end: float) ->
         if height >= devices * 0.12:
             table["t"].append(end)
             table["y"].append(below + height / 2)
-            table["text"].append(name)
+            table["text"].append(SHOWN.get(name, name))
         below += height
     return table

@@ -139,11 +139,11 @@ def _draw_words(plot: Any, sources: dict[str, ColumnDataSource], palette: Palett
     colours = factor_cmap("role", [palette.ink, palette.serving, palette.muted], list(ROLES))
     plain = {"text_font": value(FONT), "text_font_size": "11px"}
     strong = {**plain, "text_font_style": "bold", "text_color": palette.ink}
-    plot.text("t", "y", "text", source=sources["notes"], text_align="center", text_color=colours, **plain)
+    plot.text("t", "y", "text", source=sources["notes"], text_align="align", text_color=colours, **plain)
     plot.text(
         "t", "above", "brief" if narrow else "text", source=sources["lowest"], text_align="align", y_offset=-4, **strong
     )
-    side = {"text_align": "left", "x_offset": 4} if narrow else {"text_align": "right", "x_offset": -4}
+    side = {"text_align": "left", "x_offset": 4} if narrow else {"text_align": "align", "x_offset": "offset"}
     plot.text("t", "top", "text", source=sources["now"], text_baseline="top", **side, **strong)
     if not narrow:
         plot.text(

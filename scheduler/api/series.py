@@ -61,7 +61,7 @@ def chart_of(capacity: Capacity, now: datetime) -> Chart:
         "future": _forecast(past, future),
         "ready": _table([p for p in past if p.ready is not None], "ready"),
         "planned": _planned(past, future),
-        "now": {"t": [present], "top": [top], "text": [f"now {now:%H:%M}"]},
+        "now": captions.present(points, now, top),
         "lead": captions.lead(present, capacity.lead_time_s if future else 0.0, top),
         "lowest": captions.lowest(capacity, future),
         "labels": captions.labels(future, end, top),

@@ -128,3 +128,22 @@ def names_in(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for one in value:
             yield from names_in(one)
+
+
+def test_in_the_first_hour_words_stand_where_nothing_cuts_them(parts: Parts, world: Any) -> None:
+    now_s = world.board.report.cycle.at_s
+    recent = [point for point in world.board.history if point.at_s > now_s - 1800]
+    whole = picture_of(parts, "48h").chart.tables
+    world.board.history.clear()
+    world.board.history.extend(recent)
+    first = picture_of(parts, "48h").chart.tables
+    assert whole["notes"]["align"] == ["center", "center"]
+    assert (whole["now"]["align"], whole["now"]["offset"]) == (["right"], [-4.0])
+    assert first["notes"]["text"] == ["ready", "demand"]
+    assert first["notes"]["align"] == ["left", "left"]
+    assert (first["now"]["align"], first["now"]["offset"]) == (["left"], [4.0])
+
+
+def test_devices_of_lost_hosts_are_not_called_drained(parts: Parts) -> None:
+    for name in ("6h", "48h", "7d"):
+        assert "drained" not in picture_of(parts, name).chart.tables["share-labels"]["text"]

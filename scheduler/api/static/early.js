@@ -2,6 +2,7 @@
 "use strict";
 (() => {
   const { nonce } = document.currentScript;
+  document.documentElement.classList.add("js");
   try {
     const theme = localStorage.getItem("theme");
     if (theme) document.documentElement.dataset.theme = theme;

@@ -5,6 +5,7 @@
   const byId = (id) => document.getElementById(id);
   const narrow = matchMedia("(max-width:640px)");
   const dark = matchMedia("(prefers-color-scheme:dark)");
+  byId("chart-table").open = false; // without this script it stands open, for there is no picture
   const patienceMs = root.dataset.patience * 1000;
   let { stamp } = root.dataset;
   let cycle = Number(byId("fresh").dataset.cycle);
@@ -14,6 +15,7 @@
 
   const ask = async (path) => {
     const answer = await fetch(path, { headers: { accept: "application/json" } });
+    answeredAt = Date.now();
     if (answer.status === 401) location.reload();
     if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
     return answer.json();
@@ -61,6 +63,8 @@
     if (!cycle) return;
     const age = Math.max(0, Date.now() - planAt);
     const stale = age > patienceMs;
+    const why = heard() ? "no plan was made since" : "the control plane does not answer";
+    if (byId("gone-why").textContent !== why) byId("gone-why").textContent = why;
     if (stale !== root.classList.contains("stale")) {
       root.classList.toggle("stale", stale);
       byId("gone").hidden = !stale;
@@ -69,6 +73,9 @@
     if (byId("age")) byId("age").textContent = spelled(age / 1000);
   }
   setInterval(tick, 1000);
+  // Who holds a stream open, or has answered lately, is there: then it is the loop that is held up.
+  let answeredAt = Date.now();
+  const heard = () => stream?.readyState === EventSource.OPEN || Date.now() - answeredAt < 15000;
 
   // --- stream, or asking now and then where a proxy cuts it ------------------------------------------------------
   let failures = 0;

@@ -108,7 +108,7 @@ def test_a_silent_control_plane_turns_the_page_grey_and_its_return_turns_it_back
     tab.page.reload()
     tab.page.clock.fast_forward(120_000)
     tab.page.wait_for_selector("html.stale")
-    assert "This is the state of 17:24; the control plane does not answer." in tab.page.inner_text("#gone")
+    assert "This is the state of 17:24; no plan was made since." in tab.page.inner_text("#gone")
     world.publish(later(world))
     tab.page.wait_for_selector("html:not(.stale)")
     assert not tab.page.is_visible("#gone")
