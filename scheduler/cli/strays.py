@@ -7,7 +7,8 @@ import typer
 
 from scheduler.cli.session import Output, OutputOption, Session
 from scheduler.cli.table import Cell, Column, Table, cell
-from scheduler.cli.wording import NOTHING, plain, plural
+from scheduler.cli.wording import NOTHING, plain
+from scheduler.model.counting import plural
 from scheduler.model.errors import ConfigError, HeadroomError
 from scheduler.wire.cluster import Stray
 
