@@ -337,5 +337,5 @@ class Client:
 
 
 def _part(name: str | int) -> str:
-    """Return a name as one part of a path, whatever is in it."""
-    return quote(str(name), safe="")
+    """Return a name as one part of a path, whatever is in it; what is no text names nothing that there is."""
+    return quote(str(name), safe="", errors="replace")

@@ -114,6 +114,8 @@ class Connection:
         fresh = {name: value() if callable(value) else value for name, value in parts.items()}
         try:
             return self._http.request(method, self.url + API + path, **fresh)
+        except UnicodeEncodeError as error:
+            raise ConfigError(f"{error.object[:60]!a} is not text", help="use characters of UTF-8") from error
         except httpx.HTTPError as error:
             refused, said = isinstance(error, httpx.ConnectError), self._unreachable(error)
             if not (self._return() and refused):

@@ -197,3 +197,18 @@ def test_a_token_never_leaves_for_an_address_without_encryption() -> None:
     ):
         client.stop(1)
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.cordon("a\udcff"),
+        lambda client: client.hold("7\udcff", "x"),
+        lambda client: client.hold("7", "a\udcff"),
+        lambda client: client.jobs(owner="a\udcff"),
+        lambda client: client.set_priority("7", "a\udcff"),
+    ],
+)
+def test_words_of_a_terminal_that_are_no_text_are_no_fault_of_ours(call: Callable[[Client], object]) -> None:
+    with pytest.raises((ConfigError, NotFound)):
+        call(answering(lambda _: httpx.Response(404)))

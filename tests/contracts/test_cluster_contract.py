@@ -206,7 +206,7 @@ def test_a_job_whose_driver_cannot_come_up_is_not_started_and_frees_its_room(har
     assert run.state is RunState.NOT_STARTED
     assert "did not come up" in run.message
     harness.cluster.forget(job_id, 1)
-    running(harness, Gang(1, FULL.shape), FULL_SLOTS[:1])
+    started(harness, FULL, FULL_SLOTS)  # refused unless all the room is free again
 
 
 def test_the_deadline_of_a_stop_reaches_a_job_whose_driver_cannot_come_up(harness: Harness) -> None:
