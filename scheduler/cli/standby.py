@@ -52,7 +52,11 @@ def lead_in_turn(config: Config, candidacy: Candidacy, listener: socket.socket, 
         except ClusterTaken:
             raise  # another store's: waiting does not help
         except Superseded as error:
-            screen.note(f"{error}: this one stops acting and waits")
+            screen.note(str(error))
+        except Unreachable as error:
+            lease.release()  # it could not begin: somebody else may
+            screen.note(str(error))
+            time.sleep(FOLLOW_S)
         else:
             return
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, make_url, select, update
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, inspect, make_url, select, update
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
@@ -196,12 +196,22 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def _is_ready(engine: Engine) -> bool:
+    with reading(engine) as connection:
+        if not metadata.tables.keys() <= set(inspect(connection).get_table_names()):
+            return False
+        is_ours = connection.scalar(select(schema_version.c.version)) == SCHEMA_VERSION
+        return is_ours and connection.scalar(select(identity.c.owner)) is not None
+
+
 def prepare(engine: Engine) -> None:
     """Create what is missing, and bring an older schema up to ours.
 
     Raises:
         ConfigError: the schema is newer than ours.
     """
+    if _is_ready(engine):
+        return  # without a lock, which somebody who is stopped while he opens the store would keep
     with writing(engine) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(PREPARING)))  # two that make tables at once fail

@@ -16,6 +16,7 @@ from scheduler.model.jobspec import JobSpec
 from scheduler.model.resources import Shape
 from scheduler.model.workloads import Gang
 from scheduler.store import leases
+from scheduler.store.engine import PREPARING
 from scheduler.store.leases import HeldLease
 from scheduler.store.ownership import Candidacy
 from scheduler.store.sql import SqlStore
@@ -225,6 +226,16 @@ with writing(fenced(open_engine(sys.argv[1]), number)):
             assert second_lead(second) == 2
         finally:
             holder.kill()
+
+
+def test_one_that_is_stopped_while_it_opens_the_store_keeps_nobody_out(postgresql_url: str) -> None:
+    import psycopg  # noqa: PLC0415  # an optional driver
+
+    SqlStore(postgresql_url).close()
+    with psycopg.connect(postgresql_url) as stopped:
+        stopped.execute("SELECT pg_advisory_xact_lock(%s)", (PREPARING,))
+        with Candidacy(postgresql_url, holder="second", address="") as second:
+            SqlStore(postgresql_url, fence=second.insist().fence.number).close()
 
 
 def second_lead(candidacy: Candidacy) -> int:
