@@ -79,6 +79,7 @@ class Load:
         basis: see `Basis`.
         low: the lowest that is expected within a day; infinity when nothing is foreseen.
         low_at_s: when.
+        falls: (at_s, load), each bin of that day with a lower load than all before it.
     """
 
     now: float
@@ -88,6 +89,7 @@ class Load:
     basis: Basis
     low: float = math.inf
     low_at_s: float = 0.0
+    falls: tuple[tuple[float, float], ...] = ()
 
 
 def demand_of(
@@ -176,8 +178,9 @@ def load_of(served: Served, known: Mapping[str, Known], share: Share, settings: 
     soon, _ = _peak(source.corrected, share, now_s, lead_s, settings.quantile)
     later, peak_at_s = _peak(source.corrected, share, now_s, lead_s + settings.min_runtime_s, settings.quantile)
     wanted = max(soon, padded if basis is Basis.SILENT else now)
-    low, low_at_s = _low(source.corrected, share, wanted)
-    return Load(now, wanted, max(later, wanted), peak_at_s, basis, low, low_at_s)
+    falls = _falls(source.corrected, share, wanted)
+    low_at_s, low = falls[-1]
+    return Load(now, wanted, max(later, wanted), peak_at_s, basis, low, low_at_s, falls)
 
 
 def _rate_of_its_own(served: Served, known: Mapping[str, Known], settings: Settings, now_s: float) -> float | None:
@@ -198,12 +201,18 @@ def _peak(forecast: Fitted, share: Share, now_s: float, window_s: float, quantil
     return float(share.quantiles_of(np.array(peak.values), (quantile,))[0]), peak.at_s
 
 
-def _low(forecast: Fitted, share: Share, wanted: float) -> tuple[float, float]:
-    """Return the lowest load expected within a day, and when: the middle, by as much higher as is wanted now."""
+def _falls(forecast: Fitted, share: Share, wanted: float) -> tuple[tuple[float, float], ...]:
+    """Return (at_s, load) of each bin within a day that is lower than all before, the lowest of them the last.
+
+    The load is the middle, by as much higher as is wanted now.
+    """
     middle = _middle(forecast, max(1, min(forecast.bins, MOST_BINS, int(DAY_S // forecast.step_s)))) * share.middle
-    lowest = int(middle.argmin())
     above = max(1.0, wanted / middle[0]) if middle[0] > 0 else 1.0
-    return float(middle[lowest]) * above, forecast.start_s + (lowest + 0.5) * forecast.step_s
+    before = np.minimum.accumulate(np.append(np.inf, middle[:-1]))
+    return tuple(
+        (forecast.start_s + (bin_ + 0.5) * forecast.step_s, float(middle[bin_]) * above)
+        for bin_ in np.flatnonzero(middle < before).tolist()
+    )
 
 
 @lru_cache(maxsize=KEPT)
@@ -245,8 +254,20 @@ def _replicas(served: Served, load: Load, before: Needs, stay_s: float, now_s: f
         basis=load.basis,
         replicas_low=_limited(served, load.low) if load.low < load.wanted else None,
         low_at_s=load.low_at_s + stay_s if load.low < load.wanted else 0.0,
+        falls=_in_replicas(served, load, stay_s),
     )
     return demand, needs
+
+
+def _in_replicas(served: Served, load: Load, stay_s: float) -> tuple[tuple[float, int], ...]:
+    """Return when fewer replicas are wanted than ever before, and how many."""
+    falls, least = list[tuple[float, int]](), _limited(served, load.wanted)
+    for at_s, rps in load.falls:
+        number = _limited(served, rps)
+        if number < least:
+            falls.append((at_s + stay_s, number))
+            least = number
+    return tuple(falls)
 
 
 def _limited(served: Served, rps: float) -> int:

@@ -36,6 +36,8 @@ class ModelDemand:
         basis: see `Basis`.
         replicas_low: the fewest that are expected to be wanted within a day; None when nothing is foreseen.
         low_at_s: from when on, epoch seconds.
+        falls: (at_s, replicas), each time within that day at which fewer are expected to be wanted than ever before
+            it, the last one the lowest; () where only that is foreseen.
     """
 
     model: str
@@ -49,6 +51,7 @@ class ModelDemand:
     basis: Basis = Basis.FORECAST
     replicas_low: int | None = None
     low_at_s: float = 0.0
+    falls: tuple[tuple[float, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 The order in which replicas go is guessed by where they would go from now: those on the emptiest hosts first.
 """
 
+from collections.abc import Iterator
+
 from scheduler.model.workloads import Replica, ReplicaState
 from scheduler.planning.draft import Draft
 from scheduler.planning.fleet import Fleet
@@ -13,20 +15,23 @@ from scheduler.planning.timetable import Ebb, Release
 def ebbs(served: Served, draft: Draft) -> list[Ebb]:
     """Return what serving is expected to leave, beyond what it stops already."""
     gone = {str(stop.replica_id) for stop in served.stops}
-    return [ebb for fleet in served.fleets if (ebb := _ebb(fleet, gone, draft)) is not None]
+    return [ebb for fleet in served.fleets for ebb in _ebbs(fleet, gone, draft)]
 
 
-def _ebb(fleet: Fleet, gone: set[str], draft: Draft) -> Ebb | None:
-    """Return what a model leaves; nothing where it must outlive lost hosts, as that takes replicas in given places."""
+def _ebbs(fleet: Fleet, gone: set[str], draft: Draft) -> Iterator[Ebb]:
+    """Yield what a model leaves, fall by fall; nothing where it must outlive lost hosts: that takes given places."""
     demand, model = fleet.demand, fleet.model
     if demand.replicas_low is None or demand.low_at_s <= draft.snapshot.taken_at_s or model.survive_host_losses:
-        return None
+        return
     staying = [replica for replica in fleet.staying if replica.replica_id not in gone]
-    spare = len(staying) - max(demand.replicas_low, model.min_replicas)
-    if spare <= 0:
-        return None
-    first = sorted(staying, key=lambda replica: _turn(replica, draft))[:spare]
-    return Ebb(model.name, Release(demand.low_at_s, tuple(replica.slot for replica in first), model.shape))
+    in_turn = sorted(staying, key=lambda replica: _turn(replica, draft))
+    left = 0
+    for at_s, number in demand.falls or ((demand.low_at_s, demand.replicas_low),):
+        spare = len(staying) - max(number, model.min_replicas)
+        if spare > left and at_s > draft.snapshot.taken_at_s:
+            slots = tuple(replica.slot for replica in in_turn[left:spare])
+            yield Ebb(model.name, Release(at_s, slots, model.shape))
+            left = spare
 
 
 def _turn(replica: Replica, draft: Draft) -> tuple[bool, int, str]:

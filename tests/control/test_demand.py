@@ -343,6 +343,10 @@ def test_the_fewest_replicas_of_the_coming_day_are_foreseen_with_when() -> None:
     assert demand.replicas_low < demand.replicas_wanted
     assert at_eight + SETTINGS.scale_down_after_s < demand.low_at_s <= at_eight + DAY_S
     assert evenings(demand.low_at_s - SETTINGS.scale_down_after_s) < 9.0, "after the evening's end"
+    times, numbers = zip(*demand.falls, strict=True)
+    assert list(times) == sorted(times), "fall after fall"
+    assert list(numbers) == sorted(set(numbers), reverse=True), "each below all before it"
+    assert numbers[-1] == demand.replicas_low
 
 
 def test_nothing_is_foreseen_without_a_forecast() -> None:

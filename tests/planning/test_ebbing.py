@@ -87,3 +87,12 @@ def test_no_more_replicas_are_counted_on_than_are_expected_to_go(say: Any) -> No
     assert say.plan(**parts).reason_for("9").until_s is None
     none_left = Demand((replace(parts["demand"].models[0], replicas_low=0),))
     assert say.plan(**(parts | {"demand": none_left})).reason_for("9").until_s == say.now_s + 30_000.0
+
+
+def test_of_several_falls_the_first_that_leaves_enough_counts(say: Any) -> None:
+    first_s, second_s, lowest_s = (say.now_s + hours * 3600.0 for hours in (2, 5, 20))
+    falls = ((first_s, 2), (second_s, 1), (lowest_s, 0))
+    for workers, expected_s in ((2, first_s), (3, second_s), (4, lowest_s)):
+        world = site(say, [say.waiting("9", say.gpus(), workers=workers)], 0, lowest_s)
+        demand = Demand((replace(world["demand"].models[0], falls=falls),))
+        assert say.plan(**{**world, "demand": demand}).reason_for("9").until_s == expected_s
