@@ -130,7 +130,10 @@ class Client:
         return package.digest
 
     def jobs(self, **filters: str | int | bool) -> Listing[Job]:
-        """Return jobs in the order of trying; only open ones unless `all=True`. Filters: state, queue, owner."""
+        """Return jobs in the order of trying; only open ones unless `all=True`.
+
+        Filters: state, queue, owner; limit, and as cursor what the page before had as `next`.
+        """
         return self.get("/jobs", Listing[Job], **filters)
 
     def job(self, job_id: str | int) -> Job:
@@ -268,7 +271,7 @@ class Client:
         return self.get(f"/forecast/{_part(model)}", Single[Forecast]).item
 
     def events(self, **filters: str | int) -> Listing[Event]:
-        """Return the newest events, oldest first. Filters: after (an event's id), subject, limit."""
+        """Return the newest events, oldest first. Filters: after (an event's id), subject, limit, cursor."""
         return self.get("/events", Listing[Event], **filters)
 
     def status(self) -> Status:

@@ -95,6 +95,12 @@ class MemoryStore:
         jobs = tuple(self._jobs[job_id] for job_id in (self._open if open_only else self._jobs))
         return jobs if limit is None else jobs[max(0, len(jobs) - limit) :]
 
+    def jobs_after(self, after: int, limit: int) -> tuple[JobRecord, ...]:
+        """Return at most `limit` jobs, open or not, with numbers above `after`, oldest first."""
+        return tuple(job for number, job in sorted((int(n), job) for n, job in self._jobs.items()) if number > after)[
+            :limit
+        ]
+
     def save(self, job: JobRecord) -> None:
         """Replace a job's state, wish, priority and attempts."""
         self.save_all([job], [])
@@ -117,9 +123,15 @@ class MemoryStore:
             self._event_id += 1
             self._events.append(replace(event, event_id=self._event_id))
 
-    def events(self, *, after_id: int = 0, subject: str = "", limit: int = 100) -> tuple[EventRecord, ...]:
-        """Return the newest `limit` events with an id above `after_id`, oldest first."""
-        found = [e for e in self._events if e.event_id > after_id and subject in {"", e.subject}]
+    def events(
+        self, *, after_id: int = 0, before_id: int = 0, subject: str = "", limit: int = 100
+    ) -> tuple[EventRecord, ...]:
+        """Return the newest `limit` events with an id above `after_id` (and below `before_id`), oldest first."""
+        found = [
+            e
+            for e in self._events
+            if after_id < e.event_id and e.event_id < (before_id or e.event_id + 1) and subject in {"", e.subject}
+        ]
         return tuple(found[max(0, len(found) - limit) :])
 
     def host_marks(self) -> tuple[HostMark, ...]:

@@ -43,10 +43,10 @@ def single(parts: Parts, kind: str, item: ItemT) -> Single[ItemT]:
     return Single(kind=kind, observed_at=moment(observed_s), cycle=cycle, item=item)
 
 
-def listing(parts: Parts, kind: str, items: Iterable[ItemT]) -> Listing[ItemT]:
-    """Wrap a list."""
+def listing(parts: Parts, kind: str, items: Iterable[ItemT], following: str = "") -> Listing[ItemT]:
+    """Wrap a list, or a page of one with the cursor of the page that follows."""
     observed_s, cycle = _seen(parts)
-    return Listing(kind=kind, observed_at=moment(observed_s), cycle=cycle, items=tuple(items))
+    return Listing(kind=kind, observed_at=moment(observed_s), cycle=cycle, items=tuple(items), next=following)
 
 
 def report_of(parts: Parts) -> Report:

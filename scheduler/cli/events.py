@@ -19,13 +19,17 @@ def events(
     subject: Annotated[str, typer.Argument(help="Only of this job, model or host.", show_default=False)] = "",
     *,
     limit: Annotated[int, typer.Option("--limit", "-n", help="How many, the newest.", min=1, max=1000)] = 20,
+    cursor: Annotated[int | None, typer.Option(help="Of the page to show.", min=1, show_default=False)] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List what happened, the newest last."""
     session = Session.of(context)
     asked: dict[str, str | int] = {"limit": limit, **({"subject": subject} if subject else {})}
+    asked |= {"cursor": cursor} if cursor else {}
     found = session.client.events(**asked)
     session.show(output, found, lambda: event_table(found, session.screen))
+    if found.next and output in {Output.TABLE, Output.WIDE}:
+        session.screen.note(f"those before: --cursor {found.next}")
 
 
 def event_table(found: Listing[Event], screen: Screen) -> Table:

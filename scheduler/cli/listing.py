@@ -46,13 +46,17 @@ def list_jobs(  # noqa: PLR0913  # one argument a flag
     queue: Annotated[str, typer.Option(help="Only of this queue.", show_default=False)] = "",
     state: Annotated[str, typer.Option(help="Only in this state.", show_default=False)] = "",
     everything: Annotated[bool, typer.Option("--all", "-a", help="Finished jobs too.")] = False,
+    limit: Annotated[int | None, typer.Option(help="Jobs in a page.", min=1, max=1000, show_default=False)] = None,
+    cursor: Annotated[str, typer.Option(help="Of the page to show.", show_default=False)] = "",
     output: OutputOption = Output.TABLE,
     watch: WatchOption = False,
 ) -> None:
     """List training jobs: where they run, or why they wait."""
     session = Session.of(context)
     wanted = {"queue": queue, "state": state, "owner": my_name(session) if mine else ""}
-    filters = {name: value for name, value in wanted.items() if value}
+    wanted |= {"cursor": cursor} if limit else {}
+    filters: dict[str, str | int] = {name: value for name, value in wanted.items() if value}
+    filters |= {"limit": limit} if limit else {}
 
     def draw() -> tuple[Listing[Job], Table]:
         jobs = session.client.jobs(all=everything, **filters)
@@ -64,6 +68,8 @@ def list_jobs(  # noqa: PLR0913  # one argument a flag
     session.show(output, jobs, lambda: table)
     if output in {Output.TABLE, Output.WIDE}:
         session.screen.note(_sum(jobs.items, everything=everything))
+    if jobs.next:
+        session.screen.note(f"the next page: --limit {limit} --cursor {jobs.next}")
 
 
 def job_table(jobs: Listing[Job]) -> Table:

@@ -117,9 +117,15 @@ class Desk:
         """Return jobs, oldest first."""
         return self.store.jobs(open_only=open_only, limit=limit)
 
-    def events(self, *, after_id: int = 0, subject: str = "", limit: int = 100) -> tuple[EventRecord, ...]:
+    def jobs_after(self, after: int, limit: int) -> tuple[JobRecord, ...]:
+        """Return at most `limit` jobs, open or not, with numbers above `after`, oldest first."""
+        return self.store.jobs_after(after, limit)
+
+    def events(
+        self, *, after_id: int = 0, before_id: int = 0, subject: str = "", limit: int = 100
+    ) -> tuple[EventRecord, ...]:
         """Return the newest events, oldest first."""
-        return self.store.events(after_id=after_id, subject=subject, limit=limit)
+        return self.store.events(after_id=after_id, before_id=before_id, subject=subject, limit=limit)
 
     def stop(self, job_id: JobId, *, by: Person = SOMEBODY) -> JobRecord:
         """End a job for good; a running attempt gets its grace period. Stopping a stopped job changes nothing.

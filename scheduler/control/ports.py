@@ -164,6 +164,9 @@ class Store(JobSpecs, Protocol):
     def jobs(self, *, open_only: bool = True, limit: int | None = None) -> tuple[JobRecord, ...]:
         """Return jobs with their attempts, oldest first; the newest `limit` of them when it is given."""
 
+    def jobs_after(self, after: int, limit: int) -> tuple[JobRecord, ...]:
+        """Return at most `limit` jobs, open or not, with numbers above `after`, oldest first."""
+
     def save(self, job: JobRecord) -> None:
         """Replace a job's state, wish, priority and attempts."""
 
@@ -173,8 +176,10 @@ class Store(JobSpecs, Protocol):
     def record(self, *events: EventRecord) -> None:
         """Add events."""
 
-    def events(self, *, after_id: int = 0, subject: str = "", limit: int = 100) -> tuple[EventRecord, ...]:
-        """Return the newest `limit` events with an id above `after_id`, oldest first."""
+    def events(
+        self, *, after_id: int = 0, before_id: int = 0, subject: str = "", limit: int = 100
+    ) -> tuple[EventRecord, ...]:
+        """Return the newest `limit` events with an id above `after_id` (and below `before_id`), oldest first."""
 
     def host_marks(self) -> tuple[HostMark, ...]:
         """Return what operators said of hosts, by host name."""

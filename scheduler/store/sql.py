@@ -165,6 +165,12 @@ class SqlStore:
         listed = self._read_jobs(open_only=True) if self._follows else self._open.all()
         return listed if limit is None else listed[max(0, len(listed) - limit) :]
 
+    def jobs_after(self, after: int, limit: int) -> tuple[JobRecord, ...]:
+        """Return at most `limit` jobs, open or not, with numbers above `after`, oldest first."""
+        query = select(jobs).where(jobs.c.id > after).order_by(jobs.c.id).limit(limit)
+        with reading(self._engine) as connection:
+            return tuple(_with_attempts(connection, connection.execute(query).all()))
+
     def _read_jobs(self, *, open_only: bool, limit: int | None = None) -> tuple[JobRecord, ...]:
         query = select(jobs).order_by(jobs.c.id.desc()).limit(limit)
         if open_only:
@@ -191,9 +197,13 @@ class SqlStore:
         with writing(self._engine) as connection:
             self._add(connection, events)
 
-    def events(self, *, after_id: int = 0, subject: str = "", limit: int = 100) -> tuple[EventRecord, ...]:
-        """Return the newest `limit` events with an id above `after_id`, oldest first."""
+    def events(
+        self, *, after_id: int = 0, before_id: int = 0, subject: str = "", limit: int = 100
+    ) -> tuple[EventRecord, ...]:
+        """Return the newest `limit` events with an id above `after_id` (and below `before_id`), oldest first."""
         query = select(events).where(events.c.id > after_id).order_by(events.c.id.desc()).limit(limit)
+        if before_id:
+            query = query.where(events.c.id < before_id)
         if subject:
             query = query.where(events.c.subject == subject)
         with reading(self._engine) as connection:

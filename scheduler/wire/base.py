@@ -37,6 +37,8 @@ class Listing(Envelope, Generic[ItemT]):
     """A list, with what is needed to say how fresh it is."""
 
     items: tuple[ItemT, ...]
+    next: str = ""
+    """The `cursor` of the next page; "" when this is the last, or all was asked for."""
 
 
 class Single(Envelope, Generic[ItemT]):

@@ -47,3 +47,12 @@ def test_amounts_agree_with_their_nouns() -> None:
     assert [plural(count, "worker") for count in (0, 1, 2)] == ["0 workers", "1 worker", "2 workers"]
     amounts = [counted(amount, "GPU") for amount in (0.0, 0.5, 1.0, 1.5, 8.0)]
     assert amounts == ["0 GPUs", "0.5 GPU", "1 GPU", "1.5 GPUs", "8 GPUs"]
+
+
+def test_pages_say_where_the_next_one_is(headroom: Any, plane: Any) -> None:
+    for path, command, cursor in (("/jobs", "list", "order-7"), ("/events", "events", "7")):
+        plane.gives("GET", path, plane.answers["GET", path].model_copy(update={"next": cursor}))
+        said = headroom(command, "--limit", "3", "--cursor", cursor)
+        assert said.code == 0
+        assert f"--cursor {cursor}" in said.err
+        assert plane.of("GET", path)[-1].query == {"limit": "3", "cursor": cursor}

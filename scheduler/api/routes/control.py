@@ -2,14 +2,16 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, PlainTextResponse, Response
 from starlette.background import BackgroundTask
 
 from scheduler.api.access import Operator, Viewer
 from scheduler.api.answers import listing, single
 from scheduler.api.freshness import standing_of
+from scheduler.api.paging import newest
 from scheduler.api.presenting.jobs import event_view
 from scheduler.api.presenting.times import moment
 from scheduler.api.site import PartsDep
@@ -47,10 +49,20 @@ async def status(parts: PartsDep, caller: Viewer) -> Single[Status]:
 
 
 @router.get("/api/v1/events")
-def events(parts: PartsDep, _: Viewer, *, after: int = 0, subject: str = "", limit: int = 100) -> Listing[Event]:
-    """Return the newest events with an id above `after`, oldest first."""
-    found = parts.desk.events(after_id=after, subject=subject, limit=max(1, min(limit, 1000)))
-    return listing(parts, "EventList", map(event_view, found))
+def events(  # one argument a part of the query
+    parts: PartsDep,
+    _: Viewer,
+    *,
+    after: int = 0,
+    subject: str = "",
+    limit: int = 100,
+    cursor: Annotated[int, Query(ge=0, description="what the page before said under next")] = 0,
+) -> Listing[Event]:
+    """Return the newest events with an id above `after`, oldest first; with a cursor those before a page."""
+    most = max(1, min(limit, 1000))
+    found = parts.desk.events(after_id=after, before_id=cursor, subject=subject, limit=most + 1)
+    kept, following = newest(found, most)
+    return listing(parts, "EventList", map(event_view, kept), following)
 
 
 @router.get("/api/v1/backup", response_class=FileResponse)

@@ -3,15 +3,16 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Header, Request, Response
+from fastapi import APIRouter, Body, Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from scheduler.api.access import Caller, Submitter, Viewer, may_change
 from scheduler.api.answers import listing, single
 from scheduler.api.bodies import received
+from scheduler.api.paging import Place, in_chunks, page_of
 from scheduler.api.presenting.jobs import job_view, outlook_view, queue_of, start_of
 from scheduler.api.site import Parts, PartsDep
 from scheduler.config.job import parse_job
@@ -50,7 +51,7 @@ def outlook(parts: PartsDep, caller: Submitter, order: Annotated[dict[str, objec
 
 
 @router.get("/jobs")
-def list_jobs(
+def list_jobs(  # noqa: PLR0913  # one argument a part of the query
     parts: PartsDep,
     _: Viewer,
     *,
@@ -58,8 +59,14 @@ def list_jobs(
     queue: str = "",
     owner: str = "",
     all: bool = False,  # noqa: A002  # the word users see; FastAPI passes it by name
+    limit: Annotated[int | None, Query(ge=1, le=1000, description="jobs in a page; all of them when left out")] = None,
+    cursor: Annotated[str, Query(description="what the page before said under next")] = "",
 ) -> Listing[Job]:
     """Return jobs in the order of trying, then the others by submission; only open ones unless `all`."""
+    if limit is not None:
+        wanted = {"state": state.lower(), "queue": queue, "owner": owner}
+        found, following = page_of(*_sources(parts, wanted, everything=bool(all or state)), Place.of(cursor), limit)
+        return listing(parts, "JobList", found, following)
     records = parts.desk.jobs(open_only=not (all or state))
     now_s, waiting = parts.site.clock.now_s(), queue_of(parts.board.report)
     views = [job_view(record, now_s, waiting) for record in records]
@@ -108,6 +115,25 @@ async def upload(parts: PartsDep, _: Submitter, digest: str, request: Request) -
     async with received(request) as chunks:
         await run_in_threadpool(parts.desk.packages.save, name, chunks)
     return Response(status_code=204)
+
+
+def _sources(
+    parts: Parts, wanted: Mapping[str, str], *, everything: bool
+) -> tuple[list[Job], Callable[[int], Iterator[Job]]]:
+    """Return the jobs that wait in order, and what yields the others that are wanted, from a number on."""
+    now_s, queue = parts.site.clock.now_s(), queue_of(parts.board.report)
+    opened = parts.desk.jobs()
+    views = [job_view(record, now_s, queue) for record in opened]
+    ordered = [view for view in views if view.order is not None and _matches(view, wanted)]
+
+    def others(after: int) -> Iterator[Job]:
+        read = parts.desk.jobs_after
+        records = in_chunks(read, after) if everything else (job for job in opened if int(job.job_id) > after)
+        for view in (job_view(record, now_s, queue) for record in records):
+            if view.order is None and _matches(view, wanted):
+                yield view
+
+    return ordered, others
 
 
 def _spec(parts: Parts, caller: Caller, body: Mapping[str, object]) -> JobSpec:
