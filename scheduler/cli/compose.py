@@ -30,9 +30,11 @@ from scheduler.config.wiring import limits_of, policy_of, secrets_of, served_of,
 from scheduler.control.admission import House
 from scheduler.control.board import Board, Report
 from scheduler.control.clocks import ReplayClock, WallClock
+from scheduler.control.crews import Threads
 from scheduler.control.cycle import Cycle
 from scheduler.control.desk import Desk
 from scheduler.control.leading import Leader
+from scheduler.control.listening import Crews
 from scheduler.control.packages import PackageShelf
 from scheduler.control.ports import Clock, TrafficSource
 from scheduler.control.private import close_state
@@ -45,6 +47,7 @@ from scheduler.model.observation import Observation
 from scheduler.model.policy import Policy
 from scheduler.store.backup import back_up
 from scheduler.store.leases import HeldLease
+from scheduler.store.replays import Replays
 from scheduler.store.sql import SqlStore
 from scheduler.telemetry.calendars import holidays_in
 from scheduler.telemetry.metrics import Metrics
@@ -54,6 +57,12 @@ from scheduler.telemetry.replay import ReplayTraffic
 CLAIM_PERIODS: Final = 3
 CLAIM_MARGIN_S: Final = 60.0
 """A control plane of which its cluster has not heard for so many cycles and wall seconds is silent."""
+READERS: Final = 16
+"""Traffic sources that are read at once."""
+READ_WITHIN_S: Final = 60.0
+"""Wall seconds after which a source that is being read no longer counts among them."""
+FIT_WITHIN_S: Final = 300.0
+"""Likewise for the one forecast that is fitted at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +160,8 @@ def compose(config: Config, ray: RemoteRay, seat: Seat, say: Say = nobody) -> Co
         settings=settings_of(config.control, config.policy, config.queues),
         board=board,
         tallies=cluster.tallies,
+        crews=Crews(Threads("traffic", READERS, READ_WITHIN_S), Threads("forecast", 1, FIT_WITHIN_S), poke.set),
+        keep_replay=Replays(config.state_dir / "replays").keep,
     )
     desk = _desk(config, store=store, board=board, clock=clock, gate=cycle.gate, poke=poke)
     return ControlPlane(config, clock, store, cluster, cycle, desk, board, stop, poke)

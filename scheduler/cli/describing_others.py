@@ -80,6 +80,7 @@ def _model(model: ServedModel, hosts: Iterable[Host], now: datetime, screen: Scr
             "Requests": f"{model.requests_24h} in 24 h: {model.late_24h} late, {model.failed_24h} failed",
             "Where": where,
             "Lacks": f"{model.why.message} ({model.why.code})" if model.why else "",
+            "Trouble": screen.paint(model.trouble, "red") if model.trouble else "",
             "Forecast": f"{model.basis}; headroom forecast {model.name}",
         },
     )

@@ -171,15 +171,23 @@ def faults() -> Iterator[None]:
 
 
 def read(path: Path, columns: FileColumns) -> "Series":
-    """Return the series in a file."""
+    """Return the series in a file.
+
+    Raises:
+        ConfigError: it is a counter.
+    """
     from forecasting.arrivals import read_arrivals  # noqa: PLC0415  # likewise
     from forecasting.reading import read_series  # noqa: PLC0415  # likewise
+    from scheduler.telemetry.counters import counted, looks_counted  # noqa: PLC0415  # likewise
 
     form = replace(columns.form, zone=columns.zone)
     at, zone, say = columns.timestamp, columns.zone, columns.say
     if columns.arrivals_s is not None:
         return read_arrivals(path, columns.arrivals_s, timestamp=at, zone=zone, form=form, say=say)
-    return read_series(path, timestamp=at, value=columns.value, zone=zone, form=form, say=say)
+    series = read_series(path, timestamp=at, value=columns.value, zone=zone, form=form, say=say)
+    if looks_counted(series.values, series.step_s):
+        raise ConfigError(counted(str(path), columns.value))
+    return series
 
 
 def draw_model(path: Path, seen: "Sequence[tuple[datetime, float]]", item: "Forecast") -> None:

@@ -86,7 +86,7 @@ def run(  # noqa: PLR0913  # one argument a flag
 
 
 def serve(config: "Config", ray: "RemoteRay", seat: "Seat", listener: socket.socket, screen: Screen) -> None:
-    """Run the loop and the API until a signal, or until the loop finds a bug.
+    """Run the loop and the API until a signal, or until somebody else leads.
 
     Raises:
         HeadroomError: what ended the loop.

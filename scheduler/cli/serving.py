@@ -40,6 +40,9 @@ def models(
     if output in {Output.TABLE, Output.WIDE}:
         tight = sum(_is_tight(model) for model in found.items)
         session.screen.note(f"{plural(len(found.items), 'model')}, {tight} tight or short")
+        for model in found.items:
+            if model.trouble:
+                session.screen.note(f"{model.name}: {model.trouble}")
 
 
 def model_table(found: Listing[ServedModel], screen: Screen) -> Table:

@@ -8,6 +8,7 @@ from typing import Final
 
 from forecasting.fitted import Fitted
 from forecasting.shares import Share
+from scheduler.control.bulkheads import Trouble
 from scheduler.control.clocks import stopwatch_s
 from scheduler.control.expected_start import ExpectedStart, expected_start
 from scheduler.control.records import CycleRecord
@@ -162,6 +163,7 @@ class Report:
         degraded: why the loop cannot do its work ("" when it can), for instance "Ray does not answer, try 3".
         refused: actions the cluster refused since the process began, by kind ("StartJob" and so on).
         pools: models on one kind of device together.
+        troubles: what is cut off for now.
         run_times: how long jobs took that have ended.
         expected_starts: what was worked out of them for jobs that somebody asked about, by job id.
     """
@@ -173,6 +175,7 @@ class Report:
     degraded: str = ""
     refused: tuple[tuple[str, int], ...] = ()
     pools: tuple[PoolOutlook, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
     run_times: RunTimes = field(default_factory=RunTimes, compare=False, repr=False)
     expected_starts: dict[str, ExpectedStart | None] = field(default_factory=dict, compare=False, repr=False)
 
@@ -219,14 +222,19 @@ class Board:
     _waiting: Waiting = Waiting()
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def publish(self, report: Report, shares: GpuShares) -> None:
-        """Replace the report and wake all who wait."""
+    def publish(self, report: Report, shares: GpuShares | None) -> list[Exception]:
+        """Replace the report and wake all who wait; return what listeners raised: it stays theirs.
+
+        Args:
+            report: the new one.
+            shares: the next point of the history; None when nobody can say.
+        """
         with self._changed:
             self._report, self._degraded, self._planned_at_s = report, report.degraded, self.timer()
-            self.history.append(shares)
+            if shares is not None:
+                self.history.append(shares)
             self._changed.notify_all()
-        for listener in self.listeners:
-            listener(report)
+        return [error for listener in self.listeners if (error := _heard(listener, report)) is not None]
 
     def degrade(self, message: str) -> None:
         """Say why there is no new report."""
@@ -270,3 +278,11 @@ class Board:
                 lambda: self._report is not None and self._report.cycle.number > cycle, timeout=timeout_s
             )
             return self._report
+
+
+def _heard(listener: Callable[[Report], None], report: Report) -> Exception | None:
+    try:
+        listener(report)
+    except Exception as error:  # noqa: BLE001  # what a listener does wrong keeps no other from hearing
+        return error
+    return None

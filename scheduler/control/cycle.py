@@ -4,43 +4,67 @@ Everything that can surprise is given: cluster, store, clock, traffic. The same 
 """
 
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import inf
+from typing import Final
 
-from scheduler.control.board import Board, ModelOutlook, ModelTally, Report
+from scheduler.control.acting import Hands
+from scheduler.control.board import Board, GpuShares, ModelOutlook, ModelTally, Report
+from scheduler.control.bulkheads import Bulkheads, Part, reason_of
 from scheduler.control.clocks import stopwatch_s
-from scheduler.control.demand import DemandMemory, demand_of, remembering
-from scheduler.control.intents import intents_of, not_started
-from scheduler.control.keeping import Keeper
-from scheduler.control.lessons import REMEMBERED, Lessons
-from scheduler.control.metering import METERED_JOBS, Meter
+from scheduler.control.demand import DemandMemory, demand_of, remembering, wishes_of
+from scheduler.control.giving_up import Warmups
+from scheduler.control.intents import intents_of
+from scheduler.control.listening import Crews, Ears
 from scheduler.control.noticing import Noticed, new_proposals, noticed, noticed_in
 from scheduler.control.ports import Clock, Cluster, Store, TrafficSource
-from scheduler.control.reconcile import Reconciled, reconcile
-from scheduler.control.records import CycleRecord, EventKind, EventRecord, JobRecord
-from scheduler.control.runtimes import REMEMBERED_JOBS, RunTimes
-from scheduler.control.sentences import refusal
+from scheduler.control.reconcile import Reconciled
+from scheduler.control.records import CycleRecord, EventRecord
+from scheduler.control.runtimes import RunTimes
 from scheduler.control.settings import Served, Settings
 from scheduler.control.shares import Foresight, gpu_shares
 from scheduler.control.straying import obey
-from scheduler.model.errors import ActionFailed, Unreachable
+from scheduler.control.surveying import Surveyor
+from scheduler.model.demand import Demand
+from scheduler.model.errors import HeadroomError, InvariantBroken, Superseded
 from scheduler.model.observation import Observation
-from scheduler.model.plan import Action, Consolidation, StartJob
+from scheduler.model.plan import Action, Plan
 from scheduler.model.policy import Policy
-from scheduler.model.queues import MeanUse
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.work import WorkSeen
-from scheduler.model.workloads import Moved
 from scheduler.planning.planner import plan
 
 Tallies = Callable[[], Mapping[str, ModelTally]]
+KeepReplay = Callable[[CycleRecord, BaseException], str]
+"""Keeps what the planner failed on, and returns where."""
+FRESH_S: Final = 3600.0
+"""What models needed in the last plan of a process before says nothing when it is older."""
+_TURN: Final = Part("a turn of the control loop", "control", "the last plan stays, it is tried again")
+_PLANNER: Final = Part("the planner", "control", "the last plan stays, it is tried again")
+_REPLAYS: Final = Part("keeping what the planner failed on", "control", "it is in the journal up to the cycle before")
+_JOURNAL: Final = Part("the journal of plans", "control", "plans are carried out all the same")
+_STRAYS: Final = Part("what operators said of strays", "cluster", "they are left alone")
+_SWINGS: Final = Part("remembering what is taken back", "control", "room is kept as long as usual")
+_HOSTS: Final = Part("noticing of hosts", "control", "hosts come and go unsaid")
+_PROPOSALS: Final = Part("noticing of proposals", "control", "they are made unsaid")
+_TALLIES: Final = Part("counting of requests", "serving", "shown as last counted")
+_HISTORY: Final = Part("the history of devices", "control", "the chart has a gap")
+_LISTENERS: Final = Part("a listener of reports", "control", "the others hear them")
+
+
+class PlannerFailed(InvariantBroken):
+    """The planner raised something; the last plan stays."""
 
 
 def no_tallies() -> Mapping[str, ModelTally]:
     """Return nothing: requests do not pass a router of ours."""
     return {}
+
+
+def no_replay(_asked: CycleRecord, _error: BaseException) -> str:
+    """Keep nothing."""
+    return ""
 
 
 @dataclass(slots=True)
@@ -57,6 +81,8 @@ class Cycle:
         tallies: requests by model, counted by a router.
         timer: wall seconds, for the duration of planning only.
         gate: held while records are read, changed and saved; share it with the `Desk`.
+        crews: who reads traffic and fits forecasts.
+        keep_replay: keeps what the planner failed on.
     """
 
     cluster: Cluster
@@ -70,15 +96,19 @@ class Cycle:
     tallies: Tallies = no_tallies
     timer: Callable[[], float] = stopwatch_s
     gate: threading.RLock = field(default_factory=threading.RLock)
+    crews: Crews = field(default_factory=Crews)
+    keep_replay: KeepReplay = no_replay
     _memory: DemandMemory = field(default_factory=DemandMemory)
     _foresight: Foresight = field(default_factory=Foresight)
-    _refusals: Counter[str] = field(default_factory=Counter)
+    _tallied: Mapping[str, ModelTally] = field(default_factory=dict)
     _noticed: Noticed = field(default_factory=Noticed)
-    _keeper: Keeper = field(default_factory=Keeper)
-    _run_times: RunTimes | None = None
-    _lessons: Lessons | None = None
-    _meter: Meter | None = None
+    _walls: Bulkheads = field(default_factory=Bulkheads)
+    _ears: Ears | None = None
+    _hands: Hands | None = None
+    _surveyor: Surveyor | None = None
+    _warmups: Warmups | None = None
     _number: int | None = None
+    _replay: str = ""
     _looked_s: float = -inf
 
     def turn(self) -> Report:
@@ -86,132 +116,179 @@ class Cycle:
 
         Raises:
             Unreachable: the cluster or the store does not answer; nothing was decided.
-            InvariantBroken: a bug.
+            Superseded: another control plane leads.
+            Exception: whatever could not be cut off by itself, for instance an error of the planner.
         """
-        number = self._next_number()
+        try:
+            return self._turn()
+        except Superseded:
+            raise
+        except Exception as error:
+            self._tell_failure(error)
+            raise
+
+    def _turn(self) -> Report:
+        number, ears = self._next_number(), self._listening()
+        ears.ask(self.clock.now_s())
         seen = self.cluster.observe()
-        obey(self.cluster, self.store, seen, number)
-        reconciled = self._reconcile(seen, number)
-        snapshot = self._snapshot(seen, reconciled, number)
-        news, self._noticed = noticed(self._noticed, seen, number)
-        demand, outlooks, self._memory, said = demand_of(
-            self.served, self.sources, self._memory, snapshot, self.settings
-        )
+        self._walls.begin(seen.taken_at_s, number)
+        self._walls.within(_STRAYS, lambda: obey(self.cluster, self.store, seen, number), lambda: None)
+        reconciled, snapshot = self._surveying().survey(seen, number)
+        demand, outlooks = self._demand(snapshot, ears)
         started_s = self.timer()
-        made = plan(snapshot, demand, self.policy)
+        made = self._plan(CycleRecord(number, seen.taken_at_s, snapshot, demand, Plan(number), 0.0), reconciled)
         record = CycleRecord(number, seen.taken_at_s, snapshot, demand, made, self.timer() - started_s)
-        actions = self._write_down(
-            record, (*news, *said, *noticed_in(snapshot, self._looked_s), *new_proposals(self.board.report, record))
-        )
-        self._memory = remembering(self._memory, self.served, made, seen.taken_at_s)
+        actions = self._write_down(record, self._said(record, seen))
+        self._memory = self._remembered(made, seen.taken_at_s)
         self._number, self._looked_s = number, seen.taken_at_s
-        degraded = self._apply((*reconciled.orders, *actions), number, seen.taken_at_s)
+        self._walls.works(_TURN)
+        degraded = self._acting().act((*reconciled.orders, *actions), number, seen.taken_at_s)
+        self._tell_news()
         return self._publish(record, seen, outlooks, degraded)
+
+    @property
+    def _run_times(self) -> RunTimes | None:
+        """How long jobs take, as far as that was learned."""
+        return self._surveyor.run_times if self._surveyor else None
 
     def _next_number(self) -> int:
         if self._number is None:
             journalled = self.store.cycles(limit=1)
             self._number = journalled[-1].number if journalled else 0
             self._looked_s = journalled[-1].at_s if journalled else -inf
+            if journalled and 0 <= self.clock.now_s() - journalled[-1].at_s < FRESH_S:
+                demands = {demand.model: demand for demand in journalled[-1].demand.models}
+                self._memory = DemandMemory(demands=demands)
         return self._number + 1
 
-    def _reconcile(self, seen: Observation, number: int) -> Reconciled:
-        run_times = self._learned()
-        with self.gate:
-            done = reconcile(self.store.jobs(), seen, self.settings.patience, number, seen.taken_at_s)
-            if done.changed or done.events:
-                self.store.save_all(done.changed, done.events)
-        run_times.learn(done.changed)
-        for job_id, attempt in done.over:
-            self.cluster.forget(job_id, attempt)
-        return done
+    def _listening(self) -> Ears:
+        if self._ears is None:
+            self._walls.speed = self.clock.speed
+            wishes = wishes_of(self.served, self.sources, self.settings)
+            self._ears = Ears(self.sources, wishes, self.crews, self.clock.speed)
+        return self._ears
 
-    def _learned(self) -> RunTimes:
-        """Return the run times of past jobs; read from the store once."""
-        if self._run_times is None:
-            run_times = RunTimes()
-            run_times.learn(self.store.jobs(open_only=False, limit=REMEMBERED_JOBS))
-            self._run_times = run_times
-        return self._run_times
+    def _surveying(self) -> Surveyor:
+        if self._surveyor is None:
+            models = [served.model for served in self.served]
+            parts = (self.cluster, self.store, self.gate, models, self.policy, self.settings, self._walls)
+            self._surveyor = Surveyor(*parts, self._giving_up())
+        self._surveyor.cluster, self._surveyor.store = self.cluster, self.store
+        return self._surveyor
 
-    def _snapshot(self, seen: Observation, reconciled: Reconciled, number: int) -> Snapshot:
-        snapshot = self._keeper.snapshot(
-            version=number,
-            seen=seen,
-            jobs=reconciled.jobs,
-            strays=reconciled.strays,
-            marks=self.store.host_marks(),
-            reservations=self.store.reservations(),
-            moves=self._moves(seen.taken_at_s),
-            models=[served.model for served in self.served],
-            restart_cost_s=self.settings.restart_cost_s,
-            run_times=self._learned(),
-            queues=self.settings.queues,
-            usage=self._usage(seen),
-            foreign=reconciled.foreign,
-        )
-        if self._meter is not None:
-            self._meter.see(snapshot)
-        return replace(snapshot, work=self._work(seen, reconciled.jobs))
+    def _giving_up(self) -> Warmups:
+        if self._warmups is None:
+            self._warmups = Warmups(self._walls)
+        return self._warmups
 
-    def _usage(self, seen: Observation) -> tuple[MeanUse, ...]:
-        """Return what was used lately; read from the records when the loop begins."""
-        if not self.settings.usage_half_life_s:
-            return ()
-        if self._meter is None:
-            past = self.store.jobs(open_only=False, limit=METERED_JOBS)
-            self._meter = Meter(self.settings.usage_half_life_s, seen.taken_at_s, past, seen.hosts)
-        return self._meter.usage(seen.taken_at_s)
+    def _acting(self) -> Hands:
+        if self._hands is None:
+            self._hands = Hands(
+                self.cluster, self.store, self.gate, self.settings.patience, self._walls, self._giving_up()
+            )
+        self._hands.cluster, self._hands.store = self.cluster, self.store
+        return self._hands
 
-    def _work(self, seen: Observation, jobs: Sequence[JobRecord]) -> WorkSeen:
-        """Return what work has asked for up to now; a process begins with what the store remembers."""
-        if self._lessons is None:
-            self._lessons = Lessons()
-            jobs = self.store.jobs(open_only=False, limit=REMEMBERED)
-        return self._lessons.look(jobs, seen.replicas, [served.model for served in self.served])
+    def _demand(self, snapshot: Snapshot, ears: Ears) -> tuple[Demand, tuple[ModelOutlook, ...]]:
+        known = ears.known(snapshot.taken_at_s, self._walls)
+        self.board.wait_for(ears.waiting)
+        asked = (self.served, known, self._memory, snapshot, self.settings, self._walls)
+        demand, outlooks, self._memory = demand_of(*asked)
+        return demand, outlooks
 
-    def _moves(self, now_s: float) -> tuple[Moved, ...]:
-        if self.policy.consolidation is Consolidation.OFF:
-            return ()
-        return self.store.moves(now_s - self.policy.moves_remembered_s)
+    def _remembered(self, made: Plan, now_s: float) -> DemandMemory:
+        """Return what is carried on of demand, with what a plan gives up and takes back."""
+        before = self._memory
+        return self._walls.within(_SWINGS, lambda: remembering(before, self.served, made, now_s), lambda: before)
+
+    def _plan(self, asked: CycleRecord, reconciled: Reconciled) -> Plan:
+        """Return the plan; where there is none, keep what it was asked from, and still carry out what is due.
+
+        Raises:
+            PlannerFailed: there is none.
+        """
+        try:
+            made = plan(asked.snapshot, asked.demand, self.policy)
+        except Exception as error:
+            kept = self._kept_for_replay(asked, error)
+            self._acting().act(reconciled.orders, asked.number, asked.at_s)
+            raise PlannerFailed(f"the planner failed, the last plan stays: {reason_of(error)}{kept}") from error
+        self._walls.works(_PLANNER)
+        return made
+
+    def _kept_for_replay(self, asked: CycleRecord, error: BaseException) -> str:
+        """Keep what the planner failed on, once for one state; return where, in words."""
+        is_new = not self._walls.was_told(_PLANNER.name)
+        self._walls.failed(_PLANNER, error)
+        try:
+            self._replay = self.keep_replay(asked, error) if is_new else self._replay
+        except Exception as failure:  # noqa: BLE001  # what cannot be kept must not hide why it should be
+            self._walls.failed(_REPLAYS, failure)
+        return f"; what it was given is in {self._replay}" if self._replay else ""
+
+    def _said(self, record: CycleRecord, seen: Observation) -> tuple[EventRecord, ...]:
+        """Return what happened by itself."""
+        walls, before = self._walls, self._noticed
+        hosts, self._noticed = walls.within(_HOSTS, lambda: noticed(before, seen, record.number), lambda: ((), before))
+        others = walls.within(_HOSTS, lambda: tuple(noticed_in(record.snapshot, self._looked_s)), lambda: ())
+        proposals = walls.within(_PROPOSALS, lambda: tuple(new_proposals(self.board.report, record)), lambda: ())
+        return (*hosts, *others, *proposals)
 
     def _write_down(self, record: CycleRecord, said: Sequence[EventRecord]) -> tuple[Action, ...]:
         """Save the turn and what it is about to do; return the actions that still hold."""
         with self.gate:
             intents = intents_of(record.plan, record.snapshot, record.demand, self.store.job, record.number)
-            self.store.journal(record)
-            if intents.jobs or intents.events or said:
-                self.store.save_all(intents.jobs, (*said, *intents.events))
+            self._journal(record)
+            news = self._walls.news
+            if intents.jobs or intents.events or said or news:
+                self.store.save_all(intents.jobs, (*said, *news, *intents.events))
+            self._walls.told(news)
         return intents.actions
 
-    def _apply(self, actions: Iterable[Action], number: int, now_s: float) -> str:
-        """Act in order; return why it had to be broken off, or ""."""
-        for action in actions:
-            try:
-                self.cluster.apply(action)
-            except ActionFailed as failure:
-                self._refused(action, str(failure), number, now_s)
-            except Unreachable as failure:
-                self.store.record(EventRecord(now_s, number, EventKind.FAILURE, "cluster", str(failure)))
-                return str(failure)
-        return ""
+    def _journal(self, record: CycleRecord) -> None:
+        """Journal a turn; a record that cannot be written must not keep the plan from being carried out.
 
-    def _refused(self, action: Action, message: str, number: int, now_s: float) -> None:
-        self._refusals[type(action).__name__] += 1
-        event = refusal(action, message, number, now_s)
-        if not isinstance(action, StartJob):
-            self.store.record(event)
-            return
-        with self.gate:
-            job = not_started(self.store.job(action.job_id), message, self.settings.patience, now_s)
-            self.store.save_all([job], [event])
+        Raises:
+            HeadroomError: the store does not answer, or does not let this process write.
+        """
+        try:
+            self.store.journal(record)
+        except HeadroomError:
+            raise
+        except Exception as error:  # noqa: BLE001  # something in it that nobody can write
+            self._walls.failed(_JOURNAL, error)
+        else:
+            self._walls.works(_JOURNAL)
 
     def _publish(
         self, record: CycleRecord, seen: Observation, outlooks: tuple[ModelOutlook, ...], degraded: str
     ) -> Report:
-        tallies = tuple(sorted(self.tallies().items()))
-        refused = tuple(sorted(self._refusals.items()))
-        report = Report(record, seen, outlooks, tallies, degraded, refused, self._memory.pools, self._learned())
-        shares, self._foresight = gpu_shares(report, self._foresight)
-        self.board.publish(report, shares)
+        walls, learned = self._walls, self._surveying().learned()
+        self._tallied = walls.within(_TALLIES, lambda: dict(self.tallies()), lambda: dict(self._tallied))
+        tallies = tuple(sorted(self._tallied.items()))
+        refused = tuple(sorted(self._acting().refused.items()))
+        report = Report(record, seen, outlooks, tallies, degraded, refused, self._memory.pools, run_times=learned)
+        shares = walls.within(_HISTORY, lambda: self._shares(report), lambda: None)
+        report = replace(report, troubles=walls.troubles)
+        for error in self.board.publish(report, shares):
+            walls.failed(_LISTENERS, error)
         return report
+
+    def _shares(self, report: Report) -> GpuShares:
+        shares, self._foresight = gpu_shares(report, self._foresight)
+        return shares
+
+    def _tell_failure(self, error: Exception) -> None:
+        """Write down why a turn failed, once for one state, if that can be done."""
+        if not isinstance(error, PlannerFailed):
+            self._walls.failed(_TURN, error)
+        self._tell_news()
+
+    def _tell_news(self) -> None:
+        """Write down what is to be told, if that can be done; else the next turn does."""
+        if not self._walls.news:
+            return
+        with suppress(Exception):
+            news = self._walls.news
+            self.store.record(*news)
+            self._walls.told(news)

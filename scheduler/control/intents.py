@@ -1,12 +1,13 @@
 """From a plan to records: what is about to be done is written down before the cluster is asked. Pure."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from scheduler.control.attempts import Patience, opened, refused, told
+from scheduler.control.bulkheads import reason_of, spoken
 from scheduler.control.reconcile import backed_off, settled
-from scheduler.control.records import EventRecord, JobRecord, Wish
+from scheduler.control.records import EventKind, EventRecord, JobRecord, Wish
 from scheduler.control.sentences import cause_of, over_limit, preempting, replica_changes, starting
 from scheduler.model.demand import Demand
 from scheduler.model.plan import Action, Cause, Plan, PreemptJob, StartJob
@@ -30,7 +31,11 @@ class Intents:
 
 
 def intents_of(
-    made: Plan, snapshot: Snapshot, demand: Demand, record_of: Callable[[JobId], JobRecord], cycle: int
+    made: Plan,
+    snapshot: Snapshot,
+    demand: Demand,
+    record_of: Callable[[JobId], JobRecord],
+    cycle: int,
 ) -> Intents:
     """Write down what a plan is about to do.
 
@@ -58,7 +63,7 @@ def intents_of(
             events.append(event)
         actions.append(action)
     running = Counter(replica.model for replica in snapshot.replicas)
-    return Intents(tuple(actions), tuple(jobs), (*events, *replica_changes(actions, running, demand, cycle, now_s)))
+    return Intents(tuple(actions), tuple(jobs), (*events, *_of_replicas(actions, running, demand, cycle, now_s)))
 
 
 def not_started(job: JobRecord, message: str, patience: Patience, now_s: float) -> JobRecord:
@@ -81,12 +86,37 @@ def _intended(
 ) -> tuple[JobRecord, EventRecord]:
     if isinstance(action, StartJob):
         started = replace(job, state=JobState.ADMITTED, attempts=(*job.attempts, opened(job, action, now_s)))
-        return started, starting(started, action, cycle, now_s)
-    is_over = action.cause is Cause.TIME_LIMIT
-    cause = over_limit(job) if is_over else cause_of(action, _freed(action, job), demand, now_s)
+        plain = _plain(EventKind.TRAINING, started, "started", cycle, now_s)
+        return started, spoken(lambda: starting(started, action, cycle, now_s), plain)
+    cause = _cause(action, job, demand, now_s)
     stopping = tuple(told(a, action, cause, now_s) if a.number == action.attempt else a for a in job.attempts)
     changed = replace(job, state=JobState.PREEMPTING, attempts=stopping)
-    return changed, preempting(changed, action, cause, cycle, now_s)
+    plain = _plain(EventKind.PREEMPTION, changed, "preempting", cycle, now_s)
+    return changed, spoken(lambda: preempting(changed, action, cause, cycle, now_s), plain)
+
+
+def _plain(kind: EventKind, job: JobRecord, what: str, cycle: int, now_s: float) -> EventRecord:
+    return EventRecord(now_s, cycle, kind, job.job_id, f"{job.job_id} {job.spec.name} {what}")
+
+
+def _cause(action: PreemptJob, job: JobRecord, demand: Demand, now_s: float) -> str:
+    """Return why a job is stopped; in one word where there are no more."""
+    try:
+        if action.cause is Cause.TIME_LIMIT:
+            return over_limit(job)
+        return cause_of(action, _freed(action, job), demand, now_s)
+    except Exception:  # noqa: BLE001  # whatever is wrong with the words
+        return action.cause.value
+
+
+def _of_replicas(
+    actions: Sequence[Action], running: dict[str, int], demand: Demand, cycle: int, now_s: float
+) -> list[EventRecord]:
+    """Tell of replicas started and stopped; only that some were where more cannot be said."""
+    try:
+        return replica_changes(actions, running, demand, cycle, now_s)
+    except Exception as error:  # noqa: BLE001  # whatever is wrong with the words
+        return [EventRecord(now_s, cycle, EventKind.SERVING, "serving", "replicas change", reason_of(error))]
 
 
 def _freed(action: PreemptJob, job: JobRecord) -> Gang:

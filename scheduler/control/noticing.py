@@ -1,25 +1,31 @@
 """Changes worth an event that no action makes: hosts come and go, sources fall silent, the cluster complains."""
 
+import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
 from scheduler.control.board import Report
+from scheduler.control.bulkheads import Bulkheads
 from scheduler.control.records import CycleRecord, EventKind, EventRecord
 from scheduler.control.sentences import span
 from scheduler.control.settings import Served
 from scheduler.control.traffic import Known
 from scheduler.model.counting import plural
-from scheduler.model.demand import Basis
+from scheduler.model.demand import Basis, ModelDemand
 from scheduler.model.hosts import HostState
 from scheduler.model.observation import Observation
 from scheduler.model.plan import Proposal
 from scheduler.model.snapshot import Snapshot
 from scheduler.planning.consolidation import in_words
 
+FORGOTTEN_S: Final = 600.0
+"""A fault that was not seen for so long is told again when it is back."""
+_NUMBER: Final = re.compile(r"(?<![\w@.-])(?:0x[0-9a-f]+|\d+(?:\.\d+)?)", re.IGNORECASE)
 WARNED_BEFORE_S: Final = 600.0
 """How long before its time limit a job's owner is warned at most,"""
 WARNED_SHARE: Final = 0.1
@@ -32,22 +38,35 @@ class Noticed:
 
     Attributes:
         hosts: state of each host as the cluster reported it; None before the first turn.
-        faults: sentences that were told.
+        faults: when each that was told was last seen, by what does not change in it while it lasts.
     """
 
     hosts: Mapping[str, HostState] | None = None
-    faults: frozenset[str] = frozenset()
+    faults: Mapping[str, float] = field(default_factory=dict)
 
 
 def noticed(before: Noticed, seen: Observation, cycle: int) -> tuple[tuple[EventRecord, ...], Noticed]:
     """Return what to tell of hosts and faults, and what was seen."""
-    after = Noticed({host.name: host.state for host in seen.hosts}, frozenset(seen.faults))
+    now_s, faults = seen.taken_at_s, {_lasting(fault): fault for fault in seen.faults}
+    known = {key: at_s for key, at_s in before.faults.items() if 0 <= now_s - at_s < FORGOTTEN_S}
+    after = Noticed({host.name: host.state for host in seen.hosts}, {**known, **dict.fromkeys(faults, now_s)})
     news = [
-        EventRecord(seen.taken_at_s, cycle, EventKind.FAILURE, "cluster", fault)
-        for fault in seen.faults
-        if fault not in before.faults
+        EventRecord(now_s, cycle, EventKind.FAILURE, _subject(fault, seen), fault)
+        for key, fault in faults.items()
+        if key not in known
     ]
     return (*_hosts(before.hosts, seen, cycle), *news), after
+
+
+def _lasting(fault: str) -> str:
+    """Return what does not change in a sentence while what it says lasts: all but numbers that are no names."""
+    return _NUMBER.sub("#", fault)
+
+
+def _subject(fault: str, seen: Observation) -> str:
+    """Return the model that a fault is about, or "cluster"."""
+    first = re.split("[@ ]", fault, maxsplit=1)[0]
+    return first if first in {replica.model for replica in seen.replicas} else "cluster"
 
 
 def new_proposals(last: Report | None, now: CycleRecord) -> Iterator[EventRecord]:
@@ -91,29 +110,31 @@ def _moved(proposal: Proposal) -> tuple[str, frozenset[str]]:
     return proposal.beneficiary, frozenset(move.job_id for move in proposal.moves)
 
 
-def basis_changes(
+def basis_changes(  # noqa: PLR0913, PLR0917  # what sources were and are
     served: Sequence[Served],
     known: Mapping[str, Known],
     before: Mapping[str, Basis],
-    after: Mapping[str, Basis],
-    snapshot: Snapshot,
-) -> Iterable[EventRecord]:
-    """Yield one event per traffic source that fell silent, answers again, or has enough history now."""
-    told = set()
-    for one in served:
-        was, now = before.get(one.model.name), after[one.model.name]
+    demands: Mapping[str, ModelDemand],
+    now_s: float,
+    walls: Bulkheads,
+) -> dict[str, Basis]:
+    """Tell of each traffic source that fell silent, answers again, or has enough history now.
+
+    Returns:
+        What each source's models rest on, as far as that was told.
+    """
+    told = dict(before)
+    for one in {one.source: one for one in reversed(served)}.values():
+        was, now = before.get(one.source), demands[one.model.name].basis
         title = _basis_change(was, now)
-        if title and one.source not in told:
-            told.add(one.source)
-            detail = known[one.source].failure or _age(known[one.source], snapshot.taken_at_s)
-            yield EventRecord(
-                snapshot.taken_at_s,
-                snapshot.version,
-                EventKind.FORECAST,
-                one.source,
-                f"traffic {one.source} {title}",
-                detail,
-            )
+        source = known.get(one.source, Known())
+        if source.is_pending:
+            continue
+        detail = source.failure or _age(source, now_s)
+        state, title = now.value, f"traffic {one.source} {title}" if title else ""
+        if not title or walls.tell(f"traffic {one.source}", state, EventKind.FORECAST, one.source, title, detail):
+            told[one.source] = now
+    return told
 
 
 def _basis_change(was: Basis | None, now: Basis) -> str:
@@ -131,7 +152,8 @@ def _basis_change(was: Basis | None, now: Basis) -> str:
 def _age(known: Known, now_s: float) -> str:
     if known.traffic is None:
         return ""
-    return f"last value {span(known.rate_at(now_s)[1])} old" if len(known.traffic.series) else "no value yet"
+    age_s = known.rate_at(now_s)[1]
+    return f"last value {span(age_s)} old" if math.isfinite(age_s) else "no value yet"
 
 
 def _hosts(before: Mapping[str, HostState] | None, seen: Observation, cycle: int) -> Iterable[EventRecord]:

@@ -18,6 +18,7 @@ from forecasting.joint import joint_paths
 from forecasting.shares import Share
 from policies.capacity import CapacityRule, ladder
 from scheduler.control.board import PoolOutlook, PoolPeak
+from scheduler.control.bulkheads import Bulkheads, Part
 from scheduler.control.settings import Served, Settings
 from scheduler.control.traffic import HOUR_S, Known
 from scheduler.model.demand import ModelDemand, PoolDemand
@@ -55,11 +56,30 @@ class Member:
     window_s: float
 
 
-def pools_of(members: Iterable[Member], settings: Settings, now_s: float) -> tuple[PoolDemand, ...]:
-    """Return what to hold for the models of each kind of device, in the order of the most important of each."""
-    if not settings.joint_peak:
-        return tuple(_pool([member], settings, now_s) for member in members)
-    return tuple(_pool(group, settings, now_s) for group in _grouped(members))
+def pools_of(members: Iterable[Member], settings: Settings, now_s: float, walls: Bulkheads) -> tuple[PoolDemand, ...]:
+    """Return what to hold for the models of each kind of device, in the order of the most important of each.
+
+    Args:
+        members: all models.
+        settings: see `Settings`.
+        now_s: epoch seconds.
+        walls: keep a pool that fails from the others; its models' own peaks are added for it.
+    """
+    groups = list(_grouped(members)) if settings.joint_peak else [[member] for member in members]
+    return tuple(_within(group, settings, now_s, walls) for group in groups)
+
+
+def _within(group: Sequence[Member], settings: Settings, now_s: float, walls: Bulkheads) -> PoolDemand:
+    first = group[0].served.model.name
+    part = Part(f"the joint peak of {first} and its pool", first, "the models' own peaks are added")
+    return walls.within(part, lambda: _pool(group, settings, now_s), lambda: _apart(group))
+
+
+def _apart(members: Sequence[Member]) -> PoolDemand:
+    """Return what to hold when each model's own peak is added."""
+    own = sum(member.demand.replicas_held - member.demand.replicas_wanted for member in members)
+    models = tuple(member.served.model.name for member in members)
+    return PoolDemand(name_of(members[0].served.model.shape), models, own, own)
 
 
 def outlooks_of(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from scheduler.control.attempts import (
@@ -13,7 +14,8 @@ from scheduler.control.attempts import (
     unseen,
     was_stopped_by_others,
 )
-from scheduler.control.records import AttemptRecord, EventRecord, JobRecord, Outcome, Wish
+from scheduler.control.bulkheads import reason_of, spoken
+from scheduler.control.records import AttemptRecord, EventKind, EventRecord, JobRecord, Outcome, Wish
 from scheduler.control.sentences import orphan_found, transition
 from scheduler.model.hosts import HostState
 from scheduler.model.observation import Observation, Run, RunState, Stray, StrayKind
@@ -222,8 +224,18 @@ def _events(
     pairs: Iterable[tuple[JobRecord, JobRecord]], removed: Sequence[Run], cycle: int, now_s: float
 ) -> Iterable[EventRecord]:
     for old, new in pairs:
-        event = transition(old, new, cycle, now_s)
+        event = _told(old, new, cycle, now_s)
         if event is not None:
             yield event
     for run in removed:
-        yield orphan_found(run, cycle, now_s)
+        plain = EventRecord(now_s, cycle, EventKind.CONTROL, run.job_id, f"{run.job_id} attempt {run.attempt} removed")
+        yield spoken(partial(orphan_found, run, cycle, now_s), plain)
+
+
+def _told(old: JobRecord, new: JobRecord, cycle: int, now_s: float) -> EventRecord | None:
+    """Return what to tell of a job that moved on, in plain words where that fails, or None."""
+    try:
+        return transition(old, new, cycle, now_s)
+    except Exception as error:  # noqa: BLE001  # no sentence is worth a decision
+        title = f"{new.job_id} {new.spec.name}: {old.state.lower()}, now {new.state.lower()}"
+        return EventRecord(now_s, cycle, EventKind.TRAINING, new.job_id, title, reason_of(error))

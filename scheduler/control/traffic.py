@@ -1,6 +1,7 @@
-"""What is known of each traffic source, carried from turn to turn; a forecast is fitted once per closed bin."""
+"""What is known of a traffic source, carried from turn to turn; a forecast is fitted once per closed bin."""
 
-from dataclasses import dataclass, replace
+import zlib
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -8,8 +9,8 @@ from forecasting.basis import Footing
 from forecasting.fitted import Fitted
 from forecasting.flashcrowd import FlashCrowds
 from forecasting.forecaster import Forecaster
+from scheduler.control.believing import Doubt, believed, checked, highest_of, without_lone_peaks
 from scheduler.control.ports import Traffic, TrafficSource
-from scheduler.model.errors import Unreachable
 
 HOUR_S = 3600.0
 OUTLOOK_S = 48 * HOUR_S
@@ -17,6 +18,8 @@ OUTLOOK_S = 48 * HOUR_S
 WEEK_S = 168 * HOUR_S
 """How far they look ahead for the highest load."""
 SURPRISE_LEVEL = 0.9
+REFIT_S = 600.0
+"""What was fitted stays at least so long when bins of the past change, as those of late samples do with each sample."""
 ROUNDING = 1e-6
 """A load this little above the forecast is arithmetic, not news."""
 
@@ -29,19 +32,29 @@ class Known:
         traffic: the last that it said; None before it first answered.
         fitted: the forecast fitted to the closed bins; None without one.
         corrected: `fitted`, raised to the load of the moment where that is higher.
-        fitted_for: end of the closed bins and number of the open bin it was fitted for.
+        fitted_for: what it was fitted for, see `Task`.
+        fitted_at_s: when.
         surprised: whether the load of the moment is above the 90 % quantile of `fitted`.
         failure: why it does not answer now; "" when it does.
+        is_foreseen: whether forecasts of it are wanted.
+        unfit: why no forecast can be made of what it says; "" when one can.
         crowds: the flash crowds of the history that `fitted` was fitted to; None when nobody asks for them.
+        doubt: a load that is not believed yet.
+        highest_rps: the highest load of the closed bins.
     """
 
     traffic: Traffic | None = None
     fitted: Fitted | None = None
     corrected: Fitted | None = None
-    fitted_for: tuple[int, int] = (0, 0)
+    fitted_for: tuple[int, ...] = ()
+    fitted_at_s: float = 0.0
     surprised: bool = False
     failure: str = ""
+    is_foreseen: bool = False
+    unfit: str = ""
     crowds: FlashCrowds | None = None
+    doubt: Doubt = field(default_factory=Doubt)
+    highest_rps: float = np.inf
 
     def rate_at(self, now_s: float) -> tuple[float, float]:
         """Return the last rate known (requests per second; 0 when none ever was) and its age in seconds."""
@@ -61,49 +74,98 @@ class Known:
         return self.crowds.factor(quantile) if self.crowds else 1.0
 
     @property
+    def is_pending(self) -> bool:
+        """Whether its first answer, or the first forecast of it, is still on its way."""
+        if self.traffic is None:
+            return not self.failure
+        return bool(len(self.traffic.series)) and self.is_foreseen and self.fitted is None and not self.unfit
+
+    @property
     def has_history(self) -> bool:
         """Whether there is enough history for a forecast."""
         return self.fitted is not None and self.fitted.basis.footing not in {Footing.NOTHING, Footing.HOURS}
 
 
-def listened(  # noqa: PLR0913  # the last two by name
-    known: Known, source: TrafficSource, now_s: float, horizon_s: float, *, forecasts: bool, crowds: bool = False
-) -> Known:
-    """Ask a source and return what is known then.
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is wanted of a source.
 
-    Args:
-        known: from the turn before.
-        source: asked for everything up to now.
-        now_s: epoch seconds.
+    Attributes:
         horizon_s: how far a forecast must reach at least.
         forecasts: whether forecasts are wanted at all.
         crowds: whether to look for past flash crowds.
     """
-    try:
-        heard = replace(known, traffic=source.read(now_s), failure="")
-    except Unreachable as failure:
-        heard = replace(known, failure=str(failure))
-    if not forecasts or heard.traffic is None or not len(heard.traffic.series):
-        return replace(heard, fitted=None, corrected=None)
-    return _corrected(_fitted(heard, now_s, horizon_s, crowds=crowds), now_s)
+
+    horizon_s: float
+    forecasts: bool = True
+    crowds: bool = False
 
 
-def _fitted(known: Known, now_s: float, horizon_s: float, *, crowds: bool) -> Known:
-    """Return `known` with a forecast of its closed bins, the old one as long as no bin has ended since."""
-    if known.traffic is None:
-        return known
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A forecast to be made; takes no more than this to another thread.
+
+    Attributes:
+        traffic: what it is made from.
+        wish: see `Wish`.
+        now_s: the present, epoch seconds.
+        wanted: end of the closed bins, number of the open bin, and a digest of the bins.
+    """
+
+    traffic: Traffic
+    wish: Wish
+    now_s: float
+    wanted: tuple[int, ...]
+
+    def fit(self) -> tuple[Fitted, FlashCrowds | None]:
+        """Return the forecast of the closed bins, and the flash crowds among them if they are wished for."""
+        series = without_lone_peaks(self.traffic.series)
+        forecaster = Forecaster(horizon_s=int(self.wish.horizon_s + 2 * HOUR_S), holidays=self.traffic.holidays)
+        hourly = max(series.step_s, int(HOUR_S))
+        seen = FlashCrowds.of(series.resample(hourly)) if self.wish.crowds else None
+        return forecaster.fit(series, now_s=self.now_s), seen
+
+
+def asked(source: TrafficSource, now_s: float) -> Traffic:
+    """Return what a source knows, if it is fit to be planned by.
+
+    Raises:
+        Unreachable: the source does not answer, or its answer is none.
+    """
+    return checked(source.read(now_s), now_s)
+
+
+def heard(known: Known, traffic: Traffic) -> Known:
+    """Return what is known when a source has answered."""
+    before, series = known.traffic, traffic.series
+    if before is None or (before.series.end_s, len(before.series)) != (series.end_s, len(series)):
+        known = replace(known, highest_rps=highest_of(series))
+    traffic, doubt = believed(traffic, before, known.doubt, known.highest_rps)
+    return replace(known, traffic=traffic, failure="", doubt=doubt)
+
+
+def task_of(known: Known, wish: Wish, now_s: float) -> Task | None:
+    """Return the forecast that is to be made anew; None as long as no bin has ended or changed since the last."""
+    if not wish.forecasts or known.traffic is None or not len(known.traffic.series):
+        return None
     series = known.traffic.series
-    wanted = (series.end_s, int(now_s // max(series.step_s, HOUR_S)))
-    if known.fitted is not None and known.fitted_for == wanted:
-        return known
-    forecaster = Forecaster(horizon_s=int(horizon_s + 2 * HOUR_S), holidays=known.traffic.holidays)
-    seen = FlashCrowds.of(series.resample(max(series.step_s, int(HOUR_S)))) if crowds else None
-    return replace(known, fitted=forecaster.fit(series, now_s=now_s), fitted_for=wanted, crowds=seen)
+    bins = (series.end_s, int(now_s // max(series.step_s, HOUR_S)))
+    wanted = (*bins, zlib.crc32(series.values.tobytes()))
+    is_same = known.fitted_for == wanted
+    is_recent = known.fitted_for[:2] == bins and 0 <= now_s - known.fitted_at_s < REFIT_S
+    return None if is_same or is_recent else Task(known.traffic, wish, now_s, wanted)
 
 
-def _corrected(known: Known, now_s: float) -> Known:
+def fitted(known: Known, task: Task, made: tuple[Fitted, FlashCrowds | None]) -> Known:
+    """Return what is known when a forecast was made."""
+    return replace(known, fitted=made[0], crowds=made[1], fitted_for=task.wanted, fitted_at_s=task.now_s, unfit="")
+
+
+def corrected(known: Known, wish: Wish, now_s: float) -> Known:
     """Raise the forecast at once when the load of the moment is above it."""
-    if known.fitted is None or known.traffic is None or np.isnan(known.traffic.latest_rps):
+    if not wish.forecasts or known.traffic is None or not len(known.traffic.series):
+        return replace(known, fitted=None, corrected=None, surprised=False)
+    if known.fitted is None or np.isnan(known.traffic.latest_rps):
         return replace(known, corrected=known.fitted, surprised=False)
     rate, at_s = known.traffic.latest_rps, min(known.traffic.latest_at_s, now_s)
     usual = known.fitted.peak_within(at_s, 0.0, (SURPRISE_LEVEL,)).values[0]

@@ -9,7 +9,7 @@
     │   └── Superseded       another control plane leads: this one must not act (exit 6, HTTP 503)
     │       └── ClusterTaken likewise, and it keeps its records in another store
     ├── ActionFailed         the cluster refused one action; the loop goes on and replans
-    └── InvariantBroken      a bug in Headroom: stop and report it
+    └── InvariantBroken      a bug in Headroom: the last plan stays, and it is said
 
 Scarcity is not here: what does not fit is a value, `scheduler.model.plan.Unplaced`.
 """

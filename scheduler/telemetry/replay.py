@@ -14,6 +14,7 @@ from records.form import Form
 from scheduler.control.ports import Traffic
 from scheduler.model.errors import ConfigError
 from scheduler.recorded import input_faults
+from scheduler.telemetry.counters import counted, looks_counted
 
 
 class ReplayTraffic:
@@ -64,6 +65,8 @@ class ReplayTraffic:
         """
         with input_faults("BadTraffic"):
             series = read_series(path, timestamp=timestamp, value=value, zone=zone, form=form, say=say)
+        if looks_counted(series.values, series.step_s):
+            raise ConfigError(counted(str(path), value))
         moved = frozenset(day + timedelta(seconds=shift_s) for day in holidays)
         return cls(replace(series, start_s=series.start_s + shift_s, values=series.values * scale), moved)
 

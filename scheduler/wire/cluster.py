@@ -85,6 +85,8 @@ class ServedModel(Resource):
     requests_24h: int
     gpus_per_replica: float
     why: Why | None = None
+    trouble: str = ""
+    """What keeps it from being served as it should: replicas that do not get ready, a demand nobody can say."""
 
 
 class CapacityPoint(Resource):

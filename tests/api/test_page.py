@@ -10,6 +10,7 @@ import pytest
 
 from scheduler.api.rendering import STATIC_FOLDER
 from scheduler.control.board import Report, Waiting
+from scheduler.control.bulkheads import Part, Trouble
 from scheduler.model.demand import Basis
 from scheduler.model.hosts import Device, Host, devices_offered
 from scheduler.model.snapshot import Snapshot
@@ -250,3 +251,13 @@ def test_traffic_that_was_not_heard_yet_is_said_on_the_page_and_in_the_status(wo
     world.board.wait_for(Waiting(("enwiki", "dewiki"), 3))
     assert "waits for traffic of 2 of 3 sources" in http.get("/").text
     assert http.get("/api/v1/status").json()["item"]["waiting"] == "waits for traffic of 2 of 3 sources"
+
+
+def test_a_model_that_is_given_up_says_so_on_its_row_and_in_its_resource(world: Any) -> None:
+    part = Part("starting replicas of edit-check", "edit-check", "none is started for a while")
+    world.board.publish(changed(world.board.report, troubles=(Trouble(part, "no such image", 0.0),)), None)
+    said = "starting replicas of edit-check failed: no such image; none is started for a while"
+    assert said in text_of(page_of(world))
+    models = {model["name"]: model["trouble"] for model in world.http().get("/api/v1/models").json()["items"]}
+    assert models.pop("edit-check") == said
+    assert not any(models.values())

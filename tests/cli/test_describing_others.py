@@ -28,6 +28,14 @@ def test_what_a_model_lacks_and_that_it_is_short(headroom: Headroom) -> None:
     assert "\x1b[31m0.93 now\x1b[0m" in headroom("describe", "model/reference-need", width=100).out
 
 
+def test_what_keeps_a_model_from_being_served_stands_on_the_model_itself(headroom: Headroom, plane: Any) -> None:
+    found = plane.answers["GET", "/models"]
+    ill = found.items[0].model_copy(update={"trouble": "starting replicas of edit-check failed: no such image"})
+    plane.gives("GET", "/models", found.model_copy(update={"items": (ill, *found.items[1:])}))
+    assert "Trouble    starting replicas of edit-check failed: no such image" in headroom("describe", "edit-check").out
+    assert "edit-check: starting replicas of edit-check failed: no such image" in headroom("models").err
+
+
 def test_everything_about_a_queue(headroom: Headroom) -> None:
     assert headroom("describe", "research").out == (
         "research · weight 2\n"

@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 from forecasting.series import Series
 from policies.capacity import ErlangC, TargetRate
 from scheduler.control.board import ModelOutlook
-from scheduler.control.demand import DemandMemory, demand_of
+from scheduler.control.bulkheads import Bulkheads
+from scheduler.control.demand import DemandMemory, demand_of, wishes_of
+from scheduler.control.listening import Crews, Ears
 from scheduler.control.outlook import peaks_of, quantiles_until
 from scheduler.control.ports import Traffic
 from scheduler.control.records import EventRecord
 from scheduler.control.settings import Served, Settings
+from scheduler.control.traffic import Known
 from scheduler.model.demand import Basis, ModelDemand
 from scheduler.model.errors import Unreachable
 from scheduler.model.resources import Shape, Slot
@@ -59,17 +62,30 @@ class Planner:
         model = ServingModel("edit-check", Shape(1000), **{"max_replicas": 9, "warm_up_s": 600.0, **more})
         self.served = [Served(model, "wiki", 1.0, TargetRate(10.0))]
         self.sources, self.settings, self.memory = {"wiki": source}, settings, DemandMemory()
+        self.walls = Bulkheads()
+        self.ears: tuple[dict[str, Any], Ears] | None = None
         self.replicas: list[Replica] = []
         self.outlooks: tuple[ModelOutlook, ...] = ()
         self.said: list[EventRecord] = []
 
+    def heard(self, at_s: float) -> dict[str, Known]:
+        """Ask all sources."""
+        if self.ears is None or self.ears[0] is not self.sources:
+            wishes = wishes_of(self.served, self.sources, self.settings)
+            self.ears = self.sources, Ears(self.sources, wishes, Crews(), 1.0)
+        self.walls.begin(at_s, 1)
+        self.ears[1].ask(at_s)
+        return self.ears[1].known(at_s, self.walls)
+
     def at(self, at_s: float) -> ModelDemand:
         """Take one turn at a moment."""
         world = Snapshot.of(version=1, taken_at_s=at_s, models=[s.model for s in self.served], replicas=self.replicas)
-        demand, self.outlooks, self.memory, said = demand_of(
-            self.served, self.sources, self.memory, world, self.settings
+        self.known = known = self.heard(at_s)
+        demand, self.outlooks, self.memory = demand_of(
+            self.served, known, self.memory, world, self.settings, self.walls
         )
-        self.said.extend(said)
+        self.said.extend(self.walls.news)
+        self.walls.told(self.walls.news)
         return demand.models[0]
 
 
@@ -291,7 +307,7 @@ def test_a_reserve_for_flash_crowds_is_counted_from_those_of_the_history() -> No
 
     planner = Planner(Source(crowded), replace(SETTINGS, flash_crowd=0.9), max_replicas=90)
     planner.at(MONDAY_S + 1800.0)
-    known = planner.memory.known["wiki"]
+    known = planner.known["wiki"]
     assert known.crowds is not None
     assert known.crowd_factor(0.9) == pytest.approx(5.0, rel=0.4)
     assert planner.memory.pools[0].demand.replicas_flash_crowd > 0

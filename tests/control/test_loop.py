@@ -1,4 +1,4 @@
-"""The loop: goes on whatever the cluster does, says what is wrong, wakes when poked, and stops at a bug."""
+"""The loop: goes on whatever a turn raises, says what is wrong, and wakes when poked."""
 
 import threading
 from collections.abc import Callable
@@ -81,11 +81,28 @@ def test_a_turn_that_broke_off_amid_acting_counts_as_no_answer() -> None:
     assert run(Turns("gone", "gone", ""), Backoff(1.0, 8.0)) == [1.0, 2.0, 30.0]
 
 
-def test_a_bug_stops_the_loop_and_is_said() -> None:
-    cycle = Turns("", InvariantBroken("a gang is torn"))
-    with pytest.raises(InvariantBroken):
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (InvariantBroken("a gang is torn"), "a gang is torn; try 1"),
+        (KeyError("values"), "the control loop failed: KeyError: 'values'; try 1"),
+        (MemoryError(), "the control loop failed: MemoryError; try 1"),
+        (RecursionError("too deep"), "the control loop failed: RecursionError: too deep; try 1"),
+    ],
+)
+def test_a_bug_is_said_and_the_loop_goes_on_more_patiently(error: Exception, said: str) -> None:
+    cycle = Turns("", error)
+    assert run(cycle, Backoff(1.0, 3.0)) == [30.0, 1.0]
+    assert cycle.board.degraded == said
+    assert run(Turns(error, error, "", error), Backoff(1.0, 3.0)) == [1.0, 2.0, 30.0, 1.0]
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), SystemExit(3)])
+def test_what_ends_a_process_ends_the_loop(end: BaseException) -> None:
+    cycle = Turns("")
+    cycle.turn = lambda: (_ for _ in ()).throw(end)
+    with pytest.raises(type(end)):
         run(cycle)
-    assert cycle.board.degraded == "the control loop stopped: a gang is torn"
 
 
 def test_a_thousand_failures_do_not_overflow() -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from scheduler.control.board import Report
-from scheduler.control.noticing import Noticed, new_proposals, noticed, noticed_in
+from scheduler.control.noticing import FORGOTTEN_S, Noticed, new_proposals, noticed, noticed_in
 from scheduler.control.records import CycleRecord, EventKind
 from scheduler.model.demand import Demand
 from scheduler.model.hosts import Device, Host, HostState
@@ -55,7 +55,8 @@ def test_a_fault_is_told_once_and_again_when_it_comes_back() -> None:
     assert told == [fault]
     assert look(before, fault)[0] == []
     _, calm = look(before)
-    assert look(calm, fault)[0] == [fault]
+    assert look(calm, fault)[0] == [], "a fault that comes and goes is one"
+    assert look(replace(calm, faults=dict.fromkeys(calm.faults, 5.0 - FORGOTTEN_S)), fault)[0] == [fault]
 
 
 def test_kinds_colour_the_page() -> None:

@@ -12,6 +12,7 @@ from forecasting.forecaster import Forecaster
 from forecasting.series import Series
 from forecasting.shares import Share
 from policies.capacity import ErlangA, ErlangC, TargetRate
+from scheduler.control.bulkheads import Bulkheads
 from scheduler.control.pools import Member, kind_of, name_of, outlooks_of, pools_of, replicas_for
 from scheduler.control.ports import Traffic
 from scheduler.control.settings import Served, Settings
@@ -52,14 +53,14 @@ def member(index: int, source: int, *, window_s: float = 6 * HOUR_S, shape: Shap
 
 
 def test_sources_that_err_apart_need_less_together_than_added_up() -> None:
-    (pool,) = pools_of([member(i, i, rate=1.0) for i in range(4)], SETTINGS, NOW_S)
+    (pool,) = pools_of([member(i, i, rate=1.0) for i in range(4)], SETTINGS, NOW_S, Bulkheads())
     assert 0 < pool.replicas_peak < pool.replicas_apart
     assert pool.name == "MI300X"
     assert pool.models == ("m0", "m1", "m2", "m3")
 
 
 def test_models_of_one_source_rise_together_so_that_nothing_is_saved() -> None:
-    (pool,) = pools_of([member(i, 0, rate=0.25, limit=1000) for i in range(4)], SETTINGS, NOW_S)
+    (pool,) = pools_of([member(i, 0, rate=0.25, limit=1000) for i in range(4)], SETTINGS, NOW_S, Bulkheads())
     assert pool.replicas_peak == pytest.approx(pool.replicas_apart, rel=0.03)
 
 
@@ -71,7 +72,7 @@ def test_models_of_one_source_rise_together_so_that_nothing_is_saved() -> None:
 )
 def test_the_joint_peak_lies_between_the_highest_and_the_sum(sources: list[int], rate: float, limit: int) -> None:
     members = [member(i, source, rate=rate, limit=limit) for i, source in enumerate(sources)]
-    (pool,) = pools_of(members, SETTINGS, NOW_S)
+    (pool,) = pools_of(members, SETTINGS, NOW_S, Bulkheads())
     own = [one.demand.replicas_held - one.demand.replicas_wanted for one in members]
     assert max(own) <= pool.replicas_peak <= sum(own) == pool.replicas_apart
 
@@ -79,7 +80,7 @@ def test_the_joint_peak_lies_between_the_highest_and_the_sum(sources: list[int],
 def test_the_room_held_suffices_for_all_of_them_as_often_as_promised() -> None:
     """Played on paths drawn apart from those that the room was counted from."""
     members = [member(i, i, rate=1.0, limit=1000) for i in range(4)]
-    (pool,) = pools_of(members, SETTINGS, NOW_S)
+    (pool,) = pools_of(members, SETTINGS, NOW_S, Bulkheads())
     total = np.zeros((4000, 6))
     for one in members:
         assert one.known.fitted is not None
@@ -90,7 +91,7 @@ def test_the_room_held_suffices_for_all_of_them_as_often_as_promised() -> None:
 
 def test_a_model_alone_holds_its_own_peak_and_pools_can_be_switched_off() -> None:
     members = [member(i, i) for i in range(3)]
-    apart = pools_of(members, replace(SETTINGS, joint_peak=False), NOW_S)
+    apart = pools_of(members, replace(SETTINGS, joint_peak=False), NOW_S, Bulkheads())
     assert [pool.replicas_peak for pool in apart] == [
         one.demand.replicas_held - one.demand.replicas_wanted for one in members
     ]
@@ -100,7 +101,7 @@ def test_only_models_whose_room_serves_each_other_share_it() -> None:
     other = replace(GPU, gpu_models=frozenset({"MI210"}))
     slim, two = replace(GPU, cpu_milli=500), replace(GPU, gpu_count=2)
     shapes = [GPU, other, slim, two, Shape(1000), Shape(2000), Shape(1000)]
-    pools = pools_of([member(i, 0, shape=shape) for i, shape in enumerate(shapes)], SETTINGS, NOW_S)
+    pools = pools_of([member(i, 0, shape=shape) for i, shape in enumerate(shapes)], SETTINGS, NOW_S, Bulkheads())
     assert [pool.models for pool in pools] == [("m0", "m2"), ("m1",), ("m3",), ("m4", "m6"), ("m5",)]
     assert [pool.name for pool in pools] == ["MI300X", "MI210", "2×MI300X", "1 CPU", "2 CPU"]
     assert kind_of(GPU) == kind_of(slim) != kind_of(other)
@@ -110,8 +111,8 @@ def test_only_models_whose_room_serves_each_other_share_it() -> None:
 
 def test_a_reserve_for_a_flash_crowd_is_that_of_one_source_and_comes_on_top() -> None:
     members = [member(0, 0), member(1, 0), member(2, 1)]
-    (without,) = pools_of(members, SETTINGS, NOW_S)
-    (pool,) = pools_of(members, replace(SETTINGS, flash_crowd=1.0), NOW_S)
+    (without,) = pools_of(members, SETTINGS, NOW_S, Bulkheads())
+    (pool,) = pools_of(members, replace(SETTINGS, flash_crowd=1.0), NOW_S, Bulkheads())
     assert without.replicas_flash_crowd == 0
     assert pool.replicas_peak == without.replicas_peak
     usual = members[0].known.fitted.peak_within(NOW_S, 6 * HOUR_S, (0.5,)).values[0]  # type: ignore[union-attr]
@@ -121,7 +122,7 @@ def test_a_reserve_for_a_flash_crowd_is_that_of_one_source_and_comes_on_top() ->
 
 
 def test_room_for_one_rolling_update_at_a_time() -> None:
-    (pool,) = pools_of([member(0, 0, surge=1), member(1, 0, surge=3), member(2, 0)], SETTINGS, NOW_S)
+    (pool,) = pools_of([member(0, 0, surge=1), member(1, 0, surge=3), member(2, 0)], SETTINGS, NOW_S, Bulkheads())
     assert pool.replicas_surge == 3
 
 
@@ -129,12 +130,15 @@ def test_a_share_that_is_learned_adds_its_own_uncertainty() -> None:
     sure = [member(i, 0, rate=0.5, limit=1000) for i in range(2)]
     unsure = [replace(one, share=Share(1.0, spread=0.3)) for one in sure]
     more = [replace(one, demand=replace(one.demand, replicas_held=one.demand.replicas_held + 200)) for one in unsure]
-    assert pools_of(more, SETTINGS, NOW_S)[0].replicas_peak > pools_of(sure, SETTINGS, NOW_S)[0].replicas_peak
+    assert (
+        pools_of(more, SETTINGS, NOW_S, Bulkheads())[0].replicas_peak
+        > pools_of(sure, SETTINGS, NOW_S, Bulkheads())[0].replicas_peak
+    )
 
 
 def test_people_are_shown_the_joint_peak_beside_the_sum_in_devices() -> None:
     members = [member(i, i, rate=1.0, shape=replace(GPU, gpu_count=2), limit=1000) for i in range(3)]
-    pools = pools_of(members, SETTINGS, NOW_S)
+    pools = pools_of(members, SETTINGS, NOW_S, Bulkheads())
     (shown,) = outlooks_of(members, pools, NOW_S)
     assert [peak.window_s / HOUR_S for peak in shown.peaks] == [1, 6, 24, 48]
     for peak in shown.peaks:

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from forecasting.series import Series
+from scheduler.control.crews import AtOnce
+from scheduler.control.listening import Ear
 from scheduler.control.ports import Traffic
-from scheduler.control.traffic import Known, listened
+from scheduler.control.traffic import Known, Wish
 from scheduler.model.errors import Unreachable
 
 HOUR_S = 3600
@@ -30,6 +32,17 @@ def traffic(values: list[float], latest: float = np.nan, at_s: float = 0.0) -> T
     return Traffic(Series(START_S, HOUR_S, np.array(values)), latest, at_s)
 
 
+def listened(ear: Ear, now_s: float) -> Known:
+    """Ask a source and return what is known then."""
+    ear.ask(AtOnce(), now_s)
+    ear.take(AtOnce(), now_s)
+    return ear.known
+
+
+def ear_of(source: Said, horizon_s: float = 60.0, *, forecasts: bool = True) -> Ear:
+    return Ear("wiki", source, Wish(horizon_s, forecasts), 1.0)
+
+
 @pytest.mark.parametrize(
     ("said", "rate", "age_s"),
     [
@@ -49,9 +62,9 @@ def test_the_newest_value_counts_wherever_it_stands(said: Traffic | None, rate: 
 def test_a_source_that_fails_leaves_what_was_known_and_says_why() -> None:
     first = traffic([5.0] * 100, 5.0, START_S + 100.0 * HOUR_S)
     source = Said(first, None)
-    known = listened(Known(), source, START_S + 100.0 * HOUR_S, 60.0, forecasts=True)
-    later = listened(known, source, START_S + 100.0 * HOUR_S + 30, 60.0, forecasts=True)
-    assert later.traffic is first
+    ear = ear_of(source)
+    known, later = (listened(ear, START_S + 100.0 * HOUR_S + late_s) for late_s in (0, 30))
+    assert later.traffic == known.traffic
     assert later.failure.startswith("no answer at")
     assert later.fitted is known.fitted
 
@@ -59,13 +72,13 @@ def test_a_source_that_fails_leaves_what_was_known_and_says_why() -> None:
 @pytest.mark.parametrize(("hours", "enough"), [(0, False), (5, False), (72, True), (24 * 40, True)])
 def test_a_forecast_needs_more_than_a_day(hours: int, *, enough: bool) -> None:
     now_s = START_S + float(hours * HOUR_S)
-    known = listened(Known(), Said(traffic([5.0] * hours, 5.0, now_s)), now_s, 60.0, forecasts=True)
+    known = listened(ear_of(Said(traffic([5.0] * hours, 5.0, now_s))), now_s)
     assert known.has_history is enough
 
 
 def test_no_forecast_is_made_when_none_is_wanted() -> None:
     now_s = START_S + 100.0 * HOUR_S
-    known = listened(Known(), Said(traffic([5.0] * 100, 5.0, now_s)), now_s, 60.0, forecasts=False)
+    known = listened(ear_of(Said(traffic([5.0] * 100, 5.0, now_s)), forecasts=False), now_s)
     assert (known.fitted, known.corrected, known.has_history) == (None, None, False)
 
 
@@ -73,8 +86,8 @@ def test_a_load_far_above_the_forecast_is_a_surprise_and_raises_it() -> None:
     now_s = START_S + 1000.0 * HOUR_S
     values = [10.0 + (hour % 24) / 10 for hour in range(1000)]
     source = Said(traffic(values, 10.5, now_s), traffic(values, 40.0, now_s))
-    calm = listened(Known(), source, now_s, 60.0, forecasts=True)
-    raised = listened(calm, source, now_s, 60.0, forecasts=True)
+    ear = ear_of(source)
+    calm, raised = listened(ear, now_s), listened(ear, now_s)
     assert (calm.surprised, raised.surprised) == (False, True)
     assert raised.fitted is calm.fitted
     assert raised.corrected.median_at(now_s + HOUR_S) > 2 * calm.corrected.median_at(now_s + HOUR_S)
@@ -82,5 +95,5 @@ def test_a_load_far_above_the_forecast_is_a_surprise_and_raises_it() -> None:
 
 def test_the_forecast_reaches_as_far_as_the_longest_lead_time() -> None:
     now_s = START_S + 100.0 * HOUR_S
-    known = listened(Known(), Said(traffic([5.0] * 100, 5.0, now_s)), now_s, 90.0 * HOUR_S, forecasts=True)
+    known = listened(ear_of(Said(traffic([5.0] * 100, 5.0, now_s)), 90.0 * HOUR_S), now_s)
     assert known.fitted.end_s >= now_s + 90 * HOUR_S

@@ -140,6 +140,7 @@ def _model_view(
     lowest = lowest_ratio(model, outlook, now_s + TWO_DAYS_S) if outlook else None
     peak_at_s, peak = _peak(outlook, demand, now_s + TWO_DAYS_S)
     short = report.cycle.plan.reason_for(model.name)
+    source = outlook.source if outlook else model.name
     return ServedModel(
         name=model.name,
         owner=owners.get(model.name, ""),
@@ -165,6 +166,7 @@ def _model_view(
         requests_24h=day.total,
         gpus_per_replica=gpus_per_replica(report)[model.name],
         why=why_view(short) if short else None,
+        trouble="; ".join(str(each) for each in report.troubles if each.part.subject in {model.name, source}),
     )
 
 
