@@ -55,4 +55,4 @@ def test_pages_say_where_the_next_one_is(headroom: Any, plane: Any) -> None:
         said = headroom(command, "--limit", "3", "--cursor", cursor)
         assert said.code == 0
         assert f"--cursor {cursor}" in said.err
-        assert plane.of("GET", path)[-1].query == {"limit": "3", "cursor": cursor}
+        assert plane.of("GET", path)[-1].query.items() >= {"limit": "3", "cursor": cursor}.items()
