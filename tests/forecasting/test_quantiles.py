@@ -55,3 +55,12 @@ def test_the_next_sample_keeps_to_q99_as_often_as_said(count: int, draw: str) ->
         plain.append(row[-1] <= weighted_quantiles(row[:-1], np.ones(count), (0.99,))[0])
     assert np.mean(held) == pytest.approx(0.99, abs=0.006)
     assert np.mean(plain) < np.mean(held)
+
+
+def test_a_record_that_did_not_keep_to_the_law_widens_it() -> None:
+    """Six of two hundred far out are what one in a hundred must expect; one of them is not."""
+    samples, weights = np.linspace(0, 1, 200), np.ones(200)
+    often, once = samples.copy(), samples.copy()
+    often[-6:], once[-1:] = 10.0, 10.0
+    assert 7.0 < predictive_quantiles(often, weights, (0.99,), 1.0)[0] < 10.0
+    assert predictive_quantiles(once, weights, (0.99,), 1.0)[0] < 2.0
