@@ -40,7 +40,7 @@ def shorter_first(beneficiary: TrainingJob, running: Running, now_s: float) -> N
     ahead_s = running.ends_s - now_s
     ahead_s = np.where((ahead_s > 0) & np.isfinite(ahead_s), ahead_s, served_s)
     left_s = np.minimum(ahead_s, served_s) if beneficiary.max_runtime_s is None else ahead_s
-    lost_s = np.maximum(now_s - running.saved_s, 0.0) + running.restart_cost_s
+    lost_s = running.lost_s(now_s)
     others = np.maximum(1.0, beneficiary.gang.gpus / np.maximum(running.gpus, SMALLEST_SHARE))
     waited_s = now_s - running.submitted_s - served_s
     allowed: NDArray[np.bool_] = (left_s >= GAIN * others * (takes_s(beneficiary) + lost_s)) & (waited_s <= served_s)

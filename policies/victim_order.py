@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from scheduler.model.running import Running
 
-LEAST_GPUS: Final = 1e-9
-"""Weight of work without devices, so that means exist where nobody has any."""
+WAIT_SHARE: Final = 0.01
+"""GPU-seconds that a second of one job's wait is worth: two hours count about as a restart."""
 
 
 def lost_work(running: Running, now_s: float) -> NDArray[np.float64]:
-    """Return the work since the last checkpoint and the restart, over all devices of each job, float64 (J,)."""
-    return (np.maximum(now_s - running.saved_s, 0.0) + running.restart_cost_s) * running.gpus
+    """Return the work that is not saved, or saving itself, and the restart, over all devices of each job, (J,)."""
+    return running.lost_s(now_s) * running.gpus
 
 
 def newest_first(running: Running, now_s: float) -> NDArray[np.float64]:
@@ -32,13 +32,13 @@ def lost_work_and_wait(running: Running, now_s: float) -> NDArray[np.float64]:
     expected to run as long again (the spread of training times is that wide), so the wait is as long as what a running
     device has been held for on average. It counts
 
-    - once a job, whatever its size: one late job is one late job. A second of it is worth one GPU-second, as waiting
-      jobs mostly are of one GPU, so that a GPU lost for a second keeps about one of them waiting for a second;
+    - once a job, whatever its size: one late job is one late job. It decides between those whose stop loses about as
+      much: devices that stand idle while somebody waits are counted in full, as what follows from a stop
+      (`scheduler.planning.aftermath`), and are not to be counted twice;
     - less, the longer a job has run itself: the same wait is a smaller part of its time;
     - once more for each time that the job was stopped before, so that it is others' turn.
     """
     served_s = running.served_s(now_s)
-    weight = np.maximum(running.gpus, LEAST_GPUS)
-    wait_s = float((served_s * weight).sum()) / max(float(weight.sum()), LEAST_GPUS)
+    wait_s = running.mean_held_s(now_s)
     share = wait_s / np.maximum(wait_s + served_s, 1.0)
-    return lost_work(running, now_s) + wait_s * share * (1 + running.stops)
+    return lost_work(running, now_s) + WAIT_SHARE * wait_s * share * (1 + running.stops)

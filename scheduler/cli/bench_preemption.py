@@ -1,6 +1,7 @@
 """`headroom bench preemption`: how much work our victims lose, beside the least possible and other ways of choosing."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -13,7 +14,19 @@ from scheduler.cli.table import Column, Table, render
 if TYPE_CHECKING:
     from simulations.preemption.report import Result
 
-CasesOption = Annotated[int, typer.Option("--cases", min=1, help="Full clusters at random, one question each.")]
+CasesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--cases", min=1, help="Full clusters at random, one question each.", show_default="2000, or 60 --consequences"
+    ),
+]
+ConsequencesOption = Annotated[
+    bool,
+    typer.Option(
+        "--consequences",
+        help="On small sites, play every set of victims through to the end, and count all that follows.",
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of all that is left to chance.")]
 PlotOption = Annotated[
     Path | None, typer.Option("--plot", metavar="FILE", help="Also write a picture.", show_default=False)
@@ -21,33 +34,53 @@ PlotOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 TOLD: Final = 250
 """Progress is told after so many cases."""
+TOLD_SITES: Final = 10
+"""Likewise, after so many sites."""
+CASES: Final = 2000
+SITES: Final = 60
+Told = Callable[[int], None]
 
 
-def preemption(
+def preemption(  # noqa: PLR0913  # one argument a flag
     context: typer.Context,
     *,
-    cases: CasesOption = 2000,
+    cases: CasesOption = None,
     seed: SeedOption = 1,
+    consequences: ConsequencesOption = False,
     plot: PlotOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Choose victims on full clusters, and compare the work lost with the exact optimum, newest first and Lyra."""
-    from simulations.preemption import cases as made  # noqa: PLC0415  # other commands need not load it
-    from simulations.preemption.plotting import plot_ratios  # noqa: PLC0415  # likewise
-    from simulations.preemption.report import document, measure  # noqa: PLC0415  # likewise
+    from simulations.preemption.plotting import plot_ratios  # noqa: PLC0415  # other commands need not load it
+    from simulations.preemption.report import document  # noqa: PLC0415  # likewise
 
     screen = Session.of(context).screen
     check_plot(plot)
+    many = cases or (SITES if consequences else CASES)
 
     def told(done: int) -> None:
-        if done % TOLD == 0:
-            screen.note(f"{done} of {cases} cases")
+        if done % (TOLD_SITES if consequences else TOLD) == 0:
+            screen.note(f"{done} of {many} {'sites' if consequences else 'cases'}")
 
-    results = measure(made.cases(cases, seed), told)
+    results = _with_consequences(many, seed, told) if consequences else _at_once(many, seed, told)
     if plot:
         plot_ratios(plot, results)
         screen.note(f"picture in {plot}")
     screen.say(json.dumps(document(results, seed), indent=2) if as_json else render(_table(results), screen))
+
+
+def _at_once(cases: int, seed: int, told: Told) -> "dict[str, Result]":
+    from simulations.preemption import cases as made  # noqa: PLC0415  # other commands need not load it
+    from simulations.preemption.report import measure  # noqa: PLC0415  # likewise
+
+    return measure(made.cases(cases, seed), told)
+
+
+def _with_consequences(cases: int, seed: int, told: Told) -> "dict[str, Result]":
+    from simulations.preemption import consequences  # noqa: PLC0415  # other commands need not load it
+
+    decides = consequences.policy()
+    return consequences.measure(consequences.questions(cases, seed, decides), decides, told)
 
 
 def _table(results: "dict[str, Result]") -> Table:

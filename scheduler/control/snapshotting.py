@@ -45,6 +45,7 @@ def training_job(
         ran_on_s=_ran_on_s(earlier) if attempt else 0.0,
         doubt=doubt,
         failed_starts=0 if attempt else failed_starts(job),
+        saves_when_told=_saved_when_told(earlier, job.spec.grace_period_s),
     )
 
 
@@ -56,6 +57,15 @@ def _ran_on_s(earlier: Sequence[AttemptRecord]) -> float:
 
 def _went_on(past: AttemptRecord) -> bool:
     return past.outcome is Outcome.PREEMPTED and past.goes_on_with > 0
+
+
+def _saved_when_told(earlier: Sequence[AttemptRecord], grace_s: float) -> bool:
+    """Whether the last attempt that was told to stop after some work saved then, or there was none."""
+    for past in reversed(earlier):
+        told_s, started_s = past.stop_asked_at_s, past.started_at_s
+        if told_s is not None and started_s is not None and told_s - started_s > grace_s:
+            return past.checkpointed_at_s is not None and past.checkpointed_at_s >= told_s
+    return True
 
 
 def marked(hosts: Iterable[Host], marks: Iterable[HostMark]) -> tuple[Host, ...]:

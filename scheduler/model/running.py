@@ -19,6 +19,8 @@ from scheduler.model.workloads import JobState, TrainingJob, rank_of
 
 Who = tuple[int, str]
 """Priority and queue: all that `MayPreempt` looks at."""
+LEAST_GPUS: Final = 1e-9
+"""Weight of work without devices, so that means exist where nobody has any."""
 AMOUNTS: Final = 2
 """Columns of `Running.freed` before those of the devices: CPU and memory."""
 
@@ -39,6 +41,7 @@ class Running:
         ends_s: float64 (J,), when it is expected to be over (`TrainingJob.ends_s`); infinity when unknown.
         limit_s: float64 (J,), when it has run for as long as it is let; infinity where nothing limits it.
         restart_cost_s: float64 (J,).
+        saves_within_s: float64 (J,), see `TrainingJob.saves_within_s`.
         submitted_s: float64 (J,), when it was accepted, epoch seconds.
         ran_before_s: float64 (J,), how long its earlier attempts held room.
         stops: int64 (J,), how many of them were stopped for others.
@@ -66,6 +69,7 @@ class Running:
     ends_s: NDArray[np.float64]
     limit_s: NDArray[np.float64]
     restart_cost_s: NDArray[np.float64]
+    saves_within_s: NDArray[np.float64]
     submitted_s: NDArray[np.float64]
     ran_before_s: NDArray[np.float64]
     stops: NDArray[np.int64]
@@ -139,6 +143,7 @@ class Running:
             np.array([job.ends_s for job in jobs], dtype=np.float64),
             np.array([job.limit_s for job in jobs], dtype=np.float64),
             np.array([job.restart_cost_s for job in jobs], dtype=np.float64),
+            np.array([job.saves_within_s for job in jobs], dtype=np.float64),
             np.array([job.submitted_at_s for job in jobs], dtype=np.float64),
             np.array([job.ran_before_s for job in jobs], dtype=np.float64),
             np.array([job.stops for job in jobs], dtype=np.int64),
@@ -164,6 +169,16 @@ class Running:
     def served_s(self, now_s: float) -> NDArray[np.float64]:
         """Return how long each has held room in all its attempts, float64 (J,)."""
         return np.maximum(now_s - self.started_s, 0.0) + self.ran_before_s
+
+    def lost_s(self, now_s: float) -> NDArray[np.float64]:
+        """Return what stopping each loses on every device, float64 (J,): work that is not saved, and the restart."""
+        lost: NDArray[np.float64] = np.minimum(np.maximum(now_s - self.saved_s, 0.0), self.saves_within_s)
+        return lost + self.restart_cost_s
+
+    def mean_held_s(self, now_s: float) -> float:
+        """Return how long a device that somebody holds has been held by him on average, in all his attempts."""
+        weight = np.maximum(self.gpus, LEAST_GPUS)
+        return float((self.served_s(now_s) * weight).sum()) / max(float(weight.sum()), LEAST_GPUS)
 
     def without(self, gone: Sequence[int]) -> "Running":
         """Return the table without some of its jobs, by their row."""

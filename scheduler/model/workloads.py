@@ -15,6 +15,8 @@ ReplicaId = NewType("ReplicaId", str)
 
 UNTRUSTED_S: Final = 86_400.0
 """How long nobody is stopped for a job whose start failed; twice as long with each further start that fails."""
+SHARE_OF_GRACE: Final = 0.5
+"""Part of its grace period that saving is expected to take."""
 MOST_DOUBLINGS: Final = 6
 """Doublings of it at most."""
 
@@ -140,6 +142,7 @@ class TrainingJob:
         ran_on_s: how long those held room that ended only for the present one to go on at once (resized, or moved).
         doubt: by how much what it says of `max_runtime_s` is multiplied until it runs, because such words were broken.
         failed_starts: how many of its latest starts failed in a row.
+        saves_when_told: whether it saved when it was told to stop, as far as is known.
     """
 
     job_id: JobId
@@ -168,12 +171,24 @@ class TrainingJob:
     ran_on_s: float = 0.0
     doubt: float = 1.0
     failed_starts: int = 0
+    saves_when_told: bool = True
 
     def lost_gpu_s(self, now_s: float) -> float:
         """Return the work that stopping the present attempt would lose: unsaved and restart, over all its devices."""
+        return (self.unsaved_s(now_s) + self.restart_cost_s) * self.gang_now.gpus
+
+    def unsaved_s(self, now_s: float) -> float:
+        """Return for how long it has worked, or would, in vain if it were told to stop now."""
         started_s = now_s if self.started_at_s is None else self.started_at_s
         saved_s = started_s if self.checkpointed_at_s is None else self.checkpointed_at_s
-        return (max(0.0, now_s - saved_s) + self.restart_cost_s) * self.gang_now.gpus
+        return min(max(0.0, now_s - saved_s), self.saves_within_s)
+
+    @property
+    def saves_within_s(self) -> float:
+        """How long saving takes when it is told to stop, a guess from the time it asks for; infinity if it does not."""
+        if self.checkpoint_interval_s is None or not self.saves_when_told:
+            return inf
+        return SHARE_OF_GRACE * self.grace_period_s
 
     @property
     def gang_now(self) -> Gang:

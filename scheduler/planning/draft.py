@@ -58,6 +58,7 @@ class Draft:
         placed: ids of waiting jobs that start or have been promised room.
         spared: rosters that queues can spare, with those they were cut from, until somebody is stopped.
         in_vain: queues and gangs within guarantees that find nothing even where bookings do not count.
+        weighed: how often it was weighed what follows from stopping one or another.
         quotas: the accounts of the queues from when training is placed on; None where queues have no terms.
     """
 
@@ -75,6 +76,7 @@ class Draft:
     quotas: Quotas | None = None
     spared: dict[Hashable, tuple[Roster, Roster]] = field(default_factory=dict)
     in_vain: set[tuple[str, int]] = field(default_factory=set)
+    weighed: int = 0
     _roster: Roster | None = None
 
     @classmethod

@@ -130,7 +130,7 @@ def _tables(need: Need, coming: Counted, roster: Roster, spanning: NDArray[np.in
     place[spanning] = np.arange(len(spanning))
     firsts = np.flatnonzero(np.diff(roster.row, prepend=-1))
     bundled = [_bundles(roster, entries, place) for entries in np.split(np.arange(len(roster.row)), firsts[1:])]
-    members = [_sets(len(bundles)) for bundles in bundled]
+    members = [all_sets(len(bundles)) for bundles in bundled]
     freed = [
         sets @ np.stack([bundle.freed for bundle in bundles]) for sets, bundles in zip(members, bundled, strict=True)
     ]
@@ -170,7 +170,7 @@ def _bundle(roster: Roster, entries: NDArray[np.int64], span: int) -> _Bundle:
     return _Bundle(tuple(who.tolist()), float(roster.cost[who].sum()), roster.freed[entries].sum(axis=0), span)
 
 
-def _sets(count: int) -> NDArray[np.bool_]:
+def all_sets(count: int) -> NDArray[np.bool_]:
     """Return all sets of so many things, bool (2 ** count, count)."""
     sets: NDArray[np.bool_] = (np.arange(1 << count)[:, None] >> np.arange(count)) & 1 == 1
     return sets
@@ -193,7 +193,7 @@ class _Search:
     def run(self, greedy: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return the best choice, bool (m,): of all where they are few, else near the greedy one and near nobody."""
         if (1 << len(greedy)) * (self._missing + 1) <= MOST_TRIED:
-            every = _sets(len(greedy))
+            every = all_sets(len(greedy))
             best: NDArray[np.bool_] = every[int(self._prices(every).argmin())]
             return best
         starts = np.unique(np.stack([greedy, np.zeros_like(greedy)]), axis=0)

@@ -154,7 +154,7 @@ def _pays(job: TrainingJob, more: int, draft: Draft) -> bool:
     has_run_s = now_s - (job.started_at_s or 0.0)
     left_s = job.runtime_s - has_run_s if isfinite(job.runtime_s) else job.ran_before_s + has_run_s
     gains_for_s = min(left_s * workers / (workers + more), draft.policy.grow_after_s)
-    lost_s = now_s - (job.checkpointed_at_s or now_s) + job.restart_cost_s
+    lost_s = job.unsaved_s(now_s) + job.restart_cost_s
     return gains_for_s * more > PAYS_TWICE * lost_s * workers
 
 

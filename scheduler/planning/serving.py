@@ -16,6 +16,7 @@ from scheduler.planning.room import Counted
 from scheduler.planning.roster import Victim
 from scheduler.planning.shrinking import victims_by_cost
 from scheduler.planning.surplus import stop_surplus
+from scheduler.planning.weighing import weighed
 
 
 @dataclass
@@ -122,7 +123,8 @@ class _Supply:
         room, roster = self.draft.room.coming, self.draft.roster
         possible = int(need.fitting(roster.units_if_all_stopped(room, self.shape)).sum())
         attainable = replace(need, count=min(need.count, possible))
-        victims = victims_by_cost(attainable, self.draft, roster) or ()
+        cheapest = victims_by_cost(attainable, self.draft, roster) or ()
+        victims = weighed(attainable, self.draft, roster, cheapest, self.name)
         self.draft.stop(victims, Cause.SERVING, self.name)
         return victims
 

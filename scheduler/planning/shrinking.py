@@ -207,6 +207,5 @@ def _add(freed: NDArray[np.int64], slot: Slot, job: TrainingJob) -> None:
 
 
 def _lost_gpu_s(running: Running, rows: NDArray[np.int64], now_s: float) -> NDArray[np.float64]:
-    unsaved_s = np.maximum(now_s - running.saved_s[rows], 0.0)
-    lost: NDArray[np.float64] = (unsaved_s + running.restart_cost_s[rows]) * running.gpus[rows]
+    lost: NDArray[np.float64] = running.lost_s(now_s)[rows] * running.gpus[rows]
     return lost

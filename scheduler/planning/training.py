@@ -16,6 +16,7 @@ from scheduler.planning.room import fits_in
 from scheduler.planning.roster import Roster, Victim
 from scheduler.planning.shrinking import keep_remainders, victims_by_cost
 from scheduler.planning.tried import Tried
+from scheduler.planning.weighing import weighed
 
 
 def place_training(draft: Draft, bookings: Bookings) -> list[StartJob]:
@@ -173,7 +174,10 @@ def _cheapest(job: TrainingJob, draft: Draft, roster: Roster, cause: Cause) -> G
         for need in needs_of(job.gang, draft.room.coming, roster)
         if (victims := victims_by_cost(need, draft, roster)) is not None
     )
-    return min(found, key=lambda grant: sum(victim.cost for victim in grant.victims), default=None)
+    cheapest = min(found, key=lambda grant: sum(victim.cost for victim in grant.victims), default=None)
+    if cheapest is None:
+        return None
+    return replace(cheapest, victims=weighed(cheapest.need, draft, roster, cheapest.victims, job.job_id))
 
 
 def _stopped_for(job: TrainingJob, grant: Grant | None, bookings: Bookings) -> Grant | None:

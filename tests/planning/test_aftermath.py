@@ -1,0 +1,132 @@
+"""Who gives way once all that follows counts: stops that lead to stops, idle devices, and jobs that save in time."""
+
+from typing import Any
+
+import pytest
+
+from policies.registry import policy_from_names
+from scheduler.model.plan import PreemptJob
+from scheduler.model.workloads import SHARE_OF_GRACE, Gang, TrainingJob
+from scheduler.planning.aftermath import loss_gpu_s
+from scheduler.planning.draft import Draft
+from scheduler.planning.foreseen import Foreseen
+from scheduler.planning.needs import need_of
+
+HOUR_S = 3600.0
+POLICIES = [policy_from_names(), policy_from_names(victim_cost="lost-work")]
+
+
+def runs(say: Any, job_id: str, *at: str, priority: int = 25, saves: bool = True, **parts: Any) -> Any:
+    """A job that ran for two hours, and saved ten minutes ago."""
+    started_s = say.now_s - 2 * HOUR_S
+    every_s, saved_s = (1800.0, say.now_s - 600.0) if saves else (None, None)
+    return say.running(
+        job_id,
+        *at,
+        priority=priority,
+        started_at_s=started_s,
+        submitted_at_s=started_s,
+        checkpoint_interval_s=every_s,
+        checkpointed_at_s=saved_s,
+        **parts,
+    )
+
+
+def stopped(say: Any, policy: Any, **parts: Any) -> list[str]:
+    return sorted(order.job_id for order in say.of(say.plan(policy=policy, **parts), PreemptJob))
+
+
+def each(host: str, count: int) -> list[str]:
+    return [f"{host}:{device}" for device in range(count)]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_the_low_one_gives_way_at_once_where_another_would_stop_it_anyway(say: Any, policy: Any) -> None:
+    jobs = [runs(say, "1", "h0:0", saves=False), runs(say, "2", "h0:1", priority=50)]
+    urgent = say.waiting("9", say.gpus(), priority=100)
+    assert stopped(say, policy, hosts=[say.host("h0", 2)], jobs=[*jobs, urgent]) == ["1"]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_chains_of_stops_are_followed_to_their_end(say: Any, policy: Any) -> None:
+    jobs = [runs(say, str(n), f"h0:{n}", priority=10 * n + 10, saves=n > 0) for n in range(4)]
+    urgent = say.waiting("9", say.gpus(), priority=100)
+    assert stopped(say, policy, hosts=[say.host("h0", 4)], jobs=[*jobs, urgent]) == ["0"]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("workers", [3, 5, 9])
+def test_a_gang_is_not_stopped_for_one_device_where_a_small_job_would_do(say: Any, policy: Any, workers: int) -> None:
+    gang = runs(say, "1", *each("h0", workers))
+    single = runs(say, "2", f"h0:{workers}", saves=False)
+    waiting = say.waiting("9", say.gpus(), priority=75)
+    assert stopped(say, policy, hosts=[say.host("h0", workers + 1)], jobs=[gang, single, waiting]) == ["2"]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_gang_that_can_go_on_elsewhere_may_give_way(say: Any, policy: Any) -> None:
+    gang = runs(say, "1", *each("h0", 2))
+    single = runs(say, "2", "h0:2", saves=False)
+    waiting = say.waiting("9", say.gpus(host_labels=(("disk", "fast"),)), priority=75)
+    here = say.host("h0", 3, labels=(("disk", "fast"),))
+    assert stopped(say, policy, hosts=[here, say.host("h1", 2)], jobs=[gang, single, waiting]) == ["1"]
+    assert stopped(say, policy, hosts=[here], jobs=[gang, single, waiting]) == ["2"]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_who_is_pinned_to_the_host_leaves_devices_idle(say: Any, policy: Any) -> None:
+    pinned = say.gpus(2, host_labels=(("disk", "fast"),))
+    large = runs(say, "1", "h0:0,1", shape=pinned)
+    small = runs(say, "2", "h0:2", saves=False)
+    hosts = [say.host("h0", 3, labels=(("disk", "fast"),)), say.host("h1", 2)]
+    waiting = say.waiting("9", say.gpus(), priority=75)
+    taken = say.waiting("8", say.gpus(2), priority=80)
+    assert stopped(say, policy, hosts=hosts, jobs=[large, small, waiting, taken]) == ["2"]
+
+
+def test_what_others_who_wait_can_use_is_not_idle(say: Any) -> None:
+    gang, single = runs(say, "1", "h0:0,1,2"), runs(say, "2", "h0:3", saves=False, preemptible=False)
+    snapshot = say.snapshot(hosts=[say.host("h0")], jobs=[gang, single, say.waiting("9", say.gpus(), priority=75)])
+    fill = [say.waiting(str(n), say.gpus(), priority=25, max_runtime_s=HOUR_S) for n in (3, 4)]
+    filled = say.snapshot(hosts=[say.host("h0")], jobs=[*snapshot.jobs, *fill])
+    alone, together = (loss_of(snapshot, "1", 1), loss_of(filled, "1", 1))
+    assert together == alone - 2 * HOUR_S
+
+
+def test_the_loss_is_the_cost_and_the_wait_of_every_device_until_the_room_is_back(say: Any) -> None:
+    jobs = [runs(say, "1", "h0:0,1,2,3"), say.waiting("9", say.gpus(), priority=75, max_runtime_s=5 * HOUR_S)]
+    snapshot = say.snapshot(hosts=[say.host("h0")], jobs=jobs)
+    saving_s = SHARE_OF_GRACE * jobs[0].grace_period_s
+    assert loss_of(snapshot, "1", 1) == 4 * (saving_s + jobs[0].restart_cost_s + 5 * HOUR_S)
+
+
+def test_whoever_leaves_early_waits_for_the_slowest(say: Any) -> None:
+    jobs = [runs(say, "1", "h0:0", grace_period_s=600.0), runs(say, "2", "h0:1")]
+    waiting = say.waiting("9", say.gpus(2), priority=75, max_runtime_s=HOUR_S)
+    snapshot = say.snapshot(hosts=[say.host("h0", 2)], jobs=[*jobs, waiting])
+    slow_s, quick_s = 300.0, 15.0
+    assert loss_of(snapshot, "12", 2) == 2 * HOUR_S + slow_s + quick_s + 2 * 60.0 + (slow_s - quick_s)
+
+
+def loss_of(snapshot: Any, victims: str, gpus: int) -> float:
+    draft = Draft.of(snapshot, policy_from_names(victim_cost="lost-work"), ())
+    roster = draft.roster
+    chosen = [victim for index in roster.there if (victim := roster.victim(int(index))).job.job_id in victims]
+    need = need_of(Gang(1, snapshot.by_id["9"].gang.shape))
+    assert need.shape.gpu_count == gpus
+    return loss_gpu_s(Foreseen(need, draft, "9"), chosen)
+
+
+@pytest.mark.parametrize(
+    ("parts", "lost_s"),
+    [
+        ({"checkpoint_interval_s": 600.0}, 20.0),
+        ({"checkpoint_interval_s": 600.0, "checkpointed_at_s": 995.0}, 5.0),
+        ({"checkpoint_interval_s": 600.0, "saves_when_told": False}, 900.0),
+        ({}, 900.0),
+        ({"checkpointed_at_s": 600.0}, 400.0),
+    ],
+)
+def test_a_stop_in_time_loses_no_more_than_saving_takes(say: Any, parts: Any, lost_s: float) -> None:
+    job = TrainingJob("1", "job", Gang(2, say.gpus()), started_at_s=100.0, grace_period_s=40.0, **parts)
+    assert job.lost_gpu_s(1000.0) == 2 * (lost_s + job.restart_cost_s)
