@@ -12,10 +12,12 @@
   let planAt = Date.now() - Number(byId("fresh").dataset.age) * 1000;
   let stream = null;
   let poller = null;
+  let silent = false;
+  let polledAt = 0;
 
-  const ask = async (path) => {
-    const answer = await fetch(path, { headers: { accept: "application/json" } });
-    answeredAt = Date.now();
+  const ask = async (path, options) => {
+    const answer = await fetch(path, { headers: { accept: "application/json" }, ...options });
+    silent = false;
     if (answer.status === 401) location.reload();
     if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
     return answer.json();
@@ -63,7 +65,8 @@
     if (!cycle) return;
     const age = Math.max(0, Date.now() - planAt);
     const stale = age > patienceMs;
-    const why = heard() ? "no plan was made since" : "the control plane does not answer";
+    if (stale && !document.hidden && Date.now() - polledAt > 10000) poll();
+    const why = silent ? "the control plane does not answer" : "no plan was made since";
     if (byId("gone-why").textContent !== why) byId("gone-why").textContent = why;
     if (stale !== root.classList.contains("stale")) {
       root.classList.toggle("stale", stale);
@@ -73,9 +76,6 @@
     if (byId("age")) byId("age").textContent = spelled(age / 1000);
   }
   setInterval(tick, 1000);
-  // Who holds a stream open, or has answered lately, is there: then it is the loop that is held up.
-  let answeredAt = Date.now();
-  const heard = () => stream?.readyState === EventSource.OPEN || Date.now() - answeredAt < 15000;
 
   // --- stream, or asking now and then where a proxy cuts it ------------------------------------------------------
   let failures = 0;
@@ -91,7 +91,12 @@
   }
   const hush = () => { stream?.close(); stream = null; };
   const stopPolling = () => { clearInterval(poller); poller = null; };
-  const poll = () => ask(`/page/update?after=${stamp}`).then(show).catch(() => {});
+  // Where no plan comes it is asked whether anybody is there: whoever answers has a loop that is held up.
+  function poll() {
+    polledAt = Date.now();
+    const quiet = () => { silent = true; tick(); };
+    return ask(`/page/update?after=${stamp}`, { signal: AbortSignal.timeout(8000) }).then(show, quiet);
+  }
   document.addEventListener("visibilitychange", () => { if (document.hidden) { hush(); stopPolling(); } else listen(); });
 
   // --- chart -------------------------------------------------------------------------------------------------

@@ -114,6 +114,18 @@ def test_a_silent_control_plane_turns_the_page_grey_and_its_return_turns_it_back
     assert not tab.page.is_visible("#gone")
 
 
+def test_a_control_plane_that_is_gone_is_told_from_one_whose_loop_is_held_up(url: str, open_tab: Any) -> None:
+    tab = open_tab(url).until_drawn()
+    tab.page.clock.install()
+    tab.page.reload()
+    tab.page.context.set_offline(True)
+    tab.page.clock.fast_forward(120_000)
+    tab.page.wait_for_selector("html.stale #gone :text('the control plane does not answer')")
+    tab.page.context.set_offline(False)
+    tab.page.clock.fast_forward(11_000)
+    tab.page.wait_for_selector("#gone :text('no plan was made since')")
+
+
 def test_devices_are_reached_by_keys_one_stop_a_host(url: str, open_tab: Any) -> None:
     page = open_tab(url).until_drawn().page
     focused = "document.activeElement.getAttribute('aria-label')"
