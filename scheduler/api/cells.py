@@ -15,7 +15,7 @@ CLASSES: Final = {
     "training": "t",
     "preempting": "p",
     "held": "h",
-    "stray": "x",
+    "stray": "o",
     "free": "f",
     "drained": "x",
     "lost": "l",

@@ -141,7 +141,9 @@ def page_view(parts: Parts) -> PageView:
     if report is None:
         empty = PageView(site, 0, moment(site.clock.now_s()), parts.board.degraded or "starting", events=events)
         empty = replace(empty, unheard=str(parts.board.waiting))
-        return replace(empty, waiting=_jobs(parts.recent.jobs(), empty.now, None, running=False))
+        known = parts.recent.jobs()
+        waiting, running = (_jobs(known, empty.now, None, running=holds) for holds in (False, True))
+        return replace(empty, waiting=waiting, running=running)
     past, now_s = past_of(parts), report.cycle.at_s
     hosts, models = host_views(report), model_views(report, tallies_at(past.history, now_s - DAY_S), site.owners)
     return PageView(

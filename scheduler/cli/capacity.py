@@ -80,6 +80,7 @@ def _verdict(item: Capacity, now: datetime, screen: Screen) -> str:
         (item.gpus_held, "held"),
         (item.gpus_free, "free"),
         (item.gpus_drained, "drained"),
+        (item.gpus_lost, "lost"),
     )
     words = ", ".join(f"{plain(amount)} {word}" for amount, word in holders if amount)
     lines = [

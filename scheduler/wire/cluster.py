@@ -184,6 +184,8 @@ class Capacity(Resource):
     gpus_held: float
     gpus_free: float
     gpus_drained: float
+    gpus_lost: float = 0.0
+    """Devices of lost hosts, as far as nobody is known to hold them."""
     serving_gpus_ready: float
     serving_gpus_p99_now: float
     waiting: int

@@ -23,6 +23,7 @@ def use(kind: str, holder: str = "edit-check", name: str = "", milli: int = 1000
         ("starting", "w", "ec"),
         ("stopping", "g", "ec"),
         ("held", "h", ""),
+        ("stray", "o", "ec"),
     ],
 )
 def test_a_replica_shows_two_letters_and_links_nowhere(kind: str, css: str, text: str) -> None:

@@ -143,6 +143,14 @@ def test_before_the_first_cycle_the_page_says_how_to_begin(empty_world: Any) -> 
         assert f'id="{panel}"' in page
 
 
+def test_jobs_that_go_on_are_shown_before_the_first_cycle(world_to_be: Any) -> None:
+    said = text_of(page_of(world_to_be))
+    assert "5 jobs" in said
+    assert "401 wikitext-lm" in said
+    assert "No job runs" not in said
+    assert "No model is served" not in said
+
+
 def test_without_history_the_page_says_when_it_does_not_know(world: Any) -> None:
     outlooks = tuple(
         replace(one, points=(), peaks=(), replicas=(), history_s=90_000.0, basis=Basis.COLD_START)
@@ -257,7 +265,7 @@ def test_a_model_that_is_given_up_says_so_on_its_row_and_in_its_resource(world: 
     part = Part("starting replicas of edit-check", "edit-check", "none is started for a while")
     world.board.publish(changed(world.board.report, troubles=(Trouble(part, "no such image", 0.0),)), None)
     said = "starting replicas of edit-check failed: no such image; none is started for a while"
-    assert said in text_of(page_of(world))
+    assert re.search(rf'<tr class="said"><td colspan="9" class="bad">{re.escape(said)}</td></tr>', page_of(world))
     models = {model["name"]: model["trouble"] for model in world.http().get("/api/v1/models").json()["items"]}
     assert models.pop("edit-check") == said
     assert not any(models.values())

@@ -10,7 +10,7 @@ from scheduler.api.presenting.capacity import devices_by_kind
 from scheduler.api.presenting.covering import coverage_of
 from scheduler.api.presenting.hosts import host_views
 from scheduler.api.presenting.jobs import job_view, places, queue_of
-from scheduler.api.presenting.models import lowest_ratio, outlook_of, tallies_at
+from scheduler.api.presenting.models import lowest_ratio, model_views, outlook_of, tallies_at
 from scheduler.api.presenting.points import MOST_PAST_POINTS, Window, gpu_points
 from scheduler.api.presenting.proposals import proposal_view
 from scheduler.api.presenting.times import finite, moment, moment_or_none
@@ -87,6 +87,23 @@ def test_no_device_is_counted_twice(world: Any) -> None:
     devices = devices_by_kind(host_views(world.board.report))
     assert sum(devices.values()) == pytest.approx(38)
     assert (devices["training"], devices["preempting"], devices["held"]) == (13, 4, 2)
+
+
+def test_what_was_on_a_lost_host_is_neither_ready_nor_usable(world: Any) -> None:
+    report = world.board.report
+    hosts = tuple(
+        replace(host, state=HostState.LOST) if host.name in {"ml-serve1010", "ml-serve1015"} else host
+        for host in report.cycle.snapshot.hosts
+    )
+    snapshot = replace(report.cycle.snapshot, hosts=hosts)
+    plan = replace(report.cycle.plan, reservations=())
+    lost = replace(report, cycle=replace(report.cycle, snapshot=snapshot, plan=plan))
+    ready = {model.name: model.ready for model in model_views(lost, {}, {})}
+    assert (ready["revertrisk-wikidata"], ready["edit-check"], ready["llm-qwen3-14b"]) == (0, 2, 2)
+    world.board.publish(lost, None)
+    capacity = world.http().get("/api/v1/capacity").json()["item"]
+    assert (capacity["gpus_lost"], capacity["gpus_drained"]) == (1, 3)
+    assert "of 34 usable" in world.http().get("/").text
 
 
 def test_the_day_s_requests_begin_where_the_day_begins(world: Any) -> None:

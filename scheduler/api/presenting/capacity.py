@@ -75,6 +75,7 @@ def capacity_view(report: Report, past: Past, window: Window, policy: Policy) ->
         gpus_held=devices["held"],
         gpus_free=devices["free"],
         gpus_drained=devices["drained"],
+        gpus_lost=devices["lost"],
         serving_gpus_ready=_ready_gpus(report),
         serving_gpus_p99_now=_wanted_gpus(report),
         waiting=len(waits_s),

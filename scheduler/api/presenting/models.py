@@ -8,6 +8,7 @@ from scheduler.api.presenting.times import DAY_S, finite, moment, moment_or_none
 from scheduler.control.board import GpuShares, ModelOutlook, ModelTally, Report
 from scheduler.control.outlook import LEVELS, PEAK_LEVELS, peaks_of, quantiles_until
 from scheduler.model.demand import ModelDemand
+from scheduler.model.hosts import HostState
 from scheduler.model.workloads import ReplicaState, ServingModel
 from scheduler.wire.cluster import Forecast, ForecastPoint, Peak, ServedModel
 
@@ -42,8 +43,10 @@ def requests_since(report: Report, model: str, before: Mapping[str, ModelTally])
 
 
 def replicas_of(report: Report, model: str) -> Mapping[ReplicaState, int]:
-    """Return how many replicas of a model are in each state."""
-    states = [replica.state for replica in report.cycle.snapshot.replicas if replica.model == model]
+    """Return how many replicas of a model are in each state; none on lost hosts, where nobody answers."""
+    snapshot = report.cycle.snapshot
+    lost = {host.name for host in snapshot.hosts if host.state is HostState.LOST}
+    states = [one.state for one in snapshot.replicas if one.model == model and one.slot.host not in lost]
     return {state: states.count(state) for state in ReplicaState}
 
 

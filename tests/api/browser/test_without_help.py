@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from scheduler.control.bulkheads import Part, Trouble
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 FOCUSED = """() => {
@@ -22,6 +24,25 @@ FOCUSED = """() => {
 def url(world: Any, serve: Any) -> str:
     """Serve the evening's control plane."""
     return serve(world.app())
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_long_reasons_push_nothing_off_the_page(world: Any, url: str, open_tab: Any, width: int) -> None:
+    part = Part(
+        "starting replicas of edit-check", "edit-check", "none is started for a while, those that are ready serve"
+    )
+    trouble = Trouble(part, "three replicas in a row were not ready within the time that it takes: " + 40 * "why", 0.0)
+    world.publish(replace(world.board.report, troubles=(trouble,)))
+    tab = open_tab(url, width=width).until_drawn()
+    assert tab.page.is_visible("tr.said")
+    assert tab.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+
+
+@pytest.mark.parametrize("width", [360, 390])
+def test_without_a_script_the_choices_of_the_chart_stay_in_their_frame(url: str, open_tab: Any, width: int) -> None:
+    page = open_tab(url, width=width, java_script_enabled=False).page
+    frame, last = page.locator("#capacity").bounding_box(), page.locator(".seg a").last.bounding_box()
+    assert last["x"] + last["width"] <= frame["x"] + frame["width"]
 
 
 def test_every_stop_of_the_keyboard_is_outlined(url: str, open_tab: Any) -> None:
