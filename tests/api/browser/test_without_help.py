@@ -66,6 +66,7 @@ def test_without_a_script_there_is_a_table_and_nothing_claims_to_be_live(url: st
     assert "state of 17:24:0" in tab.page.inner_text("#fresh")
     assert tab.page.is_visible("#chart-rows")
     assert "Demand is" in tab.page.inner_text("#chart")
+    assert tab.page.locator("#chart").bounding_box()["height"] < 100
 
 
 def test_with_a_script_the_table_waits_until_it_is_asked_for(url: str, open_tab: Any) -> None:
