@@ -22,11 +22,12 @@ from scheduler.backends.ray.applications import ServeApplication
 from scheduler.backends.ray.claimant import Claimant
 from scheduler.backends.ray.cluster import RayCluster
 from scheduler.backends.ray.local import LocalHostSpec, LocalRay
+from scheduler.backends.ray.remains import RunRemains
 from scheduler.cli.attempt_logs import AttemptLogs
 from scheduler.config import schema
 from scheduler.config.queues import queue_names, submitters_of
 from scheduler.config.schema import Config, RemoteRay
-from scheduler.config.wiring import limits_of, policy_of, secrets_of, served_of, settings_of
+from scheduler.config.wiring import limits_of, policy_of, retention_of, secrets_of, served_of, settings_of
 from scheduler.control.admission import House
 from scheduler.control.board import Board, Report
 from scheduler.control.clocks import ReplayClock, WallClock
@@ -38,6 +39,7 @@ from scheduler.control.listening import Crews
 from scheduler.control.packages import PackageShelf
 from scheduler.control.ports import Clock, TrafficSource
 from scheduler.control.private import close_state
+from scheduler.control.pruning import Pruner
 from scheduler.control.records import AttemptTotal
 from scheduler.control.remembering import Remembered
 from scheduler.control.secrets import SecretShelf
@@ -77,6 +79,7 @@ class ControlPlane:
         cycle: takes the turns.
         desk: what people may ask.
         board: what the loop shows.
+        pruner: drops what is over and old, beside the loop.
         stop: set it (then `poke`) to end the loop.
         poke: set it to end a pause of the loop.
     """
@@ -88,6 +91,7 @@ class ControlPlane:
     cycle: Cycle
     desk: Desk
     board: Board
+    pruner: Pruner
     stop: threading.Event
     poke: threading.Event
 
@@ -164,7 +168,17 @@ def compose(config: Config, ray: RemoteRay, seat: Seat, say: Say = nobody) -> Co
         keep_replay=Replays(config.state_dir / "replays").keep,
     )
     desk = _desk(config, store=store, board=board, clock=clock, gate=cycle.gate, poke=poke)
-    return ControlPlane(config, clock, store, cluster, cycle, desk, board, stop, poke)
+    pruner = Pruner(
+        rules=retention_of(config.retention),
+        store=store,
+        archive=store.archive,
+        remains=RunRemains(config.state_dir, seat.lease.fence.owner),
+        packages=desk.packages,
+        clock=clock,
+        board=board,
+        prove=seat.lease.prove,
+    )
+    return ControlPlane(config, clock, store, cluster, cycle, desk, board, pruner, stop, poke)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 SectionT = TypeVar("SectionT", bound="Section")
 LAST_TURN_S = 30.0
 """Wall seconds that the loop gets to finish its turn."""
+LAST_STEP_S = 5.0
+"""Wall seconds that pruning gets to finish its step; it may be cut off anywhere."""
 
 
 def run(  # noqa: PLR0913  # one argument a flag
@@ -106,6 +108,7 @@ def looping(plane: "ControlPlane", server: "uvicorn.Server", screen: Screen, lea
     """Run the control loop beside the block, until another one leads; raise at its end what ended it."""
     from scheduler.cli.ticker import tell_cycles  # noqa: PLC0415  # other commands need not load it
     from scheduler.control.loop import run_forever  # noqa: PLC0415  # likewise
+    from scheduler.control.pruning import prune_forever  # noqa: PLC0415  # likewise
 
     died: list[BaseException] = []
     lost = threading.Event()
@@ -125,6 +128,7 @@ def looping(plane: "ControlPlane", server: "uvicorn.Server", screen: Screen, lea
     threads = [
         threading.Thread(target=loop, name="control-loop", daemon=True),
         threading.Thread(target=tell_cycles, args=(plane.board, plane.stop, screen), name="ticker", daemon=True),
+        threading.Thread(target=prune_forever, args=(plane.pruner, plane.stop), name="pruning", daemon=True),
     ]
     for thread in threads:
         thread.start()
@@ -135,6 +139,7 @@ def looping(plane: "ControlPlane", server: "uvicorn.Server", screen: Screen, lea
         plane.stop.set()
         plane.poke.set()
         threads[0].join(timeout=LAST_TURN_S)
+        threads[2].join(timeout=LAST_STEP_S)
         plane.cluster.close()
         plane.store.close()
     if died:

@@ -11,7 +11,8 @@ from scheduler.config.files import files_of
 from scheduler.config.queues import queue_faults
 from scheduler.config.schema import Config, ErlangA, ErlangC, LocalRay, PrometheusTraffic, RemoteRay
 from scheduler.config.texts import dotted
-from scheduler.config.wiring import policy_of
+from scheduler.config.units import format_duration
+from scheduler.config.wiring import OF_JOBS, policy_of
 from scheduler.config.yaml_file import Document, Where
 from scheduler.model.errors import ConfigError, Fault
 
@@ -181,6 +182,20 @@ def _priorities_known(config: Config) -> Iterator[tuple[Where, str, str]]:
             yield where, f'{dotted(where)}: unknown priority "{name}"', help_
 
 
+def _kept_long_enough(config: Config) -> Iterator[tuple[Where, str, str]]:
+    kept: dict[str, float] = dict(config.retention)
+    for key, kept_s in kept.items():
+        where = ("retention", key)
+        longest_s = kept["jobs"] if key in OF_JOBS and key in config.retention.model_fields_set else 0.0
+        if 0 < kept_s < SHORTEST_KEPT_S:
+            yield where, f"{dotted(where)}: {format_duration(kept_s)} is less than a day", "1d or more, or 0 for ever"
+        elif longest_s and not 0 < kept_s <= longest_s:
+            message = f"{dotted(where)}: {key} are kept no longer than the jobs they are of"
+            yield where, message, f"{format_duration(longest_s)} or less, or retention.jobs as long"
+
+
+SHORTEST_KEPT_S: Final = 86_400.0
+"""What is over is kept for a day at least: so long a submission may be sent again."""
 CHECKS: Final[tuple[Check, ...]] = (
     _unique_names,
     _traffic_known,
@@ -195,6 +210,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     _policies_known,
     queue_faults,
     _priorities_known,
+    _kept_long_enough,
     _closed_to_strangers,
 )
 """What holds of live and of simulated clusters."""

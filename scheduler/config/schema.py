@@ -376,6 +376,21 @@ class Limits(Section):
     """Highest priority class that a role may use; any where left out."""
 
 
+class Retention(Section):
+    """For how long what is over is kept, in time of the world's clock; 0 for ever. What is open is always kept."""
+
+    jobs: DurationSeconds = 90 * 86_400.0
+    """Jobs that ended, with their attempts; the newest job stays. Run times and fair share are learned from them."""
+    events: DurationSeconds = 90 * 86_400.0
+    """Events; those of open jobs stay."""
+    logs: DurationSeconds = 90 * 86_400.0
+    """What the attempts of jobs that ended have printed; gone with the job at the latest."""
+    checkpoints: DurationSeconds = 30 * 86_400.0
+    """Checkpoints of jobs that ended; gone with the job at the latest, kept while an open job names them."""
+    packages: DurationSeconds = 30 * 86_400.0
+    """Uploaded working directories, since one was sent last and the last job that names it, of those kept, ended."""
+
+
 class SecretSource(Section):
     """Where a secret of the site lies; jobs name it in `env`."""
 
@@ -454,6 +469,8 @@ class Config(Section):
     """Queues that jobs may name; default is always there."""
     limits: Limits = Limits()
     """How much of what there is one person may have."""
+    retention: Retention = Retention()
+    """For how long what is over is kept."""
     secrets: dict[Annotated[str, Field(min_length=1, examples=["hf-token"])], SecretSource] = Field(
         default_factory=dict
     )

@@ -1,6 +1,7 @@
 """From a configuration's sections to what the control loop is made of; live and in simulations alike."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from policies.capacity import CapacityRule, ErlangA, ErlangC, TargetRate
 from policies.registry import policy_from_names
@@ -9,10 +10,14 @@ from scheduler.config.nouns import serving_model_of
 from scheduler.config.queues import order_name, queues_of
 from scheduler.control.admission import Limits
 from scheduler.control.attempts import Patience
+from scheduler.control.retention import Retention
 from scheduler.control.secrets import Secret
 from scheduler.control.settings import Served, Settings
 from scheduler.model.plan import Consolidation
 from scheduler.model.policy import Policy
+
+OF_JOBS: Final = ("logs", "checkpoints")
+"""Keys of `retention` for what belongs to jobs."""
 
 
 def policy_of(names: schema.PolicyNames, queues: Iterable[schema.QueueSection] = ()) -> Policy:
@@ -50,6 +55,17 @@ def limits_of(section: schema.Limits, queues: Iterable[schema.QueueSection]) -> 
     return Limits(
         section.pending_jobs_per_owner, {str(role): name for role, name in section.highest_priority.items()}, by_queue
     )
+
+
+def retention_of(section: schema.Retention) -> Retention:
+    """Return for how long what is over is kept: what belongs to a job goes with it at the latest."""
+    logs_s, checkpoints_s = (_sooner(getattr(section, key), section.jobs) for key in OF_JOBS)
+    return Retention(section.jobs, section.events, logs_s, checkpoints_s, section.packages)
+
+
+def _sooner(kept_s: float, most_s: float) -> float:
+    """Return the shorter of two times, of which 0 is for ever."""
+    return min(kept_s or most_s, most_s or kept_s)
 
 
 def settings_of(

@@ -120,7 +120,7 @@ def faults_of(spec: JobSpec, house: House, packages: PackageShelf, hosts: Sequen
 def _faults_of_package(digest: str, packages: PackageShelf) -> tuple[Fault, ...]:
     """Return what is wrong with a package; unpacks it if that was not done when it came, or was undone since."""
     try:
-        packages.unpacked(digest)
+        packages.wanted(digest)
     except NotFound:
         return (Fault("UnknownPackage", f"no package {digest}", field="working_dir", help="upload it first"),)
     except ConfigError as error:

@@ -4,10 +4,11 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from scheduler.control.private import private_file, private_folder
+from scheduler.control.private import private_file, private_folder, remove_folder
 from scheduler.control.unpacking import Limits, unpack
 from scheduler.model.errors import ConfigError, NotFound, Unreachable
 
@@ -31,6 +32,7 @@ class PackageShelf:
         self.most_bytes = most_bytes
         self._limits = limits or Limits()
         self._turns = threading.BoundedSemaphore(AT_ONCE)
+        self._asked = threading.Lock()
 
     def path(self, digest: str) -> Path:
         """Return the file of a package.
@@ -52,10 +54,22 @@ class PackageShelf:
             Unreachable: this machine has no room for it.
         """
         path = self._path(digest)
+        self._touch(digest)
         if not path.is_file():
             self._take_in(path, digest, chunks)
         self.unpacked(digest)
         return path
+
+    def wanted(self, digest: str) -> Path:
+        """Return the folder with a package's content for a job to come: it counts as if it had just been sent.
+
+        Raises:
+            ConfigError: as `unpacked`.
+            NotFound: likewise.
+            Unreachable: likewise.
+        """
+        self._touch(digest)
+        return self.unpacked(digest)
 
     def unpacked(self, digest: str) -> Path:
         """Return the folder with a package's content; takes as long as unpacking takes, if that is still to be done.
@@ -77,6 +91,49 @@ class PackageShelf:
             ConfigError: as `path`.
         """
         return self.work / self._path(digest).stem
+
+    def old(self, is_old: Callable[[float], bool]) -> tuple[str, ...]:
+        """Return the digests of packages that were sent and last asked for at times that are old, in order.
+
+        Args:
+            is_old: says it of a file's time, epoch seconds.
+        """
+        stems = {path.stem for path in (*self.folder.glob("*.zip"), *self.work.glob("[0-9a-f]*"))}
+        digests = (f"sha256:{stem}" for stem in sorted(stems))
+        return tuple(digest for digest in digests if _DIGEST.fullmatch(digest) and self._is_old(digest, is_old))
+
+    def drop(self, digest: str, is_old: Callable[[float], bool]) -> bool:
+        """Remove a package and what it was unpacked to, unless it was wanted since; return whether it was removed.
+
+        Raises:
+            OSError: not all of it could be removed; what is left is a draft that is swept later.
+        """
+        leaving = self.work / f".old-{self._path(digest).stem}"
+        with self._asked:
+            if not self._is_old(digest, is_old):
+                return False
+            self._path(digest).unlink(missing_ok=True)
+            if leaving.exists():
+                remove_folder(leaving)
+            with suppress(FileNotFoundError):
+                self.work_of(digest).rename(leaving)
+        if leaving.exists():
+            remove_folder(leaving)
+        return True
+
+    def _is_old(self, digest: str, is_old: Callable[[float], bool]) -> bool:
+        times = []
+        for path in (self._path(digest), self.work_of(digest)):
+            with suppress(FileNotFoundError):
+                times.append(path.stat().st_mtime)
+        return bool(times) and is_old(max(times))
+
+    def _touch(self, digest: str) -> None:
+        """Let a package be young again, as far as it is there."""
+        with self._asked:
+            for path in (self._path(digest), self.work_of(digest)):
+                with suppress(OSError):
+                    os.utime(path)
 
     def _take_in(self, path: Path, digest: str, chunks: Iterable[bytes]) -> None:
         part = path.with_suffix(f".{os.getpid()}-{id(chunks)}.part")

@@ -1,6 +1,7 @@
 """Files and folders that only their owner may read, whatever the umask of whoever started us says."""
 
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,23 @@ def private_file(path: Path) -> Path:
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, FILE))
     close(path)
     return path
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder with all that is in it, also where somebody has taken the right to write from himself.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    try:
+        shutil.rmtree(path)
+    except PermissionError:
+        path.chmod(FOLDER)
+        for folder, names, _ in os.walk(path):
+            for below in (Path(folder, name) for name in names):
+                if not below.is_symlink():
+                    below.chmod(FOLDER)
+        shutil.rmtree(path)
 
 
 def write_private(path: Path, content: bytes) -> None:

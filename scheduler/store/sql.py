@@ -27,6 +27,7 @@ from scheduler.model.hosts import HostState
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import Reservation
 from scheduler.model.workloads import JobId, JobState, Moved
+from scheduler.store.archive import FINAL, SqlArchive
 from scheduler.store.engine import open_engine, reading, writing
 from scheduler.store.fencing import fenced
 from scheduler.store.journal import Journal
@@ -41,7 +42,6 @@ _ATTEMPT = TypeAdapter(AttemptRecord)
 _RESERVATION = TypeAdapter(Reservation)
 MOVES_KEPT_S: Final = 8 * 86_400.0
 """Longer than any site may ask that a moved job stays where it is."""
-_FINAL = [state.value for state in JobState if state.is_final]
 
 
 class SqlStore:
@@ -94,6 +94,11 @@ class SqlStore:
             marker.compare(held, self._engine.url.render_as_string(hide_password=True))
         marker.write(held)
         return marker
+
+    @property
+    def archive(self) -> SqlArchive:
+        """What is over and old in it."""
+        return SqlArchive(self._engine)
 
     def close(self) -> None:
         """Give all connections back."""
@@ -174,7 +179,7 @@ class SqlStore:
     def _read_jobs(self, *, open_only: bool, limit: int | None = None) -> tuple[JobRecord, ...]:
         query = select(jobs).order_by(jobs.c.id.desc()).limit(limit)
         if open_only:
-            query = query.where(jobs.c.state.not_in(_FINAL))
+            query = query.where(jobs.c.state.not_in(FINAL))
         with reading(self._engine) as connection:
             return tuple(_with_attempts(connection, connection.execute(query).all()[::-1]))
 

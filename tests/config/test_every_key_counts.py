@@ -18,8 +18,9 @@ from scheduler.config.schema import (
     Quota,
     Reserve,
     Resources,
+    Retention,
 )
-from scheduler.config.wiring import limits_of, policy_of, served_of, settings_of
+from scheduler.config.wiring import limits_of, policy_of, retention_of, served_of, settings_of
 
 GPUS: dict[str, Any] = {"gpus": 1, "gpu_model": "MI210"}
 MODEL = {"name": "m", "capacity": {"kind": "rate", "rps_per_replica": 4}, "traffic": "t", "resources": GPUS}
@@ -39,6 +40,7 @@ OTHERWISE: dict[type[BaseModel], dict[str, Any]] = {
         "reserve": {"flash_crowd": 0.5},
     },
     Limits: {"pending_jobs_per_owner": 3, "highest_priority": {"submitter": "high"}},
+    Retention: {"jobs": "100d", "events": "7d", "logs": "7d", "checkpoints": "7d", "packages": "7d"},
     Reserve: {"flash_crowd": 0.5},
     PolicyNames: {
         "queue_order": "fifo",
@@ -131,6 +133,7 @@ def made_of(**sections: Any) -> object:
         queues_of(config.queues),
         submitters_of(config.queues),
         limits_of(config.limits, config.queues),
+        retention_of(config.retention),
     )
 
 
@@ -152,6 +155,11 @@ def test_every_key_of_the_loop(key: str) -> None:
 @pytest.mark.parametrize("key", OTHERWISE[Limits])
 def test_every_limit_of_a_person(key: str) -> None:
     assert made_of(limits={key: OTHERWISE[Limits][key]}) != made_of()
+
+
+@pytest.mark.parametrize("key", OTHERWISE[Retention])
+def test_every_key_of_what_is_kept(key: str) -> None:
+    assert made_of(retention={key: OTHERWISE[Retention][key]}) != made_of()
 
 
 @pytest.mark.parametrize("key", OTHERWISE[PolicyNames])

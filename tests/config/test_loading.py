@@ -130,6 +130,24 @@ def test_a_replayed_file_is_found_beside_the_configuration(cluster: Cluster, tmp
             '7: unknown time zone "Europe/Berln"',
             "for instance Europe/Berlin or UTC",
         ),
+        (
+            "cluster: small",
+            "cluster: small\nretention: {events: 23h}",
+            "2: retention.events: 23h is less than a day",
+            "1d or more, or 0 for ever",
+        ),
+        (
+            "cluster: small",
+            "cluster: small\nretention: {jobs: 30d, logs: 31d}",
+            "2: retention.logs: logs are kept no longer than the jobs they are of",
+            "30d or less, or retention.jobs as long",
+        ),
+        (
+            "cluster: small",
+            "cluster: small\nretention: {checkpoints: 0}",
+            "2: retention.checkpoints: checkpoints are kept no longer than the jobs they are of",
+            "90d or less, or retention.jobs as long",
+        ),
         ("query: up", "query: up, step: 1 hour", '7: step "1 hour" is not a duration', "30s, 10m, 6h, 2d or 1d12h"),
         (
             "cluster: small",

@@ -1,9 +1,13 @@
 """Promises of the way from configuration to the loop: every number arrives where it is used."""
 
+from typing import Any
+
 import pytest
 
 from scheduler.config.schema import Config, Control, Model, PolicyNames
-from scheduler.config.wiring import policy_of, served_of, settings_of
+from scheduler.config.schema import Retention as RetentionSection
+from scheduler.config.wiring import policy_of, retention_of, served_of, settings_of
+from scheduler.control.retention import Retention
 from scheduler.model.errors import ConfigError
 from scheduler.model.plan import Consolidation
 
@@ -61,3 +65,18 @@ def test_all_kinds_of_capacity_become_their_rule() -> None:
     assert 0.0 < strict < loose < 2.0
     assert rate == 3.0
     assert impatient > strict
+
+
+@pytest.mark.parametrize(
+    ("written", "days"),
+    [
+        ({}, (90, 90, 90, 30, 30)),
+        ({"jobs": "7d"}, (7, 90, 7, 7, 30)),
+        ({"jobs": 0}, (0, 90, 90, 30, 30)),
+        ({"jobs": 0, "logs": 0, "checkpoints": 0}, (0, 90, 0, 0, 30)),
+        ({"logs": "1d", "checkpoints": "2d"}, (90, 90, 1, 2, 30)),
+    ],
+)
+def test_what_belongs_to_a_job_goes_with_it_at_the_latest(written: dict[str, Any], days: tuple[int, ...]) -> None:
+    kept = retention_of(RetentionSection.model_validate(written))
+    assert kept == Retention(*(each * 86_400.0 for each in days))
