@@ -84,7 +84,7 @@ class Pruner:
             (_LEFT_OVER, self._sweep),
         )
         more = [self._walls.within(part, partial(work, now_s), lambda: False) for part, work in kinds]
-        self._tell(now_s)
+        self._tell(now_s, is_done=not any(more))
         return any(more)
 
     @property
@@ -164,11 +164,11 @@ class Pruner:
         self._dropped["left-over"] += sweep(self._packages.folder.parent, age_s, self._prove)
         return False
 
-    def _tell(self, now_s: float) -> None:
-        """Write down what failed, and once a day what was dropped."""
+    def _tell(self, now_s: float, *, is_done: bool) -> None:
+        """Write down what failed, and once a day what was dropped until there was nothing more."""
         news = list(self._walls.news)
         said = ", ".join(plural(count, noun) for noun, count in self._dropped.items() if count)
-        told = said and self._is_due(now_s)
+        told = said and is_done and self._is_due(now_s)
         if told:
             news.append(EventRecord(now_s, self._cycle, EventKind.CONTROL, SUBJECT, f"{_PRUNED}{said}", _WHY))
         if news:

@@ -325,11 +325,14 @@ def test_what_cannot_be_removed_holds_up_nothing_else_and_is_told_once(
     assert site.titles()[-1] == "pruning of jobs works again"
 
 
-def test_one_event_a_day_says_what_was_pruned(site: Site) -> None:
-    site.job(JobState.SUCCEEDED, 400.0, tries=2)
-    site.job(JobState.RUNNING, 0.0)
-    until_nothing_is_left(site.pruner())
-    assert site.titles() == ["pruned 2 logs, 1 checkpoint folder, 1 job"]
+def test_one_event_a_day_says_what_was_pruned(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as few:
+        few.setattr(pruning, "JOBS", 1)
+        site.job(JobState.SUCCEEDED, 400.0, tries=2)
+        site.job(JobState.SUCCEEDED, 400.0, tries=0)
+        site.job(JobState.RUNNING, 0.0)
+        until_nothing_is_left(site.pruner())
+    assert site.titles() == ["pruned 2 logs, 2 checkpoint folders, 2 jobs"]
     pruner = site.pruner()
     for _ in range(2):
         site.job(JobState.SUCCEEDED, 400.0)
