@@ -36,7 +36,7 @@ def lead(present: float, lead_time_s: float, top: float) -> Table:
     if not lead_time_s:
         return {"left": [], "right": [], "top": [], "text": []}
     right = present + lead_time_s * 1000
-    return {"left": [present], "right": [right], "top": [top * 0.93], "text": [f"lead time {duration(lead_time_s)}"]}
+    return {"left": [present], "right": [right], "top": [top * 0.9], "text": [f"lead time {duration(lead_time_s)}"]}
 
 
 def lowest(capacity: Capacity, future: Sequence[CapacityPoint]) -> Table:
@@ -103,17 +103,25 @@ def present(points: Sequence[CapacityPoint], now: datetime, top: float) -> Table
     return {"t": [ms(now)], "top": [top], "text": [f"now {now:%H:%M}"], "align": [beside], "offset": [offset]}
 
 
-def notes(past: Sequence[CapacityPoint], shown: timedelta, top: float) -> Table:
-    """Return the names of what is drawn solid before now: capacity above its line, demand below."""
+def notes(past: Sequence[CapacityPoint], future: Sequence[CapacityPoint], shown: timedelta, top: float) -> Table:
+    """Return the names of what is drawn solid before now: capacity above its line, demand below.
+
+    Where little is past they reach beyond now: there they keep clear of what is drawn of the future.
+    """
+    drawn = {
+        "ready": [(p.at, p.planned) for p in future if p.planned is not None],
+        "actual": [(p.at, p.p50) for p in future if p.p50 is not None],
+    }
     table: Table = {"t": [], "y": [], "text": [], "role": [], "align": []}
     for name, field, role, place in (("ready", "ready", "ink", 0.4), ("demand", "actual", "serving", 0.75)):
         seen = [(p.at, getattr(p, field)) for p in past if getattr(p, field) is not None]
         if len(seen) > 1:
             at = seen[int(len(seen) * place)][0]
-            near = [y for when, y in seen if abs(when - at) <= SHORT_REACH * shown]
+            align = "left" if at - past[0].at < SHORT_REACH * shown else "center"  # else the edge would cut it
+            reach = SHORT_REACH * shown * (2 if align == "left" else 1)
+            near = [y for when, y in (*seen, *drawn[field]) if abs(when - at) <= reach]
             under = min(near) - LINE * top
             y = under if name == "demand" and under > 0 else max(near) + top * 0.02
-            align = "left" if at - past[0].at < SHORT_REACH * shown else "center"  # else the edge would cut it
             for column, value in zip(table.values(), (ms(at), y, name, role, align), strict=True):
                 column.append(value)
     return table

@@ -65,7 +65,7 @@ def chart_of(capacity: Capacity, now: datetime) -> Chart:
         "lead": captions.lead(present, capacity.lead_time_s if future else 0.0, top),
         "lowest": captions.lowest(capacity, future),
         "labels": captions.labels(future, end, top),
-        "notes": captions.notes(past, (points[-1].at - points[0].at) if points else timedelta(), top),
+        "notes": captions.notes(past, future, (points[-1].at - points[0].at) if points else timedelta(), top),
         "shares": _stacked(shares, end),
         "after": {"left": [present], "right": [end], "top": [devices]},
         "shares-title": captions.shares_title(capacity, start, end, devices),

@@ -141,6 +141,11 @@ def test_in_the_first_hour_words_stand_where_nothing_cuts_them(parts: Parts, wor
     assert (whole["now"]["align"], whole["now"]["offset"]) == (["right"], [-4.0])
     assert first["notes"]["text"] == ["ready", "demand"]
     assert first["notes"]["align"] == ["left", "left"]
+    ready_y, demand_y = first["notes"]["y"]
+    soon_ms = first["notes"]["t"][0] + 4 * 3_600_000
+    planned = zip(first["planned"]["t"], first["planned"]["planned"], strict=True)
+    assert ready_y > max(y for t, y in planned if t < soon_ms)
+    assert demand_y < min(y for t, y in zip(first["future"]["t"], first["future"]["p50"], strict=True) if t < soon_ms)
     assert (first["now"]["align"], first["now"]["offset"]) == (["left"], [4.0])
 
 
