@@ -80,7 +80,7 @@ def _container(annotation: object) -> str:
 def _values(annotation: object) -> str:
     if annotation in _WRITTEN or _unit(annotation) in _WRITTEN:
         return _WRITTEN.get(_unit(annotation)) or _WRITTEN[annotation]
-    if _sections(annotation):
+    if _sections(annotation) and not _is_mixed(annotation):
         return {"tuple": "list", "dict": "mapping"}.get(_container(annotation), "section")
     arguments = [one for one in get_args(annotation) if one is not type(None)]
     match get_origin(annotation):
@@ -97,6 +97,22 @@ def _values(annotation: object) -> str:
         case _:
             written = "anything"
     return written
+
+
+def _is_mixed(annotation: object) -> bool:
+    """Whether a value, or one of a mapping, is a section or something plain."""
+    forms = _forms(get_args(annotation)[1] if _container(annotation) == "dict" else annotation)
+    return len({bool(_sections(form)) for form in forms}) > 1
+
+
+def _forms(annotation: object) -> list[object]:
+    """Return the types that a value may have."""
+    match get_origin(annotation):
+        case typing.Annotated:
+            return _forms(get_args(annotation)[0])
+        case typing.Union | types.UnionType:
+            return [form for one in get_args(annotation) if one is not type(None) for form in _forms(one)]
+    return [annotation]
 
 
 def _unit(annotation: object) -> object:

@@ -24,7 +24,7 @@ def test_keys_say_how_they_are_written_and_what_holds_without_them() -> None:
     assert (job["max_runtime"].values, job["max_runtime"].default) == ("duration", "-")
     assert (job["preemptible"].values, job["preemptible"].default) == ("true | false", "true")
     assert job["resources.gpu_model"].values == "text | list of text"
-    assert job["env"].values == "mapping of names to text"
+    assert job["env"].values == "mapping of names to text | section"
 
 
 def test_lists_mappings_and_forms_stand_in_the_path() -> None:
