@@ -12,6 +12,7 @@ from policies.capacity import CapacityRule, clamp
 from policies.headroom_rules import scale_down
 from scheduler.control.board import ModelOutlook, PoolOutlook
 from scheduler.control.bulkheads import Bulkheads, Part
+from scheduler.control.courses import GRIDS_S, course_of
 from scheduler.control.loads import Load, lead_s_of, load_of
 from scheduler.control.noticing import basis_changes
 from scheduler.control.outlook import outlook_of
@@ -19,7 +20,7 @@ from scheduler.control.pools import Member, kind_of, outlooks_of, pools_of
 from scheduler.control.settings import Served, Settings
 from scheduler.control.swings import Swings
 from scheduler.control.traffic import OUTLOOK_S, WEEK_S, Known, Wish
-from scheduler.model.demand import Basis, Demand, ModelDemand
+from scheduler.model.demand import Basis, Demand, Level, ModelDemand
 from scheduler.model.errors import InvariantBroken
 from scheduler.model.plan import Plan
 from scheduler.model.snapshot import Snapshot
@@ -124,6 +125,7 @@ class _Turn:
             replicas_low=self.limited(load.low) if falls else None,
             low_at_s=load.low_at_s + self.stay_s if falls else 0.0,
             falls=self._falls(load),
+            course=self._course(load),
         )
         return load, demand, needs
 
@@ -147,6 +149,7 @@ class _Turn:
             replicas_low=None,
             low_at_s=0.0,
             falls=(),
+            course=(),
         )
         load = Load(last.rps_now, last.rps_wanted, last.rps_wanted, last.peak_at_s, basis)
         return load, kept, self._needs(wanted)
@@ -186,6 +189,12 @@ class _Turn:
                 falls.append((at_s + self.stay_s, number))
                 least = number
         return tuple(falls)
+
+    def _course(self, load: Load) -> tuple[Level, ...]:
+        """Return when more or fewer replicas are expected to be wanted."""
+        points = ((at_s, self.limited(middle), self.limited(high)) for at_s, middle, high in load.course)
+        wanted, now_s = self.limited(load.wanted), self.now_s // GRIDS_S[0] * GRIDS_S[0]
+        return course_of(((now_s, wanted, wanted), *points), self.lead_s, self.stay_s)
 
     def _needs(self, needed: int) -> Needs:
         """Return what it needed up to now, with what it needs now."""

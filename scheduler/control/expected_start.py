@@ -1,7 +1,8 @@
 """When a waiting job may be expected to start: not one time but a distribution, as run times are learned as one.
 
 Many times over the ends of what runs are drawn from how long jobs like it took, given how long it has run already, and
-the bookings are made that a plan would make then. It is the queue as it is now: nobody knows who comes meanwhile.
+the bookings are made that a plan would make then. Where serving will need more or less, that is played through: a rise
+takes room from training, which then waits, too. It is the queue as it is now: nobody knows who comes meanwhile.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,9 @@ from scheduler.planning.planner import decide
 from scheduler.planning.prospects import Prospect
 
 DRAWS: Final = (21, 101)
-"""Draws on the largest sites and on small ones."""
+"""Draws on the largest sites, or where serving's room will change meanwhile, and elsewhere."""
+HIGH_EVERY: Final = 4
+"""Of so many draws, serving needs the high quantile of its forecast in one, and the middle in the others."""
 DRAWN_JOBS: Final = 20_000
 """Ends of running jobs drawn in all, as far as `DRAWS` allows."""
 
@@ -58,19 +61,21 @@ def _starts(cycle: CycleRecord, job_id: str) -> bool:
 
 def _drawn(prospect: Prospect, cycle: CycleRecord, run_times: RunTimes) -> ExpectedStart | None:
     running, now_s = cycle.snapshot.running.jobs, cycle.at_s
-    count = min(max(DRAWS[0], DRAWN_JOBS // max(1, len(running))), DRAWS[1])
+    most = DRAWS[0] if prospect.tides else DRAWS[1]
+    count = min(max(DRAWS[0], DRAWN_JOBS // max(1, len(running))), most)
     chance = np.random.default_rng(cycle.number)
     ends_s = np.empty((count, len(running)))
     for number, job in enumerate(running):
         ends_s[:, number] = now_s + left_s(job, now_s, run_times, chance.random(count))
     waiting = (*prospect.ahead, *(job for job, _ in prospect.placed))
     lengths_s = {job.job_id: left_s(job, now_s, run_times, chance.random(count)) for job in waiting}
-    starts_s = np.array(
-        [
-            prospect.start_s(ends_s[draw], {name: float(drawn[draw]) for name, drawn in lengths_s.items()})
-            for draw in range(count)
-        ]
-    )
+    starts_s, known = np.empty(count), dict[bytes, float]()
+    for draw in range(count):
+        lengths, high = {str(name): float(drawn[draw]) for name, drawn in lengths_s.items()}, draw % HIGH_EVERY == 0
+        key = np.append(ends_s[draw], (*lengths.values(), high)).tobytes()
+        if key not in known:
+            known[key] = prospect.start_s(ends_s[draw], lengths, high=high)
+        starts_s[draw] = known[key]
     p50_s, p90_s = np.quantile(starts_s, (0.5, 0.9), method="higher")
     return ExpectedStart(float(p50_s), float(p90_s)) if isfinite(p50_s) else None
 
@@ -81,7 +86,7 @@ def left_s(job: TrainingJob, now_s: float, run_times: RunTimes, levels: NDArray[
     Of jobs like it those count that took longer than it has; between them the quantiles are interpolated, beyond the
     longest they go on exponentially with the mean of what those had left. Where none took longer, or none is known, it
     runs with even chance for as long again as it has run beyond what was known of it: P(more than t) = T / (T + t).
-    Nobody is expected to run for longer than it says.
+    Nobody is expected to run for longer than it says; who saves what it does goes on from there after a stop.
 
     Args:
         job: runs or waits.
@@ -92,7 +97,7 @@ def left_s(job: TrainingJob, now_s: float, run_times: RunTimes, levels: NDArray[
     held_s = now_s - job.started_at_s if job.state.holds_room and job.started_at_s is not None else 0.0
     took_s = run_times.of_like(job)
     ran_s = held_s + job.ran_before_s
-    most_s = inf if job.max_runtime_s is None else job.max_runtime_s - held_s
+    most_s = _said_left_s(job, held_s)
     longer_s = took_s[took_s > ran_s] - ran_s
     if len(longer_s):
         clipped: NDArray[np.float64] = np.clip(
@@ -106,6 +111,17 @@ def left_s(job: TrainingJob, now_s: float, run_times: RunTimes, levels: NDArray[
     beyond_s = max(-most_s if isfinite(most_s) else ran_s - took_s.max(initial=0.0), LEAST_LEFT_S)
     left: NDArray[np.float64] = beyond_s * levels / (1.0 - levels) + 1.0
     return left
+
+
+def _said_left_s(job: TrainingJob, held_s: float) -> float:
+    """Return how long a job still runs at most by its own word; infinity when it does not say.
+
+    That is its word on one attempt, less what it did in earlier ones if it saves: unless those took all of it.
+    """
+    if job.max_runtime_s is None:
+        return inf
+    left_s, done_s = job.max_runtime_s - held_s, job.ran_before_s if job.checkpoint_interval_s else 0.0
+    return left_s - done_s if left_s > done_s else left_s
 
 
 def _interpolated(values: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """From what is known of traffic to the load of one model: now, at its peak within the lead time, and at its lowest."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -21,8 +21,12 @@ PEAK_GRID = tuple(np.round((np.arange(200) + 0.5) / 200, 4).tolist())
 DAY_S: Final = 86_400.0
 MOST_BINS: Final = 300
 """Bins of the coming day that are looked at for the lowest load."""
+COURSE_S: Final = 129_600.0
+"""How far ahead the load's rises and falls are looked at."""
+MOST_POINTS: Final = 72
+"""Points of its course; of more bins, the highest of a few together counts."""
 KEPT: Final = 16
-"""Forecasts whose middle is remembered."""
+"""Forecasts whose quantiles are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Load:
         low: the lowest that is expected within a day; infinity when nothing is foreseen.
         low_at_s: when.
         falls: (at_s, load), each bin of that day with a lower load than all before it.
+        course: (at_s, middle, high), the load expected at moments after now, in order; () when nothing is foreseen.
     """
 
     now: float
@@ -48,6 +53,7 @@ class Load:
     low: float = math.inf
     low_at_s: float = 0.0
     falls: tuple[tuple[float, float], ...] = ()
+    course: tuple[tuple[float, float, float], ...] = ()
 
 
 def load_of(served: Served, known: Mapping[str, Known], share: Share, settings: Settings, now_s: float) -> Load:
@@ -67,7 +73,8 @@ def load_of(served: Served, known: Mapping[str, Known], share: Share, settings: 
     wanted = max(soon, padded if basis is Basis.SILENT else now)
     falls = _falls(source.corrected, share, wanted)
     low_at_s, low = falls[-1]
-    return Load(now, wanted, max(later, wanted), peak_at_s, basis, low, low_at_s, falls)
+    course = tuple(_course(source.corrected, share, wanted, settings.quantile, now_s))
+    return Load(now, wanted, max(later, wanted), peak_at_s, basis, low, low_at_s, falls, course)
 
 
 def _rate_of_its_own(served: Served, known: Mapping[str, Known], settings: Settings, now_s: float) -> float | None:
@@ -93,8 +100,9 @@ def _falls(forecast: Fitted, share: Share, wanted: float) -> tuple[tuple[float, 
 
     The load is the middle, by as much higher as is wanted now.
     """
-    middle = _middle(forecast, max(1, min(forecast.bins, MOST_BINS, int(DAY_S // forecast.step_s)))) * share.middle
-    above = max(1.0, wanted / middle[0]) if middle[0] > 0 else 1.0
+    bins = max(1, min(forecast.bins, MOST_BINS, int(DAY_S // forecast.step_s)))
+    middle = _quantiles(forecast, bins, (0.5,))[0] * share.middle
+    above = _above(middle, wanted)
     before = np.minimum.accumulate(np.append(np.inf, middle[:-1]))
     return tuple(
         (forecast.start_s + (bin_ + 0.5) * forecast.step_s, float(middle[bin_]) * above)
@@ -102,11 +110,33 @@ def _falls(forecast: Fitted, share: Share, wanted: float) -> tuple[tuple[float, 
     )
 
 
+def _course(
+    forecast: Fitted, share: Share, wanted: float, quantile: float, now_s: float
+) -> Iterator[tuple[float, float, float]]:
+    """Yield (at_s, middle, high) of the bins to come, or of some of them together: at their middle, the highest.
+
+    The middle is by as much higher as is wanted now; the high load is the quantile, and never below.
+    """
+    bins = max(1, min(forecast.bins, int(COURSE_S // forecast.step_s)))
+    middle, high = _quantiles(forecast, bins, (0.5, quantile)) * share.middle
+    middle = middle * _above(middle, wanted)
+    together = -(-bins // MOST_POINTS)
+    for first in range(0, bins, together):
+        at_s = forecast.start_s + (first + 0.5 * min(together, bins - first)) * forecast.step_s
+        most = float(middle[first : first + together].max())
+        if at_s > now_s:
+            yield at_s, most, max(most, float(high[first : first + together].max()))
+
+
+def _above(middle: NDArray[np.float64], wanted: float) -> float:
+    """Return by what factor more is wanted now than the middle of the forecast."""
+    return max(1.0, wanted / float(middle[0])) if middle[0] > 0 else 1.0
+
+
 @lru_cache(maxsize=KEPT)
-def _middle(forecast: Fitted, bins: int) -> NDArray[np.float64]:
-    """Return the middle of the next bins, (bins,); kept, because all models of a source ask for the same."""
-    middle: NDArray[np.float64] = forecast.quantiles(bins, (0.5,))[0]
-    return middle
+def _quantiles(forecast: Fitted, bins: int, levels: tuple[float, ...]) -> NDArray[np.float64]:
+    """Return quantiles of the next bins, (levels, bins); kept, because all models of a source ask for the same."""
+    return forecast.quantiles(bins, levels)
 
 
 def lead_s_of(served: Served, settings: Settings) -> float:

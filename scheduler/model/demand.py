@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Basis(StrEnum):
@@ -16,6 +17,20 @@ class Basis(StrEnum):
     """The traffic source stopped answering: the last load known, with a margin."""
     REACTIVE = "reactive"
     """No forecast, because the configuration says so."""
+
+
+class Level(NamedTuple):
+    """How many replicas of a model are expected to be wanted from a moment on, another number than before.
+
+    Attributes:
+        at_s: from when on, epoch seconds.
+        replicas: by the middle of the forecast.
+        replicas_high: by its quantile by which serving is planned; seldom are more wanted.
+    """
+
+    at_s: float
+    replicas: int
+    replicas_high: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +53,8 @@ class ModelDemand:
         low_at_s: from when on, epoch seconds.
         falls: (at_s, replicas), each time within that day at which fewer are expected to be wanted than ever before
             it, the last one the lowest; () where only that is foreseen.
+        course: each time within the next day and a half at which more or fewer are expected to be wanted than just
+            before it, in order; () where nothing is foreseen, or nothing changes.
     """
 
     model: str
@@ -52,6 +69,7 @@ class ModelDemand:
     replicas_low: int | None = None
     low_at_s: float = 0.0
     falls: tuple[tuple[float, int], ...] = ()
+    course: tuple[Level, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
-"""From when on a waiting job may run, if what runs ends at given times: the bookings that a plan would then make."""
+"""From when on a waiting job may run, if what runs ends at given times and serving needs what is foreseen."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from math import inf
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -10,11 +9,10 @@ from numpy.typing import NDArray
 
 from scheduler.model.plan import StartJob
 from scheduler.model.resources import Slot
-from scheduler.model.workloads import TrainingJob
-from scheduler.planning.bookings import Bookings
+from scheduler.model.workloads import JobState, TrainingJob
 from scheduler.planning.draft import Draft
 from scheduler.planning.planner import Decided
-from scheduler.planning.timetable import Release
+from scheduler.planning.tides import Hours, Sitting, Tide, tides_of
 
 MOST_AHEAD: Final = 12
 """Waiting jobs before one that are given room first; with more of them nothing is said."""
@@ -29,12 +27,15 @@ class Prospect:
         job: the job.
         placed: who starts now or was promised room, with its slots.
         ahead: waiting jobs that are tried before it.
+        tides: how serving's room is expected to rise and fall.
     """
 
     draft: Draft
     job: TrainingJob
     placed: tuple[tuple[TrainingJob, tuple[Slot, ...]], ...]
     ahead: tuple[TrainingJob, ...]
+    tides: tuple[Tide, ...]
+    _first: dict[str, bool] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, decided: Decided, job: TrainingJob) -> "Prospect | None":
@@ -47,34 +48,38 @@ class Prospect:
         ahead = list[TrainingJob]()
         for other in draft.queue:
             if other.job_id == job.job_id:
-                return cls(draft, job, placed, tuple(ahead))
+                return cls(draft, job, placed, tuple(ahead), tides_of(decided))
             if other.job_id not in gone and other.not_before_s <= draft.snapshot.taken_at_s:
                 ahead.append(other)
             if len(ahead) > MOST_AHEAD:
                 break
         return None
 
-    def start_s(self, ends_s: NDArray[np.float64], lengths_s: Mapping[str, float]) -> float:
-        """Return when the job has room for its fewest workers, epoch seconds; infinity when training leaves too little.
+    def start_s(self, ends_s: NDArray[np.float64], lengths_s: Mapping[str, float], *, high: bool = False) -> float:
+        """Return when the job has room for its fewest workers, epoch seconds; infinity when that is never.
 
         Args:
             ends_s: float64 (J,), when each running job of the snapshot is over, all after now.
             lengths_s: how long each that is placed or waits ahead runs, by id; infinity where it is not known.
+            high: whether serving needs as much as by the quantile of its forecast, not by the middle.
         """
-        snapshot, now_s = self.draft.snapshot, self.draft.snapshot.taken_at_s
-        draft = replace(
-            self.draft,
-            snapshot=replace(snapshot, running=replace(snapshot.running, ends_s=ends_s)),
-            policy=replace(self.draft.policy, bookings=len(self.ahead) + 1),
-            bookings=[],
-        )
-        bookings = Bookings(draft)
-        bookings.note((), [Release(now_s + lengths_s[j.job_id], slots, j.gang.shape) for j, slots in self.placed])
-        for other in self.ahead:
-            bookings.book(replace(other, max_runtime_s=lengths_s[other.job_id], doubt=1.0))
-        bookings.book(self.job)
-        start_s = next((booking.start_s for booking in draft.bookings if booking.job is self.job), inf)
-        return max(start_s, self.job.not_before_s)
+        now_s = self.draft.snapshot.taken_at_s
+        sitting = [Sitting(job, slots, now_s + lengths_s[job.job_id]) for job, slots in self.placed]
+        hours = Hours(self.draft, self.tides, sitting, ends_s, high=high)
+        return hours.start_s(self.job, self.ahead, lengths_s, self._goes_first)
+
+    def _goes_first(self, victim: TrainingJob, at_s: float) -> bool:
+        """Whether a job that is stopped at a moment would be tried before this one then."""
+        if victim.job_id not in self._first:
+            snapshot = self.draft.snapshot
+            ran_s = at_s - (victim.started_at_s if victim.started_at_s is not None else snapshot.taken_at_s)
+            again = replace(victim, state=JobState.PREEMPTED, slots=(), started_at_s=None)
+            again = replace(again, ran_before_s=victim.ran_before_s + ran_s)
+            then = replace(snapshot.otherwise({victim.job_id: again}), taken_at_s=at_s)
+            queue = self.draft.policy.queue_order(then, set())
+            both = {victim.job_id, self.job.job_id}
+            self._first[victim.job_id] = next(job.job_id for job in queue if job.job_id in both) == victim.job_id
+        return self._first[victim.job_id]
 
 
 def _placed(draft: Draft, starts: tuple[StartJob, ...]) -> list[tuple[TrainingJob, tuple[Slot, ...]]]:

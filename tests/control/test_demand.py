@@ -365,6 +365,19 @@ def test_the_fewest_replicas_of_the_coming_day_are_foreseen_with_when() -> None:
     assert numbers[-1] == demand.replicas_low
 
 
+def test_the_course_of_the_coming_day_goes_down_for_the_night_and_up_again() -> None:
+    at_eight = MONDAY_S + 20 * HOUR_S
+    demand = Planner(Source(evenings)).at(at_eight)
+
+    night = [level for level in demand.course if at_eight + 6 * HOUR_S < level.at_s < at_eight + 12 * HOUR_S]
+    evening = [level for level in demand.course if at_eight + 22 * HOUR_S < level.at_s < at_eight + 25 * HOUR_S]
+    lowest = min(level.replicas for level in demand.course)
+    assert lowest == demand.replicas_low
+    assert all(level.replicas == lowest for level in night)
+    assert max(level.replicas for level in evening) >= demand.replicas_wanted
+    assert all(level.replicas <= level.replicas_high for level in demand.course)
+
+
 def test_nothing_is_foreseen_without_a_forecast() -> None:
     demand = Planner(Source(evenings), replace(SETTINGS, reactive=True)).at(MONDAY_S + 20 * HOUR_S)
-    assert (demand.replicas_low, demand.low_at_s) == (None, 0.0)
+    assert (demand.replicas_low, demand.low_at_s, demand.course) == (None, 0.0, ())

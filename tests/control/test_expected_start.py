@@ -12,12 +12,21 @@ from policies.registry import policy_from_names
 from scheduler.control.expected_start import ExpectedStart, expected_start, left_s
 from scheduler.control.records import AttemptRecord, CycleRecord, JobRecord, Outcome, Wish
 from scheduler.control.runtimes import LEAST_LEFT_S, RunTimes
-from scheduler.model.demand import Demand
+from scheduler.model.demand import Demand, Level, ModelDemand
 from scheduler.model.hosts import Device, Host
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import Gang, JobId, JobState, ServingModel, TrainingJob
+from scheduler.model.workloads import (
+    Gang,
+    JobId,
+    JobState,
+    Replica,
+    ReplicaId,
+    ReplicaState,
+    ServingModel,
+    TrainingJob,
+)
 from scheduler.planning.planner import plan
 
 NOW_S = 1_000_000.0
@@ -142,6 +151,24 @@ def test_what_is_left_never_ends_before_now_nor_after_what_is_said(
 
 def test_a_waiting_job_of_which_nothing_is_known_is_endless() -> None:
     assert left_s(waits(9), NOW_S, RunTimes(), LEVELS).tolist() == [inf] * len(LEVELS)
+
+
+def test_who_saves_and_was_stopped_has_what_is_left_of_its_word() -> None:
+    for saves_every_s, ran_s, left_h in ((600.0, HOUR_S, 2.0), (None, HOUR_S, 3.0), (600.0, 4 * HOUR_S, 3.0)):
+        ahead = waits(8, max_runtime_s=3 * HOUR_S, ran_before_s=ran_s, checkpoint_interval_s=saves_every_s)
+        assert left_s(ahead, NOW_S, RunTimes(), LEVELS).tolist() == [left_h * HOUR_S] * len(LEVELS)
+
+
+def test_where_serving_may_need_more_than_the_middle_the_start_is_a_span() -> None:
+    model, sits = ServingModel("m", GPU, 0, 4), Replica(ReplicaId("m-0"), "m", Slot("h", (3,)), ReplicaState.READY)
+    jobs = [*(runs(n, HOUR_S, max_runtime_s=3 * HOUR_S) for n in range(3)), waits(9, workers=2)]
+    demand = Demand((ModelDemand("m", 1, 1, 1, course=(Level(NOW_S + HOUR_S, 1, 3), Level(NOW_S + 5 * HOUR_S, 1, 1))),))
+    snapshot = Snapshot.of(version=5, taken_at_s=NOW_S, hosts=[host(4)], jobs=jobs, models=[model], replicas=[sits])
+    cycle = CycleRecord(5, NOW_S, snapshot, demand, plan(snapshot, demand, POLICY), 0.0)
+
+    p50_h, p90_h = hours(expected_start(cycle, POLICY, RunTimes(), "9"))
+    assert p50_h == 2.0
+    assert p90_h >= 5.0
 
 
 @pytest.mark.parametrize("known", [6, 40])
