@@ -21,7 +21,10 @@ from scheduler.planning.planner import decide
 from scheduler.planning.prospects import Prospect
 
 DRAWS: Final = (21, 101)
-"""Draws on the largest sites, or where serving's room will change meanwhile, and elsewhere."""
+"""Draws on the largest sites and on small ones."""
+PLAYED: Final = (4, 21)
+"""Likewise where serving's room will change meanwhile: to play that through takes longer."""
+PLAYED_JOBS: Final = 4000
 HIGH_EVERY: Final = 4
 """Of so many draws, serving needs the high quantile of its forecast in one, and the middle in the others."""
 DRAWN_JOBS: Final = 20_000
@@ -61,8 +64,8 @@ def _starts(cycle: CycleRecord, job_id: str) -> bool:
 
 def _drawn(prospect: Prospect, cycle: CycleRecord, run_times: RunTimes) -> ExpectedStart | None:
     running, now_s = cycle.snapshot.running.jobs, cycle.at_s
-    most = DRAWS[0] if prospect.tides else DRAWS[1]
-    count = min(max(DRAWS[0], DRAWN_JOBS // max(1, len(running))), most)
+    (least, most), drawn = (PLAYED, PLAYED_JOBS) if prospect.tides else (DRAWS, DRAWN_JOBS)
+    count = min(max(least, drawn // max(1, len(running))), most)
     chance = np.random.default_rng(cycle.number)
     ends_s = np.empty((count, len(running)))
     for number, job in enumerate(running):
@@ -71,7 +74,7 @@ def _drawn(prospect: Prospect, cycle: CycleRecord, run_times: RunTimes) -> Expec
     lengths_s = {job.job_id: left_s(job, now_s, run_times, chance.random(count)) for job in waiting}
     starts_s, known = np.empty(count), dict[bytes, float]()
     for draw in range(count):
-        lengths, high = {str(name): float(drawn[draw]) for name, drawn in lengths_s.items()}, draw % HIGH_EVERY == 0
+        lengths, high = {str(name): float(each[draw]) for name, each in lengths_s.items()}, draw % HIGH_EVERY == 0
         key = np.append(ends_s[draw], (*lengths.values(), high)).tobytes()
         if key not in known:
             known[key] = prospect.start_s(ends_s[draw], lengths, high=high)

@@ -129,8 +129,9 @@ def _course(
 
 
 def _above(middle: NDArray[np.float64], wanted: float) -> float:
-    """Return by what factor more is wanted now than the middle of the forecast."""
-    return max(1.0, wanted / float(middle[0])) if middle[0] > 0 else 1.0
+    """Return by what factor more is wanted now than the middle of this bin and the next, where that may lie."""
+    usual = float(middle[:2].max())
+    return max(1.0, wanted / usual) if usual > 0 else 1.0
 
 
 @lru_cache(maxsize=KEPT)

@@ -19,9 +19,10 @@ from scheduler.model.workloads import JobState, ServingModel, TrainingJob
 from scheduler.planning.bookings import Bookings
 from scheduler.planning.draft import Draft
 from scheduler.planning.needs import Need
-from scheduler.planning.placing import NO_LIMIT, fewest_hosts
+from scheduler.planning.placing import NO_LIMIT, fewest_hosts, takes
 from scheduler.planning.planner import Decided
 from scheduler.planning.preemption import victims_for
+from scheduler.planning.room import Counted
 from scheduler.planning.roster import Roster, Victim
 from scheduler.planning.timetable import Booking, Release
 
@@ -134,7 +135,8 @@ class Hours:
         """
         waiting = [(other, lengths_s[other.job_id]) for other in ahead]
         for until_s in (*sorted({level.at_s for tide in self._tides for level in tide.course}), inf):
-            booked = self._booked(job, waiting)
+            may_begin = until_s == inf or self._may_begin([job, *(other for other, _ in waiting)], until_s)
+            booked = self._booked(job, waiting) if may_begin else []
             own_s = max(next((made.start_s for made in booked if made.job is job), inf), job.not_before_s)
             if own_s < until_s or until_s == inf:
                 return own_s
@@ -166,18 +168,29 @@ class Hours:
         bookings.book(job)
         return draft.bookings
 
-    def _go_to(self, at_s: float, begun: Sequence[Booking]) -> None:
-        """Let all end that ends until a moment, and begin who begins before it."""
-        running, room = self._draft.snapshot.running, self._room.coming
+    def _may_begin(self, jobs: Sequence[TrainingJob], until_s: float) -> bool:
+        """Whether any of these fits once all has ended that ends until a moment: until then room only grows."""
+        room = Counted(self._room.coming)
+        self._leave(room, until_s)
+        return any(takes(room, job.gang) for job in jobs)
+
+    def _leave(self, room: Counted, at_s: float) -> None:
+        """Add the room of all who end until a moment."""
+        running = self._draft.snapshot.running
         over = ~self._gone & (self._ends_s <= at_s)
         entries = np.flatnonzero(over[running.who])
         rows, place = np.unique(running.row[entries], return_inverse=True)
         freed = np.zeros((len(rows), running.freed.shape[1]), dtype=np.int64)
         np.add.at(freed, place, running.freed[entries])
         room.release(rows, freed)
-        self._gone = self._gone | over
         for one in (one for one in self._sitting if one.end_s <= at_s):
             room.give_all(one.slots, one.job.gang.shape)
+
+    def _go_to(self, at_s: float, begun: Sequence[Booking]) -> None:
+        """Let all end that ends until a moment, and begin who begins before it."""
+        room = self._room.coming
+        self._leave(room, at_s)
+        self._gone = self._gone | (self._ends_s <= at_s)
         for made in (made for made in begun if made.end_s > at_s):
             room.take_all(made.slots, made.job.gang.shape)
         began = [Sitting(made.job, made.slots, made.end_s) for made in begun]

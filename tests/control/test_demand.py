@@ -378,6 +378,15 @@ def test_the_course_of_the_coming_day_goes_down_for_the_night_and_up_again() -> 
     assert all(level.replicas <= level.replicas_high for level in demand.course)
 
 
+def test_a_steep_rise_that_is_foreseen_makes_the_night_after_it_no_higher() -> None:
+    steps = Planner(Source(lambda at_s: 30.0 if 10 <= at_s % DAY_S / HOUR_S < 18 else 8.0))
+    demand = steps.at(MONDAY_S + 10 * HOUR_S - 60.0)
+
+    assert demand.replicas_wanted >= 2
+    assert demand.replicas_low == 1
+    assert min(level.replicas for level in demand.course) == 1
+
+
 def test_nothing_is_foreseen_without_a_forecast() -> None:
     demand = Planner(Source(evenings), replace(SETTINGS, reactive=True)).at(MONDAY_S + 20 * HOUR_S)
     assert (demand.replicas_low, demand.low_at_s, demand.course) == (None, 0.0, ())
