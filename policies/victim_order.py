@@ -15,6 +15,12 @@ WAIT_SHARE: Final = 0.01
 """GPU-seconds that a second of one job's wait is worth: two hours count about as a restart."""
 
 
+AGAIN: Final = 10.0
+"""How many times as much it is worth for each time that the job was stopped before."""
+MOST_AGAIN: Final = 5
+"""Stops that count so at most."""
+
+
 def lost_work(running: Running, now_s: float) -> NDArray[np.float64]:
     """Return the work that is not saved, or saving itself, and the restart, over all devices of each job, (J,)."""
     return running.lost_s(now_s) * running.gpus
@@ -36,9 +42,10 @@ def lost_work_and_wait(running: Running, now_s: float) -> NDArray[np.float64]:
       much: devices that stand idle while somebody waits are counted in full, as what follows from a stop
       (`scheduler.planning.aftermath`), and are not to be counted twice;
     - less, the longer a job has run itself: the same wait is a smaller part of its time;
-    - once more for each time that the job was stopped before, so that it is others' turn.
+    - ten times as much for each time that the job was stopped before, so that it is others' turn.
     """
     served_s = running.served_s(now_s)
     wait_s = running.mean_held_s(now_s)
     share = wait_s / np.maximum(wait_s + served_s, 1.0)
-    return lost_work(running, now_s) + WAIT_SHARE * wait_s * share * (1 + running.stops)
+    stops = AGAIN ** np.minimum(running.stops, MOST_AGAIN).astype(np.float64)
+    return lost_work(running, now_s) + WAIT_SHARE * wait_s * share * stops

@@ -9,6 +9,7 @@ import numpy as np
 from scheduler.model.plan import Cause, PreemptJob
 from scheduler.model.policy import Policy, Scorer
 from scheduler.model.resources import Slot
+from scheduler.model.running import place_of
 from scheduler.model.snapshot import Snapshot, shape_held
 from scheduler.model.workloads import Gang, ReplicaState, TrainingJob
 from scheduler.planning.line import Line
@@ -102,9 +103,11 @@ class Draft:
 
     @property
     def roster(self) -> Roster:
-        """Who may still be stopped."""
+        """Who may still be stopped; not those who are, whatever the room."""
         if self._roster is None:
-            self._roster = stoppable(self.snapshot, self.policy)
+            roster, jobs = stoppable(self.snapshot, self.policy), self.snapshot.running.jobs
+            ended = [place_of(self.snapshot.by_id[job_id], jobs) for job_id in self.ended]
+            self._roster = roster.without(np.flatnonzero(np.isin(roster.order, ended)).tolist())
         return self._roster
 
     def count(self, job: TrainingJob, slots: Sequence[Slot] = ()) -> None:

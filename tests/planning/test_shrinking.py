@@ -139,11 +139,11 @@ def stops(say: Any, made: Any) -> list[tuple[str, int]]:
 def test_who_goes_on_at_once_is_preferred_to_who_would_have_to_wait(say: Any) -> None:
     jobs = [
         elastic(say.running("1", "h0:0", "h0:1", "h0:2"), 2, 3),
-        say.running("2", "h1:0", checkpointed_at_s=say.now_s - 70.0),
+        say.running("2", "h1:0", checkpointed_at_s=say.now_s - 300.0),
     ]
     world = {"hosts": [say.host("h0", 3), say.host("h1", 1)], "models": [say.model("chat")], "jobs": jobs}
     made = say.plan(say.demand(chat=1), WITH_WAIT, **world)
-    assert stops(say, made) == [("1", 2)], "360 GPU-seconds and no wait, against 130 and a wait"
+    assert stops(say, made) == [("1", 2)], "360 GPU-seconds and no wait, against as many and a wait"
 
 
 def test_one_is_stopped_where_shrinking_several_would_lose_more(say: Any) -> None:

@@ -80,3 +80,10 @@ def test_a_word_that_is_doubted_counts_as_longer_while_the_job_waits_and_holds_o
     doubted = replace(runs, doubt=4.0)
     assert doubted.ends_s == runs.ends_s
     assert say.plan(**parts, jobs=[doubted, gang]).reason_for("2").until_s == runs.limit_s
+
+
+def test_who_is_stopped_for_its_limit_is_nobodys_victim(say: Any) -> None:
+    over = say.running("1", "h0:0", priority=25, started_at_s=say.now_s - 700.0, max_runtime_s=600.0)
+    jobs = [over, say.running("2", "h0:1", priority=25), say.waiting("3", say.gpus(2), priority=75)]
+    made = say.plan(hosts=[say.host("h0", 2)], jobs=jobs)
+    assert sorted(order.job_id for order in say.of(made, PreemptJob)) == ["1", "2"]
