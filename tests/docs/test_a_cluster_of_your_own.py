@@ -46,7 +46,7 @@ def site(newcomer: Any, free_ports: Any, tmp_path_factory: pytest.TempPathFactor
         f"ray start --head --block --disable-usage-stats --node-ip-address=127.0.0.1 --port={gcs}"
         f" --dashboard-host=127.0.0.1 --dashboard-port={dashboard} --dashboard-agent-listen-port={agent}"
         f" --dashboard-agent-grpc-port={grpc} --metrics-export-port={metrics} --runtime-env-agent-port={runtime}"
-        f" --ray-client-server-port={client} --num-cpus=8 --num-gpus=2 --memory=17179869184"
+        f" --ray-client-server-port={client} --num-cpus=32 --num-gpus=4 --memory=68719476736"
         f" --object-store-memory=100000000 --labels={labels[1]}"
     )
     newcomer.waits(lambda: _answers(f"http://127.0.0.1:{dashboard}/api/version"), 120.0)
@@ -63,7 +63,7 @@ def _answers(url: str) -> bool:
 
 def test_its_host_reports_under_its_own_name_with_its_devices(site: Any) -> None:
     (host,) = site.client.hosts().items
-    assert (host.name, host.gpu_model, len(host.devices)) == (HOST, "MI300X", 2)
+    assert (host.name, host.gpu_model, len(host.devices)) == (HOST, "MI300X", 4)
 
 
 def test_the_model_of_the_readme_is_served_though_its_prometheus_does_not_answer(site: Any) -> None:
