@@ -30,8 +30,17 @@ def zipped(*entries: tuple[str | zipfile.ZipInfo, bytes], method: int = DEFLATED
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", method) as archive:
         for name, content in entries:
-            archive.writestr(name, content)
+            archive.writestr(undated(name, method), content)
     return file.getvalue()
+
+
+def undated(name: str | zipfile.ZipInfo, method: int) -> zipfile.ZipInfo:
+    """Return an entry without the time of day: tests are named by digests, and run in several processes."""
+    if isinstance(name, zipfile.ZipInfo):
+        return name
+    made = zipfile.ZipInfo(name)
+    made.compress_type, made.external_attr = method, 0o600 << 16
+    return made
 
 
 def entry(name: str, mode: int) -> zipfile.ZipInfo:
