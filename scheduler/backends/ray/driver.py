@@ -1,12 +1,14 @@
 """The one process that is attached to Ray as a driver: it makes, lists and removes placement groups.
 
 A driver dies with Ray's head and takes over signal handlers, so the control plane is none; it talks to this process by
-one JSON object a line (`scheduler.backends.ray.link`). It ends when its standard input does.
+one JSON object a line (`scheduler.backends.ray.link`). It ends when its standard input does, and when Ray lets it wait
+for too long to hear of that.
 """
 
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -23,6 +25,8 @@ from scheduler.backends.ray.claims import Claim, InTheWay, hold, in_the_way, let
 from scheduler.backends.ray.names import NAMESPACE
 
 GONE: Final = "REMOVED"
+CONNECT_S = 90.0
+"""Longest wait for Ray; a control plane that was killed meanwhile would leave this process waiting for ever."""
 ADOPTED: Final = "adopted:"
 """Before the name of a stray, in Ray's keys: whose it is now."""
 
@@ -35,7 +39,9 @@ def main(address: str) -> None:
     """
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # Ray prints; the answers must stay readable
+    signal.setitimer(signal.ITIMER_REAL, CONNECT_S)  # by the kernel: Ray waits for its GCS without letting others run
     refused = _connect(address)
+    signal.setitimer(signal.ITIMER_REAL, 0.0)
     for line in sys.stdin:
         answer = {"refused": refused} if refused else _answer(json.loads(line))
         print(json.dumps(answer), file=answers, flush=True)
