@@ -48,20 +48,24 @@ class _Due(NamedTuple):
 
 
 class _Course:
-    """One course that things may take: who is stopped, who waits, what is free, and who leaves when."""
+    """One course that things may take: who is stopped, who waits, what is free, and who leaves when.
+
+    What is freed beyond the need is promised to those who wait already, before the victims themselves wait.
+    """
 
     def __init__(self, foreseen: Foreseen, victims: Iterable[Victim]) -> None:
         self._foreseen, self._draft, self._over_s = foreseen, foreseen.draft, foreseen.stays_s + LEAST_STAY_S
         self._stopped, self._lost, self._idle = dict[int, str](), 0.0, 0.0
         self._begun: dict[str, tuple[TrainingJob, _Due]] = {}
         self._room = Counted(foreseen.draft.room.coming)
-        self._waiting = [*foreseen.others, *self._stop(victims)]
+        stopped = self._stop(victims)
         need = foreseen.need
         units, score = need.fitting(self._room.units(need.shape)), self._room.score(need.shape, self._draft.scorer)
         placed = self._room.put(fewest_hosts(units, need.count, score), need.shape)
         self._due = [_Due(foreseen.stays_s, "", placed, need.shape)]
         self._due += [_Due(at_s, job.job_id, job.slots, job.gang.shape) for at_s, job in foreseen.ends]
         heapify(self._due)
+        self._waiting = stopped + [job for job in foreseen.others if not self._starts(job, 0.0, ())]
 
     def run(self) -> float:
         """Play it through and return what is lost."""

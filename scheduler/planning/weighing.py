@@ -15,7 +15,7 @@ from scheduler.planning.preemption import victims_for
 from scheduler.planning.roster import Roster, Victim, units_with
 
 MOST_WEIGHED: Final = 4
-"""Needs of one plan for which sets are weighed, the first."""
+"""Needs of one plan for which sets are weighed, the first; half as many on large sites."""
 MOST_LEFT_OUT: Final = 3
 """Members of the best set without whom others are looked for."""
 MOST_SETS: Final = 16
@@ -40,7 +40,7 @@ def weighed(need: Need, draft: Draft, roster: Roster, cheapest: Victims, holder:
     """
     if not cheapest or draft.weighed >= MOST_WEIGHED or not _leads_on(cheapest, need, draft):
         return cheapest
-    draft.weighed += 1
+    draft.weighed += 1 if len(roster.row) <= MOST_ENTRIES else MOST_WEIGHED // 2
     return _Search(need, draft, roster, holder).run(cheapest)
 
 

@@ -170,9 +170,11 @@ def _begun(task: Task) -> _Run:
 
 
 def sets_of(site: Site, policy: Policy) -> Iterator[tuple[str, ...]]:
-    """Yield every set of jobs whose stop makes room for `FIRST`, and of whom none could be left out."""
+    """Yield every set of jobs whose stop makes room for `FIRST`, none of whom could be left out; no set if it fits."""
     snapshot = site.snapshot
     gang = snapshot.by_id[FIRST].gang
+    if _makes_room((), snapshot, gang):
+        return
     may = [job for job in snapshot.jobs if job.slots and job.preemptible and _may_stop(job, snapshot, policy)]
     found = list[frozenset[str]]()
     for size in range(1, min(len(may), MOST_TOGETHER) + 1):

@@ -46,6 +46,12 @@ def test_what_is_lost_is_saving_restarts_and_idle_devices() -> None:
     assert Course(site, policy()).lost_gpu_s({"1"}) == lost
 
 
+def test_nobody_is_asked_about_where_there_is_room() -> None:
+    site = Site((host(2),), (task("1", (0,)), first(1, HOUR_S)))
+    assert list(sets_of(site, policy())) == []
+    assert all(len(asked.sets) > 1 for asked in questions(3, 3, policy()))
+
+
 def test_work_that_was_not_saved_is_lost() -> None:
     saving, other = task("1", (0,)), task("2", (1,), checkpoint_interval_s=None)
     site = Site((host(2),), (saving, other, first(1, HOUR_S)))
