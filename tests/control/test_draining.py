@@ -80,7 +80,8 @@ def test_the_trial_changes_the_host_and_who_ends_there_in_time_and_nothing_else(
 
     monkeypatch.setattr(draining, "plan", watched)
     before = world()
-    assert all(getattr(before, one.name) for one in fields(before)), "a part that is empty cannot get lost"
+    filled = [one.name for one in fields(before) if one.name != "foreign"]
+    assert all(getattr(before, name) for name in filled), "a part that is empty cannot get lost"
     outlook(before, Demand())
     now, trial = seen
     assert now == before

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from scheduler.backends.ray.names import RunLabel
+from scheduler.backends.ray.names import Names, RunLabel
 from scheduler.backends.ray.training import Training
 from scheduler.config.job import parse_job
 from scheduler.config.loading import load_config
@@ -60,7 +60,7 @@ def test_what_is_neither_text_nor_a_secret_is_refused_by_the_key(value: object) 
 
 
 def test_the_driver_has_the_value_and_the_command_has_not(shelf: SecretShelf, tmp_path: Path) -> None:
-    training = Training(None, None, None, type("C", (), {"speed": 1.0}), tmp_path)
+    training = Training(None, None, None, type("C", (), {"speed": 1.0}), tmp_path, Names())
     training.secrets = shelf
     label = RunLabel(JobId("7"), 1, (Slot("a", (0,)),))
     spec = spec_of({"A": "plain", "TOKEN": {"secret": "hf"}})
@@ -79,7 +79,7 @@ def test_the_driver_has_the_value_and_the_command_has_not(shelf: SecretShelf, tm
 
 
 def test_a_secret_that_is_not_there_keeps_the_job_from_starting(shelf: SecretShelf, tmp_path: Path) -> None:
-    training = Training(None, None, None, type("C", (), {"speed": 1.0}), tmp_path)
+    training = Training(None, None, None, type("C", (), {"speed": 1.0}), tmp_path, Names())
     training.secrets = shelf
     label = RunLabel(JobId("7"), 1, ())
     for name in ("gone", "s3", "unheard-of"):
