@@ -67,11 +67,11 @@ def forecast(values: Floats, places: Places, ahead: Places, day: int, transform:
     counts, at = values[known] / one, places[known]
     weights = 0.5 ** ((places[-1] - at) / (_HALF_LIFE_DAYS * day))
     came, bins = float(weights @ counts), float(weights.sum())
-    swing = _swing(counts, weights, at, ahead, day)
+    swing, swung = _swing(counts, weights, at, ahead, day), _swing(counts, weights, at, at, day)
     random = np.random.default_rng(_SEED)
     paths = int(np.clip(_VALUES // len(ahead), _LEAST_PATHS, _PATHS))
     rates = random.gamma(came + _PRIOR, 1 / bins, paths)
-    alone = _aloneness(counts)
+    alone = _aloneness(counts, came / bins * swung)
     crowds = random.gamma(alone, 1 / alone, (paths, len(ahead))) if np.isfinite(alone) else 1.0
     came_then = random.poisson(rates[:, None] * swing * crowds).astype(np.float64)
     drawn = transform.forward(np.asarray(one * came_then))
@@ -95,9 +95,11 @@ def _factor(counts: Floats, weights: Floats, part: Places, part_ahead: Places) -
     return np.asarray(((came + _WORTH_OF_EVEN) / (expected + _WORTH_OF_EVEN))[part_ahead])
 
 
-def _aloneness(counts: Floats) -> float:
-    """Return the shape of the Gamma by which requests crowd, by moments; infinite when they come by chance alone."""
-    mean, variance = float(counts.mean()), float(counts.var())
-    return (
-        max(mean**2 / (variance - mean), _MOST_CROWDED) if variance > mean * (1 + 3 / np.sqrt(len(counts))) else np.inf
-    )
+def _aloneness(counts: Floats, expected: Floats) -> float:
+    """Return the shape of the Gamma by which requests crowd, by moments; infinite when they come by chance alone.
+
+    What a part of the season explains is no crowd: (n,) counts are held against what was expected of each bin.
+    """
+    more = float(((counts - expected) ** 2).sum() - expected.sum())
+    by_chance = _SIGMAS * float(np.sqrt((expected + 2 * expected**2).sum()))
+    return max(float((expected**2).sum()) / more, _MOST_CROWDED) if more > by_chance else np.inf

@@ -194,7 +194,8 @@ def forecast_table(found: Single[Forecast], names: tuple[str, ...], screen: Scre
 
 def _summary(item: Forecast, now: datetime, names: tuple[str, ...], screen: Screen) -> str:
     head = f"{screen.paint(item.model, 'bold')} · requests/s · {item.basis}, {seconds(item.history_s)} of history"
-    source = f"source {item.source}, {seconds(item.source_age_s)} old"
+    age = "not heard yet" if item.source_age_s is None else f"{seconds(item.source_age_s)} old"
+    source = f"source {item.source}, {age}"
     if not item.points:
         return f"{head}\nno forecast yet\n{source}"
     width = max(min(screen.width - len("p99 "), len(item.points)), 1) if screen.is_terminal else len(item.points)

@@ -56,7 +56,7 @@ class ModelOutlook:
         rps_per_replica: what one replica serves at its objective.
         lead_time_s: warm-up + longest grace + control period.
         history_s: length of the history used.
-        source_age_s: age of the last value.
+        source_age_s: age of the last value; infinite before there is one.
         points: the forecast, at least 48 h when there is one, else empty.
         peaks: the highest load of the next 1, 6, 24 and 168 h (as far as the forecast reaches), else empty.
         replicas: (at_s, replicas) the p99 asks for at each point, limits applied.

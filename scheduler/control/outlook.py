@@ -128,4 +128,8 @@ def _recent(known: Known, share: float, now_s: float) -> tuple[tuple[float, floa
 
 
 def _length_s(known: Known) -> float:
-    return float(len(known.traffic.series) * known.traffic.series.step_s) if known.traffic is not None else 0.0
+    """Return how long the history is, from its first known bin on: it may be asked for longer than there is any."""
+    if known.traffic is None or not known.traffic.series.known.any():
+        return 0.0
+    series = known.traffic.series
+    return float((len(series) - int(series.known.argmax())) * series.step_s)

@@ -236,7 +236,8 @@ class Forecast(Resource):
     source: str
     basis: str
     history_s: float
-    source_age_s: float
+    source_age_s: float | None
+    """Of the last value; None: nothing was heard of it yet."""
     points: tuple[ForecastPoint, ...]
     peaks: tuple[Peak, ...]
     rests_on: str = ""

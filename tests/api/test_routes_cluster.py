@@ -6,6 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
+from scheduler.api.presenting.models import forecast_view
+from scheduler.control.board import ModelOutlook
+from scheduler.model.demand import Basis
+from scheduler.wire.cluster import Forecast
+
 
 def test_hosts_show_who_holds_every_device(http: httpx.Client) -> None:
     hosts = {host["name"]: host for host in http.get("/api/v1/hosts").json()["items"]}
@@ -85,6 +90,13 @@ def test_the_forecast_of_a_model_has_points_and_peaks(http: httpx.Client) -> Non
     assert (view["basis"], view["source"], len(view["peaks"])) == ("forecast", "wikipedia-en", 4)
     assert all(p["p10"] <= p["p50"] <= p["p90"] <= p["p99"] for p in view["points"])
     assert http.get("/api/v1/forecast/nothing").status_code == 404
+
+
+def test_the_forecast_of_a_source_that_was_never_heard_can_be_read() -> None:
+    never = ModelOutlook("edit-check", "web", Basis.SILENT, 0.0, 6.0, 60.0, source_age_s=float("inf"))
+    view = forecast_view(never, 0.0, 3600.0)
+    assert view.source_age_s is None
+    assert Forecast.model_validate_json(view.model_dump_json()) == view
 
 
 def test_status_says_what_the_loop_does_and_who_asks(world: Any) -> None:

@@ -167,13 +167,15 @@ def test_joint_peaks_of_pools_for_people_and_programs(headroom: Headroom, plane:
 
 
 def test_a_model_without_a_forecast_says_so(headroom: Headroom, plane: Any, forecast: Any) -> None:
-    empty = forecast.model_copy(update={"points": (), "peaks": (), "basis": "cold start"})
+    nothing = {"points": (), "peaks": (), "basis": "source silent", "history_s": 0.0, "source_age_s": None}
+    empty = forecast.model_copy(update=nothing)
     plane.gives(
         "GET", "/forecast/edit-check", plane.answers["GET", "/forecast/edit-check"].model_copy(update={"item": empty})
     )
-    assert headroom("forecast", "edit-check").out.split("\n")[:2] == [
-        "edit-check · requests/s · cold start, 182d of history",
+    assert headroom("forecast", "edit-check").out.split("\n")[:3] == [
+        "edit-check · requests/s · source silent, 0s of history",
         "no forecast yet",
+        "source prometheus, not heard yet",
     ]
 
 

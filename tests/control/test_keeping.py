@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from policies.registry import policy_from_names
@@ -111,8 +111,12 @@ def snapshot_of(  # noqa: PLR0913  # the world has that many parts, all by name
 ) -> Snapshot:
     """Put together what the planner sees, from scratch: what a kept snapshot is held against."""
     known = {job.job_id: job for job in jobs}
-    expected_s = (run_times or RunTimes()).expected_s
-    training = [training_job(job, restart_cost_s, expected_s(job)) for job in known.values() if not job.state.is_final]
+    learned = run_times or RunTimes()
+    training = [
+        training_job(job, restart_cost_s, learned.expected_s(job), learned.doubt(job.spec))
+        for job in known.values()
+        if not job.state.is_final
+    ]
     words = tuple(marks)
     return Snapshot.of(
         version=version,
@@ -156,6 +160,7 @@ EVENTS = st.sampled_from([*CHANGES, "hold", "again", "mark", "stray", "learn", "
 
 @settings(max_examples=40)
 @given(events=st.lists(st.lists(EVENTS, max_size=3), min_size=2, max_size=8), seed=st.integers(0, 99))
+@example(events=[[], [], [], ["a job ends", "a job arrives", "learn"]], seed=97)
 def test_after_any_changes_the_snapshot_and_its_plan_are_those_made_from_scratch(
     events: list[list[str]], seed: int
 ) -> None:

@@ -125,6 +125,7 @@ class Newcomer:
     def leaves(self) -> None:
         """End what stays, the youngest first, as Ctrl-C does."""
         self.client.close()
+        self.client = Client(self.environment["HEADROOM_URL"])
         for process in reversed(self.running):
             if process.poll() is None:
                 process.terminate()

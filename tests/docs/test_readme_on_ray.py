@@ -88,7 +88,8 @@ def test_an_example_for_other_hosts_is_refused_with_what_would_fit(laptop: Any) 
 
 
 def test_the_elastic_example_starts_with_at_least_its_fewest_workers(laptop: Any) -> None:
-    job_id = json.loads(laptop.types("headroom submit configs/jobs/elastic.yaml -o json").stdout)["id"]
+    said = laptop.types("headroom submit configs/jobs/elastic.yaml -o json")
+    job_id = json.loads(said.stdout)["item"]["id"]
     laptop.waits(lambda: laptop.client.job(job_id).state == "Running", 120.0)
     assert laptop.types(f"headroom stop {job_id}").returncode == 0
     laptop.waits(lambda: laptop.client.job(job_id).state == "Stopped", 120.0)

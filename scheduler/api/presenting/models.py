@@ -75,7 +75,7 @@ def forecast_view(outlook: ModelOutlook, now_s: float, until_s: float, levels: t
         source=outlook.source,
         basis=outlook.basis.value,
         history_s=outlook.history_s,
-        source_age_s=outlook.source_age_s,
+        source_age_s=finite(outlook.source_age_s),
         points=_forecast_points(outlook, until_s, levels),
         peaks=_forecast_peaks(outlook, now_s, levels),
         rests_on=str(outlook.forecast.basis) if outlook.forecast is not None else "",

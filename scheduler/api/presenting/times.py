@@ -1,6 +1,7 @@
 """Epoch seconds to what the wire carries."""
 
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Final
 
 MIB: Final = 2**20
@@ -18,5 +19,5 @@ def moment_or_none(at_s: float | None) -> datetime | None:
 
 
 def finite(value: float) -> float | None:
-    """Return a number for JSON, rounded to what a picture can show; None for NaN."""
-    return None if value != value else round(value, 4)  # noqa: PLR0124  # the test for NaN
+    """Return a number for JSON, rounded to what a picture can show; None for what JSON has no number for."""
+    return round(value, 4) if isfinite(value) else None
