@@ -1,6 +1,6 @@
 """The replicas of one model as the planner counts them, and how many more it takes to outlive lost hosts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,10 +99,6 @@ def survivors(counts: NDArray[np.int64], losses: int) -> int:
 def survival_need(fleet: Fleet, counts: NDArray[np.int64], units: NDArray[np.int64]) -> Need | None:
     """Return what must be added so that the loss of any k hosts leaves enough for now, or as many as can be had.
 
-    With a level of L replicas a host, any k hosts hold at most T = the k largest of max(counts, L). So adding
-    needed + T - all replicas below the level leaves enough, wherever they go. The lowest level for which there is room
-    needs the fewest.
-
     Args:
         fleet: whose demand and limits count.
         counts: int64 (H,), replicas on each host already.
@@ -110,6 +106,25 @@ def survival_need(fleet: Fleet, counts: NDArray[np.int64], units: NDArray[np.int
 
     Returns:
         The need; None when enough survive already, or when adding replicas cannot help.
+    """
+    return next((need for _, need in _additions(fleet, counts, units)), None)
+
+
+def survival_prospect(fleet: Fleet, counts: NDArray[np.int64], units: NDArray[np.int64]) -> tuple[int, int]:
+    """Return how many survive once that is added, at most those needed, and how many need not be added: more is better.
+
+    Args: as for `survival_need`.
+    """
+    there = min(survivors(counts, fleet.model.survive_host_losses), fleet.needed)
+    return next(((goal, -need.count) for goal, need in _additions(fleet, counts, units)), (there, 0))
+
+
+def _additions(fleet: Fleet, counts: NDArray[np.int64], units: NDArray[np.int64]) -> Iterator[tuple[int, Need]]:
+    """Yield how many would survive, and what must be added for it; the most first, and of equals the fewest to add.
+
+    With a level of L replicas a host, any k hosts hold at most T = the k largest of max(counts, L). So adding
+    needed + T - all replicas below the level leaves enough, wherever they go. The lowest level for which there is room
+    needs the fewest.
     """
     losses, total = fleet.model.survive_host_losses, int(counts.sum())
     goals = range(fleet.needed, survivors(counts, losses), -1)
@@ -119,8 +134,7 @@ def survival_need(fleet: Fleet, counts: NDArray[np.int64], units: NDArray[np.int
             reached = np.where(capped(units, limit, level) > 0, np.maximum(counts, level), counts)
             missing = goal + _largest(reached, losses) - total
             if total + missing <= fleet.model.max_replicas and capped(units, limit, missing).sum() >= missing:
-                return Need(fleet.model.shape, missing, limit)
-    return None
+                yield goal, Need(fleet.model.shape, missing, limit)
 
 
 def _largest(counts: NDArray[np.int64], number: int) -> int:

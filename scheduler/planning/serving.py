@@ -51,7 +51,7 @@ class _Supply:
     def __init__(self, fleet: Fleet, draft: Draft, served: Served) -> None:
         self.fleet, self.draft, self.served = fleet, draft, served
         self.name, self.shape = fleet.model.name, fleet.model.shape
-        self.promised = draft.promises.lift(self.name)
+        self.promised = list(draft.promises.lift(self.name))
 
     def secure(self) -> None:
         """Find room for the replicas wanted, and then for those that make up for lost hosts."""
@@ -82,7 +82,7 @@ class _Supply:
         """
         need = self._start(need)
         if need.count:
-            lifted = self.draft.promises.lift_all_but(self._more_important())
+            lifted = self.draft.promises.lift_all_but((*self._more_important(), self.name))
             need = self._promise_or_preempt(self._start(need))
             self.draft.promises.restore(lifted)
         return need
@@ -107,13 +107,16 @@ class _Supply:
         return self._less(need, rows)
 
     def _promise(self, need: Need) -> Need:
-        """Promise what is being freed, where it was promised before if that still holds."""
+        """Promise what is being freed, where it was promised before if that still holds.
+
+        What was promised for lost hosts stays where it is, too: moved, its old room would have others stopped.
+        """
         row_of = self.draft.room.now.table.rows
-        for slot in self.promised if need.count else ():
+        while need.count and self.promised:
+            slot, *self.promised = self.promised
             row = row_of.get(slot.host)
-            if row is not None and need.count and need.limit_on(row) and self.draft.promises.renew(self.name, (slot,)):
+            if row is not None and need.limit_on(row) and self.draft.promises.renew(self.name, (slot,)):
                 need = self._less(need, [row])
-        self.promised = ()
         rows = self._rows(need, self.draft.room.coming)
         self.draft.promises.promise(self.name, rows)
         return self._less(need, rows)

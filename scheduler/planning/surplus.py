@@ -1,7 +1,8 @@
 """Stopping replicas that are not needed where they are, one by one, as long as enough stay."""
 
 from bisect import bisect_left, insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from scheduler.model.plan import Cause, StopReplica
 from scheduler.model.workloads import Replica, ReplicaState
 from scheduler.planning.draft import Draft
-from scheduler.planning.fleet import Fleet, count_by_row, survivors
+from scheduler.planning.fleet import Fleet, count_by_row, survival_prospect, survivors
 
 Rank = tuple[bool, int, str]
 """Order of stopping: those that only start, then those on the emptiest host (it frees the largest hole), then by id."""
@@ -34,7 +35,7 @@ class _Remaining:
     """The replicas left while surplus ones are stopped; those this plan starts do not count yet."""
 
     def __init__(self, fleet: Fleet, draft: Draft) -> None:
-        self.fleet, self.room = fleet, draft.room
+        self.fleet, self.draft, self.room = fleet, draft, draft.room
         self.staying = len(fleet.staying)
         self.ready = sum(r.state is ReplicaState.READY for r in (*fleet.staying, *(r for r, _ in fleet.leaving)))
         self._ranked: list[tuple[Rank, Replica]] = []
@@ -58,7 +59,7 @@ class _Remaining:
         """Return the first without which as many as wanted stay, and are ready, and as many outlive lost hosts."""
         if self.staying <= self.fleet.wanted:
             return None
-        losses = _Losses(self.fleet, [replica for _, replica in self._ranked], self.room.coming.table.rows)
+        losses = _Losses(self.fleet, [replica for _, replica in self._ranked], self.draft)
         for _, replica in self._ranked:
             if replica.state is ReplicaState.READY and self.ready <= self.fleet.wanted:
                 return None
@@ -92,27 +93,48 @@ class _Remaining:
 
 
 class _Losses:
-    """Whether as many replicas outlive lost hosts without one of them; all on equally full hosts are alike."""
+    """Whether as many replicas outlive lost hosts without one of them; all on equally full hosts are alike.
 
-    def __init__(self, fleet: Fleet, staying: Sequence[Replica], rows: Mapping[str, int]) -> None:
-        self._fleet, self._staying, self._rows = fleet, staying, rows
-        self._counts: dict[bool, NDArray[np.int64]] = {}
-        self._known: dict[tuple[bool, int], bool] = {}
+    One that counts once more are started is not spared either: it would have to be started again.
+    """
+
+    def __init__(self, fleet: Fleet, staying: Sequence[Replica], draft: Draft) -> None:
+        self._fleet, self._staying, self._rows = fleet, staying, draft.room.coming.table.rows
+        self._draft = draft
+        self._known: dict[tuple[bool, int, int, int], bool] = {}
 
     def are_outlived_without(self, replica: Replica) -> bool:
         """Say so of a replica; those that only start do not count for one that is ready."""
         if not self._fleet.model.survive_host_losses:
             return True
         ready, row = replica.state is ReplicaState.READY, self._rows[replica.slot.host]
-        if ready not in self._counts:
-            peers = [other for other in self._staying if other.state is ReplicaState.READY or not ready]
-            self._counts[ready] = count_by_row(peers, self._rows)
-        key = (ready, int(self._counts[ready][row]))
+        key = (ready, int(self._counts[row]), int(self._counts_ready[row]), int(self._units[row]))
         if key not in self._known:
-            self._known[key] = self._enough_without_one_on(row, self._counts[ready])
+            counts = self._counts_ready if ready else self._counts
+            self._known[key] = self._enough_without_one_on(row, counts) and self._is_of_no_use_on(row)
         return self._known[key]
+
+    @cached_property
+    def _counts(self) -> NDArray[np.int64]:
+        return count_by_row(self._staying, self._rows)
+
+    @cached_property
+    def _counts_ready(self) -> NDArray[np.int64]:
+        return count_by_row([other for other in self._staying if other.state is ReplicaState.READY], self._rows)
+
+    @cached_property
+    def _units(self) -> NDArray[np.int64]:
+        """How many replicas more each host could take if all training that may be stopped were gone."""
+        return self._draft.roster.units_if_all_stopped(self._draft.room.coming, self._fleet.model.shape)
 
     def _enough_without_one_on(self, row: int, counts: NDArray[np.int64]) -> bool:
         losses, others = self._fleet.model.survive_host_losses, counts.copy()
         others[row] -= 1
         return survivors(others, losses) >= min(self._fleet.needed, survivors(counts, losses))
+
+    def _is_of_no_use_on(self, row: int) -> bool:
+        """Whether nothing must be added for it, and as many outlive lost hosts in the end."""
+        others, units = self._counts.copy(), self._units.copy()
+        others[row], units[row] = others[row] - 1, units[row] + 1
+        without = survival_prospect(self._fleet, others, units)
+        return without >= survival_prospect(self._fleet, self._counts, self._units)

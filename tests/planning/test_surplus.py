@@ -16,7 +16,7 @@ from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Replica, ReplicaId, ReplicaState, ServingModel
 from scheduler.planning.draft import Draft
-from scheduler.planning.fleet import Fleet, fleets, survivors
+from scheduler.planning.fleet import Fleet, count_by_row, fleets, survival_prospect, survivors
 from scheduler.planning.surplus import stop_surplus
 
 ONE = Shape(gpu_count=1)
@@ -52,12 +52,12 @@ def test_every_stop_is_the_first_of_those_that_can_be_spared_then_and_in_the_end
     for stop in stop_surplus(fleet, draft):
         replica = everybody[stop.replica_id]
         if stop.cause is Cause.SURPLUS:
-            spare = [other for other in left if _can_spare(other, left, ready, fleet)]
+            spare = [other for other in left if _can_spare(other, left, ready, fleet, before)]
             assert replica is min(spare, key=lambda other: _rank(other, before))
             left.remove(replica)
         before.give(replica.slot, ONE)
         ready -= replica.state is ReplicaState.READY
-    assert not any(_can_spare(replica, left, ready, fleet) for replica in left)
+    assert not any(_can_spare(replica, left, ready, fleet, before) for replica in left)
 
 
 def _rank(replica: Replica, room: Ledger) -> tuple[bool, int, str]:
@@ -66,7 +66,7 @@ def _rank(replica: Replica, room: Ledger) -> tuple[bool, int, str]:
     return (replica.state is ReplicaState.READY, -free, replica.replica_id)
 
 
-def _can_spare(replica: Replica, left: list[Replica], ready: int, fleet: Fleet) -> bool:
+def _can_spare(replica: Replica, left: list[Replica], ready: int, fleet: Fleet, room: Ledger) -> bool:
     is_ready = replica.state is ReplicaState.READY
     if len(left) <= fleet.wanted or (is_ready and ready <= fleet.wanted):
         return False
@@ -75,4 +75,13 @@ def _can_spare(replica: Replica, left: list[Replica], ready: int, fleet: Fleet) 
     before = survivors(np.array(list(counts.values()), dtype=np.int64), losses)
     counts[replica.slot.host] -= 1
     after = survivors(np.array(list(counts.values()), dtype=np.int64), losses)
-    return not losses or after >= min(fleet.needed, before)
+    return not losses or (after >= min(fleet.needed, before) and _is_of_no_use(replica, left, fleet, room))
+
+
+def _is_of_no_use(replica: Replica, left: list[Replica], fleet: Fleet, room: Ledger) -> bool:
+    """Whether, once replicas are added where there is room, as many outlive lost hosts and no more had to be added."""
+    row, rows = room.row(replica.slot.host), room.table.rows
+    there, units = count_by_row(left, rows), room.units_fitting(ONE)
+    without, more = there.copy(), units.copy()
+    without[row], more[row] = without[row] - 1, more[row] + 1
+    return survival_prospect(fleet, without, more) >= survival_prospect(fleet, there, units)

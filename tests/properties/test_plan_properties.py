@@ -2,9 +2,11 @@
 
 from collections import Counter
 from dataclasses import replace
+from random import Random
 from types import SimpleNamespace
 from typing import TypeVar
 
+import pytest
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
@@ -304,7 +306,22 @@ def test_plans_settle(kit: SimpleNamespace, data: st.DataObject) -> None:
 @FEWER
 @given(data=st.data())
 def test_a_plan_asks_for_nothing_twice_while_it_is_carried_out(kit: SimpleNamespace, data: st.DataObject) -> None:
-    scene = data.draw(kit.scenes())
+    assert_nothing_is_asked_twice(kit, data.draw(kit.scenes()))
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(359, id="replicas that make up for lost hosts beside those wanted"),
+        pytest.param(365, id="their promised room, which others would have to be stopped for"),
+        pytest.param(1427, id="a spare one that outlives lost hosts once another is added"),
+    ],
+)
+def test_nor_in_worlds_in_which_it_did(kit: SimpleNamespace, seed: int) -> None:
+    assert_nothing_is_asked_twice(kit, kit.crowded(Random(seed)))  # noqa: S311  # a world, not a secret
+
+
+def assert_nothing_is_asked_twice(kit: SimpleNamespace, scene: SimpleNamespace) -> None:
     under_way = kit.apply(scene.snapshot, plan(scene.snapshot, scene.demand, kit.POLICY), after_s=1.0)
     second = plan(under_way, scene.demand, kit.POLICY)
     third = plan(kit.apply(under_way, second, after_s=1.0), scene.demand, kit.POLICY)
