@@ -144,9 +144,9 @@ class Bookings:
         return own
 
     def cancel(self, job: TrainingJob) -> None:
-        """Take back a job's own booking for good, if it has one."""
-        if self.withdraw(job):
-            self._draft.bookings[:] = [booking for booking in self._draft.bookings if booking.job is not job]
+        """Take back a job's own booking for good, if it has one, withdrawn or not."""
+        self.withdraw(job)
+        self._draft.bookings[:] = [booking for booking in self._draft.bookings if booking.job is not job]
 
     def restore(self, withdrawn: Sequence[tuple[Booking, Counted]]) -> None:
         """Put back what was withdrawn; meanwhile nothing else must have changed."""

@@ -1,6 +1,6 @@
 """Waiting jobs in queue order: start what fits, promise what is being freed, preempt for what may preempt."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from scheduler.model.plan import Cause, StartJob
@@ -10,6 +10,7 @@ from scheduler.planning.bookings import Bookings
 from scheduler.planning.draft import Draft, Grant
 from scheduler.planning.growing import top_up
 from scheduler.planning.near_needs import needs_of
+from scheduler.planning.passed import PassedOver
 from scheduler.planning.placing import hosts_for_gang, takes
 from scheduler.planning.reclaiming import may_all_go, rosters_for, victims_in_queue
 from scheduler.planning.room import fits_in
@@ -26,32 +27,61 @@ def place_training(draft: Draft, bookings: Bookings) -> list[StartJob]:
     those behind it take free room that its victims' room must be joined with.
     """
     draft.open_accounts()
-    starts, tried, blocked = [], Tried(draft, bookings), 0
+    starts, tried, passed, blocked = list[StartJob](), Tried(draft, bookings), PassedOver(), 0
     for job in draft.queue:
         if job.not_before_s > draft.snapshot.taken_at_s:
             continue
         if blocked > draft.policy.max_backfill:
             break
-        if draft.quotas is not None and draft.quotas.refusal(job):
-            blocked += 1
-            _make_way_in_queue(job, draft, tried)
-            continue
-        over = tried.is_over(job)
-        start = None if over or tried.finds_no_room(job) else _start(job, draft, tried)
-        if start or (start := _start_before_bookings(job, draft, tried)):
-            draft.count(job, start.slots)
+        grown = draft.room.grown
+        if start := _turn(job, draft, tried):
             starts.append(start)
             continue
         blocked += 1
-        if job.job_id in draft.promises.lapsed:
-            continue
-        if not over and not tried.is_hopeless(job):
-            _promise_or_preempt(job, draft, tried)
-        if draft.promises.of(job.job_id):
-            draft.count(job)
-        else:
-            bookings.book(job)
+        passed.add(job)
+        while draft.quotas is not None and draft.room.grown != grown:
+            grown = draft.room.grown
+            starts += _owed_before_the_rest(passed, draft, tried)
     return top_up(draft, starts, bookings)
+
+
+def _turn(job: TrainingJob, draft: Draft, tried: Tried) -> StartJob | None:
+    """Start a job, or promise it room, or have others stopped for it, or book for it."""
+    if draft.quotas is not None and draft.quotas.refusal(job):
+        _make_way_in_queue(job, draft, tried)
+        return None
+    start = _start_or_promise(job, draft, tried)
+    if job.job_id not in draft.placed and job.job_id not in draft.promises.lapsed:
+        tried.bookings.book(job)
+    return start
+
+
+def _start_or_promise(job: TrainingJob, draft: Draft, tried: Tried) -> StartJob | None:
+    over = tried.is_over(job)
+    start = None if over or tried.finds_no_room(job) else _start(job, draft, tried)
+    if start or (start := _start_before_bookings(job, draft, tried)):
+        draft.count(job, start.slots)
+        return start
+    if not over and job.job_id not in draft.promises.lapsed and not tried.is_hopeless(job):
+        _promise_or_preempt(job, draft, tried)
+    if draft.promises.of(job.job_id):
+        draft.count(job)
+    return None
+
+
+def _owed_before_the_rest(passed: PassedOver, draft: Draft, tried: Tried) -> Iterator[StartJob]:
+    """Give those another turn whom a guarantee covers and who were passed over before others were stopped.
+
+    What is freed beyond a need, or makes a set of victims enough, would else be given to those behind them.
+    """
+    for job in passed.owed(draft):
+        booked = tried.bookings.withdraw(job)
+        if start := _start_or_promise(job, draft, tried):
+            yield start
+        if job.job_id in draft.placed:
+            tried.bookings.cancel(job)
+        else:
+            tried.bookings.restore(booked)
 
 
 def _start_before_bookings(job: TrainingJob, draft: Draft, tried: Tried) -> StartJob | None:

@@ -77,9 +77,11 @@ class World:
         del self.jobs[next(job_id for job_id, job in reversed(self.jobs.items()) if job.state.is_waiting)]
 
     def age(self) -> None:
-        """Let what runs have begun at some time of the last `OLDEST_S`, as on a site that has long been at work."""
+        """Let what runs have begun within its time and the last `OLDEST_S`, as on a site that has long been at work."""
         for job_id, run in self._runs.items():
-            job, began_s = self.jobs[job_id], self.now_s - float(self._rng.uniform(0.0, OLDEST_S))
+            job = self.jobs[job_id]
+            oldest_s = min(OLDEST_S, job.spec.max_runtime_s or OLDEST_S)
+            began_s = self.now_s - float(self._rng.uniform(0.0, oldest_s))
             latest = replace(job.attempts[-1], decided_at_s=began_s, started_at_s=began_s)
             self.jobs[job_id] = replace(job, attempts=(*job.attempts[:-1], latest))
             self._runs[job_id] = replace(run, started_at_s=began_s)

@@ -7,7 +7,7 @@ from random import Random
 from types import SimpleNamespace
 
 import numpy as np
-from hypothesis import event, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from policies.registry import policy_from_names
@@ -111,7 +111,10 @@ def test_one_booking_is_taken_back_alone_and_put_back_as_it_was(kit: SimpleNames
 
 
 class Stream:
-    """Two hosts of four devices, a gang that needs six, and small jobs that keep every device busy for ever."""
+    """Two hosts of four devices, a gang that needs six, and small jobs that keep every device busy for ever.
+
+    No two of these end at once: six devices are never free together by chance.
+    """
 
     def __init__(self, rng: Random, bookings: int, ahead: int = 0) -> None:
         """`ahead`: points by which the priority of the small jobs exceeds the gang's at most."""
@@ -134,7 +137,7 @@ class Stream:
         return job_id
 
     def submit_small(self) -> None:
-        lasts_s = self.rng.choice((600.0, 1800.0, HOUR_S, 2 * HOUR_S))
+        lasts_s = self.rng.choice((600.0, 1800.0, HOUR_S, 2 * HOUR_S)) * self.rng.uniform(0.9, 1.1)
         says_s = self.rng.choice((None, lasts_s, 2 * lasts_s))
         job_id = self.submit(Gang(1, Shape(gpu_count=1)), says_s, 50 + self.rng.randint(0, self.ahead))
         self.ends_s[job_id] = lasts_s
@@ -182,7 +185,8 @@ def test_no_gang_waits_for_ever_behind_small_jobs(rng: Random, bookings: int) ->
     event(f"waited {waited_s // HOUR_S:.0f} h")
 
 
-@settings(max_examples=2)
+@settings(max_examples=4)
+@example(rng=Random(839))  # noqa: S311  # a world, not a secret
 @given(rng=RNGS)
 def test_without_bookings_it_does(rng: Random) -> None:
     assert Stream(rng, bookings=0).waits_s(12 * HOUR_S) is None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from types import SimpleNamespace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from policies.registry import policy_from_names
@@ -22,6 +22,7 @@ from scheduler.planning.planner import plan
 NOW_S = 10_000.0
 POLICY = policy_from_names(queue_order="fair-share", min_runtime_s=0.0)
 SEEDS = st.randoms(use_true_random=True)
+TURN_S, QUIET_S, MOST_TURNS = 30.0, 2 * 86_400.0, 80
 
 
 @dataclass(frozen=True)
@@ -185,15 +186,25 @@ def test_every_waiting_job_has_its_turn_once_whatever_starts(kit: SimpleNamespac
 
 
 @given(rng=SEEDS)
+@example(rng=Random(41711969))  # noqa: S311  # a world, not a secret
 @settings(max_examples=30)
 def test_over_many_turns_nobody_falls_below_and_stopping_comes_to_an_end(kit: SimpleNamespace, rng: Random) -> None:
-    """With nothing new and nothing ending, guarantees are settled in a few turns: nobody is stopped in circles."""
-    snapshot, stops = crowded(site_of(rng), rng, kit), []
-    for _ in range(12):
+    """With nothing new and nothing ending, nobody is stopped twice, and in the end nothing moves for days.
+
+    The pauses grow while nothing moves: what a stop would delay is guessed by how long others have run, so that one
+    that would have delayed somebody at first may come when they have run for longer.
+    """
+    snapshot, pause_s, stops = crowded(site_of(rng), rng, kit), TURN_S, Counter[str]()
+    for _ in range(MOST_TURNS):
         made = plan(snapshot, Demand(), POLICY)
         victims = {str(s.job_id): s.beneficiary for s in made.actions if isinstance(s, PreemptJob)}
         assert_nobody_falls_below(snapshot, victims)
-        stops.append(len(victims))
+        stops.update(victims.keys())
+        pause_s = TURN_S if made.actions or made.reservations else 1.5 * pause_s
+        if pause_s > QUIET_S:
+            break
         later = kit.finish(kit.apply(snapshot, made))
-        snapshot = kit.again(later, taken_at_s=later.taken_at_s + 30.0)
-    assert not any(stops[-3:]), stops
+        snapshot = kit.again(later, taken_at_s=later.taken_at_s + pause_s)
+    else:
+        raise AssertionError("still moving")
+    assert max(stops.values(), default=0) <= 1, stops
