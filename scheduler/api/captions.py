@@ -11,7 +11,7 @@ from scheduler.wire.cluster import Capacity, CapacityPoint
 Column: TypeAlias = list[float | str | None]
 Table: TypeAlias = dict[str, Column]
 """Columns of one thing that is drawn; times in epoch milliseconds."""
-SHARES: Final = ("serving", "held", "training", "free", "drained")
+SHARES: Final = ("serving", "held", "reserved", "training", "free", "drained")
 """Who holds the devices, from the axis upwards."""
 SHOWN: Final = {"drained": "out of use"}
 """Names of shares where their own would say too much: lost hosts are among those that take no work."""

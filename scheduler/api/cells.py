@@ -15,6 +15,7 @@ CLASSES: Final = {
     "training": "t",
     "preempting": "p",
     "held": "h",
+    "reserved": "v",
     "stray": "o",
     "free": "f",
     "drained": "x",
@@ -24,6 +25,7 @@ WORDS: Final = {
     "community": "community serving",
     "preempting": "saving a checkpoint",
     "held": "held for the peak",
+    "reserved": "reserved for it",
     "stray": "somebody else's",
 }
 JOB_KINDS: Final = frozenset({"training", "preempting"})
@@ -73,10 +75,9 @@ def used_share(used: float, total: float) -> int:
 
 
 def _cell(host: Host, device: Device) -> Cell:
-    rest = {"ready": "free", "lost": "lost"}.get(host.state, "drained")
-    spoken = f"{host.name} GPU {device.index}: {_spoken(device, rest)}"
+    spoken = f"{host.name} GPU {device.index}: {_spoken(device, host.rest)}"
     if not device.uses:
-        return Cell(CLASSES[rest], "", spoken, "", "")
+        return Cell(CLASSES[host.rest], "", spoken, "", "")
     first = device.uses[0]
     href = f"/jobs/{first.holder}" if first.kind in JOB_KINDS else ""
     whole = sum(use.gpu_milli for use in device.uses) >= WHOLE_DEVICE_MILLI
@@ -86,7 +87,7 @@ def _cell(host: Host, device: Device) -> Cell:
 
 
 def _text(use: DeviceUse) -> str:
-    if use.kind == "held":
+    if use.is_kept:
         return ""
     return use.holder[-MOST_LETTERS:] if use.kind in JOB_KINDS else initials(use.name)
 

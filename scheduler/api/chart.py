@@ -165,6 +165,7 @@ def _shares_plot(
     fills = {
         "serving": (palette.serving, 1.0),
         "held": (palette.serving, 0.4),
+        "reserved": (palette.training, 0.4),
         "training": (palette.training, 1.0),
         "free": (palette.free, 1.0),
         "drained": (palette.out, 0.55),

@@ -17,7 +17,7 @@ from scheduler.wire.base import Single
 from scheduler.wire.cluster import Capacity, CapacityPoint, Proposal
 
 _HOURS_AHEAD: Final = (0, 1, 2, 4, 8, 12, 24, 36, 48)
-_ROWS: Final = ("p50", "p99", "planned", "ready", "training", "held", "free")
+_ROWS: Final = ("p50", "p99", "planned", "ready", "training", "held", "reserved", "free")
 
 
 def capacity(  # noqa: PLR0913  # one argument a flag
@@ -77,7 +77,8 @@ def _verdict(item: Capacity, now: datetime, screen: Screen) -> str:
     holders = (
         (item.gpus_serving, "serving"),
         (item.gpus_training, "training"),
-        (item.gpus_held, "held"),
+        (item.gpus_held, "held for the peak"),
+        (item.gpus_reserved, "reserved"),
         (item.gpus_free, "free"),
         (item.gpus_drained, "drained"),
         (item.gpus_lost, "lost"),

@@ -1,6 +1,6 @@
 """`headroom describe`: everything about one job, or another thing, on one screen."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -70,6 +70,7 @@ def _text(job: Job, now: datetime, screen: Screen, *, all_events: bool) -> str:
         "Asks": _asked(job),
         "Where": _where(job),
         "Waits": _waits(job, now, screen),
+        "Booked": _booked(job, now, screen),
         "Starts": _starts(job, now, screen),
         "Progress": _progress(job, now, screen),
         "Conditions": " · ".join(f"{one.type} {moment(one.at, now, screen)}" for one in job.conditions),
@@ -102,8 +103,11 @@ def _asked(job: Job) -> str:
 
 
 def _where(job: Job) -> str:
-    named = [f"{host} {_gpus(devices)}".rstrip() for host, devices in devices_by_host(job.where).items()]
-    return f"{', '.join(named)} · attempt {len(job.attempts)}" if named else ""
+    return f"{_named(job.where)} · attempt {len(job.attempts)}" if job.where else ""
+
+
+def _named(where: Sequence[str]) -> str:
+    return ", ".join(f"{host} {_gpus(devices)}".rstrip() for host, devices in devices_by_host(where).items())
 
 
 def _gpus(indices: tuple[int, ...]) -> str:
@@ -123,6 +127,14 @@ def _waits(job: Job, now: datetime, screen: Screen) -> str:
     ]
     known = " · ".join(fact for fact in facts if fact)
     return _lines([f"{why.message} ({why.code})", *([known] if known else [])])
+
+
+def _booked(job: Job, now: datetime, screen: Screen) -> str:
+    """Return for instance "from 18:10 on ml-serve1014 GPUs 0-3, once edit-check needs fewer replicas"."""
+    if job.booking is None:
+        return ""
+    once = f", once {', '.join(job.booking.counts_on)} need fewer replicas" if job.booking.counts_on else ""
+    return f"from {moment(job.booking.at, now, screen)} on {_named(job.booking.where)}{once}"
 
 
 def _starts(job: Job, now: datetime, screen: Screen) -> str:

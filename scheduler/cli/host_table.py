@@ -1,6 +1,6 @@
 """Hosts as rows: a sign per device for who holds it, the same counted in words, and the sums."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
@@ -11,7 +11,7 @@ from scheduler.cli.wording import NOTHING, moment, percent, plain, seconds
 from scheduler.config.units import MIB, format_size
 from scheduler.model.counting import plural
 from scheduler.wire.base import Listing
-from scheduler.wire.cluster import Device, Host
+from scheduler.wire.cluster import Device, Host, HostBooking
 
 COLUMNS: Final = (
     Column("HOST"),
@@ -35,7 +35,8 @@ _SIGNS: Final = {
     "stopping": ("░", "dim"),
     "training": ("▓", ""),
     "preempting": ("▓", "yellow"),
-    "held": ("▒", "dim"),
+    "held": ("▒", "blue"),
+    "reserved": ("▒", ""),
     "stray": ("?", "yellow"),
     "free": ("∙", "dim"),
 }
@@ -47,9 +48,10 @@ _WORDS: Final = {
     "training": "train",
     "preempting": "preempt",
     "held": "held",
+    "reserved": "reserved",
     "stray": "strays",
 }
-LEGEND: Final = "█ serving  c community  ░ starting  ▓ training  ▒ held  ? stray  ∙ free  / drained"
+LEGEND: Final = "█ serving  c community  ░ starting  ▓ training  ▒ held or reserved  ? stray  ∙ free  / drained"
 """What the signs of the column USE mean."""
 MOST_SIGNS: Final = 16
 """Devices of a host that are shown one by one."""
@@ -75,7 +77,8 @@ def host_sums(hosts: Sequence[Host]) -> str:
     if not held:
         return first
     words = ", ".join(f"{plain(amount)} {word}" for word, amount in held.items() if round(amount, 2))
-    return f"{first}\n{plural(sum(len(host.devices) for host in hosts), 'GPU')}: {words}"
+    gpus = round(sum(1 / device.partitions for host in hosts for device in host.devices))
+    return f"{first}\n{plural(gpus, 'GPU')}: {words}"
 
 
 def host_detail(host: Host, now: datetime, screen: Screen) -> str:
@@ -90,13 +93,14 @@ def host_detail(host: Host, now: datetime, screen: Screen) -> str:
         f"Memory   {_size(host.memory_bytes_used)} of {_size(host.memory_bytes)}",
         *([f"Labels   {labels}"] if labels else []),
         *(f"GPU {device.index:<4} {_device(device, host)}" for device in host.devices),
+        *(f"Booked   {_booking(one, now, screen)}" for one in host.bookings),
     ]
     return "\n".join(lines)
 
 
 def still_there(host: Host) -> str:
     """Return what holds room on a host, or "" when nothing does."""
-    names = sorted({use.name for device in host.devices for use in device.uses})
+    names = sorted({use.name for device in host.devices for use in device.uses if not use.is_kept})
     cores = f"{plain(host.cpus_used)} cores" if host.cpus_used else ""
     return ", ".join([*names, *([cores] if cores else [])])
 
@@ -149,13 +153,12 @@ def _sign(device: Device, host: Host) -> tuple[str, str]:
 
 def _devices_by_holder(host: Host) -> dict[str, float]:
     """Return devices by kind of holder; what nobody holds is free, drained (or cordoned) or lost."""
-    left = {_READY: "free", _LOST: "lost"}.get(host.state, "drained")
-    milli = Counter[str]()
+    parts = defaultdict[str, float](float)
     for device in host.devices:
         for use in device.uses:
-            milli["serving" if use.kind == "community" else use.kind] += use.gpu_milli
-        milli[left] += _WHOLE - sum(use.gpu_milli for use in device.uses)
-    return {kind: amount / _WHOLE for kind, amount in milli.items()}
+            parts["serving" if use.kind == "community" else use.kind] += use.gpu_milli / device.partitions
+        parts[host.rest] += max(0, _WHOLE - sum(use.gpu_milli for use in device.uses)) / device.partitions
+    return {kind: amount / _WHOLE for kind, amount in parts.items()}
 
 
 def _words(host: Host) -> str:
@@ -169,6 +172,11 @@ def _device(device: Device, host: Host) -> str:
     )
     memory = f" {_size(device.memory_bytes)}" if device.memory_bytes else ""
     return f"{host.gpu_kind}{memory}  {uses or 'free'}"
+
+
+def _booking(one: HostBooking, now: datetime, screen: Screen) -> str:
+    where = f" on GPU {', '.join(map(str, one.devices))}" if one.devices else ""
+    return f"from {moment(one.at, now, screen)}{where} for {one.job} {one.name}".rstrip()
 
 
 def _size(size_bytes: float) -> str:

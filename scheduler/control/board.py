@@ -145,6 +145,7 @@ class GpuShares:
     ready: float
     serving: float
     held: float
+    reserved: float
     training: float
     free: float
     drained: float

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scheduler.control.board import GpuShares, ModelOutlook, Report
+from scheduler.model.occupancy import kept_gpus
 from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from scheduler.model.snapshot import Snapshot, shape_held
 from scheduler.model.workloads import ReplicaState
@@ -27,7 +28,7 @@ def gpu_shares(report: Report, foresight: Foresight) -> tuple[GpuShares, Foresig
     serving, ready = _serving(snapshot, only_ready=False), _serving(snapshot, only_ready=True)
     training = float(snapshot.running.gpus.sum())
     free, drained = _free(snapshot)
-    held = min(_held(report), free)
+    held, reserved = kept_gpus(snapshot, report.cycle.plan)
     due = [said for said in foresight.said if said[0] <= now_s]
     p50, p99 = due[-1][1:] if due else (math.nan, math.nan)
     later = tuple(said for said in foresight.said if said[0] > now_s)
@@ -39,8 +40,9 @@ def gpu_shares(report: Report, foresight: Foresight) -> tuple[GpuShares, Foresig
         ready=ready,
         serving=serving,
         held=held,
+        reserved=reserved,
         training=training,
-        free=free - held,
+        free=max(0.0, free - held - reserved),
         drained=drained,
         tallies=report.tallies,
     )
@@ -59,32 +61,6 @@ def _free(snapshot: Snapshot) -> tuple[float, float]:
     free = snapshot.ledger.table.in_whole(np.maximum(snapshot.ledger.gpu_milli, 0)) / WHOLE_DEVICE_MILLI
     usable = snapshot.ledger.table.usable
     return float(free[usable].sum()), float(free[~usable].sum())
-
-
-def _held(report: Report) -> float:
-    """Return devices kept for the peak and for promises: what is held beyond what runs."""
-    snapshot = report.cycle.snapshot
-    counts: dict[str, int] = {}
-    for replica in snapshot.replicas:
-        counts[replica.model] = counts.get(replica.model, 0) + 1
-    gpus = {model.name: snapshot.ledger.table.gpus_of(model.shape) for model in snapshot.models}
-    demand = report.cycle.demand
-    pooled = {name for pool in demand.pools for name in pool.models}
-    peak = sum(
-        max(0, (one.replicas_wanted if one.model in pooled else one.replicas_held) - counts.get(one.model, 0))
-        * gpus[one.model]
-        for one in demand.models
-        if one.model in gpus
-    )
-    peak += sum(pool.replicas_held * gpus[pool.models[0]] for pool in demand.pools)
-    jobs = {str(job.job_id): job for job in snapshot.jobs}
-    promised = sum(
-        snapshot.ledger.table.gpus_at(slot, jobs[promise.holder].gang.shape)
-        for promise in report.cycle.plan.reservations
-        if promise.holder in jobs
-        for slot in promise.slots
-    )
-    return peak + promised
 
 
 def _gpus_for(outlooks: Iterable[ModelOutlook], snapshot: Snapshot, rates: dict[str, float]) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scheduler.model.reasons import Reasons
-from scheduler.model.resources import Slot
+from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import JobId, ReplicaId
 
 
@@ -118,6 +118,42 @@ class Reservation:
     expires_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class PeakHold:
+    """Room kept empty for the coming peak of a model, or of several together.
+
+    Attributes:
+        models: names of those for whom.
+        shape: what each slot holds.
+        slots: one per replica, free or being freed.
+        until_s: when the peak is expected, epoch seconds; 0 when unknown.
+    """
+
+    models: tuple[str, ...]
+    shape: Shape
+    slots: tuple[Slot, ...]
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A start of a waiting job that is planned for later; until then others may use the room.
+
+    Attributes:
+        job_id: the job.
+        slots: one per worker.
+        start_s: from when on it has them, epoch seconds.
+        end_s: when it is expected to be over again; infinity when unknown.
+        models: those that are expected to need fewer replicas by then, where it counts on that.
+    """
+
+    job_id: JobId
+    slots: tuple[Slot, ...]
+    start_s: float
+    end_s: float
+    models: tuple[str, ...] = ()
+
+
 class Reason(StrEnum):
     """Why a job waits or a replica is missing; the codes of the API."""
 
@@ -210,6 +246,8 @@ class Plan:
         snapshot_version: version of the snapshot it was made from.
         actions: in the order to apply; every prefix is safe.
         reservations: all promises in force after this plan; replaces the snapshot's.
+        holds: room kept empty for peaks, made anew by each plan.
+        bookings: starts planned for later, the earliest first, made anew by each plan.
         unplaced: every waiting or held job, in queue order, then every model that lacks replicas.
         proposals: moves that would make room, where the site wants to be asked.
     """
@@ -219,6 +257,8 @@ class Plan:
     reservations: tuple[Reservation, ...] = ()
     unplaced: Sequence[Unplaced] = ()
     proposals: tuple[Proposal, ...] = ()
+    holds: tuple[PeakHold, ...] = ()
+    bookings: tuple[Booking, ...] = ()
 
     def reason_for(self, subject: str) -> Unplaced | None:
         """Return why a job or model is not placed, or None when it is."""

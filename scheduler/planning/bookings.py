@@ -24,7 +24,7 @@ from scheduler.planning.lowest import Lowest
 from scheduler.planning.placing import hosts_for_gang
 from scheduler.planning.room import Counted
 from scheduler.planning.roster import Victim
-from scheduler.planning.timetable import Booking, Ebb, Release, beginning_anew, going_on
+from scheduler.planning.timetable import Ebb, PlannedStart, Release, beginning_anew, going_on
 from scheduler.planning.wants import Wants
 
 MOST_TRIES: Final = 16
@@ -39,7 +39,7 @@ class Bookings:
     def __init__(self, draft: Draft) -> None:
         """Start without any."""
         self._draft, self._now_s = draft, draft.snapshot.taken_at_s
-        self._at: list[tuple[Booking, Counted]] = []
+        self._at: list[tuple[PlannedStart, Counted]] = []
         self._starts_s = np.empty(0)
         self._windows: dict[tuple[int, bool], Lowest] = {}
         self._releases: list[Release] = []
@@ -133,7 +133,7 @@ class Bookings:
         """Return the room being freed that somebody may have until a time without delaying a booking."""
         return self._window(ends_s, self._draft.room.coming, promised=True)
 
-    def withdraw(self, job: TrainingJob) -> list[tuple[Booking, Counted]]:
+    def withdraw(self, job: TrainingJob) -> list[tuple[PlannedStart, Counted]]:
         """Take back a job's own booking, and return it, if it has one."""
         own = [pair for pair in self._at if pair[0].job is job]
         for booking, _ in own:
@@ -148,7 +148,7 @@ class Bookings:
         self.withdraw(job)
         self._draft.bookings[:] = [booking for booking in self._draft.bookings if booking.job is not job]
 
-    def restore(self, withdrawn: Sequence[tuple[Booking, Counted]]) -> None:
+    def restore(self, withdrawn: Sequence[tuple[PlannedStart, Counted]]) -> None:
         """Put back what was withdrawn; meanwhile nothing else must have changed."""
         for booking, room in withdrawn:
             for other in self._rooms_during(booking):
@@ -156,11 +156,11 @@ class Bookings:
             self._at.append((booking, room))
             self._look_anew()
 
-    def withdraw_all(self) -> list[tuple[Booking, Counted]]:
+    def withdraw_all(self) -> list[tuple[PlannedStart, Counted]]:
         """Take back all bookings, and return them; to be restored the last one first."""
         return [pair for booking, _ in tuple(self._at) for pair in self.withdraw(booking.job)]
 
-    def book_anew(self, withdrawn: Sequence[tuple[Booking, Counted]]) -> None:
+    def book_anew(self, withdrawn: Sequence[tuple[PlannedStart, Counted]]) -> None:
         """Book for those whose bookings were withdrawn, in queue order, after somebody else was given room."""
         gone = {booking.job.job_id for booking, _ in withdrawn}
         in_order = [booking.job for booking in self._draft.bookings if booking.job.job_id in gone]
@@ -189,7 +189,7 @@ class Bookings:
         self.restore([found])
         self._draft.bookings.append(found[0])
 
-    def _rooms_during(self, booking: Booking) -> list[Counted]:
+    def _rooms_during(self, booking: PlannedStart) -> list[Counted]:
         """Return what is free when other bookings begin during one."""
         return [room for other, room in self._at if booking.start_s <= other.start_s < booking.end_s]
 
@@ -207,11 +207,11 @@ class Bookings:
             self._windows[key] = Lowest([room, *(later for _, later in within)])
         return self._windows[key].caught_up()
 
-    def _within(self, ends_s: float) -> list[tuple[Booking, Counted]]:
+    def _within(self, ends_s: float) -> list[tuple[PlannedStart, Counted]]:
         """Return the bookings that begin before a moment."""
         return [pair for pair in self._at if pair[0].start_s < ends_s]
 
-    def _fits(self, job: TrainingJob, ebbs: Sequence[Ebb] = ()) -> Iterator[tuple[Booking, Counted]]:
+    def _fits(self, job: TrainingJob, ebbs: Sequence[Ebb] = ()) -> Iterator[tuple[PlannedStart, Counted]]:
         """Yield bookings that delay none, with what is free at their time; the earliest first."""
         ends, wants = self._expected_ends(), Wants.of(job.gang, self._draft.room.coming.table)
         if ebbs:
@@ -231,9 +231,9 @@ class Bookings:
                 slots = usable.put(rows, job.gang.shape)
                 room.take_all(slots, job.gang.shape)
                 models = tuple(ebb.model for ebb in ebbs if ebb.release.at_s <= start_s and ebb.is_on(slots))
-                yield Booking(job, start_s, start_s + job.runtime_s, slots, models), room
+                yield PlannedStart(job, start_s, start_s + job.runtime_s, slots, models), room
 
-    def _spans(self, runtime_s: float) -> Iterator[tuple[float, float, list[tuple[Booking, Counted]]]]:
+    def _spans(self, runtime_s: float) -> Iterator[tuple[float, float, list[tuple[PlannedStart, Counted]]]]:
         """Yield spans of starting times, one after the other, with the bookings that begin while the job would run.
 
         They change where a booking begins or ends, and where the job's end meets one's beginning: a span of that one

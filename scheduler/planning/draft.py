@@ -20,7 +20,7 @@ from scheduler.planning.quotas import Quotas
 from scheduler.planning.rights import Rights
 from scheduler.planning.room import Room
 from scheduler.planning.roster import Roster, Victim, stoppable
-from scheduler.planning.timetable import Booking, Ebb
+from scheduler.planning.timetable import Ebb, PlannedStart
 from scheduler.planning.winnable import Winnable
 
 
@@ -71,7 +71,7 @@ class Draft:
     grants: list[Grant] = field(default_factory=list)
     preemptions: dict[str, PreemptJob] = field(default_factory=dict)
     ended: tuple[str, ...] = ()
-    bookings: list[Booking] = field(default_factory=list)
+    bookings: list[PlannedStart] = field(default_factory=list)
     ebbs: Callable[[], Sequence[Ebb]] = tuple
     placed: set[str] = field(default_factory=set)
     quotas: Quotas | None = None

@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.ledger import Ledger
-from scheduler.model.plan import Reason, StartJob, Unplaced
+from scheduler.model.plan import PeakHold, Reason, StartJob, Unplaced
 from scheduler.model.resources import Slot
 from scheduler.model.running import place_of
 from scheduler.model.workloads import Gang
 from scheduler.planning.blocked import Fits
 from scheduler.planning.draft import Draft
 from scheduler.planning.feasibility import empty, never_fits_on
-from scheduler.planning.headroom import Held
 from scheduler.planning.lifting import lifted
 from scheduler.planning.near import near
 from scheduler.planning.placing import capped, limit_of
@@ -66,7 +65,7 @@ class Explainer:
     """
 
     draft: Draft
-    held: Sequence[Held]
+    held: Sequence[PeakHold]
     served: Served
     starts: Sequence[StartJob]
 

@@ -1,13 +1,14 @@
 """Room kept for the peak beyond the lead time, free of new training that would soon have to be stopped again."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.demand import Demand, PoolDemand
+from scheduler.model.plan import PeakHold
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import ServingModel
 from scheduler.planning.draft import Draft
@@ -16,24 +17,7 @@ from scheduler.planning.placing import NO_LIMIT, capped, fewest_hosts
 from scheduler.planning.room import Score
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Room held for the coming peak of a model, or of several together.
-
-    Attributes:
-        models: names of those for whom.
-        shape: what each slot holds.
-        slots: one per replica, free or being freed.
-        until_s: when the peak is expected, epoch seconds; 0 when unknown.
-    """
-
-    models: tuple[str, ...]
-    shape: Shape
-    slots: tuple[Slot, ...]
-    until_s: float
-
-
-def hold_headroom(draft: Draft, fleets: Sequence[Fleet], demand: Demand) -> tuple[Held, ...]:
+def hold_headroom(draft: Draft, fleets: Sequence[Fleet], demand: Demand) -> tuple[PeakHold, ...]:
     """Hold room for the replicas that the peak takes beyond those wanted now, as far as it is free or being freed.
 
     Room for a model that is served elsewhere comes first and is for all its replicas: nothing else stands for them.
@@ -47,23 +31,23 @@ def hold_headroom(draft: Draft, fleets: Sequence[Fleet], demand: Demand) -> tupl
     return (*held, *_hold_apart(search, [fleet for fleet in fleets if fleet.model.name not in pooled]))
 
 
-def _hold_elsewhere(search: "_Search", models: Iterable[ServingModel], demand: Demand) -> Iterator[Held]:
+def _hold_elsewhere(search: "_Search", models: Iterable[ServingModel], demand: Demand) -> Iterator[PeakHold]:
     for model in models:
         wants = demand.of(model.name) if model.elsewhere else None
         if wants is not None and wants.replicas_held > 0:
             limit = model.max_per_host or NO_LIMIT
             if slots := search.hold(model.shape, limit, min(wants.replicas_held, model.max_replicas)):
-                yield Held((model.name,), model.shape, slots, wants.peak_at_s)
+                yield PeakHold((model.name,), model.shape, slots, wants.peak_at_s)
 
 
-def _hold_apart(search: "_Search", fleets: Sequence[Fleet]) -> Iterator[Held]:
+def _hold_apart(search: "_Search", fleets: Sequence[Fleet]) -> Iterator[PeakHold]:
     for fleet in fleets:
         beyond = min(fleet.demand.replicas_held, fleet.model.max_replicas) - fleet.wanted
         if beyond > 0 and (slots := search.hold(fleet.model.shape, search.limit(fleet), beyond)):
-            yield Held((fleet.model.name,), fleet.model.shape, slots, fleet.demand.peak_at_s)
+            yield PeakHold((fleet.model.name,), fleet.model.shape, slots, fleet.demand.peak_at_s)
 
 
-def _hold_for_pool(search: "_Search", pool: PoolDemand, by_name: Mapping[str, Fleet]) -> Iterator[Held]:
+def _hold_for_pool(search: "_Search", pool: PoolDemand, by_name: Mapping[str, Fleet]) -> Iterator[PeakHold]:
     """Hold room that every model of the pool could use; failing that, some of them; failing that, one by one."""
     members = [by_name[name] for name in pool.models if name in by_name]
     left = pool.replicas_held
@@ -78,11 +62,11 @@ def _hold_for_pool(search: "_Search", pool: PoolDemand, by_name: Mapping[str, Fl
         most = reduce(np.maximum, limits) if len(limits) == len(members) else NO_LIMIT
         more = search.hold(shape, np.maximum(most - search.counts(slots), 0), left)
         slots, left = (*slots, *more), left - len(more)
-    yield Held(names, shape, slots, pool.peak_at_s)
+    yield PeakHold(names, shape, slots, pool.peak_at_s)
     for fleet in members:
         own = search.hold(fleet.model.shape, search.limit(fleet), left) if left else ()
         left -= len(own)
-        yield Held((fleet.model.name,), fleet.model.shape, own, pool.peak_at_s)
+        yield PeakHold((fleet.model.name,), fleet.model.shape, own, pool.peak_at_s)
 
 
 def covering(shapes: Sequence[Shape]) -> Shape:

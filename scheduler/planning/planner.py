@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from functools import cache, partial
+from operator import attrgetter
 
 from scheduler.model.demand import Demand
-from scheduler.model.plan import Action, Plan, PreemptJob, Proposal, StartJob
+from scheduler.model.plan import Action, PeakHold, Plan, PreemptJob, Proposal, StartJob
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
 from scheduler.planning.bookings import Bookings
@@ -14,7 +15,7 @@ from scheduler.planning.ebbing import ebbs
 from scheduler.planning.ending import end_jobs
 from scheduler.planning.explainer import Explainer
 from scheduler.planning.growing import grow
-from scheduler.planning.headroom import Held, hold_headroom
+from scheduler.planning.headroom import hold_headroom
 from scheduler.planning.reasons import explain
 from scheduler.planning.serving import Served, keep_serving
 from scheduler.planning.shrinking import keep_off_draining, keep_remainders, with_sizes
@@ -35,7 +36,8 @@ def plan(snapshot: Snapshot, demand: Demand, policy: Policy) -> Plan:
         policy: the site's choices.
 
     Returns:
-        Stops and preemptions first, then starts; the promises now in force; and why everything else waits.
+        Stops and preemptions first, then starts; the promises now in force; what is held for peaks and booked for
+        later; and why everything else waits.
     """
     decided = decide(snapshot, demand, policy)
     draft, served, starts = decided.draft, decided.served, decided.starts
@@ -43,7 +45,15 @@ def plan(snapshot: Snapshot, demand: Demand, policy: Policy) -> Plan:
     told = with_sizes((*decided.ended, *draft.preemptions.values()), draft)
     stops: tuple[Action, ...] = (*told, *served.stops)
     actions = (*stops, *served.starts, *starts)
-    return Plan(snapshot.version, actions, draft.promises.in_force(), reasons, decided.proposals)
+    return Plan(
+        snapshot.version,
+        actions,
+        reservations=draft.promises.in_force(),
+        unplaced=reasons,
+        proposals=decided.proposals,
+        holds=decided.held,
+        bookings=tuple(sorted((start.booking for start in draft.bookings), key=attrgetter("start_s"))),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +72,7 @@ class Decided:
     draft: Draft
     ended: tuple[PreemptJob, ...]
     served: Served
-    held: tuple[Held, ...]
+    held: tuple[PeakHold, ...]
     starts: tuple[StartJob, ...]
     proposals: tuple[Proposal, ...]
 

@@ -9,7 +9,7 @@ from scheduler.model.plan import Reason, Unplaced
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobId, TrainingJob
 from scheduler.planning.draft import Draft
-from scheduler.planning.timetable import Booking, expected_ends_s
+from scheduler.planning.timetable import PlannedStart, expected_ends_s
 from scheduler.planning.wording import asks, listed
 
 MOST_NAMES = 5
@@ -27,7 +27,7 @@ def behind_bookings(job: TrainingJob, draft: Draft) -> Unplaced:
     return Unplaced(job.job_id, Reason.RESERVED, message, job.gang.workers, 0, until_s, holders[:MOST_NAMES])
 
 
-def with_booking(why: Unplaced, booking: Booking, snapshot: Snapshot) -> Unplaced:
+def with_booking(why: Unplaced, booking: PlannedStart, snapshot: Snapshot) -> Unplaced:
     """Return the reason of a job that has a booking, with its time and whom it waits for."""
     waited_for, overdue, unknown = _waited_for(booking, snapshot)
     when = [f"{listed(waited_for)} {'ends' if len(waited_for) == 1 else 'end'}"] if waited_for else []
@@ -40,7 +40,7 @@ def with_booking(why: Unplaced, booking: Booking, snapshot: Snapshot) -> Unplace
     return replace(why, message=message, until_s=booking.start_s, blocked_by=blocked_by)
 
 
-def _waited_for(booking: Booking, snapshot: Snapshot) -> tuple[tuple[JobId, ...], ...]:
+def _waited_for(booking: PlannedStart, snapshot: Snapshot) -> tuple[tuple[JobId, ...], ...]:
     """Return the jobs on booked hosts that end before, the last one first; those overdue; those of unknown length."""
     running, rows, now_s = snapshot.running, snapshot.ledger.table.rows, snapshot.taken_at_s
     booked = [rows[slot.host] for slot in booking.slots]

@@ -24,7 +24,7 @@ from scheduler.planning.planner import Decided
 from scheduler.planning.preemption import victims_for
 from scheduler.planning.room import Counted
 from scheduler.planning.roster import Roster, Victim
-from scheduler.planning.timetable import Booking, Release
+from scheduler.planning.timetable import PlannedStart, Release
 
 LEAST_LEFT_S: Final = 60.0
 """What who is stopped has left to do, at least."""
@@ -148,7 +148,7 @@ class Hours:
             waiting += [(one.job, self._left_s(one)) for one in stopped if goes_first(one.job, until_s)]
         return inf
 
-    def _booked(self, job: TrainingJob, waiting: Sequence[tuple[TrainingJob, float]]) -> list[Booking]:
+    def _booked(self, job: TrainingJob, waiting: Sequence[tuple[TrainingJob, float]]) -> list[PlannedStart]:
         """Return the bookings that a plan would make at this moment, whatever serving does later."""
         snapshot = self._draft.snapshot
         running = replace(snapshot.running, ends_s=self._ends_s, leaving=self._gone)
@@ -186,7 +186,7 @@ class Hours:
         for one in (one for one in self._sitting if one.end_s <= at_s):
             room.give_all(one.slots, one.job.gang.shape)
 
-    def _go_to(self, at_s: float, begun: Sequence[Booking]) -> None:
+    def _go_to(self, at_s: float, begun: Sequence[PlannedStart]) -> None:
         """Let all end that ends until a moment, and begin who begins before it."""
         room = self._room.coming
         self._leave(room, at_s)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from scheduler.model.host_table import HostTable, count_units
 from scheduler.model.ledger import Ledger
+from scheduler.model.plan import Booking
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.running import AMOUNTS
 from scheduler.model.workloads import TrainingJob
@@ -41,7 +42,7 @@ class Ebb(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Booking:
+class PlannedStart:
     """Room that a waiting job has from a time on.
 
     Attributes:
@@ -57,6 +58,11 @@ class Booking:
     end_s: float
     slots: tuple[Slot, ...]
     ebbs: tuple[str, ...] = ()
+
+    @property
+    def booking(self) -> Booking:
+        """What a plan says of it."""
+        return Booking(self.job.job_id, self.slots, self.start_s, self.end_s, self.ebbs)
 
 
 def expected_ends_s(started_s: NDArray[np.float64], said_s: NDArray[np.float64], now_s: float) -> NDArray[np.float64]:

@@ -15,7 +15,18 @@ from scheduler.control.records import CycleRecord
 from scheduler.model.demand import Demand
 from scheduler.model.errors import ConfigError, Fault
 from scheduler.model.hosts import Host
-from scheduler.model.plan import Plan, PreemptJob, Proposal, Reservation, StartJob, StartReplica, StopReplica, Unplaced
+from scheduler.model.plan import (
+    Booking,
+    PeakHold,
+    Plan,
+    PreemptJob,
+    Proposal,
+    Reservation,
+    StartJob,
+    StartReplica,
+    StopReplica,
+    Unplaced,
+)
 from scheduler.model.queues import MeanUse, Queue
 from scheduler.model.resources import Held
 from scheduler.model.snapshot import Snapshot
@@ -120,6 +131,8 @@ class PlanBody:
     reservations: tuple[Reservation, ...]
     unplaced: tuple[Unplaced, ...]
     proposals: tuple[Proposal, ...] = ()
+    holds: tuple[PeakHold, ...] = ()
+    bookings: tuple[Booking, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +173,15 @@ def body_of(cycle: CycleRecord) -> CycleBody:
             world.foreign,
         ),
         cycle.demand,
-        PlanBody(made.snapshot_version, made.actions, made.reservations, tuple(made.unplaced), made.proposals),
+        PlanBody(
+            made.snapshot_version,
+            made.actions,
+            made.reservations,
+            tuple(made.unplaced),
+            made.proposals,
+            made.holds,
+            made.bookings,
+        ),
         cycle.plan_duration_s,
     )
 
@@ -181,7 +202,15 @@ def record_of(body: CycleBody) -> CycleRecord:
         usage=world.usage,
         foreign=world.foreign,
     )
-    plan = Plan(made.snapshot_version, made.actions, made.reservations, made.unplaced, made.proposals)
+    plan = Plan(
+        made.snapshot_version,
+        made.actions,
+        made.reservations,
+        made.unplaced,
+        made.proposals,
+        made.holds,
+        made.bookings,
+    )
     snapshot = replace(snapshot, work=world.work)
     return CycleRecord(body.number, body.at_s, snapshot, body.demand, plan, body.plan_duration_s)
 

@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from scheduler.control.board import Report
 from scheduler.control.standing import guaranteed_gpu_milli, standings
 from scheduler.model.hosts import Host, HostState
+from scheduler.model.occupancy import HELD, RESERVED, kept
 from scheduler.model.reasons import Reasons
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape, Slot
 from scheduler.model.snapshot import Snapshot, shape_held
@@ -22,7 +23,7 @@ def of_report(report: Report) -> Iterator[Metric]:
     yield _gauge("last_plan_timestamp_seconds", "When the last plan was made", {(): report.cycle.at_s})
     yield from _serving(report)
     yield from _forecasts(report)
-    yield from _hosts(report.cycle.snapshot)
+    yield from _hosts(report)
     yield _gauge("strays", "What others run on the cluster", {(): float(len(report.observation.strays))})
     yield from _training(report)
     yield from _queues(report.cycle.snapshot)
@@ -71,19 +72,22 @@ def _forecasts(report: Report) -> Iterator[Metric]:
     yield _gauge("forecast_age_seconds", "Age of the last value of a model's traffic", ages, ("model",))
 
 
-def _hosts(snapshot: Snapshot) -> Iterator[Metric]:
+def _hosts(report: Report) -> Iterator[Metric]:
+    snapshot = report.cycle.snapshot
     kinds: dict[Key, float] = {}
-    held = _used(snapshot)
+    used, empty = _used(snapshot), _kept(report)
     free = snapshot.ledger.table.in_whole(np.maximum(snapshot.ledger.gpu_milli, 0)) / WHOLE_DEVICE_MILLI
     for row, host in enumerate(snapshot.hosts):
-        for kind, devices in _by_kind(host, held, float(free[row])):
+        for kind, devices in _by_kind(host, used, empty, float(free[row])):
             kinds[host.name, kind] = devices
     up: dict[Key, float] = {(host.name,): float(host.state is not HostState.LOST) for host in snapshot.hosts}
     yield _gauge("devices", "Devices by who holds them", kinds, ("host", "kind"))
     yield _gauge("host_up", "Whether a host answers", up, ("host",))
 
 
-def _by_kind(host: Host, used: Mapping[Key, float], free: float) -> Iterator[tuple[str, float]]:
+def _by_kind(
+    host: Host, used: Mapping[Key, float], empty: Mapping[Key, float], free: float
+) -> Iterator[tuple[str, float]]:
     if not host.devices:
         return
     if host.state is HostState.LOST:
@@ -91,7 +95,17 @@ def _by_kind(host: Host, used: Mapping[Key, float], free: float) -> Iterator[tup
         return
     yield "serving", used.get((host.name, "serving"), 0.0)
     yield "training", used.get((host.name, "training"), 0.0)
-    yield "free" if host.takes_new_work else "drained", free
+    held, reserved = (empty.get((host.name, kind), 0.0) for kind in (HELD, RESERVED))
+    yield HELD, held
+    yield RESERVED, reserved
+    yield "free" if host.takes_new_work else "drained", max(0.0, free - held - reserved)
+
+
+def _kept(report: Report) -> Mapping[Key, float]:
+    kinds: defaultdict[Key, float] = defaultdict(float)
+    for use in kept(report.cycle.snapshot, report.cycle.plan):
+        _add(kinds, report.cycle.snapshot, (use.slot,), use.shape, use.kind)
+    return kinds
 
 
 def _used(snapshot: Snapshot) -> Mapping[Key, float]:

@@ -15,9 +15,14 @@ class DeviceUse(Resource):
     name: str
     """For people: model name, or the job's name."""
     kind: str
-    """serving, community, starting, stopping, training, preempting, held or stray."""
+    """serving, community, starting, stopping, training, preempting, stray, held (for a peak) or reserved (for them)."""
     gpu_milli: int
     """Thousandths of the device."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether nobody has it yet: it is kept empty."""
+        return self.kind in {"held", "reserved"}
 
 
 class Device(Resource):
@@ -28,6 +33,16 @@ class Device(Resource):
     partitions: int = 1
     """Into how many equal parts the accelerator is cut that this is one of; 1 when it is whole."""
     uses: tuple[DeviceUse, ...] = ()
+
+
+class HostBooking(Resource):
+    """Room that a waiting job is planned to have later; until then others may use it."""
+
+    job: str
+    name: str
+    at: datetime
+    """From when on."""
+    devices: tuple[int, ...] = ()
 
 
 class Host(Resource):
@@ -45,6 +60,13 @@ class Host(Resource):
     memory_bytes: int
     memory_bytes_used: int
     labels: dict[str, str] = Field(default_factory=dict)
+    bookings: tuple[HostBooking, ...] = ()
+    """The earliest first."""
+
+    @property
+    def rest(self) -> str:
+        """What its devices are that nobody has: free, drained (cordoned, too) or lost."""
+        return {"ready": "free", "lost": "lost"}.get(self.state, "drained")
 
     @property
     def gpu_kind(self) -> str:
@@ -102,6 +124,9 @@ class CapacityPoint(Resource):
     planned: float | None = None
     serving: float | None = None
     held: float | None = None
+    """For peaks."""
+    reserved: float | None = None
+    """For jobs and models for whom it was freed."""
     training: float | None = None
     free: float | None = None
     drained: float | None = None
@@ -182,6 +207,9 @@ class Capacity(Resource):
     gpus_serving: float
     gpus_training: float
     gpus_held: float
+    """For peaks."""
+    gpus_reserved: float = 0.0
+    """For jobs and models for whom they were freed."""
     gpus_free: float
     gpus_drained: float
     gpus_lost: float = 0.0

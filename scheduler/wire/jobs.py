@@ -44,6 +44,16 @@ class ExpectedStart(Resource):
     """Nine times out of ten before; None where the room may not come from training that ends."""
 
 
+class JobBooking(Resource):
+    """The start that the last plan has planned for a job that waits; the next plan may make it earlier or later."""
+
+    at: datetime
+    where: tuple[str, ...]
+    """As `Job.where`."""
+    counts_on: tuple[str, ...] = ()
+    """Models that are expected to need fewer replicas by then."""
+
+
 class Job(Resource):
     """A training job."""
 
@@ -88,6 +98,8 @@ class Job(Resource):
     """Set while it waits."""
     expected_start: ExpectedStart | None = None
     """Set for one job that is asked for while it waits, where something can be said."""
+    booking: JobBooking | None = None
+    """Set for one job that is asked for while it waits, where room is booked for it."""
     order: int | None = None
     """Place in the order of trying, from 1; None when it does not wait."""
     attempts: tuple[Attempt, ...] = ()

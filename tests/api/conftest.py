@@ -31,7 +31,7 @@ from scheduler.model.demand import Basis, Demand, ModelDemand
 from scheduler.model.hosts import Device, Host, HostState
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.observation import Observation
-from scheduler.model.plan import Cause, Plan, PreemptJob, Reason, Reservation, Unplaced
+from scheduler.model.plan import Booking, Cause, PeakHold, Plan, PreemptJob, Reason, Reservation, Unplaced
 from scheduler.model.queues import Amounts, MeanUse, Queue
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
@@ -267,11 +267,10 @@ WHY = (
 PLAN = Plan(
     CYCLE,
     actions=(PreemptJob(JobId("409"), 1, 60.0, Cause.SERVING, "edit-check", 88.0 * 4),),
-    reservations=(
-        Reservation("edit-check", (slot("1010", 1),), NOW_S - 600, NOW_S + 600),
-        Reservation("llm-qwen3-14b", (slot("1012", 4),), NOW_S - 600, NOW_S + 600),
-    ),
+    reservations=(Reservation("llm-qwen3-14b", (slot("1012", 4),), NOW_S - 600, NOW_S + 600),),
     unplaced=WHY,
+    holds=(PeakHold(("edit-check",), Shape(gpu_count=1), (slot("1010", 1),), NOW_S + 5760),),
+    bookings=(Booking(JobId("406"), (slot("1013", 3, 4, 5, 6), slot("1012", 0, 1)), NOW_S + 4 * HOUR_S, float("inf")),),
 )
 EVENTS = (
     (64, EventKind.SERVING, "edit-check", "edit-check 2 → 3 replicas", "ready 1 min 58 s before the load"),
@@ -306,7 +305,7 @@ def history(hours: float = 26.0) -> Iterator[GpuShares]:
         rest = 38 - serving - held - drained - training
         share = 1 - step / (12 * 26)
         yield GpuShares(
-            at_s, need * wobble, need, need * 1.09, serving, serving, held, training, rest, drained, tallies(share)
+            at_s, need * wobble, need, need * 1.09, serving, serving, held, 0.0, training, rest, drained, tallies(share)
         )
 
 

@@ -72,7 +72,7 @@ def test_a_promise_that_was_taken_up_is_not_shown_twice(world: Any) -> None:
     hosts = host_views(replace(report, cycle=replace(report.cycle, plan=plan)))
     devices = next(host for host in hosts if host.name == "ml-serve1013").devices
     assert [[use.kind for use in device.uses] for device in devices[3:]] == [*[["training"]] * 4, []]
-    assert [use.kind for use in devices[1].uses] == ["serving", "serving", "held"]
+    assert [use.kind for use in devices[1].uses] == ["serving", "serving", "reserved"]
 
 
 def test_operators_words_count_before_the_next_cycle_but_raise_no_dead(world: Any) -> None:
@@ -86,7 +86,7 @@ def test_operators_words_count_before_the_next_cycle_but_raise_no_dead(world: An
 def test_no_device_is_counted_twice(world: Any) -> None:
     devices = devices_by_kind(host_views(world.board.report))
     assert sum(devices.values()) == pytest.approx(38)
-    assert (devices["training"], devices["preempting"], devices["held"]) == (13, 4, 2)
+    assert [devices[kind] for kind in ("training", "preempting", "held", "reserved")] == [13, 4, 1, 1]
 
 
 def test_what_was_on_a_lost_host_is_neither_ready_nor_usable(world: Any) -> None:
@@ -96,7 +96,7 @@ def test_what_was_on_a_lost_host_is_neither_ready_nor_usable(world: Any) -> None
         for host in report.cycle.snapshot.hosts
     )
     snapshot = replace(report.cycle.snapshot, hosts=hosts)
-    plan = replace(report.cycle.plan, reservations=())
+    plan = replace(report.cycle.plan, reservations=(), holds=())
     lost = replace(report, cycle=replace(report.cycle, snapshot=snapshot, plan=plan))
     ready = {model.name: model.ready for model in model_views(lost, {}, {})}
     assert (ready["revertrisk-wikidata"], ready["edit-check"], ready["llm-qwen3-14b"]) == (0, 2, 2)

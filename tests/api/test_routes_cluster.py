@@ -66,7 +66,7 @@ def test_models_show_headroom_and_the_day_s_late_requests(http: httpx.Client) ->
 
 def test_capacity_adds_up_to_all_devices(http: httpx.Client) -> None:
     view = http.get("/api/v1/capacity").json()["item"]
-    parts = ("serving", "training", "held", "free", "drained")
+    parts = ("serving", "training", "held", "reserved", "free", "drained")
     assert sum(view[f"gpus_{part}"] for part in (*parts, "lost")) == view["gpus"] == 38
     assert view["covered"] is True
     assert view["verdict"].startswith("Serving is covered")

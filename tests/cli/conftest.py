@@ -225,9 +225,10 @@ def capacity() -> Capacity:
         verdict="Serving is covered for the next 48 h.", detail="Preempting 409 for edit-check at 18:15.",
         notice="ml-serve1014 is draining.", covered=True, headroom_ratio=1.16, headroom_model="edit-check",
         lowest_ratio=1.08, lowest_at=NOW + timedelta(hours=26), lowest_model="edit-check", horizon_s=172800.0,
-        lead_time_s=1560.0, gpus=38, gpus_serving=14.5, gpus_training=17.0, gpus_held=2.0, gpus_free=1.5,
-        gpus_drained=3.0, serving_gpus_ready=14.0, serving_gpus_p99_now=12.1, waiting=2, oldest_wait_s=1320.0,
-        requests_24h=90000, late_24h=0, failed_24h=0, gpu_s_lost_24h=164.0, gpu_s_trained_24h=1e6, preemptions_24h=1,
+        lead_time_s=1560.0, gpus=38, gpus_serving=14.5, gpus_training=17.0, gpus_held=1.5, gpus_reserved=0.5,
+        gpus_free=1.5, gpus_drained=3.0, serving_gpus_ready=14.0, serving_gpus_p99_now=12.1, waiting=2,
+        oldest_wait_s=1320.0, requests_24h=90000, late_24h=0, failed_24h=0, gpu_s_lost_24h=164.0,
+        gpu_s_trained_24h=1e6, preemptions_24h=1,
         points=points,
     )  # fmt: skip
 

@@ -56,7 +56,7 @@ def test_capacity_begins_with_the_verdict(headroom: Headroom) -> None:
         "Headroom 1.16 now, lowest 1.08 Tue 19:24 (edit-check)\n"
         "Preempting 409 for edit-check at 18:15.\n"
         "ml-serve1014 is draining.\n"
-        "38 GPUs: 14.5 serving, 17 training, 2 held, 1.5 free, 3 drained\n\n"
+        "38 GPUs: 14.5 serving, 17 training, 1.5 held for the peak, 0.5 reserved, 1.5 free, 3 drained\n\n"
         "GPUS (UTC)\tnow\t18:24\t19:24\t21:24\tTue 01:24\tTue 05:24\tTue 17:24\tTue 19:24\tWed 05:24\tWed 17:24\n"
         "p50\t10.0\t11.0\t"
     )
@@ -90,7 +90,7 @@ def test_capacity_before_the_first_forecast_is_the_verdict_alone(headroom: Headr
     lines = headroom("capacity").out.split("\n")
     assert lines[:2] == [
         "Serving is covered for the next 48 h.",
-        "38 GPUs: 14.5 serving, 17 training, 2 held, 1.5 free, 3 drained",
+        "38 GPUs: 14.5 serving, 17 training, 1.5 held for the peak, 0.5 reserved, 1.5 free, 3 drained",
     ]
 
 

@@ -91,7 +91,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Live]]:
 
     def begin(**tokens: str) -> Live:
         store, board, clock, policy = MemoryStore(), Board(), StillClock(), policy_from_names()
-        board.publish(_report(), GpuShares(NOW_S, 0.7, 0.7, 0.9, 1.0, 1.0, 0.0, 0.0, 3.0, 0.0))
+        board.publish(_report(), GpuShares(NOW_S, 0.7, 0.7, 0.9, 1.0, 1.0, 0.0, 0.0, 0.0, 3.0, 0.0))
         packages = PackageShelf(tmp_path / "packages", 2**20)
         desk = Desk(
             store=store, board=board, clock=clock, policy=policy, packages=packages,

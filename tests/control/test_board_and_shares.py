@@ -75,10 +75,10 @@ def test_every_device_is_counted_once_in_every_turn(build_lab: Callable[..., Any
     lab.submit("half", shape=Shape(1000, 1024, 1, 500))
     lab.turns(30)
     for shares in lab.board.history:
-        total = shares.serving + shares.training + shares.held + shares.free + shares.drained
+        total = shares.serving + shares.training + shares.held + shares.reserved + shares.free + shares.drained
         assert total == pytest.approx(6.0)
         assert shares.ready <= shares.serving
-        assert min(shares.held, shares.free, shares.drained) >= 0
+        assert min(shares.held, shares.reserved, shares.free, shares.drained) >= 0
     assert {shares.demand for shares in lab.board.history} == {0.5, 3.5}
 
 

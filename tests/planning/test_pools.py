@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from policies.registry import policy_from_names
 from scheduler.model.demand import Demand, ModelDemand, PoolDemand
-from scheduler.model.plan import Plan, Reason, StartJob, StartReplica
+from scheduler.model.plan import PeakHold, Plan, Reason, StartJob, StartReplica
 from scheduler.planning.draft import Draft
 from scheduler.planning.fleet import fleets
-from scheduler.planning.headroom import Held, covering, hold_headroom
+from scheduler.planning.headroom import covering, hold_headroom
 
 
 def demand(held: int, *models: ModelDemand, pool: tuple[str, ...] = ()) -> Demand:
@@ -18,7 +18,7 @@ def demand(held: int, *models: ModelDemand, pool: tuple[str, ...] = ()) -> Deman
     return Demand(models, (PoolDemand("MI300X", names, replicas_peak=held, replicas_apart=99, peak_at_s=20_000.0),))
 
 
-def holds(say: Any, wanted: Demand, **parts: Any) -> tuple[Held, ...]:
+def holds(say: Any, wanted: Demand, **parts: Any) -> tuple[PeakHold, ...]:
     snapshot, policy = say.snapshot(**parts), policy_from_names()
     return hold_headroom(Draft.of(snapshot, policy, ()), fleets(snapshot, wanted.models), wanted)
 

@@ -92,7 +92,7 @@ TOTALS = (
 
 
 def publish(board: Board, report: Report) -> None:
-    board.publish(report, GpuShares(report.cycle.at_s, *[0.0] * 9))
+    board.publish(report, GpuShares(report.cycle.at_s, *[0.0] * 10))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from scheduler.api.presenting.proposals import proposal_view
 from scheduler.api.presenting.times import DAY_S, moment
 from scheduler.control.board import GpuShares, Report
 from scheduler.control.records import JobRecord, Outcome
+from scheduler.model.occupancy import HELD, RESERVED
 from scheduler.model.policy import Policy
 from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from scheduler.model.workloads import JobState, ReplicaState
@@ -72,7 +73,8 @@ def capacity_view(report: Report, past: Past, window: Window, policy: Policy) ->
         gpus=round(devices.total()),
         gpus_serving=sum(devices[kind] for kind in SERVING_KINDS),
         gpus_training=sum(devices[kind] for kind in TRAINING_KINDS),
-        gpus_held=devices["held"],
+        gpus_held=devices[HELD],
+        gpus_reserved=devices[RESERVED],
         gpus_free=devices["free"],
         gpus_drained=devices["drained"],
         gpus_lost=devices["lost"],
@@ -97,12 +99,11 @@ def devices_by_kind(hosts: Sequence[Host]) -> Counter[str]:
     """Return devices (shares and partitions count in part) by who holds them; what is left is free, drained or lost."""
     milli: defaultdict[str, float] = defaultdict(float)
     for host in hosts:
-        rest = {"ready": "free", "lost": "lost"}.get(host.state, "drained")
         for device in host.devices:
             for use in device.uses:
                 milli[use.kind] += use.gpu_milli / device.partitions
             free = max(0, WHOLE_DEVICE_MILLI - sum(use.gpu_milli for use in device.uses))
-            milli[rest] += free / device.partitions
+            milli[host.rest] += free / device.partitions
     return Counter({kind: amount / WHOLE_DEVICE_MILLI for kind, amount in milli.items()})
 
 

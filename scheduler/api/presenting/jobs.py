@@ -15,7 +15,7 @@ from scheduler.model.reasons import Reasons
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Slot
 from scheduler.model.workloads import JobState
 from scheduler.wire.base import Why
-from scheduler.wire.jobs import Attempt, Condition, Event, ExpectedStart, Job, JobOutlook
+from scheduler.wire.jobs import Attempt, Condition, Event, ExpectedStart, Job, JobBooking, JobOutlook
 
 CPU_MILLI = 1000
 
@@ -27,7 +27,15 @@ class Waiting(NamedTuple):
     unplaced: Unplaced
 
 
+class Ahead(NamedTuple):
+    """When a job may be expected to start, and what is booked for it."""
+
+    start: ExpectedStart | None = None
+    booking: JobBooking | None = None
+
+
 NOBODY_WAITS: Final = Reasons()
+NOTHING_AHEAD: Final = Ahead()
 
 
 def queue_of(report: Report | None) -> Reasons:
@@ -35,12 +43,21 @@ def queue_of(report: Report | None) -> Reasons:
     return Reasons.of(report.cycle.plan.unplaced) if report else NOBODY_WAITS
 
 
-def start_of(report: Report | None, policy: Policy, job_id: str) -> ExpectedStart | None:
-    """Return when a job may be expected to start, None when it does not wait or nothing can be said."""
-    found = report.expected_start(job_id, policy) if report else None
+def ahead_of(report: Report | None, policy: Policy, job_id: str) -> Ahead:
+    """Return what is known of a job's coming start; nothing of one that does not wait."""
+    return Ahead(_start_of(report, policy, job_id), _booking_of(report, job_id)) if report else NOTHING_AHEAD
+
+
+def _start_of(report: Report, policy: Policy, job_id: str) -> ExpectedStart | None:
+    found = report.expected_start(job_id, policy)
     if found is None:
         return None
     return ExpectedStart(p50=moment(found.p50_s), p90=moment(found.p90_s) if isfinite(found.p90_s) else None)
+
+
+def _booking_of(report: Report, job_id: str) -> JobBooking | None:
+    found = next((one for one in report.cycle.plan.bookings if one.job_id == job_id), None)
+    return JobBooking(at=moment(found.start_s), where=places(found.slots), counts_on=found.models) if found else None
 
 
 def job_view(
@@ -48,7 +65,7 @@ def job_view(
     now_s: float,
     queue: Reasons = NOBODY_WAITS,
     events: Sequence[EventRecord] = (),
-    start: ExpectedStart | None = None,
+    ahead: Ahead = NOTHING_AHEAD,
 ) -> Job:
     """Return one job with all that is known of it.
 
@@ -57,7 +74,7 @@ def job_view(
         now_s: until when ages are counted, epoch seconds.
         queue: what waits after the last plan.
         events: about this job, oldest first.
-        start: when it may be expected to start.
+        ahead: what is known of its start.
     """
     waiting = _waiting(queue, record.job_id)
     spec, shape, attempt = record.spec, record.spec.gang.shape, record.attempt
@@ -98,7 +115,8 @@ def job_view(
         lost_gpu_s=sum(one.lost_gpu_s for one in record.attempts),
         where=places(attempt.slots) if attempt and holds else (),
         why=_why(record, waiting),
-        expected_start=start if waiting else None,
+        expected_start=ahead.start if waiting else None,
+        booking=ahead.booking if waiting else None,
         order=waiting.place if waiting else None,
         attempts=tuple(_attempt_view(one) for one in record.attempts),
         conditions=tuple(_conditions(record)),

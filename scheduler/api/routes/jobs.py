@@ -13,7 +13,7 @@ from scheduler.api.access import Caller, Submitter, Viewer, may_change
 from scheduler.api.answers import listing, single
 from scheduler.api.bodies import received
 from scheduler.api.paging import Place, in_chunks, page_of
-from scheduler.api.presenting.jobs import job_view, outlook_view, queue_of, start_of
+from scheduler.api.presenting.jobs import NOTHING_AHEAD, Ahead, ahead_of, job_view, outlook_view, queue_of
 from scheduler.api.site import Parts, PartsDep
 from scheduler.config.job import parse_job
 from scheduler.control import packages
@@ -22,7 +22,7 @@ from scheduler.model.errors import ConfigError
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.workloads import JobId
 from scheduler.wire.base import Listing, Single
-from scheduler.wire.jobs import ExpectedStart, HoldOrder, Job, JobOrder, JobOutlook, PriorityOrder
+from scheduler.wire.jobs import HoldOrder, Job, JobOrder, JobOutlook, PriorityOrder
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
@@ -77,7 +77,7 @@ def list_jobs(  # noqa: PLR0913  # one argument a part of the query
 @router.get("/jobs/{job_id}")
 def describe(parts: PartsDep, _: Viewer, job_id: str) -> Single[Job]:
     """Return one job with its attempts, conditions and events, and when it may be expected to start."""
-    return _answer(parts, parts.desk.job(JobId(job_id)), start_of(parts.board.report, parts.site.policy, job_id))
+    return _answer(parts, parts.desk.job(JobId(job_id)), ahead_of(parts.board.report, parts.site.policy, job_id))
 
 
 @router.post("/jobs/{job_id}/stop")
@@ -158,9 +158,9 @@ def _order(body: Mapping[str, object]) -> JobOrder:
         raise ConfigError("the submission is not an object with job and working_dir") from error
 
 
-def _answer(parts: Parts, record: JobRecord, start: ExpectedStart | None = None) -> Single[Job]:
+def _answer(parts: Parts, record: JobRecord, ahead: Ahead = NOTHING_AHEAD) -> Single[Job]:
     events, waiting = parts.desk.events(subject=record.job_id), queue_of(parts.board.report)
-    return single(parts, "Job", job_view(record, parts.site.clock.now_s(), waiting, events, start))
+    return single(parts, "Job", job_view(record, parts.site.clock.now_s(), waiting, events, ahead))
 
 
 def _matches(job: Job, wanted: Mapping[str, str]) -> bool:

@@ -14,7 +14,7 @@ from scheduler.api.freshness import age_s, patience_s
 from scheduler.api.palette import ThemeName
 from scheduler.api.panels import PanelsDep, fresh
 from scheduler.api.picture import RANGES, Picture, RangeName, picture_of
-from scheduler.api.presenting.jobs import event_view, job_view, queue_of, start_of
+from scheduler.api.presenting.jobs import ahead_of, event_view, job_view, queue_of
 from scheduler.api.presenting.times import moment
 from scheduler.api.rendering import render
 from scheduler.api.site import Parts, PartsDep
@@ -96,7 +96,7 @@ def job_page(parts: PartsDep, _: Viewer, job_id: str) -> Response:
     """Return everything about one job."""
     record, now_s = parts.desk.job(JobId(job_id)), parts.site.clock.now_s()
     report = parts.board.report
-    job = job_view(record, now_s, queue_of(report), start=start_of(report, parts.site.policy, job_id))
+    job = job_view(record, now_s, queue_of(report), ahead=ahead_of(report, parts.site.policy, job_id))
     events = [event_view(event) for event in reversed(_events_of(parts, job_id))]
     now = moment(now_s)
     return _page("job.html", job=job, site=parts.site, now=now, view={"events": events, "now": now})
