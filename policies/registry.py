@@ -7,6 +7,7 @@ from typing import Final
 from policies import may_preempt as rules
 from policies import packing, packing_fgd, placement_scores, queue_order, victim_order
 from policies.ageing import ByAgedPriority
+from policies.choices import DEFAULTS
 from policies.fair_share import FairShare
 from scheduler.model.errors import ConfigError, Fault
 from scheduler.model.plan import Consolidation
@@ -46,20 +47,20 @@ DISPLACEMENT_RULES: Final[Mapping[str, MayDisplace | None]] = MappingProxyType(
 
 def policy_from_names(  # noqa: PLR0913  # one argument per choice, all by name
     *,
-    queue_order: str = "priority",
-    placement_score: str = "headroom",
-    victim_cost: str = "lost-work-and-wait",
-    may_preempt: str = "higher-priority",
-    may_displace: str = "never",
-    min_runtime_s: float = 300.0,
-    reservation_s: float = 900.0,
-    bookings: int = 4,
-    ageing_per_hour: float = 1.0,
-    ageing_most: float = 30.0,
-    consolidation: Consolidation = Consolidation.OFF,
-    moves_per_hour: int = 6,
-    move_again_after_s: float = 14_400.0,
-    grow_after_s: float = 1800.0,
+    queue_order: str = DEFAULTS.queue_order,
+    placement_score: str = DEFAULTS.placement_score,
+    victim_cost: str = DEFAULTS.victim_cost,
+    may_preempt: str = DEFAULTS.may_preempt,
+    may_displace: str = DEFAULTS.may_displace,
+    min_runtime_s: float = DEFAULTS.min_runtime_s,
+    reservation_s: float = DEFAULTS.reservation_s,
+    bookings: int = DEFAULTS.bookings,
+    ageing_per_hour: float = DEFAULTS.ageing_per_hour,
+    ageing_most: float = DEFAULTS.ageing_most,
+    consolidation: Consolidation = DEFAULTS.consolidation,
+    moves_per_hour: int = DEFAULTS.moves_per_hour,
+    move_again_after_s: float = DEFAULTS.move_again_after_s,
+    grow_after_s: float = DEFAULTS.grow_after_s,
 ) -> Policy:
     """Return the policy made of the functions of these names.
 

@@ -77,17 +77,17 @@ class Policy:
     placement_score: PlacementScore
     victim_cost: VictimCost
     may_preempt: MayPreempt
-    may_displace: MayDisplace | None = None
-    min_runtime_s: float = 300.0
-    reservation_s: float = 900.0
+    may_displace: MayDisplace | None
+    min_runtime_s: float
+    reservation_s: float
+    bookings: int
+    ageing_per_hour: float
+    ageing_most: float
+    consolidation: Consolidation
+    moves_per_hour: int
+    move_again_after_s: float
+    grow_after_s: float
     max_backfill: int = 10_000
-    bookings: int = 4
-    ageing_per_hour: float = 0.0
-    ageing_most: float = 0.0
-    consolidation: Consolidation = Consolidation.OFF
-    moves_per_hour: int = 6
-    move_again_after_s: float = 14_400.0
-    grow_after_s: float = 1800.0
 
     @property
     def moves_remembered_s(self) -> float:
