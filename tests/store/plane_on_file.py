@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from scheduler.cli import compose
+from scheduler.cli import compose, standby
 from scheduler.cli.main import run
 from scheduler.model.errors import Superseded
 from scheduler.model.hosts import Device, Host
@@ -23,6 +23,11 @@ from scheduler.store import leases, ownership
 
 TAKES_S = 0.5
 """Wall seconds of every job."""
+SHORTER_S = {
+    leases: {"LEASE_S": 2.5, "RENEW_S": 0.4, "MARGIN_S": 0.5},
+    ownership: {"LEASE_S": 2.5},
+    standby: {"LOOK_S": 0.1},
+}
 HOSTS = (Host("gpu-a", 64_000, 65_536, tuple(Device(index, 1024) for index in range(8)), "Tester"),)
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (job TEXT, attempt INT, slots TEXT, at_s REAL, number INT, stopped INT DEFAULT 0,
@@ -98,10 +103,10 @@ class FileCluster:
 
 
 def main(world: str, arguments: list[str]) -> int:
-    """Run the command with leases that are short enough for a test."""
-    for module, names in ((leases, ("LEASE_S", "RENEW_S", "MARGIN_S")), (ownership, ("LEASE_S",))):
-        for name in names:
-            setattr(module, name, {"LEASE_S": 2.5, "RENEW_S": 0.4, "MARGIN_S": 0.5}[name])
+    """Run the command with leases and pauses that are short enough for a test."""
+    for module, times_s in SHORTER_S.items():
+        for name, time_s in times_s.items():
+            setattr(module, name, time_s)
     compose._cluster = lambda _config, _ray, *, seat, clock, **_: FileCluster(world, seat, clock)  # type: ignore[assignment]
     return run(arguments)
 
