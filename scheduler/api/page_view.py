@@ -140,7 +140,7 @@ def page_view(parts: Parts) -> PageView:
     events = tuple(event_view(event) for event in reversed(parts.recent.events()))
     if report is None:
         empty = PageView(site, 0, moment(site.clock.now_s()), parts.board.degraded or "starting", events=events)
-        empty = replace(empty, unheard=str(parts.board.waiting))
+        empty = replace(empty, unheard=str(parts.board.unheard))
         known = parts.recent.jobs()
         waiting, running = (_jobs(known, empty.now, None, running=holds) for holds in (False, True))
         return replace(empty, waiting=waiting, running=running)
@@ -151,7 +151,7 @@ def page_view(parts: Parts) -> PageView:
         cycle=report.cycle.number,
         now=moment(now_s),
         degraded=parts.board.degraded,
-        unheard=str(parts.board.waiting),
+        unheard=str(parts.board.unheard),
         capacity=capacity_view(report, past, Window(now_s, now_s), site.policy),
         gpu_hosts=tuple(host for host in hosts if host.devices),
         cpu_hosts=tuple(host for host in hosts if not host.devices),

@@ -90,7 +90,7 @@ class PanelDesk:
     def latest(self) -> tuple[str, Panels]:
         """Return the newest panels and their stamp."""
         report, board = self._parts.board.report, self._parts.board
-        key = (report.cycle.number if report else 0, board.degraded, str(board.waiting))
+        key = (report.cycle.number if report else 0, board.degraded, str(board.unheard))
         with self._lock:
             if self._latest is None or key != self._key:
                 self._key = key

@@ -39,6 +39,7 @@ from scheduler.control.listening import Crews
 from scheduler.control.packages import PackageShelf
 from scheduler.control.ports import Clock, TrafficSource
 from scheduler.control.private import close_state
+from scheduler.control.processes import OneProcess
 from scheduler.control.pruning import Pruner
 from scheduler.control.records import AttemptTotal
 from scheduler.control.remembering import Remembered
@@ -53,7 +54,7 @@ from scheduler.store.replays import Replays
 from scheduler.store.sql import SqlStore
 from scheduler.telemetry.calendars import holidays_in
 from scheduler.telemetry.metrics import Metrics
-from scheduler.telemetry.prometheus import PrometheusTraffic
+from scheduler.telemetry.prometheus import PrometheusTraffic, at
 from scheduler.telemetry.replay import ReplayTraffic
 
 CLAIM_PERIODS: Final = 3
@@ -63,7 +64,7 @@ READERS: Final = 16
 """Traffic sources that are read at once."""
 READ_WITHIN_S: Final = 60.0
 """Wall seconds after which a source that is being read no longer counts among them."""
-FIT_WITHIN_S: Final = 300.0
+FIT_WITHIN_S: Final = 120.0
 """Likewise for the one forecast that is fitted at a time."""
 
 
@@ -80,6 +81,7 @@ class ControlPlane:
         desk: what people may ask.
         board: what the loop shows.
         pruner: drops what is over and old, beside the loop.
+        fitters: fit forecasts, beside this process.
         stop: set it (then `poke`) to end the loop.
         poke: set it to end a pause of the loop.
     """
@@ -92,6 +94,7 @@ class ControlPlane:
     desk: Desk
     board: Board
     pruner: Pruner
+    fitters: OneProcess
     stop: threading.Event
     poke: threading.Event
 
@@ -154,6 +157,7 @@ def compose(config: Config, ray: RemoteRay, seat: Seat, say: Say = nobody) -> Co
     served = served_of(config.models)
     cluster = _cluster(config, ray, seat=seat, clock=clock, specs=store, served=served)
     policy = policy_of(config.policy, config.queues)
+    fitters = OneProcess(Threads("forecast", 1, 2 * FIT_WITHIN_S), FIT_WITHIN_S)
     cycle = Cycle(
         cluster=cluster,
         store=store,
@@ -164,8 +168,9 @@ def compose(config: Config, ray: RemoteRay, seat: Seat, say: Say = nobody) -> Co
         settings=settings_of(config.control, config.policy, config.queues),
         board=board,
         tallies=cluster.tallies,
-        crews=Crews(Threads("traffic", READERS, READ_WITHIN_S), Threads("forecast", 1, FIT_WITHIN_S), poke.set),
+        crews=Crews(Threads("traffic", READERS, READ_WITHIN_S), fitters, poke.set),
         keep_replay=Replays(config.state_dir / "replays").keep,
+        servers=servers_of(config),
     )
     desk = _desk(config, store=store, board=board, clock=clock, gate=cycle.gate, poke=poke)
     pruner = Pruner(
@@ -178,7 +183,7 @@ def compose(config: Config, ray: RemoteRay, seat: Seat, say: Say = nobody) -> Co
         board=board,
         prove=seat.lease.prove,
     )
-    return ControlPlane(config, clock, store, cluster, cycle, desk, board, pruner, stop, poke)
+    return ControlPlane(config, clock, store, cluster, cycle, desk, board, pruner, fitters, stop, poke)
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +355,11 @@ def sources_of(config: Config, say: Say = nobody) -> dict[str, TrafficSource]:
         ConfigError: a recorded file is missing or corrupt.
     """
     return {name: _source(section, say) for name, section in config.traffic.items()}
+
+
+def servers_of(config: Config) -> dict[str, str]:
+    """Return the server of each traffic source that is read from one, for people."""
+    return {name: at(each.url) for name, each in config.traffic.items() if isinstance(each, schema.PrometheusTraffic)}
 
 
 def _source(section: schema.ReplayTraffic | schema.PrometheusTraffic, say: Say) -> TrafficSource:

@@ -140,6 +140,7 @@ def looping(plane: "ControlPlane", server: "uvicorn.Server", screen: Screen, lea
         plane.poke.set()
         threads[0].join(timeout=LAST_TURN_S)
         threads[2].join(timeout=LAST_STEP_S)
+        plane.fitters.close()
         plane.cluster.close()
         plane.store.close()
     if died:

@@ -13,7 +13,7 @@ from scheduler.control.clocks import stopwatch_s
 from scheduler.control.expected_start import ExpectedStart, expected_start
 from scheduler.control.records import CycleRecord
 from scheduler.control.runtimes import RunTimes
-from scheduler.model.counting import plural
+from scheduler.control.unheard import Unheard
 from scheduler.model.demand import Basis, PoolDemand
 from scheduler.model.observation import Observation
 from scheduler.model.policy import Policy
@@ -188,20 +188,18 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """Traffic sources that have not been heard since the process began; plans are made without them meanwhile.
+class Effort:
+    """What turns have taken since the process began.
 
     Attributes:
-        sources: their names.
-        total: how many sources there are.
+        turns: how many were taken.
+        wall_s: seconds from the beginning of each to its end.
+        cpu_s: seconds that the loop's own thread computed meanwhile.
     """
 
-    sources: tuple[str, ...] = ()
-    total: int = 0
-
-    def __str__(self) -> str:
-        """Return it as a sentence; "" when nothing is waited for."""
-        return f"waits for traffic of {len(self.sources)} of {plural(self.total, 'source')}" if self.sources else ""
+    turns: int = 0
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -220,7 +218,8 @@ class Board:
     _report: Report | None = None
     _degraded: str = STARTING
     _planned_at_s: float | None = None
-    _waiting: Waiting = Waiting()
+    _unheard: Unheard = field(default_factory=Unheard)
+    _effort: Effort = field(default_factory=Effort)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def publish(self, report: Report, shares: GpuShares | None) -> list[Exception]:
@@ -243,16 +242,28 @@ class Board:
             self._degraded = message
             self._changed.notify_all()
 
-    def wait_for(self, waiting: Waiting) -> None:
+    def wait_for(self, unheard: Unheard) -> None:
         """Say which traffic sources have not been heard yet."""
         with self._changed:
-            self._waiting = waiting
+            self._unheard = unheard
 
     @property
-    def waiting(self) -> Waiting:
+    def unheard(self) -> Unheard:
         """Which traffic sources have not been heard yet."""
         with self._changed:
-            return self._waiting
+            return self._unheard
+
+    def took(self, wall_s: float, cpu_s: float) -> None:
+        """Say what a turn has taken."""
+        with self._changed:
+            before = self._effort
+            self._effort = Effort(before.turns + 1, before.wall_s + wall_s, before.cpu_s + cpu_s)
+
+    @property
+    def effort(self) -> Effort:
+        """What turns have taken."""
+        with self._changed:
+            return self._effort
 
     @property
     def plan_age_s(self) -> float | None:

@@ -62,3 +62,8 @@ class ReplayClock:
 def stopwatch_s() -> float:
     """Return wall seconds since some fixed moment, for durations only."""
     return time.perf_counter()
+
+
+def computed_s() -> float:
+    """Return seconds that this thread has computed, for durations only."""
+    return time.thread_time()

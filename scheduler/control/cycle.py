@@ -83,6 +83,7 @@ class Cycle:
         gate: held while records are read, changed and saved; share it with the `Desk`.
         crews: who reads traffic and fits forecasts.
         keep_replay: keeps what the planner failed on.
+        servers: which server a traffic source is read from, for people; several of one server fall silent together.
     """
 
     cluster: Cluster
@@ -98,6 +99,7 @@ class Cycle:
     gate: threading.RLock = field(default_factory=threading.RLock)
     crews: Crews = field(default_factory=Crews)
     keep_replay: KeepReplay = no_replay
+    servers: Mapping[str, str] = field(default_factory=dict)
     _memory: DemandMemory = field(default_factory=DemandMemory)
     _foresight: Foresight = field(default_factory=Foresight)
     _tallied: Mapping[str, ModelTally] = field(default_factory=dict)
@@ -165,7 +167,7 @@ class Cycle:
         if self._ears is None:
             self._walls.speed = self.clock.speed
             wishes = wishes_of(self.served, self.sources, self.settings)
-            self._ears = Ears(self.sources, wishes, self.crews, self.clock.speed)
+            self._ears = Ears(self.sources, wishes, self.crews, self.clock.speed, self.servers)
         return self._ears
 
     def _surveying(self) -> Surveyor:
@@ -191,7 +193,7 @@ class Cycle:
 
     def _demand(self, snapshot: Snapshot, ears: Ears) -> tuple[Demand, tuple[ModelOutlook, ...]]:
         known = ears.known(snapshot.taken_at_s, self._walls)
-        self.board.wait_for(ears.waiting)
+        self.board.wait_for(ears.unheard)
         asked = (self.served, known, self._memory, snapshot, self.settings, self._walls)
         demand, outlooks, self._memory = demand_of(*asked)
         return demand, outlooks

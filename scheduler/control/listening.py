@@ -8,12 +8,12 @@ from typing import Final, TypeVar
 
 from forecasting.fitted import Fitted
 from forecasting.flashcrowd import FlashCrowds
-from scheduler.control.board import Waiting
 from scheduler.control.bulkheads import Bulkheads, Part, pause_s, reason_of
 from scheduler.control.crews import AtOnce, Crew
 from scheduler.control.ports import Traffic, TrafficSource
 from scheduler.control.records import EventKind
-from scheduler.control.traffic import Known, Task, Wish, asked, corrected, fitted, heard, task_of
+from scheduler.control.traffic import Known, Task, Wish, asked, corrected, fitted, heard, mute, task_of
+from scheduler.control.unheard import Unheard
 
 T = TypeVar("T")
 PATIENT_FOR: Final = 3
@@ -111,18 +111,18 @@ class Ear:
         if not self._reading.done():
             if now_s - self._asked_at_s > SLOW_S * self.speed:
                 said = f"no answer for more than {SLOW_S:.0f} s"
-                self.known = replace(self.known, failure=self.known.failure or said)
+                self.known = mute(self.known, self.known.failure or said, now_s)
             return
         reading, self._reading = self._reading, None
         error = reading.exception()
         if error is None:
-            self.known = heard(self.known, reading.result())
+            self.known = heard(self.known, reading.result(), now_s)
             self._reads.worked()
         else:
             self._failed(reason_of(error), now_s)
 
     def _failed(self, reason: str, now_s: float) -> None:
-        self.known = replace(self.known, failure=reason)
+        self.known = mute(self.known, reason, now_s)
         self._reads.failed(now_s, self.speed)
 
     def _begin_fit(self, fitters: Crew, now_s: float) -> None:
@@ -163,11 +163,22 @@ class Ears:
     """All sources."""
 
     def __init__(
-        self, sources: Mapping[str, TrafficSource], wishes: Mapping[str, Wish], crews: Crews, speed: float
+        self,
+        sources: Mapping[str, TrafficSource],
+        wishes: Mapping[str, Wish],
+        crews: Crews,
+        speed: float,
+        servers: Mapping[str, str],
     ) -> None:
-        """Listen to sources by name, each as it is wished; pauses are in seconds of a world of that speed."""
+        """Listen to sources by name, each as it is wished, some of them at servers.
+
+        Pauses are in seconds of a world of that speed.
+        """
         self._crews, self._has_news = crews, False
-        self._ears = {name: Ear(name, source, wishes[name], speed, self._done) for name, source in sources.items()}
+        self._ears = {
+            name: Ear(name, source, wishes[name], speed, self._done, Known(server=servers.get(name, "")))
+            for name, source in sources.items()
+        }
 
     def ask(self, now_s: float) -> None:
         """Begin to ask every source that is to be asked."""
@@ -190,9 +201,10 @@ class Ears:
         return {name: ear.known for name, ear in self._ears.items()}
 
     @property
-    def waiting(self) -> Waiting:
+    def unheard(self) -> Unheard:
         """Which sources have never been heard."""
-        return Waiting(tuple(name for name, ear in self._ears.items() if ear.is_unheard), len(self._ears))
+        missing = {name: ear.known.server for name, ear in self._ears.items() if ear.is_unheard}
+        return Unheard(tuple(missing), len(self._ears), tuple(dict.fromkeys(filter(None, missing.values()))))
 
     def _done(self, ear: Ear) -> None:
         """Take note that something was read or fitted; in any thread."""

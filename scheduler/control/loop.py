@@ -6,6 +6,7 @@ from threading import Event
 from typing import Final
 
 from scheduler.control.bulkheads import reason_of
+from scheduler.control.clocks import computed_s, stopwatch_s
 from scheduler.control.cycle import Cycle
 from scheduler.control.pauses import spare_collector
 from scheduler.model.errors import HeadroomError, Superseded
@@ -57,6 +58,7 @@ def run_forever(cycle: Cycle, stop: Event, poke: Event, backoff: Backoff | None 
 
 def _turn(cycle: Cycle, failures: int) -> tuple[bool, float]:
     """Take one turn; return whether something failed, and the rest of the period in wall seconds."""
+    wall_s, cpu_s = stopwatch_s(), computed_s()
     try:
         began_s = cycle.timer()
         failed = bool(cycle.turn().degraded)
@@ -68,6 +70,8 @@ def _turn(cycle: Cycle, failures: int) -> tuple[bool, float]:
         log.info("a turn failed", exc_info=error)
         cycle.board.degrade(f"{_said(error)}; try {failures + 1}")
         return True, 0.0
+    finally:
+        cycle.board.took(stopwatch_s() - wall_s, computed_s() - cpu_s)
 
 
 def _said(error: Exception) -> str:

@@ -1,22 +1,17 @@
-"""Changes worth an event that no action makes: hosts come and go, sources fall silent, the cluster complains."""
+"""Changes worth an event that no action makes: hosts come and go, the cluster complains, jobs near their limits."""
 
-import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
 from scheduler.control.board import Report
-from scheduler.control.bulkheads import Bulkheads
 from scheduler.control.records import CycleRecord, EventKind, EventRecord
 from scheduler.control.sentences import span
-from scheduler.control.settings import Served
-from scheduler.control.traffic import Known
 from scheduler.model.counting import plural
-from scheduler.model.demand import Basis, ModelDemand
 from scheduler.model.hosts import HostState
 from scheduler.model.observation import Observation
 from scheduler.model.plan import Proposal
@@ -108,52 +103,6 @@ def nearing_limits(snapshot: Snapshot, since_s: float) -> Iterator[EventRecord]:
 
 def _moved(proposal: Proposal) -> tuple[str, frozenset[str]]:
     return proposal.beneficiary, frozenset(move.job_id for move in proposal.moves)
-
-
-def basis_changes(  # noqa: PLR0913, PLR0917  # what sources were and are
-    served: Sequence[Served],
-    known: Mapping[str, Known],
-    before: Mapping[str, Basis],
-    demands: Mapping[str, ModelDemand],
-    now_s: float,
-    walls: Bulkheads,
-) -> dict[str, Basis]:
-    """Tell of each traffic source that fell silent, answers again, or has enough history now.
-
-    Returns:
-        What each source's models rest on, as far as that was told.
-    """
-    told = dict(before)
-    for one in {one.source: one for one in reversed(served)}.values():
-        was, now = before.get(one.source), demands[one.model.name].basis
-        title = _basis_change(was, now)
-        source = known.get(one.source, Known())
-        if source.is_pending:
-            continue
-        detail = source.failure or _age(source, now_s)
-        state, title = now.value, f"traffic {one.source} {title}" if title else ""
-        if not title or walls.tell(f"traffic {one.source}", state, EventKind.FORECAST, one.source, title, detail):
-            told[one.source] = now
-    return told
-
-
-def _basis_change(was: Basis | None, now: Basis) -> str:
-    if was is now:
-        return ""
-    if now is Basis.SILENT:
-        return "is silent; planned by the last load with a margin"
-    if now is Basis.COLD_START:
-        return "has too little history; planned by the load now with a margin"
-    if was is Basis.SILENT:
-        return "answers again"
-    return "has enough history; planned by the forecast" if was is Basis.COLD_START else ""
-
-
-def _age(known: Known, now_s: float) -> str:
-    if known.traffic is None:
-        return ""
-    age_s = known.rate_at(now_s)[1]
-    return f"last value {span(age_s)} old" if math.isfinite(age_s) else "no value yet"
 
 
 def _hosts(before: Mapping[str, HostState] | None, seen: Observation, cycle: int) -> Iterable[EventRecord]:

@@ -41,6 +41,9 @@ class Known:
         crowds: the flash crowds of the history that `fitted` was fitted to; None when nobody asks for them.
         doubt: a load that is not believed yet.
         highest_rps: the highest load of the closed bins.
+        server: that it is read from, for people; "" when it shares none.
+        judged_at_s: when it last answered, or failed to.
+        since_s: since when it has answered whenever it was asked, or has failed to.
     """
 
     traffic: Traffic | None = None
@@ -55,6 +58,9 @@ class Known:
     crowds: FlashCrowds | None = None
     doubt: Doubt = field(default_factory=Doubt)
     highest_rps: float = np.inf
+    server: str = ""
+    judged_at_s: float = -np.inf
+    since_s: float = -np.inf
 
     def rate_at(self, now_s: float) -> tuple[float, float]:
         """Return the last rate known (requests per second; 0 when none ever was) and its age in seconds."""
@@ -135,13 +141,19 @@ def asked(source: TrafficSource, now_s: float) -> Traffic:
     return checked(source.read(now_s), now_s)
 
 
-def heard(known: Known, traffic: Traffic) -> Known:
+def heard(known: Known, traffic: Traffic, now_s: float) -> Known:
     """Return what is known when a source has answered."""
     before, series = known.traffic, traffic.series
     if before is None or (before.series.end_s, len(before.series)) != (series.end_s, len(series)):
         known = replace(known, highest_rps=highest_of(series))
     traffic, doubt = believed(traffic, before, known.doubt, known.highest_rps)
-    return replace(known, traffic=traffic, failure="", doubt=doubt)
+    since_s = now_s if known.failure or before is None else known.since_s
+    return replace(known, traffic=traffic, failure="", doubt=doubt, judged_at_s=now_s, since_s=since_s)
+
+
+def mute(known: Known, failure: str, now_s: float) -> Known:
+    """Return what is known when a source has not answered, and why."""
+    return replace(known, failure=failure, judged_at_s=now_s, since_s=known.since_s if known.failure else now_s)
 
 
 def task_of(known: Known, wish: Wish, now_s: float) -> Task | None:

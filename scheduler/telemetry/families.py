@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from scheduler.control.board import Report
+from scheduler.control.board import Effort, Report
 from scheduler.control.standing import guaranteed_gpu_milli, standings
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.occupancy import HELD, RESERVED, kept
@@ -28,6 +28,14 @@ def of_report(report: Report) -> Iterator[Metric]:
     yield from _training(report)
     yield from _queues(report.cycle.snapshot)
     yield from _counters(report)
+
+
+def of_effort(effort: Effort) -> Iterator[Metric]:
+    """Yield what turns of the control loop have taken since the process began."""
+    yield CounterMetricFamily("headroom_turns", "Turns of the control loop", value=effort.turns)
+    yield CounterMetricFamily("headroom_turn_seconds", "Time that turns took", value=effort.wall_s)
+    text = "CPU time of the loop's thread within turns"
+    yield CounterMetricFamily("headroom_turn_cpu_seconds", text, value=effort.cpu_s)
 
 
 def _serving(report: Report) -> Iterator[Metric]:

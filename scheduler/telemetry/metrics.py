@@ -63,6 +63,7 @@ class Metrics(Collector):
         """Yield what is not a histogram."""
         yield InfoMetricFamily("headroom_build", "The control plane", {"version": version("headroom-scheduler")})
         yield from _ended(self._totals())
+        yield from families.of_effort(self._board.effort)
         report = self._board.report
         if report is not None:
             yield from families.of_report(report)

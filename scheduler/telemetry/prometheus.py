@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
+from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 import requests
@@ -175,11 +176,17 @@ class PrometheusTraffic:
         try:
             found = self._server.custom_query_range(query, start, end, str(step_s))
         except (requests.RequestException, PrometheusApiClientException) as error:
-            raise Unreachable(f"Prometheus at {self._url}: {error}", help="is it up, is the query right?") from error
+            raise Unreachable(f"{at(self._url)}: {error}", help="is it up, is the query right?") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            said = f"Prometheus at {self._url} answers with something else than a result"
+            said = f"{at(self._url)} answers with something else than a result"
             raise Unreachable(said, help="is the address that of a Prometheus server?") from error
         return points_of(found, self._query)
+
+
+def at(url: str) -> str:
+    """Return the name of a server for people; what it demands of us is no part of it."""
+    parts = urlsplit(url)
+    return f"Prometheus at {urlunsplit(parts._replace(netloc=parts.netloc.rpartition('@')[2]))}"
 
 
 def _stretches(wanted: Iterable[int], step_s: int) -> Iterator[tuple[int, int]]:

@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from scheduler.api.rendering import STATIC_FOLDER
-from scheduler.control.board import Report, Waiting
+from scheduler.control.board import Report
 from scheduler.control.bulkheads import Part, Trouble
+from scheduler.control.unheard import Unheard
 from scheduler.model.demand import Basis
 from scheduler.model.hosts import Device, Host, devices_offered
 from scheduler.model.snapshot import Snapshot
@@ -256,9 +257,9 @@ def test_traffic_that_was_not_heard_yet_is_said_on_the_page_and_in_the_status(wo
     http = world.http()
     assert "waits for traffic" not in http.get("/").text
     assert http.get("/api/v1/status").json()["item"]["waiting"] == ""
-    world.board.wait_for(Waiting(("enwiki", "dewiki"), 3))
+    world.board.wait_for(Unheard(("enwiki", "dewiki"), 3))
     assert "waits for traffic of 2 of 3 sources" in http.get("/").text
-    assert http.get("/api/v1/status").json()["item"]["waiting"] == "waits for traffic of 2 of 3 sources"
+    assert http.get("/api/v1/status").json()["item"]["waiting"] == "waits for traffic of 2 of 3 sources: enwiki, dewiki"
 
 
 def test_a_model_that_is_given_up_says_so_on_its_row_and_in_its_resource(world: Any) -> None:

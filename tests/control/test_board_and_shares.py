@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.control.board import Board, ModelTally, Waiting
+from scheduler.control.board import Board, ModelTally
+from scheduler.control.unheard import Unheard
 from scheduler.model.resources import Shape
 
 
@@ -48,16 +49,18 @@ def test_the_age_of_the_last_plan_is_told_in_wall_seconds(lab: Any) -> None:
 @pytest.mark.parametrize(
     ("waiting", "sentence"),
     [
-        (Waiting(), ""),
-        (Waiting((), 7), ""),
-        (Waiting(("a", "b"), 7), "waits for traffic of 2 of 7 sources"),
-        (Waiting(("a",), 1), "waits for traffic of 1 of 1 source"),
+        (Unheard(), ""),
+        (Unheard((), 7), ""),
+        (Unheard(("a", "b"), 7), "waits for traffic of 2 of 7 sources: a, b"),
+        (Unheard(("a",), 1), "waits for traffic of 1 of 1 source: a"),
+        (Unheard(tuple("abcd"), 7, ("S",)), "waits for traffic of 4 of 7 sources, from S"),
+        (Unheard(tuple("abcd"), 7, tuple("STUVW")), "waits for traffic of 4 of 7 sources, from S, T, U and 2 more"),
     ],
 )
-def test_what_is_waited_for_is_one_sentence(waiting: Waiting, sentence: str) -> None:
+def test_what_is_waited_for_is_one_sentence(waiting: Unheard, sentence: str) -> None:
     board = Board()
     board.wait_for(waiting)
-    assert str(board.waiting) == sentence
+    assert str(board.unheard) == sentence
 
 
 def test_listeners_hear_every_report(lab: Any) -> None:

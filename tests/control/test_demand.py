@@ -72,7 +72,7 @@ class Planner:
         """Ask all sources."""
         if self.ears is None or self.ears[0] is not self.sources:
             wishes = wishes_of(self.served, self.sources, self.settings)
-            self.ears = self.sources, Ears(self.sources, wishes, Crews(), 1.0)
+            self.ears = self.sources, Ears(self.sources, wishes, Crews(), 1.0, {})
         self.walls.begin(at_s, 1)
         self.ears[1].ask(at_s)
         return self.ears[1].known(at_s, self.walls)

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from forecasting.series import Series
-from scheduler.control.board import Waiting
 from scheduler.control.bulkheads import Bulkheads
 from scheduler.control.crews import Threads
 from scheduler.control.listening import LONGEST_PAUSE_S, PATIENT_FOR, SLOW_S, Breaker, Crews, Ears
 from scheduler.control.ports import Traffic
 from scheduler.control.traffic import Known, Wish
+from scheduler.control.unheard import Unheard
 from scheduler.model.demand import Basis
 from scheduler.model.errors import Unreachable
 from scheduler.model.workloads import ReplicaState
@@ -68,7 +68,7 @@ class Source:
 
 
 def ears_of(crews: Crews, **sources: Source) -> Ears:
-    return Ears(sources, dict.fromkeys(sources, Wish(HOUR_S)), crews, 1.0)
+    return Ears(sources, dict.fromkeys(sources, Wish(HOUR_S)), crews, 1.0, {})
 
 
 def turn(ears: Ears, now_s: float, walls: Bulkheads | None = None) -> dict[str, Known]:
@@ -81,10 +81,10 @@ def test_a_turn_takes_what_is_there_and_says_what_is_not() -> None:
     ears = ears_of(Crews(readers, fitters, lambda: news.append(1)), one=Source(), two=Source())
     known = turn(ears, NOW_S)
     assert [each.traffic for each in known.values()] == [None, None]
-    assert ears.waiting == Waiting(("one", "two"), 2)
+    assert ears.unheard == Unheard(("one", "two"), 2)
     assert (readers.do(), news) == (2, [1]), "told when all have answered"
     known = turn(ears, NOW_S + 30)
-    assert ears.waiting == Waiting((), 2)
+    assert ears.unheard == Unheard((), 2)
     assert not any(each.has_history for each in known.values())
     assert fitters.do() == 2
     assert all(each.has_history for each in turn(ears, NOW_S + 60).values())
@@ -210,13 +210,13 @@ def test_a_loop_with_slow_and_dead_sources_plans_at_once_and_hears_the_others(la
     lab.cycle.crews = Crews(Threads("traffic", 2, 60.0), Threads("forecast", 1, 60.0), heard.set)
     lab.turns(1)
     assert lab.board.report.cycle.number == 1
-    assert "slow" in lab.board.waiting.sources
+    assert "slow" in lab.board.unheard.sources
     for _ in range(200):
         lab.turns(1)
         if lab.board.report.outlooks[1].basis is Basis.FORECAST:
             break
         heard.wait(0.05)
-    assert str(lab.board.waiting) == "waits for traffic of 1 of 2 sources"
+    assert str(lab.board.unheard) == "waits for traffic of 1 of 2 sources: slow"
     lab.turns(8)
     ready = [replica.model for replica in lab.cluster.replicas.values() if replica.state is ReplicaState.READY]
     assert sorted(ready) == ["quick", "quick", "slow"]

@@ -34,7 +34,7 @@ async def status(parts: PartsDep, caller: Viewer) -> Single[Status]:
         backend=site.backend,
         state=standing.state,
         message=standing.message,
-        waiting=str(parts.board.waiting),
+        waiting=str(parts.board.unheard),
         period_s=site.period_s,
         speed=site.speed,
         last_plan_at=moment(report.cycle.at_s) if report else None,
