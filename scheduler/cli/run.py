@@ -24,6 +24,7 @@ from scheduler.model.errors import ConfigError, Superseded
 if TYPE_CHECKING:
     import uvicorn
 
+    from scheduler.backends.ray.local import LocalAddress, LocalRay
     from scheduler.cli.compose import ControlPlane, Seat
     from scheduler.config.schema import Config, RemoteRay, Section
     from scheduler.store.leases import HeldLease
@@ -78,7 +79,7 @@ def run(  # noqa: PLR0913  # one argument a flag
         with Candidacy(store_url(loaded), holder=this_process(), address=url) as candidacy:
 
             def lead(lease: "HeldLease") -> None:
-                with ray_for(loaded, screen) as ray:
+                with ray_for(loaded, screen, lease) as ray:
                     serve(loaded, ray, Seat(lease, url, take_over), listener, screen)
 
             if standby:
@@ -172,7 +173,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def ray_for(config: "Config", screen: Screen) -> Iterator["RemoteRay"]:
+def ray_for(config: "Config", screen: Screen, lease: "HeldLease") -> Iterator["RemoteRay"]:
     """Yield where Ray answers; a local cluster is started (or found again after a crash), and ended with the block."""
     from scheduler.cli.compose import local_ray  # noqa: PLC0415  # other commands need not load it
     from scheduler.config.schema import RemoteRay  # noqa: PLC0415  # likewise
@@ -187,13 +188,31 @@ def ray_for(config: "Config", screen: Screen) -> Iterator["RemoteRay"]:
     try:
         address = local.start()
         screen.note(f"Ray is up after {time.monotonic() - began_s:.0f} s")
-        yield RemoteRay(kind="ray", address=address.address, dashboard=address.dashboard_url)
+        with kept_alive(local, address, lease, screen):
+            yield RemoteRay(kind="ray", address=address.address, dashboard=address.dashboard_url)
     except Superseded:
         raise  # what runs there is the other one's now
     except BaseException:
         local.stop()
         raise
     local.stop()
+
+
+@contextmanager
+def kept_alive(local: "LocalRay", address: "LocalAddress", lease: "HeldLease", screen: Screen) -> Iterator[None]:
+    """Start a local cluster anew when it dies within the block."""
+    from scheduler.cli.reviving import keep_alive  # noqa: PLC0415  # other commands need not load it
+
+    over = threading.Event()
+    keeper = threading.Thread(
+        target=keep_alive, args=(local, address, lease, over, screen), name="ray-keeper", daemon=True
+    )
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        keeper.join(timeout=LAST_TURN_S)
 
 
 def url_of(listener: socket.socket) -> str:

@@ -16,7 +16,8 @@ import pytest
 from scheduler.backends.ray import machine, processes
 from scheduler.backends.ray.claimant import Claimant
 from scheduler.backends.ray.cluster import RayCluster
-from scheduler.backends.ray.local import LOG_FILE, LocalAddress, LocalHostSpec, LocalRay, answers, read_address
+from scheduler.backends.ray.liveness import answers
+from scheduler.backends.ray.local import LOG_FILE, LocalAddress, LocalHostSpec, LocalRay, read_address
 from scheduler.control.clocks import WallClock
 from scheduler.control.leading import Fence, SoleLease
 from scheduler.model.errors import ConfigError, Unreachable

@@ -163,6 +163,22 @@ def fast_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
         one.clean_up()
 
 
+@pytest.fixture
+def build_plane(tmp_path: Path) -> Iterator[Callable[[str], Plane]]:
+    """Build control planes for clusters of one's own, not started."""
+    built: list[Plane] = []
+
+    def build(cluster: str) -> Plane:
+        folder = tmp_path / f"plane-{len(built)}"
+        folder.mkdir()
+        built.append(Plane(folder, cluster))
+        return built[-1]
+
+    yield build
+    for plane in built:
+        plane.clean_up()
+
+
 @pytest.fixture(autouse=True)
 def _quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HEADROOM_URL", raising=False)

@@ -36,7 +36,7 @@ def main(order: Mapping[str, Any], *, leashed: bool) -> None:
     """Bring the cluster up, stay, and take it down on SIGTERM, SIGINT or when the leash is let go.
 
     Args:
-        order: token, state_dir, dashboard_port and hosts, as `LocalRay` sends them.
+        order: token, state_dir, ports and hosts, as `LocalRay` sends them.
         leashed: standard input is a pipe whose end means that the owner is gone.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -77,7 +77,7 @@ def _bring_up(order: Mapping[str, Any]) -> LocalAddress:
     hosts = [LocalHostSpec(**host) for host in order["hosts"]]
     ports = machine.free_ports(len(hosts) + 2)
     cluster = Cluster(shutdown_at_exit=False)
-    cluster.add_node(**_head(order["dashboard_port"] or ports.pop(), ports.pop()))
+    cluster.add_node(**_head(order["ports"], ports.pop(), ports.pop()))
     nodes = [
         cluster.add_node(wait=False, **_node(host, number, ports.pop())) for number, host in enumerate(hosts, start=11)
     ]
@@ -92,13 +92,15 @@ def _bring_up(order: Mapping[str, Any]) -> LocalAddress:
     )
 
 
-def _head(dashboard_port: int, agent_port: int) -> dict[str, Any]:
+def _head(ports: Mapping[str, int], dashboard_port: int, agent_port: int) -> dict[str, Any]:
+    """Return what the head is started with: the ports that are asked for, others where none are."""
     return {
+        **({"gcs_server_port": ports["gcs_port"]} if "gcs_port" in ports else {}),
         "num_cpus": 0,  # takes no work: it is not one of the hosts
         "node_ip_address": "127.0.0.10",
         "include_dashboard": True,
         "dashboard_host": "127.0.0.1",
-        "dashboard_port": dashboard_port,
+        "dashboard_port": ports["dashboard_port"] or dashboard_port,
         "dashboard_agent_listen_port": agent_port,
         "object_store_memory": STORE_BYTES,
         "no_monitor": True,  # nothing to scale

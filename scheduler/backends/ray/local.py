@@ -11,29 +11,24 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-import httpx
-
 from scheduler.backends.ray import machine, processes
+from scheduler.backends.ray.liveness import answers, port_of
 from scheduler.control.private import private_folder
 from scheduler.model.errors import ConfigError, Unreachable
 
 ADDRESS_FILE: Final = "local-ray.json"
 LOG_FILE: Final = "local-ray.log"
 START_TIMEOUT_S: Final = 180.0
-ANSWER_S: Final = 20.0
-"""Wall seconds that a cluster which was found has to show that it lives."""
-KNOCK_S: Final = 3.0
 STOP_TIMEOUT_S: Final = 10.0
 
 
@@ -140,7 +135,23 @@ class LocalRay:
         self.stop()
         machine.check(len(self._hosts), self._dashboard_port)
         try:
-            return self._launch()
+            return self._launch({"dashboard_port": self._dashboard_port})
+        except BaseException:
+            self.stop()
+            raise
+
+    def revive(self, dead: LocalAddress) -> LocalAddress:
+        """Start the cluster anew where a dead one has answered, so that whoever asks there finds it.
+
+        Raises:
+            ConfigError: this machine cannot carry it, or a port is taken meanwhile.
+            Unreachable: it did not come up, or what is left of the dead one cannot be ended.
+        """
+        self.stop()
+        ports = {"gcs_port": port_of(dead.address), "dashboard_port": port_of(dead.dashboard_url)}
+        machine.check(len(self._hosts), ports["dashboard_port"])
+        try:
+            return self._launch(ports)
         except BaseException:
             self.stop()
             raise
@@ -169,13 +180,13 @@ class LocalRay:
                 f"processes of the local Ray cluster cannot be ended: {pids}", help="look at them with ps"
             )
 
-    def _launch(self) -> LocalAddress:
+    def _launch(self, ports: Mapping[str, int]) -> LocalAddress:
         private_folder(self._state_dir)
         self._token = uuid.uuid4().hex
         order = {
             "token": self._token,
             "state_dir": str(self._state_dir.resolve()),
-            "dashboard_port": self._dashboard_port,
+            "ports": dict(ports),
             "hosts": [asdict(host) for host in self._hosts],
         }
         self._daemon = _spawn(order, self._token, self._state_dir / LOG_FILE, leashed=self._leashed)
@@ -221,7 +232,7 @@ def _read(file: Path) -> LocalAddress | None:
         ) from error
 
 
-def _spawn(order: dict[str, object], token: str, log: Path, *, leashed: bool) -> subprocess.Popen[bytes]:
+def _spawn(order: Mapping[str, object], token: str, log: Path, *, leashed: bool) -> subprocess.Popen[bytes]:
     # "python train.py" is to mean the Python that Headroom and Ray are installed in.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     environment = os.environ | {processes.MARK: token, "PATH": path}
@@ -240,37 +251,6 @@ def _spawn(order: dict[str, object], token: str, log: Path, *, leashed: bool) ->
             env=environment,
             start_new_session=True,
         )
-
-
-def answers(address: LocalAddress, within_s: float = ANSWER_S) -> bool:
-    """Whether a cluster that was found is one: its GCS and its dashboard answer, and a host of it is alive.
-
-    The dashboard is asked for the nodes, which it does not know by itself.
-    """
-    deadline = time.monotonic() + within_s
-    while not _has_hosts(address):
-        if time.monotonic() > deadline or not _listens(address.address):
-            return False
-        time.sleep(0.5)
-    return True
-
-
-def _has_hosts(address: LocalAddress) -> bool:
-    try:
-        answer = httpx.get(f"{address.dashboard_url}/api/v0/nodes", timeout=ANSWER_S / 2, trust_env=False)
-        nodes = answer.raise_for_status().json()["data"]["result"]["result"]
-        return any(node["state"] == "ALIVE" and not node["is_head_node"] for node in nodes)
-    except (httpx.HTTPError, ValueError, KeyError, TypeError):
-        return False
-
-
-def _listens(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def _end(pid: int, token: str) -> frozenset[processes.Process]:
