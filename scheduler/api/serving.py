@@ -1,6 +1,7 @@
 """The HTTP server: one that does not wait for ever for requests that come byte by byte, or never whole."""
 
 import asyncio
+import logging
 from typing import Final
 
 import h11
@@ -14,6 +15,8 @@ BODY_SILENCE_S: Final = 30.0
 """Longest pause within a body."""
 GRACE_S: Final = 2
 """Wall seconds that open streams get when the server stops."""
+CANCELS: Final = "Cancel %s running task(s)"
+"""How uvicorn begins to say that it does."""
 TOO_LATE: Final = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -61,10 +64,22 @@ class PatientProtocol(H11Protocol):
             self.transport.close()
 
 
+class Unended(logging.Filter):
+    """Passes over what uvicorn says of requests that it cancels when it stops: streams that would never end."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is worth a word."""
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, asyncio.CancelledError) and not str(record.msg).startswith(CANCELS)
+
+
 def server_of(app: FastAPI, grace_s: int = GRACE_S) -> uvicorn.Server:
     """Return the server of an application, not running; open streams get `grace_s` when it stops."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            app, http=PatientProtocol, log_level="warning", timeout_graceful_shutdown=grace_s, lifespan="off"
-        )
+    config = uvicorn.Config(
+        app, http=PatientProtocol, log_level="warning", timeout_graceful_shutdown=grace_s, lifespan="off"
     )
+    logging.getLogger("uvicorn.error").addFilter(_unended)  # configured anew with each server
+    return uvicorn.Server(config)
+
+
+_unended: Final = Unended()

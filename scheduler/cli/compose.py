@@ -98,6 +98,12 @@ class ControlPlane:
     stop: threading.Event
     poke: threading.Event
 
+    def close(self) -> None:
+        """Let go of everything; what runs on the cluster goes on."""
+        self.fitters.close()
+        self.cluster.close()
+        self.store.close()
+
 
 def local_ray(section: schema.LocalRay, state_dir: Path) -> LocalRay:
     """Return the local Ray cluster of a configuration, not started."""

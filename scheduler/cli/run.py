@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -19,7 +19,7 @@ from scheduler.cli.errors import warn
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Session
 from scheduler.model.counting import plural
-from scheduler.model.errors import ConfigError, Superseded
+from scheduler.model.errors import ConfigError, Superseded, Unreachable
 
 if TYPE_CHECKING:
     import uvicorn
@@ -97,11 +97,13 @@ def serve(config: "Config", ray: "RemoteRay", seat: "Seat", listener: socket.soc
     from scheduler.api.serving import server_of  # noqa: PLC0415  # other commands need not load it
     from scheduler.cli.compose import compose, web_app  # noqa: PLC0415  # likewise
 
-    plane = compose(config, ray, seat, partial(warn, screen=screen))
-    server = server_of(web_app(plane))
-    screen.note(_banner(config, ray, listener))
-    with looping(plane, server, screen, seat.lease):
-        server.run(sockets=[listener.dup()])  # it closes what it is given
+    with closing(compose(config, ray, seat, partial(warn, screen=screen))) as plane:
+        with suppress(Unreachable):  # the loop says so, and asks again
+            plane.cluster.claim()
+        server = server_of(web_app(plane))
+        screen.note(_banner(config, ray, listener))
+        with looping(plane, server, screen, seat.lease):
+            server.run(sockets=[listener.dup()])  # it closes what it is given
 
 
 @contextmanager
@@ -141,9 +143,6 @@ def looping(plane: "ControlPlane", server: "uvicorn.Server", screen: Screen, lea
         plane.poke.set()
         threads[0].join(timeout=LAST_TURN_S)
         threads[2].join(timeout=LAST_STEP_S)
-        plane.fitters.close()
-        plane.cluster.close()
-        plane.store.close()
     if died:
         raise died[0]
     if lost.is_set():

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import httpx
@@ -136,3 +136,22 @@ def test_every_route_names_its_methods(world: Any) -> None:
     http = world.http().request
     for path in ("/api/v1/status", "/api/v1/events", "/metrics", "/readyz", "/api/v1/backup"):
         assert http("PATCH", path).headers["Allow"] == "GET", path
+
+
+def test_a_server_that_stops_is_silent_of_the_streams_that_it_cuts(
+    world: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server, listener = server_of(world.app(), grace_s=1), socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    address = "http://{}:{}/api/v1/stream".format(*listener.getsockname()[:2])
+    with httpx.stream("GET", address, timeout=30) as stream:
+        lines = stream.iter_lines()
+        next(lines)
+        server.should_exit = True
+        with suppress(httpx.HTTPError):
+            list(lines)
+        thread.join()
+    assert capsys.readouterr().err == ""

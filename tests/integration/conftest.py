@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.backends.ray.local import LocalHostSpec, LocalRay, read_address
+from scheduler.backends.ray.local import LocalAddress, LocalHostSpec, LocalRay, read_address
 from scheduler.client import Client
 from scheduler.model.errors import Unreachable
 
@@ -27,6 +27,25 @@ backend:
 control: {period: 500ms, preemption_grace: 30s}
 policy: {min_runtime: 0s}
 """
+
+SERVING = """
+cluster: serving
+backend: {backend}
+control: {{period: 500ms, preemption_grace: 30s}}
+replay: {{start: "2026-01-01T12:00:00Z", speed: 1}}
+traffic:
+  wiki: {{kind: replay, file: {folder}/wiki.csv, timestamp: at, value: rps}}
+models:
+  - name: tone
+    resources: {{cpus: 1, memory: 1Gi, gpus: 1}}
+    capacity: {{kind: rate, rps_per_replica: 10}}
+    max_replicas: 1
+    warm_up: 20s
+    traffic: wiki
+    application: {{import_path: "scheduler.demo.serving:build", args: {{service_time_s: 0.1, concurrency: 1}}}}
+"""
+"""A model and room for jobs; what is left open is where."""
+ONE_HOST = [LocalHostSpec("gpu-a", cpus=8, memory_mib=16384, gpus=4, gpu_model="Tester")]
 
 FASTER = """
 replay: {start: "2026-01-01T00:00:00Z", speed: 120}
@@ -165,18 +184,33 @@ def fast_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
 
 @pytest.fixture
 def build_plane(tmp_path: Path) -> Iterator[Callable[[str], Plane]]:
-    """Build control planes for clusters of one's own, not started."""
+    """Build control planes that serve a model on the backend given, not started."""
     built: list[Plane] = []
+    hours = "".join(f"2026-01-01T{hour:02}:00:00Z,5\n" for hour in range(24))
+    (tmp_path / "wiki.csv").write_text(f"at,rps\n{hours}")
 
-    def build(cluster: str) -> Plane:
+    def build(backend: str) -> Plane:
         folder = tmp_path / f"plane-{len(built)}"
         folder.mkdir()
-        built.append(Plane(folder, cluster))
+        built.append(Plane(folder, SERVING.format(backend=backend, folder=tmp_path)))
         return built[-1]
 
     yield build
     for plane in built:
         plane.clean_up()
+
+
+@pytest.fixture
+def others_ray(tmp_path: Path) -> Iterator[tuple[LocalRay, LocalAddress]]:
+    """A Ray that no control plane of ours has started."""
+    ray = LocalRay(ONE_HOST, tmp_path / "ray", leashed=True)
+    yield ray, ray.start()
+    ray.stop()
+
+
+def backend_at(address: LocalAddress) -> str:
+    """Return the section of a configuration for a cluster at an address."""
+    return f'{{kind: ray, address: "{address.address}", dashboard: "{address.dashboard_url}"}}'
 
 
 @pytest.fixture(autouse=True)

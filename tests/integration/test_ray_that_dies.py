@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +10,11 @@ import pytest
 
 from scheduler.backends.ray import processes
 from scheduler.backends.ray.liveness import is_dead
-from scheduler.backends.ray.local import LocalAddress, LocalHostSpec, LocalRay, read_address
+from scheduler.backends.ray.local import LocalAddress, LocalRay, read_address
+from tests.integration.conftest import backend_at
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
-HOSTS = [LocalHostSpec("gpu-a", cpus=8, memory_mib=16384, gpus=4, gpu_model="Tester")]
 OWN = "{kind: local, hosts: [{name: gpu-a, cpus: 8, memory: 16Gi, gpus: 4, gpu_model: Tester}]}"
-CLUSTER = """
-cluster: mortal
-backend: {backend}
-control: {{period: 500ms, preemption_grace: 30s}}
-replay: {{start: "2026-01-01T12:00:00Z", speed: 1}}
-traffic:
-  wiki: {{kind: replay, file: {folder}/wiki.csv, timestamp: at, value: rps}}
-models:
-  - name: tone
-    resources: {{cpus: 1, memory: 1Gi, gpus: 1}}
-    capacity: {{kind: rate, rps_per_replica: 10}}
-    max_replicas: 1
-    warm_up: 20s
-    traffic: wiki
-    application: {{import_path: "scheduler.demo.serving:build", args: {{service_time_s: 0.1, concurrency: 1}}}}
-"""
 
 
 def kill_gcs(address: LocalAddress) -> None:
@@ -41,12 +24,6 @@ def kill_gcs(address: LocalAddress) -> None:
             if b"gcs_server" in Path(f"/proc/{process.pid}/cmdline").read_bytes().split(b"\0")[0]:
                 os.kill(process.pid, signal.SIGKILL)
     assert is_dead(address)
-
-
-def cluster_in(folder: Path, backend: str) -> str:
-    hours = "".join(f"2026-01-01T{hour:02}:00:00Z,5\n" for hour in range(24))
-    (folder / "wiki.csv").write_text(f"at,rps\n{hours}")
-    return CLUSTER.format(backend=backend, folder=folder)
 
 
 def is_well(plane: Any, job: str, attempt: int) -> bool:
@@ -60,16 +37,8 @@ def is_well(plane: Any, job: str, attempt: int) -> bool:
     )
 
 
-@pytest.fixture
-def others_ray(tmp_path: Path) -> Iterator[tuple[LocalRay, LocalAddress]]:
-    """A Ray that no control plane of ours has started."""
-    ray = LocalRay(HOSTS, tmp_path / "ray", leashed=True)
-    yield ray, ray.start()
-    ray.stop()
-
-
-def test_one_of_its_own_is_started_anew_and_its_jobs_are_tried_again(build_plane: Any, tmp_path: Path) -> None:
-    plane = build_plane(cluster_in(tmp_path, OWN))
+def test_one_of_its_own_is_started_anew_and_its_jobs_are_tried_again(build_plane: Any) -> None:
+    plane = build_plane(OWN)
     plane.start()
     job = plane.submit("long", 10_000, gpus=1)
     plane.until(lambda: is_well(plane, job, 1), 120.0)
@@ -85,11 +54,10 @@ def test_one_of_its_own_is_started_anew_and_its_jobs_are_tried_again(build_plane
 
 
 def test_one_of_others_is_waited_for_and_its_jobs_are_tried_again(
-    build_plane: Any, tmp_path: Path, others_ray: tuple[LocalRay, LocalAddress]
+    build_plane: Any, others_ray: tuple[LocalRay, LocalAddress]
 ) -> None:
     ray, address = others_ray
-    backend = f'{{kind: ray, address: "{address.address}", dashboard: "{address.dashboard_url}"}}'
-    plane = build_plane(cluster_in(tmp_path, backend))
+    plane = build_plane(backend_at(address))
     plane.start()
     job = plane.submit("long", 10_000, gpus=1)
     plane.until(lambda: is_well(plane, job, 1), 120.0)

@@ -62,6 +62,10 @@ class FileCluster:
         if number < newest:
             raise Superseded(f"number {newest} gives orders here")
 
+    def claim(self) -> None:
+        """Prove that this one leads."""
+        self._lease.prove()
+
     def observe(self) -> Observation:
         """Return the hosts and the runs."""
         self._lease.prove()

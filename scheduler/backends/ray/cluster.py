@@ -82,6 +82,15 @@ class RayCluster:
         self._http = httpx.Client(timeout=2.0, trust_env=False)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="ray-serve")
 
+    def claim(self) -> None:
+        """Claim the cluster, as looking at it does.
+
+        Raises:
+            Unreachable: Ray does not answer.
+            Superseded: another control plane leads, or has the cluster.
+        """
+        self._look()
+
     def observe(self) -> Observation:
         """Return what runs on Ray now; also enforces what is overdue, see `Runs.observe`.
 
