@@ -1,18 +1,22 @@
 """Models whose replicas do not get ready are given up for a while: no room is taken for what cannot start.
 
-The rule: a replica that has been starting for `LATE_AFTER` warm-ups (a wall minute at least) is late. While a model has
-late ones, or was refused `REFUSED` times in a row, it gets no new replica, and what starts is stopped; those that are
-ready stay. It is tried again after a pause of `FIRST_S`, then twice as long each time, up to `LONGEST_S`, until one is
-ready.
+The rule: a replica that has been starting for `LATE_AFTER` warm-ups (a wall minute at least) is late. Its host is then
+avoided by the model, and another one is tried. When replicas were late on `HOSTS_TRIED` hosts, or no other one may take
+them, or one is late twice over as nobody made room elsewhere, or the model was refused `REFUSED` times in a row, it is
+given up: it gets no new replica, and what starts is stopped; those that are ready stay. It is tried again after a pause
+of `FIRST_S`, then twice as long each time, up to `LONGEST_S`, until one is ready. A host is avoided for longer, so that
+the next try goes elsewhere.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from scheduler.control.bulkheads import Bulkheads, Part
 from scheduler.model.errors import Unreachable
+from scheduler.model.hosts import Host
+from scheduler.model.ledger import Ledger
 from scheduler.model.observation import Observation
 from scheduler.model.workloads import Replica, ReplicaId, ReplicaState, ServingModel
 
@@ -20,8 +24,10 @@ LATE_AFTER: Final = 3.0
 """Warm-ups."""
 LEAST_WALL_S: Final = 60.0
 REFUSED: Final = 3
+HOSTS_TRIED: Final = 2
 FIRST_S: Final = 300.0
 LONGEST_S: Final = 3600.0
+HOST_FIRST_S: Final = 900.0
 """Wall seconds."""
 
 
@@ -34,23 +40,27 @@ class Warmups:
     """
 
     walls: Bulkheads
-    _late: frozenset[ReplicaId] = frozenset()
+    _late: dict[ReplicaId, int] = field(default_factory=dict)
     _ready: frozenset[ReplicaId] = frozenset()
     _refused: Counter[str] = field(default_factory=Counter)
 
     def limited(self, models: Sequence[ServingModel], seen: Observation) -> tuple[ServingModel, ...]:
-        """Return the models as they are to be planned: those that are given up with what is ready, and no more."""
-        starting = [one for one in seen.replicas if one.state is ReplicaState.STARTING]
+        """Return the models as they are to be planned.
+
+        Those that are given up have what is ready and no more, others avoid hosts on which they do not get ready.
+        """
         ready = Counter(one.model for one in seen.replicas if one.state is ReplicaState.READY)
-        for model in {one.model for one in seen.replicas if _is_ready(one) and one.replica_id not in self._ready}:
-            self._refused.pop(model, None)
-            self.walls.works(part_of(model))
-        late = [one for model in models for one in starting if _is_late(one, model, seen.taken_at_s, self.walls.speed)]
-        for model in sorted({one.model for one in late if one.replica_id not in self._late}):
-            self._give_up(model, _reason(model, seen))
-        self._late = frozenset(one.replica_id for one in late)
-        self._ready = frozenset(one.replica_id for one in seen.replicas if _is_ready(one))
-        return tuple(self._limited(model, ready[model.name]) for model in models)
+        for one in seen.replicas:
+            if one.state is ReplicaState.READY and one.replica_id not in self._ready:
+                self._works(one)
+        late = {one.replica_id: times for model in models for one, times in self._late_of(model, seen)}
+        for model in models:
+            new = [one for one, times in self._late_of(model, seen) if times > self._late.get(one.replica_id, 0)]
+            if new:
+                self._is_late(model, new, late, seen)
+        self._late = late
+        self._ready = frozenset(one.replica_id for one in seen.replicas if one.state is ReplicaState.READY)
+        return tuple(self._limited(model, ready[model.name], seen.hosts) for model in models)
 
     def refused(self, model: str, reason: str) -> None:
         """Take note that the cluster refused to start a replica of a model."""
@@ -61,11 +71,51 @@ class Warmups:
     def _give_up(self, model: str, reason: str) -> None:
         self.walls.failed(part_of(model), Unreachable(reason), FIRST_S, LONGEST_S)
 
-    def _limited(self, model: ServingModel, ready: int) -> ServingModel:
-        if not self.walls.is_cut_off(part_of(model.name)):
-            return model
-        least = min(model.min_replicas, ready)
-        return replace(model, min_replicas=least, max_replicas=min(model.max_replicas, ready), survive_host_losses=0)
+    def _works(self, replica: Replica) -> None:
+        self._refused.pop(replica.model, None)
+        self.walls.works(part_of(replica.model))
+        self.walls.works(part_on(replica.model, replica.slot.host))
+
+    def _late_of(self, model: ServingModel, seen: Observation) -> Iterator[tuple[Replica, int]]:
+        """Yield the late replicas of a model, and how many times over each is."""
+        late_s = max(LEAST_WALL_S * self.walls.speed, LATE_AFTER * model.warm_up_s)
+        for one in seen.replicas:
+            if (
+                one.model == model.name
+                and one.state is ReplicaState.STARTING
+                and seen.taken_at_s - one.since_s > late_s
+            ):
+                yield one, int((seen.taken_at_s - one.since_s) // late_s)
+
+    def _is_late(
+        self, model: ServingModel, new: Sequence[Replica], late: Mapping[ReplicaId, int], seen: Observation
+    ) -> None:
+        """Have a model avoid the hosts of replicas that are late since this turn, or give it up."""
+        for host in sorted({one.slot.host for one in new if late[one.replica_id] == 1}):
+            reason = Unreachable(_reason(model.name, host, seen))
+            self.walls.failed(part_on(model.name, host), reason, HOST_FIRST_S, LONGEST_S)
+        tried = self._avoided(model, seen.hosts)
+        twice = any(late[one.replica_id] > 1 for one in new)
+        if twice or len(tried) >= HOSTS_TRIED or not self._others(model, seen.hosts):
+            hosts = ", ".join(sorted(tried | {one.slot.host for one in new}))
+            self._give_up(model.name, f"{_reason(model.name, new[0].slot.host, seen)}, tried on {hosts}")
+
+    def _avoided(self, model: ServingModel, hosts: Iterable[Host]) -> frozenset[str]:
+        return frozenset(host.name for host in hosts if self.walls.is_cut_off(part_on(model.name, host.name)))
+
+    def _others(self, model: ServingModel, hosts: Sequence[Host]) -> frozenset[str]:
+        """Return the hosts that may take the model and are not avoided; what else is on them does not count."""
+        units = Ledger.of(hosts).units(model.shape)
+        able = frozenset(host.name for host, count in zip(hosts, units.tolist(), strict=True) if count)
+        return able - self._avoided(model, hosts)
+
+    def _limited(self, model: ServingModel, ready: int, hosts: Sequence[Host]) -> ServingModel:
+        if self.walls.is_cut_off(part_of(model.name)):
+            least = min(model.min_replicas, ready)
+            most = min(model.max_replicas, ready)
+            return replace(model, min_replicas=least, max_replicas=most, survive_host_losses=0)
+        avoided = self._avoided(model, hosts)
+        return replace(model, avoids=avoided) if avoided and self._others(model, hosts) else model
 
 
 def part_of(model: str) -> Part:
@@ -73,16 +123,13 @@ def part_of(model: str) -> Part:
     return Part(f"starting replicas of {model}", model, "none is started for a while, those that are ready serve")
 
 
-def _is_ready(replica: Replica) -> bool:
-    return replica.state is ReplicaState.READY
+def part_on(model: str, host: str) -> Part:
+    """Return the starting of a model's replicas on one host as something that may fail."""
+    return Part(f"starting {model} on {host}", model, "other hosts are tried")
 
 
-def _is_late(replica: Replica, model: ServingModel, now_s: float, speed: float) -> bool:
-    allowed_s = max(LEAST_WALL_S * speed, LATE_AFTER * model.warm_up_s)
-    return replica.model == model.name and now_s - replica.since_s > allowed_s
-
-
-def _reason(model: str, seen: Observation) -> str:
-    """Return why replicas of a model do not get ready, in the cluster's words where it has some."""
-    said: Iterable[str] = (fault for fault in seen.faults if fault.split("@", 1)[0].split(" ", 1)[0] == model)
-    return next(iter(said), f"not ready after {LATE_AFTER:g} times the warm-up")
+def _reason(model: str, host: str, seen: Observation) -> str:
+    """Return why replicas of a model do not get ready on a host, in the cluster's words where it has some."""
+    about = [fault for fault in seen.faults if fault.split("@", 1)[0].split(" ", 1)[0] == model]
+    there = [fault for fault in about if host in fault]
+    return next(iter((*there, *about)), f"not ready after {LATE_AFTER:g} times the warm-up")

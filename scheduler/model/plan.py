@@ -20,6 +20,8 @@ class Cause(StrEnum):
     """The host is being emptied."""
     SPREAD = "spread"
     """More on one host than its owner allows."""
+    LATE = "late"
+    """It does not get ready where it is: another host is tried."""
     QUEUE = "queue"
     """A waiting job's turn."""
     BACKFILL = "backfill"

@@ -262,6 +262,8 @@ class ServingModel:
         community: whether the community trained it (shown apart, planned alike).
         elsewhere: whether others run its replicas: its peak is foreseen and room for it is held, but nothing is
             started or stopped.
+        avoids: hosts on which replicas have not become ready lately: none is started there, and one that only starts
+            there goes once another one is started elsewhere.
     """
 
     name: str
@@ -273,6 +275,7 @@ class ServingModel:
     survive_host_losses: int = 0
     community: bool = False
     elsewhere: bool = False
+    avoids: frozenset[str] = frozenset()
 
 
 class ReplicaState(StrEnum):

@@ -12,7 +12,7 @@ from scheduler.model.hosts import HostState
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot, shape_held
 from scheduler.model.workloads import JobState, Replica, ReplicaState, ServingModel
-from scheduler.planning.fleet import count_by_row
+from scheduler.planning.fleet import allowed, count_by_row
 from scheduler.planning.placing import NO_LIMIT, capped, fewest_hosts
 from scheduler.planning.room import Counted
 
@@ -154,12 +154,12 @@ class _Outlook:
         )
 
     def _add(self, room: Counted, model: ServingModel, count: int, present: Sequence[Replica]) -> int:
-        limit = np.maximum((model.max_per_host or NO_LIMIT) - count_by_row(present, room.table.rows), 0)
+        rows = room.table.rows
+        limit = allowed(model, np.maximum((model.max_per_host or NO_LIMIT) - count_by_row(present, rows), 0), rows)
         units = capped(room.units(model.shape), limit, count)
         count = min(count, int(units.sum()))
         if count > 0:
-            rows = fewest_hosts(units, count, room.score(model.shape, self.scorer))
-            room.put(rows, model.shape)
+            room.put(fewest_hosts(units, count, room.score(model.shape, self.scorer)), model.shape)
         return count
 
 

@@ -68,7 +68,7 @@ def _fleet(
     model: ServingModel, demand: ModelDemand, living: tuple[Replica, ...], leaving: Mapping[str, HostState]
 ) -> Fleet:
     """Return the fleet of a model; `leaving` has the states of all hosts that are draining or lost."""
-    if not leaving and not model.max_per_host:
+    if not leaving and not model.max_per_host and not model.avoids:
         return Fleet(model, demand, living, ())
     staying: list[Replica] = []
     moving: list[tuple[Replica, Cause]] = []
@@ -79,10 +79,22 @@ def _fleet(
             moving += [(replica, Cause.DRAIN)] if leaving[host] is HostState.DRAINING else []
         elif model.max_per_host and counts.get(host, 0) >= model.max_per_host:
             moving.append((replica, Cause.SPREAD))
+        elif replica.state is ReplicaState.STARTING and host in model.avoids:
+            moving.append((replica, Cause.LATE))
         else:
             staying.append(replica)
             counts[host] = counts.get(host, 0) + 1
     return Fleet(model, demand, tuple(staying), tuple(moving))
+
+
+def allowed(model: ServingModel, units: NDArray[np.int64], rows: Mapping[str, int]) -> NDArray[np.int64]:
+    """Return how many of `units`, int64 (H,), a model may have on each host: none where it does not get ready."""
+    avoided = [rows[host] for host in model.avoids if host in rows]
+    if not avoided:
+        return units
+    left = units.copy()
+    left[avoided] = 0
+    return left
 
 
 def count_by_row(replicas: Sequence[Replica], rows: Mapping[str, int]) -> NDArray[np.int64]:
@@ -130,7 +142,7 @@ def _additions(fleet: Fleet, counts: NDArray[np.int64], units: NDArray[np.int64]
     goals = range(fleet.needed, survivors(counts, losses), -1)
     for goal in goals if losses else ():
         for level in range(1, min(goal, fleet.max_per_host) + 1):
-            limit = np.maximum(level - counts, 0)
+            limit = np.where(units > 0, np.maximum(level - counts, 0), 0)
             reached = np.where(capped(units, limit, level) > 0, np.maximum(counts, level), counts)
             missing = goal + _largest(reached, losses) - total
             if total + missing <= fleet.model.max_replicas and capped(units, limit, missing).sum() >= missing:

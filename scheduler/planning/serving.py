@@ -8,7 +8,7 @@ import numpy as np
 from scheduler.model.demand import Demand
 from scheduler.model.plan import Cause, StartReplica, StopReplica
 from scheduler.planning.draft import Draft, Grant
-from scheduler.planning.fleet import Fleet, count_by_row, fleets, survival_need
+from scheduler.planning.fleet import Fleet, allowed, count_by_row, fleets, survival_need
 from scheduler.planning.needs import Need
 from scheduler.planning.placing import fewest_hosts, most_even
 from scheduler.planning.retiring import give_way, let_go
@@ -58,13 +58,14 @@ class _Supply:
         missing = self.fleet.wanted - len(self.fleet.staying)
         if missing <= 0 and not self.fleet.model.survive_host_losses:
             return
-        self.counts = count_by_row(self.fleet.staying, self.draft.room.now.table.rows)
+        rows = self.draft.room.now.table.rows
+        self.counts = count_by_row(self.fleet.staying, rows)
         if missing > 0:
-            limit = np.maximum(self.fleet.max_per_host - self.counts, 0)
+            limit = allowed(self.fleet.model, np.maximum(self.fleet.max_per_host - self.counts, 0), rows)
             missing = self._have_room_left(self._find_room(Need(self.shape, missing, limit)))
         if missing <= 0 and self.fleet.model.survive_host_losses:
             room = self.draft.roster.units_if_all_stopped(self.draft.room.coming, self.shape)
-            if need := survival_need(self.fleet, self.counts, room):
+            if need := survival_need(self.fleet, self.counts, allowed(self.fleet.model, room, rows)):
                 self._find_room(need)
 
     def _have_room_left(self, need: Need) -> int:
