@@ -68,6 +68,7 @@ class PageView:
         models: worst headroom first.
         outlooks: what is known of each model's load.
         events: newest first.
+        is_unread: whether nobody could read events yet.
     """
 
     site: Site
@@ -84,6 +85,7 @@ class PageView:
     models: tuple[ServedModel, ...] = ()
     outlooks: tuple[ModelOutlook, ...] = ()
     events: tuple[Event, ...] = ()
+    is_unread: bool = False
 
     @property
     def gpus(self) -> int:
@@ -140,7 +142,7 @@ def page_view(parts: Parts) -> PageView:
     events = tuple(event_view(event) for event in reversed(parts.recent.events()))
     if report is None:
         empty = PageView(site, 0, moment(site.clock.now_s()), parts.board.degraded or "starting", events=events)
-        empty = replace(empty, unheard=str(parts.board.unheard))
+        empty = replace(empty, unheard=str(parts.board.unheard), is_unread=not parts.recent.events.was_answered)
         known = parts.recent.jobs()
         waiting, running = (_jobs(known, empty.now, None, running=holds) for holds in (False, True))
         return replace(empty, waiting=waiting, running=running)
@@ -161,6 +163,7 @@ def page_view(parts: Parts) -> PageView:
         models=tuple(sorted(models, key=_worst_first)),
         outlooks=report.outlooks,
         events=events,
+        is_unread=not parts.recent.events.was_answered,
     )
 
 

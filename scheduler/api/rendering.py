@@ -11,7 +11,7 @@ from scheduler.api import formatting
 from scheduler.api.cells import cells_of, used_share
 from scheduler.model.counting import plural
 from scheduler.planning.wording import ranges
-from scheduler.wire.jobs import devices_by_host
+from scheduler.wire.jobs import devices_by_host, ended
 
 ROWS_SHOWN: Final = 50
 """Of each table of jobs; nobody reads more on a page."""
@@ -43,6 +43,7 @@ def _environment() -> Environment:
         "cells": cells_of,
         "clock": formatting.clock,
         "duration": formatting.duration,
+        "ended": ended,
         "late_share": formatting.late_share,
         "number": formatting.number,
         "percent": formatting.percent,

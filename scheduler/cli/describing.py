@@ -18,7 +18,7 @@ from scheduler.model.counting import plural
 from scheduler.model.errors import NotFound
 from scheduler.planning.wording import ranges
 from scheduler.wire.base import Single
-from scheduler.wire.jobs import Attempt, Job, devices_by_host
+from scheduler.wire.jobs import Attempt, Job, devices_by_host, ended
 
 _LABEL: Final = 11
 _FEW_EVENTS: Final = 3
@@ -159,7 +159,7 @@ def _attempt(one: Attempt, now: datetime, screen: Screen, *, sized: bool) -> str
     span = f"{moment(one.started_at, now, screen)} – {moment(one.ended_at, now, screen) if one.ended_at else ''}"
     facts = [
         plural(one.workers, "worker") if sized else "",
-        f"{one.outcome} {one.cause}".strip(),
+        f"{ended(one.outcome)} {one.cause}".strip() if one.outcome else one.cause,
         f"from step {thousands(one.resumed_from_step)}" if one.resumed_from_step else "",
         f"saved step {thousands(one.checkpoint_step)}" if one.checkpoint_step is not None else "",
         f"lost {seconds(one.lost_gpu_s)} of one GPU" if one.lost_gpu_s else "",

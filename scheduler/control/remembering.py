@@ -28,7 +28,7 @@ class Remembered(Generic[_AnswerT]):
             empty: the answer as long as there was none.
         """
         self._ask = ask
-        self._last = empty
+        self._last, self._was_answered = empty, False
         self._lock = threading.Lock()
         self._under_way: Future[_AnswerT] | None = None
 
@@ -39,6 +39,11 @@ class Remembered(Generic[_AnswerT]):
             return asked.result(timeout=PATIENCE_S)
         except (NotYet, Unreachable):
             return self._last
+
+    @property
+    def was_answered(self) -> bool:
+        """Whether there ever was an answer."""
+        return self._was_answered
 
     def _asked(self) -> "Future[_AnswerT]":
         with self._lock:
@@ -56,7 +61,7 @@ class Remembered(Generic[_AnswerT]):
             self._done(asked)
             asked.set_exception(error)
             return
-        self._last = found
+        self._last, self._was_answered = found, True
         self._done(asked)
         asked.set_result(found)
 

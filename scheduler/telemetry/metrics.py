@@ -3,6 +3,7 @@
 What the store counts survives a restart; histograms begin anew, as Prometheus expects of them.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 
@@ -104,12 +105,18 @@ def _ended(totals: Iterable[AttemptTotal]) -> Iterator[Metric]:
         "Attempts stopped for somebody else, or to go on with more workers",
         labels=("reason", "outcome"),
     )
+    ended = CounterMetricFamily("headroom_attempts", "Attempts that ended, by how", labels=("outcome",))
+    counts: Counter[str] = Counter()
     lost = CounterMetricFamily("headroom_lost_gpu_seconds", "GPU-seconds of work done after the last checkpoint")
     lost_gpu_s = 0.0
     for total in totals:
         lost_gpu_s += total.lost_gpu_s
+        counts[total.outcome.value] += total.attempts
         if total.outcome is Outcome.PREEMPTED and total.stop_cause is not None:
             preemptions.add_metric((total.stop_cause.value, "saved" if total.saved else "killed"), total.attempts)
     lost.add_metric((), lost_gpu_s)
+    for outcome in filter(None, Outcome):
+        ended.add_metric((outcome.value,), counts[outcome.value])
+    yield ended
     yield preemptions
     yield lost

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import groupby
+from typing import Final
 
 from scheduler.wire.base import Resource, Why
 
@@ -14,7 +15,7 @@ class Attempt(Resource):
     started_at: datetime
     ended_at: datetime | None = None
     outcome: str = ""
-    """"" while it lasts, then Succeeded, Failed, Preempted, Stopped or Lost."""
+    """"" while it lasts, then Succeeded, Failed, Preempted, Stopped, TimedOut, Lost or NeverStarted."""
     workers: int = 0
     """With how many it runs or ran."""
     where: tuple[str, ...] = ()
@@ -162,6 +163,23 @@ class PriorityOrder(Resource):
     """A new priority class."""
 
     priority: str
+
+
+_ENDED: Final = {
+    "": "runs",
+    "Succeeded": "succeeded",
+    "Failed": "failed",
+    "Preempted": "preempted",
+    "Stopped": "stopped",
+    "TimedOut": "stopped",
+    "Lost": "lost",
+    "NeverStarted": "could not start",
+}
+
+
+def ended(outcome: str) -> str:
+    """Return how an attempt ended, in words; its cause says more where there is one."""
+    return _ENDED.get(outcome, outcome)
 
 
 def devices_by_host(where: Iterable[str]) -> dict[str, tuple[int, ...]]:

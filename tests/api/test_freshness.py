@@ -113,3 +113,23 @@ def test_a_silent_store_takes_no_life_sign_with_it(
     silent.set()
     for thread in stuck:
         thread.join()
+
+
+@pytest.mark.parametrize("page", ["/events", "/"])
+def test_what_cannot_be_read_is_not_said_to_have_never_happened(
+    world: Any, hush: Callable[[], threading.Event], page: str
+) -> None:
+    hush().set()
+    said = world.http().get(page).text
+    assert "what has happened cannot be read" in said
+    assert "Nothing has happened yet" not in said
+
+
+def test_a_job_whose_events_cannot_be_read_says_so(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> Any:
+        raise Unreachable("the store is silent")
+
+    monkeypatch.setattr(world.store, "events", refused)
+    said = world.http().get("/jobs/417").text
+    assert "talkpage-tone" in said
+    assert "what has happened cannot be read" in said

@@ -221,7 +221,7 @@ def test_the_page_of_a_job_says_why_it_waits_and_what_it_did(http: httpx.Client)
     assert re.search(r"Expected start ?\d\d:\d\d \(p50\), \d\d:\d\d \(p90\)", waiting)
     tried = text_of(http.get("/jobs/399").text)
     assert "step 18\u202f400 of 60\u202f000" in tried
-    assert "Preempted for the peak of edit-check" in tried.replace("  ", " ")
+    assert "preempted for the peak of edit-check" in tried.replace("  ", " ")
 
 
 @pytest.mark.parametrize("path", ["/page/chart", "/page/chart/data"])

@@ -88,6 +88,8 @@ TOTALS = (
     AttemptTotal(Outcome.PREEMPTED, Cause.PRIORITY, saved=False, attempts=1, lost_gpu_s=60.0),
     AttemptTotal(Outcome.SUCCEEDED, None, saved=True, attempts=9, lost_gpu_s=0.0),
     AttemptTotal(Outcome.LOST, None, saved=True, attempts=1, lost_gpu_s=9.0),
+    AttemptTotal(Outcome.TIMED_OUT, Cause.TIME_LIMIT, saved=True, attempts=2, lost_gpu_s=0.0),
+    AttemptTotal(Outcome.TIMED_OUT, Cause.TIME_LIMIT, saved=False, attempts=1, lost_gpu_s=0.0),
 )
 
 
@@ -120,6 +122,10 @@ def sample(name: str, **labels: str) -> Key:
 
 
 EXPECTED = {
+    sample("attempts_total", outcome="Preempted"): 8,
+    sample("attempts_total", outcome="TimedOut"): 3,
+    sample("attempts_total", outcome="Failed"): 0,
+    sample("turns_total"): 0,
     sample("queue_guaranteed_gpus", queue="research"): 2.0,
     sample("queue_used_gpus", queue="default"): 1.0,
     sample("queue_borrowed_gpus", queue="default"): 0.5,
@@ -208,3 +214,10 @@ def test_promtool_has_nothing_to_say(metrics: Metrics) -> None:
         pytest.skip("needs the program promtool")
     checked = subprocess.run([promtool, "check", "metrics"], input=metrics.text(), capture_output=True, check=False)
     assert (checked.returncode, checked.stderr.decode()) == (0, "")
+
+
+def test_what_turns_take_is_counted(metrics: Metrics, read: Callable[[Metrics], dict[Key, float]]) -> None:
+    for _ in range(3):
+        metrics._board.took(2.0, 0.5)
+    found = read(metrics)
+    assert [found[sample(f"turn{name}_total")] for name in ("s", "_seconds", "_cpu_seconds")] == [3, 6.0, 1.5]

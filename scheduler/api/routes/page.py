@@ -1,6 +1,8 @@
 """The dashboard, its chart, and the pages it links to."""
 
 import secrets
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qs
 
@@ -97,17 +99,16 @@ def job_page(parts: PartsDep, _: Viewer, job_id: str) -> Response:
     record, now_s = parts.desk.job(JobId(job_id)), parts.site.clock.now_s()
     report = parts.board.report
     job = job_view(record, now_s, queue_of(report), ahead=ahead_of(report, parts.site.policy, job_id))
-    events = [event_view(event) for event in reversed(_events_of(parts, job_id))]
-    now = moment(now_s)
-    return _page("job.html", job=job, site=parts.site, now=now, view={"events": events, "now": now})
+    events, now = _events_of(parts, job_id), moment(now_s)
+    return _page("job.html", job=job, site=parts.site, now=now, view=_told(events, now, is_unread=events is None))
 
 
 @router.get("/events")
 def events_page(parts: PartsDep, _: Viewer) -> Response:
     """Return the newest events."""
-    events = [event_view(event) for event in reversed(parts.recent.all_events())]
-    now = moment(parts.site.clock.now_s())
-    return _page("events_page.html", site=parts.site, view={"events": events, "now": now})
+    events, now = parts.recent.all_events(), moment(parts.site.clock.now_s())
+    told = _told(events, now, is_unread=not parts.recent.all_events.was_answered)
+    return _page("events_page.html", site=parts.site, view=told)
 
 
 @router.get("/login")
@@ -127,12 +128,17 @@ async def login(parts: PartsDep, request: Request) -> Response:
     return answer
 
 
-def _events_of(parts: Parts, job_id: str) -> tuple[EventRecord, ...]:
-    """Return a job's events; none while the store is silent, for the rest is known without it."""
+def _events_of(parts: Parts, job_id: str) -> tuple[EventRecord, ...] | None:
+    """Return a job's events; None while the store is silent, for the rest is known without it."""
     try:
         return parts.desk.events(subject=job_id)
     except Unreachable:
-        return ()
+        return None
+
+
+def _told(events: Sequence[EventRecord] | None, now: datetime, *, is_unread: bool) -> dict[str, Any]:
+    """Return what a list of events shows, the newest first."""
+    return {"events": [event_view(event) for event in reversed(events or ())], "now": now, "is_unread": is_unread}
 
 
 def _table(picture: Picture | None) -> str:
