@@ -19,7 +19,7 @@ def test_everything_about_a_running_job(headroom: Headroom) -> None:
         "Where      ml-serve1013 GPUs 3-6 · attempt 2\n"
         "Progress   step 48 200 of 100 000 (48 %) · checkpoint 17:21\n"
         "Conditions Accepted 03:24 · Admitted 05:50\n"
-        "Attempts   1  04:24 – 05:24    Preempted for llm-qwen3-14b, saved step 11 900, lost 2m44s of one GPU\n"
+        "Attempts   1  04:24 – 05:24    preempted for llm-qwen3-14b, saved step 11 900, lost 2m44s of one GPU\n"
         "           2  05:52 –          from step 11 900\n"
         "Events     16:39 checkpoint 5\n"
         "           16:38 checkpoint 4\n"
