@@ -24,6 +24,7 @@ from scheduler.backends.ray.cluster import RayCluster
 from scheduler.backends.ray.local import LocalHostSpec, LocalRay
 from scheduler.backends.ray.remains import RunRemains
 from scheduler.cli.attempt_logs import AttemptLogs
+from scheduler.cli.traffic_sources import servers_of, sources_of
 from scheduler.config import schema
 from scheduler.config.queues import queue_names, submitters_of
 from scheduler.config.schema import Config, RemoteRay
@@ -37,7 +38,7 @@ from scheduler.control.desk import Desk
 from scheduler.control.leading import Leader
 from scheduler.control.listening import Crews
 from scheduler.control.packages import PackageShelf
-from scheduler.control.ports import Clock, TrafficSource
+from scheduler.control.ports import Clock
 from scheduler.control.private import close_state
 from scheduler.control.processes import OneProcess
 from scheduler.control.pruning import Pruner
@@ -52,10 +53,7 @@ from scheduler.store.backup import back_up
 from scheduler.store.leases import HeldLease
 from scheduler.store.replays import Replays
 from scheduler.store.sql import SqlStore
-from scheduler.telemetry.calendars import holidays_in
 from scheduler.telemetry.metrics import Metrics
-from scheduler.telemetry.prometheus import PrometheusTraffic, at
-from scheduler.telemetry.replay import ReplayTraffic
 
 CLAIM_PERIODS: Final = 3
 CLAIM_MARGIN_S: Final = 60.0
@@ -352,41 +350,3 @@ def clock_of(replay: schema.Replay | None, state_dir: Path) -> Clock:
         return WallClock()
     start_s = datetime.fromisoformat(replay.start).timestamp()
     return ReplayClock.kept_in(state_dir / "replay.json", start_s, replay.speed)
-
-
-def sources_of(config: Config, say: Say = nobody) -> dict[str, TrafficSource]:
-    """Return the traffic sources by name.
-
-    Raises:
-        ConfigError: a recorded file is missing or corrupt.
-    """
-    return {name: _source(section, say) for name, section in config.traffic.items()}
-
-
-def servers_of(config: Config) -> dict[str, str]:
-    """Return the server of each traffic source that is read from one, for people."""
-    return {name: at(each.url) for name, each in config.traffic.items() if isinstance(each, schema.PrometheusTraffic)}
-
-
-def _source(section: schema.ReplayTraffic | schema.PrometheusTraffic, say: Say) -> TrafficSource:
-    match section:
-        case schema.ReplayTraffic():
-            return ReplayTraffic.from_file(
-                section.file,
-                timestamp=section.timestamp,
-                value=section.value,
-                zone=section.zone,
-                scale=section.scale,
-                holidays=holidays_in(section.holidays),
-                form=section.form,
-                say=say,
-            )
-        case schema.PrometheusTraffic():
-            return PrometheusTraffic(
-                section.url,
-                section.query,
-                step_s=round(section.step),
-                history_s=section.history,
-                zone=section.zone,
-                holidays=holidays_in(section.holidays),
-            )

@@ -30,7 +30,7 @@ def keep_alive(local: LocalRay, address: LocalAddress, lease: Lease, over: threa
             continue
         try:
             lease.prove()
-            address = _revived(local, address, screen)
+            address, misses = _revived(local, address, screen), 0
         except HeadroomError as error:
             screen.note(str(error))
             over.wait(PAUSE_S)
