@@ -9,7 +9,7 @@ from scheduler.config import schema
 from scheduler.config.nouns import serving_model_of
 from scheduler.config.queues import order_name, queues_of
 from scheduler.control.admission import Limits
-from scheduler.control.attempts import Patience
+from scheduler.control.patience import Patience
 from scheduler.control.retention import Retention
 from scheduler.control.secrets import Secret
 from scheduler.control.settings import Served, Settings

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from scheduler.control.attempts import Patience
 from scheduler.control.bulkheads import Bulkheads, Part, spoken
 from scheduler.control.giving_up import Warmups
 from scheduler.control.intents import not_started
+from scheduler.control.patience import Patience
 from scheduler.control.ports import Cluster, Store
 from scheduler.control.records import EventKind, EventRecord
 from scheduler.control.sentences import refusal

@@ -4,35 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from scheduler.control.patience import Patience
 from scheduler.control.records import AttemptRecord, JobRecord, Outcome
 from scheduler.model.observation import Run, RunState
 from scheduler.model.plan import Cause, PreemptJob, StartJob
 from scheduler.model.workloads import Gang
 
 VANISHED: Final = "the cluster no longer shows it, though its hosts are there"
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long the cluster is given, and how often a start is tried.
-
-    Attributes:
-        start_s: an attempt that the cluster has not shown this long after it was decided never started.
-        backoff_s: pause after the first failed start; doubles with each further one.
-        backoff_most_s: longest pause.
-        starts: failed starts in a row after which the job is Failed.
-        lost_s: an attempt with a host that has been silent for so long is given up, and started elsewhere.
-    """
-
-    start_s: float = 60.0
-    backoff_s: float = 30.0
-    backoff_most_s: float = 600.0
-    starts: int = 8
-    lost_s: float = 300.0
-
-    def pause_s(self, failures: int) -> float:
-        """Return the pause after `failures` failed starts in a row; 0 after none."""
-        return min(self.backoff_s * 2.0 ** (failures - 1), self.backoff_most_s) if failures else 0.0
 
 
 @dataclass(frozen=True, slots=True)

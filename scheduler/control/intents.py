@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from scheduler.control.attempts import Patience, opened, refused, told
+from scheduler.control.attempts import opened, refused, told
 from scheduler.control.bulkheads import reason_of, spoken
+from scheduler.control.patience import Patience
 from scheduler.control.reconcile import backed_off, settled
 from scheduler.control.records import EventKind, EventRecord, JobRecord, Wish
 from scheduler.control.sentences import cause_of, over_limit, preempting, replica_changes, starting

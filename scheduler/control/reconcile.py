@@ -6,7 +6,6 @@ from functools import partial
 from typing import Final
 
 from scheduler.control.attempts import (
-    Patience,
     Watch,
     failed_starts,
     followed,
@@ -15,6 +14,7 @@ from scheduler.control.attempts import (
     was_stopped_by_others,
 )
 from scheduler.control.bulkheads import reason_of, spoken
+from scheduler.control.patience import Patience
 from scheduler.control.records import AttemptRecord, EventKind, EventRecord, JobRecord, Outcome, Wish
 from scheduler.control.sentences import orphan_found, transition
 from scheduler.model.hosts import HostState

@@ -1,11 +1,14 @@
 """Numbers of the control loop and what it serves."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from policies.capacity import CapacityRule
-from scheduler.control.attempts import Patience
+from scheduler.control.patience import Patience
 from scheduler.model.queues import Queue
 from scheduler.model.workloads import ServingModel
+
+if TYPE_CHECKING:
+    from policies.capacity import CapacityRule  # loads numpy, which commands that only ask need not have
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Served:
     model: ServingModel
     source: str
     share: float
-    rule: CapacityRule
+    rule: "CapacityRule"
     latency_objective_s: float = 1.0
     owner: str = ""
     own_source: str = ""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from scheduler.control.attempts import Patience
 from scheduler.control.keeping import Keeper
+from scheduler.control.patience import Patience
 from scheduler.control.pauses import spare_collector
 from scheduler.control.reconcile import reconcile
 from scheduler.control.records import CycleRecord

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from scheduler.control.attempts import Patience
+from scheduler.control.patience import Patience
 from scheduler.control.records import HostMark, Outcome, Wish
 from scheduler.control.settings import Settings
 from scheduler.model.errors import Unreachable

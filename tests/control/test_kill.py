@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.control.attempts import Patience
+from scheduler.control.patience import Patience
 from scheduler.control.records import Outcome, Wish
 from scheduler.control.settings import Settings
 from scheduler.model.hosts import HostState

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.control.attempts import Patience
+from scheduler.control.patience import Patience
 from scheduler.control.reconcile import Reconciled, reconcile
 from scheduler.control.records import AttemptRecord, EventKind, JobRecord, Outcome, Wish
 from scheduler.model.hosts import Device, Host, HostState

@@ -6,9 +6,9 @@ from itertools import pairwise
 import pytest
 
 from policies.registry import policy_from_names
-from scheduler.control.attempts import Patience
 from scheduler.control.board import Board
 from scheduler.control.cycle import Cycle
+from scheduler.control.patience import Patience
 from scheduler.control.records import JobRecord, Outcome, Wish
 from scheduler.control.settings import Settings
 from scheduler.model.hosts import Host, HostState, devices_offered
