@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Final, TypeVar
 
 from forecasting.fitted import Fitted
@@ -22,7 +23,8 @@ FIRST_PAUSE_S: Final = 30.0
 LONGEST_PAUSE_S: Final = 300.0
 """Wall seconds."""
 SLOW_S: Final = 60.0
-"""Wall seconds after which a source that was asked and says nothing counts as silent."""
+"""Wall seconds after which a source that is being read and says nothing counts as silent; and one that still waits to
+be read, unless its server answers others meanwhile: then it is we who have not come to it."""
 
 
 @dataclass(slots=True)
@@ -67,7 +69,8 @@ class Ear:
     done: "Callable[[Ear], None]" = lambda _: None
     known: Known = field(default_factory=Known)
     _reading: "Future[Traffic] | None" = None
-    _asked_at_s: float = 0.0
+    _waits_since_s: float = 0.0
+    _is_read: bool = False
     _fitting: "tuple[Task, Future[tuple[Fitted, FlashCrowds | None]]] | None" = None
     _reads: Breaker = field(init=False)
     _fits: Breaker = field(init=False)
@@ -79,12 +82,19 @@ class Ear:
     def ask(self, readers: Crew, now_s: float) -> None:
         """Begin to read, unless that goes on or has failed lately."""
         if self._reading is None and self._reads.lets(now_s, self.speed):
-            self._reading, self._asked_at_s = readers.submit(asked, self.source, now_s), now_s
+            self._reading = readers.submit(asked, self.source, now_s)
+            self._waits_since_s, self._is_read = now_s, False
             self._reading.add_done_callback(lambda _: self.done(self))
 
-    def take(self, fitters: Crew, now_s: float) -> None:
-        """Take in what was read and fitted, and begin to fit what is to be fitted."""
-        self._take_reading(now_s)
+    def take(self, fitters: Crew, now_s: float, server_heard_s: float) -> None:
+        """Take in what was read and fitted, and begin to fit what is to be fitted.
+
+        Args:
+            fitters: who fits.
+            now_s: the present.
+            server_heard_s: when its server last answered anybody.
+        """
+        self._take_reading(now_s, server_heard_s)
         if self._fitting is None and self._fits.lets(now_s, self.speed):
             self._begin_fit(fitters, now_s)
         self._take_fit(now_s)
@@ -105,11 +115,11 @@ class Ear:
         self._reading = self._fitting = None
         self._failed(reason_of(error), now_s)
 
-    def _take_reading(self, now_s: float) -> None:
+    def _take_reading(self, now_s: float, server_heard_s: float) -> None:
         if self._reading is None:
             return
         if not self._reading.done():
-            if now_s - self._asked_at_s > SLOW_S * self.speed:
+            if self._waited_s(self._reading, now_s, server_heard_s) > SLOW_S * self.speed:
                 said = f"no answer for more than {SLOW_S:.0f} s"
                 self.known = mute(self.known, self.known.failure or said, now_s)
             return
@@ -120,6 +130,12 @@ class Ear:
             self._reads.worked()
         else:
             self._failed(reason_of(error), now_s)
+
+    def _waited_s(self, reading: "Future[Traffic]", now_s: float, server_heard_s: float) -> float:
+        """Return for how long it has been read, or has waited to be."""
+        if reading.running() and not self._is_read:
+            self._waits_since_s, self._is_read = now_s, True
+        return now_s - (self._waits_since_s if self._is_read else max(self._waits_since_s, server_heard_s))
 
     def _failed(self, reason: str, now_s: float) -> None:
         self.known = mute(self.known, reason, now_s)
@@ -191,14 +207,24 @@ class Ears:
 
     def known(self, now_s: float, walls: Bulkheads) -> dict[str, Known]:
         """Return what is known of every source by now."""
+        heard_s = self._heard_s()
         for ear in self._ears.values():
             try:
-                ear.take(self._crews.fitters, now_s)
+                ear.take(self._crews.fitters, now_s, heard_s.get(ear.known.server, -inf))
             except Exception as error:  # noqa: BLE001  # likewise
                 ear.gave_up(error, now_s)
             _tell(ear, walls)
         self._crews.fitters.tend()
         return {name: ear.known for name, ear in self._ears.items()}
+
+    def _heard_s(self) -> dict[str, float]:
+        """Return when each server last answered anybody."""
+        heard_s: dict[str, float] = {}
+        for ear in self._ears.values():
+            known = ear.known
+            if known.server and known.traffic is not None and not known.failure:
+                heard_s[known.server] = max(known.judged_at_s, heard_s.get(known.server, -inf))
+        return heard_s
 
     @property
     def unheard(self) -> Unheard:

@@ -101,6 +101,34 @@ def test_a_source_is_asked_once_at_a_time_and_is_silent_when_it_takes_too_long()
     assert turn(ears, NOW_S + SLOW_S + 31)["slow"].failure == ""
 
 
+def test_who_waits_in_line_for_a_slow_server_is_not_silent_and_for_a_mute_one_is() -> None:
+    readers = Later()
+    sources = {name: Source() for name in ("first", "last")}
+    ears = Ears(sources, dict.fromkeys(sources, Wish(HOUR_S)), Crews(readers), 1.0, dict.fromkeys(sources, "S"))
+    turn(ears, NOW_S)
+    for late_s in (30, 60, 90):
+        line = readers.asked
+        readers.asked = [errand for errand in line if errand[2][0] is sources["first"]]
+        assert readers.do() == 1, "it answers, and is asked again, time after time"
+        readers.asked = [errand for errand in line if errand[2][0] is sources["last"]]
+        turn(ears, NOW_S + late_s - 1)
+        known = turn(ears, NOW_S + late_s)
+        assert (known["first"].failure, known["last"].failure) == ("", "")
+    for late_s in (120, 150, 180):
+        known = turn(ears, NOW_S + late_s)
+    assert "no answer for more than" in known["last"].failure
+
+
+def test_one_that_is_read_is_slow_from_when_that_began() -> None:
+    readers = Later()
+    ears = ears_of(Crews(readers), one=Source())
+    turn(ears, NOW_S)
+    assert readers.asked[0][0].set_running_or_notify_cancel()
+    assert turn(ears, NOW_S + 50)["one"].failure == "", "it was seen to begin just now"
+    assert turn(ears, NOW_S + 100)["one"].failure == ""
+    assert "no answer for more than" in turn(ears, NOW_S + 50 + SLOW_S + 1)["one"].failure
+
+
 def test_a_source_that_fails_is_asked_ever_more_rarely_and_one_success_is_enough() -> None:
     bad, good = Source(), Source()
     bad.error = Unreachable("no answer", help="is it up?")

@@ -58,7 +58,7 @@ def test_strays_are_reported_counted_and_left_alone_until_an_operator_adopts_or_
     assert len(apps) == 2, "a router and a replica"
     assert "left alone until you adopt or evict them" in headroom(second, "strays")
     assert "3 on the cluster" in headroom(second, "status")
-    waiting = second.submit("needs three", 5, gpus=3)
+    waiting = second.submit("needs-three", 5, gpus=3)
     second.until(lambda: second.client.job(waiting).why is not None)
     before = steps.read_text()
     second.until(lambda: steps.read_text() != before)
