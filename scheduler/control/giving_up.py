@@ -9,7 +9,7 @@ the next try goes elsewhere.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -43,6 +43,8 @@ class Warmups:
     _late: dict[ReplicaId, int] = field(default_factory=dict)
     _ready: frozenset[ReplicaId] = frozenset()
     _refused: Counter[str] = field(default_factory=Counter)
+    _hosts: dict[str, set[str]] = field(default_factory=dict)
+    """On which hosts replicas of each model were late."""
 
     def limited(self, models: Sequence[ServingModel], seen: Observation) -> tuple[ServingModel, ...]:
         """Return the models as they are to be planned.
@@ -53,12 +55,12 @@ class Warmups:
         for one in seen.replicas:
             if one.state is ReplicaState.READY and one.replica_id not in self._ready:
                 self._works(one)
-        late = {one.replica_id: times for model in models for one, times in self._late_of(model, seen)}
+        late = self._late_now(models, seen)
         for model in models:
-            new = [one for one, times in self._late_of(model, seen) if times > self._late.get(one.replica_id, 0)]
+            new = [one for one, times in late.get(model.name, ()) if times > self._late.get(one.replica_id, 0)]
             if new:
-                self._is_late(model, new, late, seen)
-        self._late = late
+                self._judge(model, new, dict(late[model.name]), seen)
+        self._late = {one.replica_id: times for some in late.values() for one, times in some}
         self._ready = frozenset(one.replica_id for one in seen.replicas if one.state is ReplicaState.READY)
         return tuple(self._limited(model, ready[model.name], seen.hosts) for model in models)
 
@@ -76,45 +78,47 @@ class Warmups:
         self.walls.works(part_of(replica.model))
         self.walls.works(part_on(replica.model, replica.slot.host))
 
-    def _late_of(self, model: ServingModel, seen: Observation) -> Iterator[tuple[Replica, int]]:
-        """Yield the late replicas of a model, and how many times over each is."""
-        late_s = max(LEAST_WALL_S * self.walls.speed, LATE_AFTER * model.warm_up_s)
+    def _late_now(self, models: Sequence[ServingModel], seen: Observation) -> dict[str, list[tuple[Replica, int]]]:
+        """Return the late replicas of each model, and how many times over each is."""
+        late_s = {one.name: max(LEAST_WALL_S * self.walls.speed, LATE_AFTER * one.warm_up_s) for one in models}
+        late: dict[str, list[tuple[Replica, int]]] = {}
         for one in seen.replicas:
-            if (
-                one.model == model.name
-                and one.state is ReplicaState.STARTING
-                and seen.taken_at_s - one.since_s > late_s
-            ):
-                yield one, int((seen.taken_at_s - one.since_s) // late_s)
+            if one.state is ReplicaState.STARTING and one.model in late_s:
+                since_s = seen.taken_at_s - one.since_s
+                if since_s > late_s[one.model]:
+                    late.setdefault(one.model, []).append((one, int(since_s // late_s[one.model])))
+        return late
 
-    def _is_late(
-        self, model: ServingModel, new: Sequence[Replica], late: Mapping[ReplicaId, int], seen: Observation
+    def _judge(
+        self, model: ServingModel, new: Sequence[Replica], late: Mapping[Replica, int], seen: Observation
     ) -> None:
         """Have a model avoid the hosts of replicas that are late since this turn, or give it up."""
-        for host in sorted({one.slot.host for one in new if late[one.replica_id] == 1}):
+        for host in sorted({one.slot.host for one in new if late[one] == 1}):
+            self._hosts.setdefault(model.name, set()).add(host)
             reason = Unreachable(_reason(model.name, host, seen))
             self.walls.failed(part_on(model.name, host), reason, HOST_FIRST_S, LONGEST_S)
-        tried = self._avoided(model, seen.hosts)
-        twice = any(late[one.replica_id] > 1 for one in new)
+        tried = self._avoided(model)
+        twice = any(late[one] > 1 for one in new)
         if twice or len(tried) >= HOSTS_TRIED or not self._others(model, seen.hosts):
             hosts = ", ".join(sorted(tried | {one.slot.host for one in new}))
             self._give_up(model.name, f"{_reason(model.name, new[0].slot.host, seen)}, tried on {hosts}")
 
-    def _avoided(self, model: ServingModel, hosts: Iterable[Host]) -> frozenset[str]:
-        return frozenset(host.name for host in hosts if self.walls.is_cut_off(part_on(model.name, host.name)))
+    def _avoided(self, model: ServingModel) -> frozenset[str]:
+        were_late = self._hosts.get(model.name, ())
+        return frozenset(host for host in were_late if self.walls.is_cut_off(part_on(model.name, host)))
 
     def _others(self, model: ServingModel, hosts: Sequence[Host]) -> frozenset[str]:
         """Return the hosts that may take the model and are not avoided; what else is on them does not count."""
         units = Ledger.of(hosts).units(model.shape)
         able = frozenset(host.name for host, count in zip(hosts, units.tolist(), strict=True) if count)
-        return able - self._avoided(model, hosts)
+        return able - self._avoided(model)
 
     def _limited(self, model: ServingModel, ready: int, hosts: Sequence[Host]) -> ServingModel:
         if self.walls.is_cut_off(part_of(model.name)):
             least = min(model.min_replicas, ready)
             most = min(model.max_replicas, ready)
             return replace(model, min_replicas=least, max_replicas=most, survive_host_losses=0)
-        avoided = self._avoided(model, hosts)
+        avoided = self._avoided(model)
         return replace(model, avoids=avoided) if avoided and self._others(model, hosts) else model
 
 

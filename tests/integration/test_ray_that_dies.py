@@ -23,6 +23,7 @@ def kill_gcs(address: LocalAddress) -> None:
         with contextlib.suppress(OSError):
             if b"gcs_server" in Path(f"/proc/{process.pid}/cmdline").read_bytes().split(b"\0")[0]:
                 os.kill(process.pid, signal.SIGKILL)
+                assert processes.wait_gone(process.pid, 30.0)
     assert is_dead(address)
 
 

@@ -121,6 +121,25 @@ def test_a_draining_host_is_left_only_when_the_replacement_is_ready(say: Any, dr
     assert not say.of(ready, StartReplica)
 
 
+def test_what_does_not_get_ready_on_a_host_is_started_elsewhere_and_then_stopped_there(say: Any, hosts: Any) -> None:
+    world = {"hosts": hosts, "models": [say.model("chat", avoids=frozenset({"h0"}))]}
+    late = say.replica("chat", 0, "h0:0", STARTING)
+    first = say.plan(say.demand(chat=1), replicas=[late], **world)
+    (start,) = say.of(first, StartReplica)
+    assert start.slot.host != "h0"
+    assert not say.of(first, StopReplica)
+    second = say.plan(say.demand(chat=1), replicas=[late, say.replica("chat", 1, "h1:0", STARTING)], **world)
+    assert [(stop.replica_id, stop.cause) for stop in say.of(second, StopReplica)] == [("chat-0", Cause.LATE)]
+    ready = say.plan(say.demand(chat=1), replicas=[say.replica("chat", 0, "h0:0")], **world)
+    assert ready.actions == (), "what is ready there stays"
+
+
+def test_a_replica_that_makes_up_for_lost_hosts_is_not_started_where_none_gets_ready(say: Any, hosts: Any) -> None:
+    world = {"hosts": hosts, "models": [say.model("chat", avoids=frozenset({"h0", "h1"}), survive_host_losses=1)]}
+    made = say.plan(say.demand(chat=1), replicas=[say.replica("chat", 0, "h2:0")], **world)
+    assert {start.slot.host for start in say.of(made, StartReplica)}.isdisjoint({"h0", "h1"})
+
+
 def test_a_draining_host_keeps_what_has_nowhere_to_go(say: Any, draining: Any) -> None:
     made = say.plan(
         say.demand(chat=1),
