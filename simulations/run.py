@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from scheduler.control.board import Board
 from scheduler.control.cycle import Cycle
 from scheduler.control.ports import TrafficSource
-from scheduler.control.settings import Served, Settings
+from scheduler.control.served import Served
+from scheduler.control.settings import Settings
 from scheduler.model.hosts import Host
 from scheduler.model.policy import Policy
 from simulations.arrivals import Arrival

@@ -23,7 +23,8 @@ from scheduler.control.ports import Clock, Cluster, Store, TrafficSource
 from scheduler.control.reconcile import Reconciled
 from scheduler.control.records import CycleRecord, EventRecord
 from scheduler.control.runtimes import RunTimes
-from scheduler.control.settings import Served, Settings
+from scheduler.control.served import Served
+from scheduler.control.settings import Settings
 from scheduler.control.shares import Foresight, gpu_shares
 from scheduler.control.straying import obey
 from scheduler.control.surveying import Surveyor

@@ -1,0 +1,99 @@
+"""Served models and how their load becomes replicas."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from scheduler.config.schema.base import Resources, Section
+from scheduler.config.units import DurationSeconds
+
+
+class Application(Section):
+    """The Ray Serve application of one replica."""
+
+    import_path: Annotated[str, Field(examples=["my_service.app:build"])]
+    """Module and builder of the application, as `serve run` takes it."""
+    args: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    """Arguments of the builder."""
+    runtime_env: dict[str, object] = Field(default_factory=dict)
+    """Ray's runtime environment of the replica."""
+
+
+class TargetRate(Section):
+    """Replicas by a target rate."""
+
+    kind: Literal["rate"]
+    """Replicas by a rate that each of them serves."""
+    rps_per_replica: Annotated[float, Field(gt=0, examples=[15])]
+    """Requests per second that one replica serves at the latency objective."""
+
+
+class ErlangC(Section):
+    """Replicas by the probability of waiting in an M/M/c queue."""
+
+    kind: Literal["erlang-c"]
+    """Replicas by the probability of waiting (Erlang C)."""
+    service_time: Annotated[DurationSeconds, Field(gt=0, examples=["80ms"])]
+    """Mean time one request takes."""
+    concurrency: Annotated[int, Field(ge=1)] = 1
+    """Requests a replica works on at once."""
+    latency_objective: Annotated[DurationSeconds, Field(gt=0, examples=["500ms"])]
+    """Time within which a request must be answered."""
+    within: Annotated[float, Field(gt=0, lt=1)] = 0.99
+    """Share of requests that must meet the objective."""
+
+
+class ErlangA(Section):
+    """Replicas by the probability of being taken up in time in an M/M/c+M queue: who waits too long gives up."""
+
+    kind: Literal["erlang-a"]
+    """Replicas by the probability of being taken up in time, when requests give up (Erlang A)."""
+    service_time: Annotated[DurationSeconds, Field(gt=0, examples=["80ms"])]
+    """Mean time one request takes."""
+    concurrency: Annotated[int, Field(ge=1)] = 1
+    """Requests a replica works on at once."""
+    latency_objective: Annotated[DurationSeconds, Field(gt=0, examples=["500ms"])]
+    """Time within which a request must be answered."""
+    patience: Annotated[DurationSeconds, Field(gt=0, examples=["5s"])]
+    """Mean time a request waits before its sender gives up."""
+    within: Annotated[float, Field(gt=0, lt=1)] = 0.99
+    """Share of all requests that must meet the objective; those that gave up do not."""
+
+
+class Model(Section):
+    """A served model."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", examples=["edit-check"])]
+    """Unique name: lower-case letters, digits and hyphens."""
+    owner: str = ""
+    """Team that answers for it."""
+    community: bool = False
+    """Whether the community trained it; shown apart, planned alike."""
+    resources: Resources = Resources()
+    """What one replica needs."""
+    capacity: Annotated[TargetRate | ErlangC | ErlangA, Field(discriminator="kind")]
+    """How load becomes replicas."""
+    min_replicas: Annotated[int, Field(ge=0)] = 1
+    """Never fewer."""
+    max_replicas: Annotated[int, Field(ge=1)] = 1
+    """Never more."""
+    warm_up: DurationSeconds = 60.0
+    """From the decision to start a replica until it answers; part of the lead time."""
+    max_per_host: Annotated[int, Field(ge=0)] = 0
+    """Most replicas on one host; 0 for no limit."""
+    survive_host_losses: Annotated[int, Field(ge=0)] = 0
+    """The demand must still be met when any so many hosts are lost."""
+    rollout_surge: Annotated[int, Field(ge=0)] = 0
+    """Replicas that a rolling update starts beside the old ones; room for one update at a time is held."""
+    traffic: Annotated[str, Field(examples=["enwiki"])]
+    """Name of the traffic source."""
+    share: Annotated[float, Field(gt=0)] = 1.0
+    """Requests to this model per request of the source."""
+    requests: Annotated[str, Field(examples=["edit-check"])] = ""
+    """Name of a traffic source that measures the model's own requests; its share is then learned, and may change."""
+    application: Application | None = None
+    """What a replica runs; every model has one, or says `served_elsewhere`."""
+    served_elsewhere: bool = False
+    """Whether others run its replicas: its peak is forecast and room for it is held, but nothing is started."""
+    latency_objective: DurationSeconds = 1.0
+    """A request that takes longer counts as late."""
