@@ -5,10 +5,12 @@ from types import MappingProxyType
 from typing import Final
 
 from policies import may_preempt as rules
-from policies import packing, packing_fgd, placement_scores, queue_order, victim_order
+from policies import placement_scores, queue_order, victim_order
 from policies.ageing import ByAgedPriority
 from policies.choices import DEFAULTS
 from policies.fair_share import FairShare
+from policies.packing.fgd import fgd
+from policies.packing.score import headroom
 from scheduler.model.errors import ConfigError, Fault
 from scheduler.model.plan import Consolidation
 from scheduler.model.policy import MayDisplace, MayPreempt, PlacementScore, Policy, QueueOrder, VictimCost
@@ -26,8 +28,8 @@ PLACEMENT_SCORES: Final[Mapping[str, PlacementScore]] = MappingProxyType(
         "best-fit": placement_scores.best_fit,
         "first-fit": placement_scores.first_fit,
         "worst-fit": placement_scores.worst_fit,
-        "headroom": packing.headroom,
-        "fgd": packing_fgd.fgd,
+        "headroom": headroom,
+        "fgd": fgd,
     }
 )
 VICTIM_COSTS: Final[Mapping[str, VictimCost]] = MappingProxyType(

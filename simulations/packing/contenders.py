@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from policies.packing_mix import SizeMix
+from policies.packing.workload_mix import SizeMix
 from scheduler.model.errors import ConfigError
 from simulations.packing import peers
 from simulations.packing.packers import ClusteringPacker, RandomPacker, ScoredPacker, SharingPacker

@@ -6,8 +6,8 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.packing import CPU_WEIGHT, STEP_MILLI
-from policies.packing_cpu import CpuPerDevice
+from policies.packing.cpu_stranding import CpuPerDevice
+from policies.packing.score import CPU_WEIGHT, STEP_MILLI
 from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from simulations.packing.room import Room, ShapeTable
 

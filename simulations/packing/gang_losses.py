@@ -5,8 +5,8 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.packing import STEP_MILLI, Scarcity
-from policies.packing_room import RoomValue, Vacancy
+from policies.packing.gang_capacity import RoomValue, Vacancy
+from policies.packing.score import STEP_MILLI, Scarcity
 from simulations.packing.cpu_losses import Rows
 from simulations.packing.device_states import Devices
 from simulations.packing.room import Room, ShapeTable

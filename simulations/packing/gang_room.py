@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.packing_room import GangRooms, Vacancy
+from policies.packing.gang_capacity import GangRooms, Vacancy
 from scheduler.model.resources import Shape
 from simulations.packing.room import Room
 

@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.packing import STEP_MILLI, Prices, Scarcity
-from policies.packing_mix import SizeMix
+from policies.packing.score import STEP_MILLI, Prices, Scarcity
+from policies.packing.workload_mix import SizeMix
 from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from simulations.packing.cpu_losses import NEVER, CpuLosses, Rows
 from simulations.packing.device_states import NO_REST, Devices, DeviceStates

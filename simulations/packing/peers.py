@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.packing_fgd import Typical, fragment, score_of
-from policies.packing_mix import SizeMix
+from policies.packing.fgd import Typical, fragment, score_of
+from policies.packing.workload_mix import SizeMix
 from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from simulations.packing.room import Room, ShapeTable
 

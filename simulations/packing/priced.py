@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from policies.packing import Scarcity
-from policies.packing_mix import SizeMix
-from policies.packing_scarcity import Census, Counts
+from policies.packing.scarcity import Census, Counts
+from policies.packing.score import Scarcity
+from policies.packing.workload_mix import SizeMix
 from simulations.packing.gang_room import GangRoom
 from simulations.packing.losses import Losses
 from simulations.packing.room import Room, Seat, ShapeTable

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.packing_room import HostKind, HostKinds, Vacancy
+from policies.packing.gang_capacity import HostKind, HostKinds, Vacancy
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 from simulations.packing.workload import Fleet
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.packing import headroom
+from policies.packing.score import headroom
 from scheduler.model.errors import InvariantBroken
 from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape

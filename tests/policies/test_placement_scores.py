@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.packing_devices import devices_after
+from policies.packing.devices import devices_after
 from policies.registry import PLACEMENT_SCORES
 from scheduler.model.hosts import Device, Host
 from scheduler.model.ledger import Ledger

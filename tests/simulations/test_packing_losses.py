@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.packing import Scarcity
-from policies.packing_mix import SizeMix
-from policies.packing_scarcity import SlotPrice
+from policies.packing.scarcity import SlotPrice
+from policies.packing.score import Scarcity
+from policies.packing.workload_mix import SizeMix
 from scheduler.model.resources import Shape
 from simulations.packing import peers
 from simulations.packing.losses import NO_ROOM, Losses

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from policies.packing import Prices, Scarcity, headroom
-from policies.packing_cpu import CpuPerDevice
-from policies.packing_cutting import Relaxation, best_filling, remainder_values
-from policies.packing_mix import PRIOR, SizeMix
-from policies.packing_room import GangRooms, HostKind, HostKinds, RoomValue, Vacancy
-from policies.packing_scarcity import Expected, SlotPrice, model_premiums, slot_prices
+from policies.packing.cpu_stranding import CpuPerDevice
+from policies.packing.cutting_stock import Relaxation, best_filling, remainder_values
+from policies.packing.gang_capacity import GangRooms, HostKind, HostKinds, RoomValue, Vacancy
+from policies.packing.scarcity import Expected, SlotPrice, model_premiums, slot_prices
+from policies.packing.score import Prices, Scarcity, headroom
+from policies.packing.workload_mix import PRIOR, SizeMix
 from policies.registry import policy_from_names
 from scheduler.model.hosts import Device, Host
 from scheduler.model.ledger import Ledger

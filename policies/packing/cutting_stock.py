@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.packing_mix import SizeMix
+from policies.packing.workload_mix import SizeMix
 from scheduler.model.resources import WHOLE_DEVICE_MILLI
 
 HORIZONS: Final = (0.9, 1.0, 1.1)

@@ -5,7 +5,7 @@ from itertools import chain, combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.packing_cut import short_models
+from policies.packing.min_cut import short_models
 
 MODELS = ("A10", "G2", "P100", "T4")
 groups = st.dictionaries(st.frozensets(st.sampled_from(MODELS)), st.integers(0, 9), max_size=6)

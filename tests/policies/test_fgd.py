@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.packing_fgd import POPULAR, Typical, fgd, fragment, score_of
-from policies.packing_mix import SizeMix
+from policies.packing.fgd import POPULAR, Typical, fgd, fragment, score_of
+from policies.packing.workload_mix import SizeMix
 from scheduler.model.hosts import Device, Host
 from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape, Slot

@@ -3,11 +3,11 @@
 A host's loss is the sum of four prices of scarcity, all learned from the mix of shapes seen so far and from what is
 free now, none from the future:
 
-- the rest of a device, by what likely work can still make of it (`packing_cutting`), and by the share of work that
+- the rest of a device, by what likely work can still make of it (`cutting_stock`), and by the share of work that
   fits it at all (the fragmentation measure of FGD, Weng et al., USENIX ATC 2023, device by device);
-- devices that will find no CPU (`packing_cpu`);
-- models that some work cannot do without (`packing_scarcity`);
-- room for gangs of several whole devices, with the CPU and memory beside them (`packing_scarcity`).
+- devices that will find no CPU (`cpu_stranding`);
+- models that some work cannot do without (`scarcity`);
+- room for gangs of several whole devices, with the CPU and memory beside them (`scarcity`).
 
 Losses are rounded down to steps and ties go to the first host: hosts that are nearly as good fill up one after the
 other, which keeps the rest of them whole.
@@ -23,12 +23,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.packing_cpu import Amounts, CpuPerDevice
-from policies.packing_cutting import remainder_values
-from policies.packing_devices import devices_taken
-from policies.packing_mix import PRIOR, SizeMix
-from policies.packing_room import GangRooms, HostKinds, RoomValue, Vacancy, kinds_of
-from policies.packing_scarcity import Census, Counts, Expected, SlotPrice, model_premiums, share_of_time, slot_prices
+from policies.packing.cpu_stranding import Amounts, CpuPerDevice
+from policies.packing.cutting_stock import remainder_values
+from policies.packing.devices import devices_taken
+from policies.packing.gang_capacity import GangRooms, HostKinds, RoomValue, Vacancy, kinds_of
+from policies.packing.scarcity import Census, Counts, Expected, SlotPrice, model_premiums, share_of_time, slot_prices
+from policies.packing.workload_mix import PRIOR, SizeMix
 from scheduler.model.ledger import Ledger
 from scheduler.model.policy import Scorer
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape

@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.packing_devices import devices_after
-from policies.packing_mix import PRIOR, SizeMix
+from policies.packing.devices import devices_after
+from policies.packing.workload_mix import PRIOR, SizeMix
 from scheduler.model.ledger import Ledger
 from scheduler.model.policy import Scorer
 from scheduler.model.resources import Shape

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc
 
-from policies.packing_cut import short_models
-from policies.packing_cutting import HORIZONS
-from policies.packing_mix import SizeMix
+from policies.packing.cutting_stock import HORIZONS
+from policies.packing.min_cut import short_models
+from policies.packing.workload_mix import SizeMix
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 
 _GRAIN: Final = 0.05

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from policies.packing_mix import SizeMix
+from policies.packing.workload_mix import SizeMix
 from scheduler.model.resources import WHOLE_DEVICE_MILLI
 
 Amounts: TypeAlias = NDArray[np.int64] | NDArray[np.float64]
