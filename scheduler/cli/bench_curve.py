@@ -10,9 +10,9 @@ from scheduler.cli.screen import Screen
 from scheduler.cli.table import Column, Table, render
 
 if TYPE_CHECKING:
+    from benchmarks.speed.curve import Point
+    from benchmarks.speed.site import Size
     from scheduler.model.policy import Policy
-    from simulations.speed.curve import Point
-    from simulations.speed.site import Size
 
 BASE: int = 5
 """Jobs grow on one in so many of the hosts: the larger the site, the longer it takes to fill."""
@@ -22,8 +22,8 @@ def show_curve(  # noqa: PLR0913  # what the command was told
     size: "Size", policy: "Policy", cycles: int, screen: Screen, plot: Path | None, *, as_json: bool
 ) -> None:
     """Measure sites up to the size given, and print or draw what a cycle costs there."""
-    from simulations.speed.curve import curve, document  # noqa: PLC0415  # other commands need not load it
-    from simulations.speed.plotting import plot_curve  # noqa: PLC0415  # likewise
+    from benchmarks.speed.curve import curve, document  # noqa: PLC0415  # other commands need not load it
+    from benchmarks.speed.plotting import plot_curve  # noqa: PLC0415  # likewise
 
     check_plot(plot)
     base = replace(size, hosts=max(1, size.hosts // BASE), running=max(1, size.running // BASE))

@@ -13,8 +13,8 @@ from scheduler.cli.table import Column, Table, render
 from scheduler.model.errors import ConfigError
 
 if TYPE_CHECKING:
-    from simulations.packing.report import Result
-    from simulations.packing.workload import Pods
+    from benchmarks.packing.report import Result
+    from benchmarks.packing.workload import Pods
 
 NodesOption = Annotated[
     Path, typer.Option("--nodes", metavar="FILE", help="CSV of hosts: cpu_milli, memory_mib, gpu, model.")
@@ -64,10 +64,10 @@ def packing(  # noqa: PLR0913  # one argument a flag
     as_json: JsonOption = False,
 ) -> None:
     """Fill hosts with pods by published policies and by ours, and show how much of the GPUs gets used."""
-    from simulations.packing.contenders import chosen  # noqa: PLC0415  # other commands need not load it
-    from simulations.packing.plotting import plot_shares  # noqa: PLC0415  # likewise
-    from simulations.packing.report import measure  # noqa: PLC0415  # likewise
-    from simulations.packing.workload import read_hosts, read_pods  # noqa: PLC0415  # likewise
+    from benchmarks.packing.contenders import chosen  # noqa: PLC0415  # other commands need not load it
+    from benchmarks.packing.plotting import plot_shares  # noqa: PLC0415  # likewise
+    from benchmarks.packing.report import measure  # noqa: PLC0415  # likewise
+    from benchmarks.packing.workload import read_hosts, read_pods  # noqa: PLC0415  # likewise
 
     screen, names, numbers = Session.of(context).screen, chosen(policy or []), seeds_of(seeds)
     lists = _lists(read_pods(pods), variant or [])
@@ -87,7 +87,7 @@ def packing(  # noqa: PLR0913  # one argument a flag
 
 def _lists(given: "Pods", names: list[str]) -> "dict[str, Pods]":
     """Return the lists to run by name, the one that was given where no other is asked for."""
-    from simulations.packing.variants import all_variants, variant  # noqa: PLC0415  # other commands need not load it
+    from benchmarks.packing.variants import all_variants, variant  # noqa: PLC0415  # other commands need not load it
 
     if not names:
         return {_AS_GIVEN: given}
@@ -106,7 +106,7 @@ def _title(variant: str) -> str:
 
 def _document(results: "dict[tuple[str, str], Result]") -> dict[str, object]:
     """Return what `--json` prints: policies, by variant where some were asked for."""
-    from simulations.packing.report import document  # noqa: PLC0415  # other commands need not load it
+    from benchmarks.packing.report import document  # noqa: PLC0415  # other commands need not load it
 
     by_list: dict[str, dict[str, Result]] = {}
     for (title, name), result in results.items():
@@ -117,7 +117,7 @@ def _document(results: "dict[tuple[str, str], Result]") -> dict[str, object]:
 
 
 def _table(results: "dict[tuple[str, str], Result]") -> Table:
-    from simulations.packing.protocol import MARKS  # noqa: PLC0415  # other commands need not load it
+    from benchmarks.packing.protocol import MARKS  # noqa: PLC0415  # other commands need not load it
 
     shares = tuple(Column(f"AT {mark} %", right=True) for mark in MARKS)
     rest = tuple(Column(title, right=True) for title in ("FAILED", "LOST", "PLACED/S"))

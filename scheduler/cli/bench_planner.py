@@ -11,9 +11,9 @@ from scheduler.cli.session import Session
 from scheduler.cli.table import Column, Table, render
 
 if TYPE_CHECKING:
-    from simulations.packing.speed import Speed
-    from simulations.packing.workload import Fleet, Pods
-    from simulations.speed.measure import CycleTimes, Measured
+    from benchmarks.packing.speed import Speed
+    from benchmarks.packing.workload import Fleet, Pods
+    from benchmarks.speed.measure import CycleTimes, Measured
 
 HostsOption = Annotated[int, typer.Option("--hosts", min=1, help="Hosts of 8 GPUs each.")]
 RunningOption = Annotated[int, typer.Option("--running", min=1, help="Jobs that run.")]
@@ -57,12 +57,12 @@ def planner(  # noqa: PLR0913  # one argument a flag
     as_json: JsonOption = False,
 ) -> None:
     """Time the planner: everything at once on empty hosts, then cycles in each of which one thing has changed."""
+    from benchmarks.packing.speed import document as placing_document  # noqa: PLC0415  # likewise
+    from benchmarks.packing.speed import speeds  # noqa: PLC0415  # likewise
+    from benchmarks.speed.measure import measure  # noqa: PLC0415  # likewise
+    from benchmarks.speed.report import document  # noqa: PLC0415  # likewise
+    from benchmarks.speed.site import Size  # noqa: PLC0415  # likewise
     from policies.registry import policy_from_names  # noqa: PLC0415  # other commands need not load it
-    from simulations.packing.speed import document as placing_document  # noqa: PLC0415  # likewise
-    from simulations.packing.speed import speeds  # noqa: PLC0415  # likewise
-    from simulations.speed.measure import measure  # noqa: PLC0415  # likewise
-    from simulations.speed.report import document  # noqa: PLC0415  # likewise
-    from simulations.speed.site import Size  # noqa: PLC0415  # likewise
 
     screen = Session.of(context).screen
     order = "fair-share" if guaranteed_queues else "priority"
@@ -83,8 +83,8 @@ def planner(  # noqa: PLR0913  # one argument a flag
 
 
 def _placed(nodes: Path | None, pods: Path | None, seed: int) -> "tuple[Fleet, Pods]":
-    from simulations.packing.made_up import OPENB_HOSTS, fleet_of, pods_for  # noqa: PLC0415  # as above
-    from simulations.packing.workload import read_hosts, read_pods  # noqa: PLC0415  # as above
+    from benchmarks.packing.made_up import OPENB_HOSTS, fleet_of, pods_for  # noqa: PLC0415  # as above
+    from benchmarks.packing.workload import read_hosts, read_pods  # noqa: PLC0415  # as above
 
     fleet = read_hosts(nodes) if nodes else fleet_of(OPENB_HOSTS, seed)
     return fleet, read_pods(pods) if pods else pods_for(len(fleet.cpu_milli), seed)
@@ -106,7 +106,7 @@ def _placing(speeds: "tuple[Speed, ...]") -> Table:
 
 
 def _table(found: "Measured") -> Table:
-    from simulations.speed.report import PARTS, kinds, of_kind  # noqa: PLC0415  # other commands need not load it
+    from benchmarks.speed.report import PARTS, kinds, of_kind  # noqa: PLC0415  # other commands need not load it
 
     numbers = tuple(Column(title, right=True) for title in ("P50 MS", "P99 MS", "WORST MS", "P99 CPU MS"))
     rows = [_row(f"all: {name}", found.cycles, name) for name in PARTS]
@@ -115,7 +115,7 @@ def _table(found: "Measured") -> Table:
 
 
 def _row(title: str, cycles: "list[CycleTimes]", name: str) -> tuple[Any, ...]:
-    from simulations.speed.report import PARTS, percentiles_ms  # noqa: PLC0415  # other commands need not load it
+    from benchmarks.speed.report import PARTS, percentiles_ms  # noqa: PLC0415  # other commands need not load it
 
     part = PARTS[name]
     wall, cpu = (

@@ -12,7 +12,7 @@ from scheduler.cli.session import Session
 from scheduler.cli.table import Column, Table, render
 
 if TYPE_CHECKING:
-    from simulations.preemption.report import Result
+    from benchmarks.preemption.report import Result
 
 CasesOption = Annotated[
     int | None,
@@ -51,8 +51,8 @@ def preemption(  # noqa: PLR0913  # one argument a flag
     as_json: JsonOption = False,
 ) -> None:
     """Choose victims on full clusters, and compare the work lost with the exact optimum, newest first and Lyra."""
-    from simulations.preemption.plotting import plot_ratios  # noqa: PLC0415  # other commands need not load it
-    from simulations.preemption.report import document  # noqa: PLC0415  # likewise
+    from benchmarks.preemption.plotting import plot_ratios  # noqa: PLC0415  # other commands need not load it
+    from benchmarks.preemption.report import document  # noqa: PLC0415  # likewise
 
     screen = Session.of(context).screen
     check_plot(plot)
@@ -70,21 +70,21 @@ def preemption(  # noqa: PLR0913  # one argument a flag
 
 
 def _at_once(cases: int, seed: int, told: Told) -> "dict[str, Result]":
-    from simulations.preemption import cases as made  # noqa: PLC0415  # other commands need not load it
-    from simulations.preemption.report import measure  # noqa: PLC0415  # likewise
+    from benchmarks.preemption import cases as made  # noqa: PLC0415  # other commands need not load it
+    from benchmarks.preemption.report import measure  # noqa: PLC0415  # likewise
 
     return measure(made.cases(cases, seed), told)
 
 
 def _with_consequences(cases: int, seed: int, told: Told) -> "dict[str, Result]":
-    from simulations.preemption import consequences  # noqa: PLC0415  # other commands need not load it
+    from benchmarks.preemption import consequences  # noqa: PLC0415  # other commands need not load it
 
     decides = consequences.policy()
     return consequences.measure(consequences.questions(cases, seed, decides), decides, told)
 
 
 def _table(results: "dict[str, Result]") -> Table:
-    from simulations.preemption.report import OPTIMUM, summary  # noqa: PLC0415  # other commands need not load it
+    from benchmarks.preemption.report import OPTIMUM, summary  # noqa: PLC0415  # other commands need not load it
 
     titles = ("MEAN RATIO", "P99", "WORST", "OPTIMAL %", "LOST GPU-S", "VICTIMS", "CPU MS")
     rows = tuple(_row(name, summary(result, results[OPTIMUM])) for name, result in results.items())

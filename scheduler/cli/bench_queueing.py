@@ -21,10 +21,10 @@ from scheduler.config.units import format_duration
 from scheduler.model.errors import ConfigError
 
 if TYPE_CHECKING:
+    from benchmarks.queueing.report import ChoiceRow, GroupRow, Spread
+    from benchmarks.queueing.scenes import Recorded
     from scheduler.config.scenario import JobTrace
     from simulations.outcome import Estimate
-    from simulations.queueing.report import ChoiceRow, GroupRow, Spread
-    from simulations.queueing.scenes import Recorded
 
 CompareOption = Annotated[
     list[str] | None,
@@ -82,11 +82,11 @@ def queueing(  # noqa: PLR0913  # one argument a flag
     as_json: JsonOption = False,
 ) -> None:
     """Play days of arriving jobs under different choices of the site, and compare waits, completions and lost work."""
-    from simulations.queueing.comparisons import COMPARISONS, chosen  # noqa: PLC0415  # other commands need not load it
-    from simulations.queueing.plotting import plot_all  # noqa: PLC0415  # likewise
-    from simulations.queueing.report import document, summary  # noqa: PLC0415  # likewise
-    from simulations.queueing.running import play_all, tasks_of  # noqa: PLC0415  # likewise
-    from simulations.queueing.scenes import Recorded  # noqa: PLC0415  # likewise
+    from benchmarks.queueing.comparisons import COMPARISONS, chosen  # noqa: PLC0415  # other commands need not load it
+    from benchmarks.queueing.plotting import plot_all  # noqa: PLC0415  # likewise
+    from benchmarks.queueing.report import document, summary  # noqa: PLC0415  # likewise
+    from benchmarks.queueing.running import play_all, tasks_of  # noqa: PLC0415  # likewise
+    from benchmarks.queueing.scenes import Recorded  # noqa: PLC0415  # likewise
 
     check_plot(plot)
     screen = Session.of(context).screen
@@ -186,7 +186,7 @@ def _table(rows: "dict[str, ChoiceRow]") -> Table:
 
 
 def _row(choice: str, name: str, row: "ChoiceRow", group: "GroupRow", *, weighed: bool) -> tuple[str, ...]:
-    from simulations.queueing.measured import ALL  # noqa: PLC0415  # other commands need not load it
+    from benchmarks.queueing.measured import ALL  # noqa: PLC0415  # other commands need not load it
 
     return (
         choice,

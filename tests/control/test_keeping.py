@@ -7,6 +7,8 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.speed.site import Size
+from benchmarks.speed.world import CHANGES, World
 from policies.registry import policy_from_names
 from scheduler.control.keeping import Keeper
 from scheduler.control.records import AttemptRecord, HostMark, JobRecord, Outcome, Wish
@@ -22,8 +24,6 @@ from scheduler.model.snapshot import Snapshot
 from scheduler.model.waiting import Waiting
 from scheduler.model.workloads import JobId, JobState, Moved, Replica, ReplicaId, ServingModel
 from scheduler.planning.planner import plan
-from simulations.speed.site import Size
-from simulations.speed.world import CHANGES, World
 
 PARTS = (
     "version",

@@ -5,6 +5,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.speed.site import Size
+from benchmarks.speed.world import CHANGES, World
 from policies.registry import policy_from_names
 from scheduler.control.keeping import Keeper
 from scheduler.model.gang_table import GangTable
@@ -18,8 +20,6 @@ from scheduler.planning.placing import takes
 from scheduler.planning.planner import plan
 from scheduler.planning.room import Counted
 from scheduler.planning.tried import Tried
-from simulations.speed.site import Size
-from simulations.speed.world import CHANGES, World
 
 SHAPES = st.builds(
     Shape,

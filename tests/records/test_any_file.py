@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.packing.workload import read_hosts, read_pods
 from forecasting.arrivals import read_arrivals
 from forecasting.calendars import read_holidays
 from forecasting.reading import read_series
@@ -18,7 +19,6 @@ from forecasting.series import Series, SeriesError
 from records.form import Form
 from scheduler.config.scenario import JobTrace
 from scheduler.model.errors import ConfigError
-from simulations.packing.workload import read_hosts, read_pods
 from simulations.traces import from_trace
 
 PRIORITIES = {"normal": 50}

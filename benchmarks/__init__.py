@@ -1,0 +1,1 @@
+"""What `headroom bench` measures: packing, preemption, queueing and speed, each against the best known peers."""
