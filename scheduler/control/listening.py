@@ -86,7 +86,7 @@ class Ear:
             self._waits_since_s, self._is_read = now_s, False
             self._reading.add_done_callback(lambda _: self.done(self))
 
-    def take(self, fitters: Crew, now_s: float, server_heard_s: float) -> None:
+    def take(self, fitters: Crew, now_s: float, server_heard_s: float = -inf) -> None:
         """Take in what was read and fitted, and begin to fit what is to be fitted.
 
         Args:

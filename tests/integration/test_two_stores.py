@@ -63,14 +63,16 @@ def test_strays_are_reported_counted_and_left_alone_until_an_operator_adopts_or_
     before = steps.read_text()
     second.until(lambda: steps.read_text() != before)
     assert second.state(waiting) == "Pending", "what strays hold is no room"
-    assert replicas_on(address) == replicas, "nothing was stopped"
+    assert replicas < replicas_on(address), "nothing was stopped, and one of its own was started"
 
     said = headroom(second, "adopt")
     assert all(f"{app} is to be adopted" in said for app in apps)
     assert f"left alone: {run.name}: job {job} is not in this store" in said
     second.until(lambda: {stray.name for stray in second.client.strays().items} == {run.name})
-    second.until(lambda: second.client.models().items[0].ready == 1, 90.0)
-    assert replicas_on(address) == replicas, "the replica that was adopted goes on serving"
+    second.until(lambda: len(replicas_on(address)) == 1, 90.0)
+    assert second.client.models().items[0].ready == 1, (
+        "of the one that was adopted and its own it keeps as many as wanted"
+    )
 
     assert f"{run.name} is to be evicted" in headroom(second, "evict-strays", run.name)
     second.until(lambda: not second.client.strays().items, 90.0)
