@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
 
+from benchmarks.preemption.seating import filled
 from policies.registry import policy_from_names
 from scheduler.model.hosts import Device, Host
-from scheduler.model.ledger import Trial
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
@@ -73,28 +74,8 @@ def _hosts(rng: np.random.Generator) -> list[Host]:
 
 def _running(rng: np.random.Generator, hosts: Sequence[Host]) -> list[TrainingJob]:
     """Fill the hosts with jobs where they happen to fit."""
-    room, jobs, refused = Snapshot.of(hosts=hosts).ledger.trial(), list[TrainingJob](), 0
-    while refused < REFUSALS:
-        gang = _gang(rng)
-        slots = _seated(rng, gang, room)
-        refused = 0 if slots else refused + 1
-        if slots:
-            jobs.append(_job(rng, str(len(jobs)), gang, slots))
-    return jobs
-
-
-def _seated(rng: np.random.Generator, gang: Gang, room: Trial) -> tuple[Slot, ...]:
-    """Seat the workers on hosts drawn at random; nowhere when not all fit."""
-    slots = list[Slot]()
-    for _ in range(gang.workers):
-        rows = np.flatnonzero(room.units_fitting(gang.shape))
-        if not len(rows):
-            room.give_all(slots, gang.shape)
-            return ()
-        row = int(rng.choice(rows))
-        slots.append(Slot(room.hosts[row].name, room.devices_for(row, gang.shape) or ()))
-        room.take(slots[-1], gang.shape)
-    return tuple(slots)
+    seated = filled(rng, hosts, partial(_gang, rng), REFUSALS)
+    return [_job(rng, str(number), gang, slots) for number, (gang, slots) in enumerate(seated)]
 
 
 def _gang(rng: np.random.Generator) -> Gang:

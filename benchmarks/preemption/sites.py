@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
 
+from benchmarks.preemption.seating import filled
 from scheduler.model.hosts import Device, Host
-from scheduler.model.ledger import Trial
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
@@ -78,27 +79,8 @@ def _hosts(rng: np.random.Generator) -> tuple[Host, ...]:
 
 def _running(rng: np.random.Generator, hosts: Sequence[Host]) -> list[Task]:
     """Fill the hosts where gangs happen to fit."""
-    room, tasks, refused = Snapshot.of(hosts=hosts).ledger.trial(), list[Task](), 0
-    while refused < REFUSALS:
-        gang = _gang(rng, hosts)
-        slots = _seated(rng, gang, room)
-        refused = 0 if slots else refused + 1
-        if slots:
-            tasks.append(_runs(rng, str(len(tasks)), gang, slots))
-    return tasks
-
-
-def _seated(rng: np.random.Generator, gang: Gang, room: Trial) -> tuple[Slot, ...]:
-    slots = list[Slot]()
-    for _ in range(gang.workers):
-        rows = np.flatnonzero(room.units_fitting(gang.shape))
-        if not len(rows):
-            room.give_all(slots, gang.shape)
-            return ()
-        row = int(rng.choice(rows))
-        slots.append(Slot(room.hosts[row].name, room.devices_for(row, gang.shape) or ()))
-        room.take(slots[-1], gang.shape)
-    return tuple(slots)
+    seated = filled(rng, hosts, partial(_gang, rng, hosts), REFUSALS)
+    return [_runs(rng, str(number), gang, slots) for number, (gang, slots) in enumerate(seated)]
 
 
 def _gang(rng: np.random.Generator, hosts: Sequence[Host]) -> Gang:
