@@ -96,24 +96,24 @@ class _Course:
         return waiting
 
     def _settle(self, at_s: float) -> None:
-        """Let those who wait start, or have others stopped, in queue order.
+        """Let those who wait start, or have others stopped, in queue order; then those who were stopped for them.
 
         What is left of the room of one who waits is booked for it.
         """
-        queue, booked = [(self._rank(job), job) for job in self._waiting], list[_Due]()
-        heapify(queue)
+        waiting, booked = self._waiting, list[_Due]()
         self._waiting = []
-        while queue:
-            _, job = heappop(queue)
-            if self._starts(job, at_s, booked):
-                continue
-            stopped = self._sent_back_for(job, at_s) or self._stop(() if at_s else self._stopped_for(job))
-            for other in stopped:
-                heappush(queue, (self._rank(other), other))
-            if stopped and self._starts(job, at_s, ()):
-                continue
-            self._waiting.append(job)
-            booked += [self._booking(job)] if job.slots and self._draft.policy.bookings else []
+        while waiting:
+            stopped = list[TrainingJob]()
+            for job in sorted(waiting, key=self._rank):
+                if self._starts(job, at_s, booked):
+                    continue
+                more = self._sent_back_for(job, at_s) or self._stop(() if at_s else self._stopped_for(job))
+                stopped += more
+                if more and self._starts(job, at_s, ()):
+                    continue
+                self._waiting.append(job)
+                booked += [self._booking(job)] if job.slots and self._draft.policy.bookings else []
+            waiting = stopped
 
     def _starts(self, job: TrainingJob, at_s: float, booked: Sequence[_Due]) -> bool:
         """Start a job where it fits and takes nothing that is booked, and say whether it does."""

@@ -33,6 +33,9 @@ def place_training(draft: Draft, bookings: Bookings) -> list[StartJob]:
             continue
         if blocked > draft.policy.max_backfill:
             break
+        if draft.quotas is None and bookings.are_enough and tried.is_known_to_be_over(job):
+            blocked += 1
+            continue
         grown = draft.room.grown
         if start := _turn(job, draft, tried):
             starts.append(start)
