@@ -85,6 +85,30 @@ class SimulatedCluster:
         if kept is not None and not kept.run.state.holds_room:
             del self._attempts[job_id, attempt]
 
+    def resume(self, attempt: Attempt, grace_s: float) -> None:
+        """Let an attempt be there part-way; one that was told to stop ends after what is left of its grace.
+
+        Raises:
+            ActionFailed: it has no room.
+        """
+        self.room.take(attempt.run.slots, attempt.shape)
+        self._attempts[attempt.key] = attempt
+        self._running[attempt.run.job_id] = attempt.key
+        self._known[attempt.run.job_id] = attempt.run.attempt
+        self._saved_s[attempt.run.job_id] = attempt.base_s
+        now_s = self.engine.now_s()
+        self.meter.add(Use.TRAINING, attempt.gpus, now_s)
+        if attempt.stop_at_s is None:
+            self._timers[attempt.key] = self._end_of(attempt)
+            return
+        saves, ends_s = attempt.saves_within(grace_s), attempt.stop_at_s + min(attempt.work.save_s, grace_s)
+        end = lambda: self._end(attempt.key, RunState.STOPPED, saved=saves)  # noqa: E731  # as for one told here
+        self._timers[attempt.key] = self.engine.at(ends_s, end)
+
+    def knows(self, job_id: JobId, attempts: int) -> None:
+        """Know how many attempts a job had before the simulation began."""
+        self._known[job_id] = attempts
+
     def settle(self, stray: Stray) -> None:
         """Let somebody else's work be there, in the room that it says it holds.
 
@@ -125,12 +149,16 @@ class SimulatedCluster:
         self.room.replace(replace(host, state=HostState.LOST, reason=reason, since_s=now_s))
         self.meter.add(Use.LOST, len(host.devices), now_s)
 
-    def silence_host(self, name: str, reason: str = "no word from it") -> None:
+    def silence_host(self, name: str, reason: str = "no word from it", since_s: float | None = None) -> None:
         """Hear no more of a host: what runs there goes on, is shown as it was last seen, and hears no orders."""
         now_s = self.engine.now_s()
         self._silent.add(name)
         self._last_seen |= {key: self._attempts[key].seen_at(now_s) for key in self._alive_on(name)}
-        self.room.replace(replace(self.room.host(name), state=HostState.LOST, reason=reason, since_s=now_s))
+        self.room.replace(
+            replace(
+                self.room.host(name), state=HostState.LOST, reason=reason, since_s=now_s if since_s is None else since_s
+            )
+        )
 
     def hear_host(self, name: str) -> None:
         """Hear of a silent host again, with all that runs there."""

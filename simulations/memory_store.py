@@ -18,8 +18,15 @@ MOVES_KEPT = 10_000
 class MemoryStore:
     """Jobs, events, marks and cycles in dictionaries; ids are decimal digits from 1."""
 
-    def __init__(self, jobs: Iterable[JobRecord] = ()) -> None:
-        """Start empty, or with jobs that were accepted before."""
+    def __init__(
+        self,
+        jobs: Iterable[JobRecord] = (),
+        *,
+        marks: Iterable[HostMark] = (),
+        moves: Iterable[Moved] = (),
+        cycle: CycleRecord | None = None,
+    ) -> None:
+        """Start empty, or with what was written down before: the last cycle's plan says what is reserved."""
         self._jobs: dict[JobId, JobRecord] = {}
         self._open: dict[JobId, None] = {}
         self._last_number = 0
@@ -33,6 +40,11 @@ class MemoryStore:
         self._submitted: dict[tuple[str, str], tuple[Once, JobId]] = {}
         for job in jobs:
             self._put(job)
+        for mark in marks:
+            self.mark_host(mark)
+        if cycle is not None:
+            self.journal(cycle)
+        self._moves = deque(moves, maxlen=MOVES_KEPT)
 
     def accept(
         self,

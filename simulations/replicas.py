@@ -56,6 +56,23 @@ class Replicas:
         self._meter.add(Use.STARTING, self._gpus(model), now_s)
         self._engine.after(self._models[model].warm_up_s, lambda: self._warmed_up(replica_id))
 
+    def settle(self, replica: Replica) -> None:
+        """Let a replica be there as it is: one that warms up goes on doing so, one that stops is gone in a while.
+
+        Raises:
+            ActionFailed: there is no such model, or no room.
+        """
+        if replica.model not in self._models:
+            raise ActionFailed(f"there is no model {replica.model}")
+        self._room.take((replica.slot,), self._models[replica.model].shape)
+        self._replicas[replica.replica_id] = replica
+        self._count(replica, 1)
+        warm_s = replica.since_s + self._models[replica.model].warm_up_s
+        if replica.state is ReplicaState.STARTING:
+            self._engine.at(warm_s, lambda: self._warmed_up(replica.replica_id))
+        elif replica.state is ReplicaState.STOPPING:
+            self._engine.after(STOPPING_S, lambda: self._gone(replica.replica_id))
+
     def stop(self, replica_id: ReplicaId) -> None:
         """Let a replica finish what it has; one that stops or is gone stays so."""
         replica = self._replicas.get(replica_id)

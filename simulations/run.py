@@ -2,13 +2,17 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 from scheduler.control.board import Board
 from scheduler.control.cycle import Cycle
+from scheduler.control.demand import DemandMemory
 from scheduler.control.ports import TrafficSource
 from scheduler.control.served import Served
 from scheduler.control.settings import Settings
+from scheduler.control.surveying import Experience
 from scheduler.model.hosts import Host
 from scheduler.model.policy import Policy
 from simulations.arrivals import Arrival
@@ -58,6 +62,24 @@ class Setup:
     idle_period_s: float = 300.0
 
 
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What a loop knows of the time before; a copy of what another one has learned.
+
+    Attributes:
+        experience: of jobs.
+        memory: of demand.
+    """
+
+    experience: Experience = field(default_factory=Experience)
+    memory: DemandMemory = field(default_factory=DemandMemory)
+
+    @classmethod
+    def of(cls, cycle: Cycle) -> Self:
+        """Return what a loop knows by now."""
+        return cls(deepcopy(cycle.experience), cycle.memory)
+
+
 class Simulation:
     """One run: a world, and the loop that looks after it.
 
@@ -68,10 +90,17 @@ class Simulation:
         turns: how many it took.
     """
 
-    def __init__(self, setup: Setup) -> None:
-        """Plan all that will happen."""
+    def __init__(self, setup: Setup, world: World | None = None, known: Knowledge | None = None) -> None:
+        """Plan all that will happen.
+
+        Args:
+            setup: what the run is made of.
+            world: in which it goes on at `setup.start_s`; None for empty hosts.
+            known: what the loop knows when it begins; None for nothing.
+        """
         self.setup = setup
-        self.world = World(setup.start_s - setup.lead_in_s, setup.hosts, [served.model for served in setup.served])
+        models, known = [served.model for served in setup.served], known or Knowledge()
+        self.world = world or World(setup.start_s - setup.lead_in_s, setup.hosts, models)
         self.cycle = Cycle(
             cluster=self.world.cluster,
             store=self.world.store,
@@ -81,6 +110,8 @@ class Simulation:
             policy=setup.policy,
             settings=replace(setup.settings, outlooks=False),
             board=Board(),
+            experience=known.experience,
+            memory=known.memory,
         )
         self.turns = 0
         for arrival in setup.arrivals:

@@ -60,6 +60,8 @@ class Attempt:
         speed: seconds of progress per second of work.
         stop_at_s: when it was told to stop; progress ends there.
         saved_s: progress of the checkpoint that a stop saved; None when none did.
+        anchor: (progress, epoch seconds) of a checkpoint that is known of an attempt which the simulation did not
+            start; later ones follow from it.
     """
 
     run: Run
@@ -70,6 +72,7 @@ class Attempt:
     speed: float = 1.0
     stop_at_s: float | None = None
     saved_s: float | None = None
+    anchor: tuple[float, float] | None = None
 
     @property
     def gpus(self) -> float:
@@ -101,10 +104,11 @@ class Attempt:
         if self.saved_s is not None and self.run.ended_at_s is not None:
             return self.saved_s, self.run.ended_at_s
         if self.checkpoint_interval_s is None:
-            return None
-        worked_s = (self.done_s(at_s) - self.base_s) / self.speed
+            return self.anchor
+        from_s, saved_at_s = self.anchor or (self.base_s, self.ready_at_s)
+        worked_s = (self.done_s(at_s) - from_s) / self.speed
         kept_s = worked_s // self.checkpoint_interval_s * self.checkpoint_interval_s
-        return (self.base_s + kept_s * self.speed, self.ready_at_s + kept_s) if kept_s > 0 else None
+        return (from_s + kept_s * self.speed, saved_at_s + kept_s) if kept_s > 0 else self.anchor
 
     def kept_s(self, at_s: float) -> float:
         """Return the progress from which a next attempt would go on."""

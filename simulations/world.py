@@ -20,10 +20,16 @@ class World:
         cluster: the hosts.
     """
 
-    def __init__(self, start_s: float, hosts: Iterable[Host], models: Iterable[ServingModel] = ()) -> None:
-        """Start at `start_s` (epoch seconds) with empty hosts and no jobs."""
+    def __init__(
+        self,
+        start_s: float,
+        hosts: Iterable[Host],
+        models: Iterable[ServingModel] = (),
+        store: MemoryStore | None = None,
+    ) -> None:
+        """Start at `start_s` (epoch seconds) with empty hosts, and with no jobs or those of a store."""
         self.engine = Engine(start_s)
-        self.store = MemoryStore()
+        self.store = store or MemoryStore()
         self.cluster = SimulatedCluster(self.engine, hosts, models, self.store, self)
         self._works: dict[JobId, Work] = {}
 
@@ -32,6 +38,10 @@ class World:
         job = self.store.accept(spec, self.engine.now_s())
         self._works[job.job_id] = work
         return job.job_id
+
+    def declare(self, job_id: JobId, work: Work) -> None:
+        """Say what a job really needs that the store has already."""
+        self._works[job_id] = work
 
     def work(self, job_id: JobId) -> Work:
         """Return a job's work; KeyError when it was never submitted here."""

@@ -22,12 +22,11 @@ from scheduler.control.noticing import Noticed, new_proposals, noticed, noticed_
 from scheduler.control.ports import Clock, Cluster, Store, TrafficSource
 from scheduler.control.reconcile import Reconciled
 from scheduler.control.records import CycleRecord, EventRecord
-from scheduler.control.runtimes import RunTimes
 from scheduler.control.served import Served
 from scheduler.control.settings import Settings
 from scheduler.control.shares import Foresight, gpu_shares
 from scheduler.control.straying import obey
-from scheduler.control.surveying import Surveyor
+from scheduler.control.surveying import Experience, Surveyor
 from scheduler.model.demand import Demand
 from scheduler.model.errors import HeadroomError, InvariantBroken, Superseded
 from scheduler.model.observation import Observation
@@ -85,6 +84,8 @@ class Cycle:
         crews: who reads traffic and fits forecasts.
         keep_replay: keeps what the planner failed on.
         servers: which server a traffic source is read from, for people; several of one server fall silent together.
+        experience: what was learned from the past.
+        memory: what is carried on of demand; one that knows nothing takes over what was journalled lately.
     """
 
     cluster: Cluster
@@ -101,7 +102,8 @@ class Cycle:
     crews: Crews = field(default_factory=Crews)
     keep_replay: KeepReplay = no_replay
     servers: Mapping[str, str] = field(default_factory=dict)
-    _memory: DemandMemory = field(default_factory=DemandMemory)
+    experience: Experience = field(default_factory=Experience)
+    memory: DemandMemory = field(default_factory=DemandMemory)
     _foresight: Foresight = field(default_factory=Foresight)
     _tallied: Mapping[str, ModelTally] = field(default_factory=dict)
     _noticed: Noticed = field(default_factory=Noticed)
@@ -142,26 +144,22 @@ class Cycle:
         made = self._plan(CycleRecord(number, seen.taken_at_s, snapshot, demand, Plan(number), 0.0), reconciled)
         record = CycleRecord(number, seen.taken_at_s, snapshot, demand, made, self.timer() - started_s)
         actions = self._write_down(record, self._said(record, seen))
-        self._memory = self._remembered(made, seen.taken_at_s)
+        self.memory = self._remembered(made, seen.taken_at_s)
         self._number, self._looked_s = number, seen.taken_at_s
         self._walls.works(_TURN)
         degraded = self._acting().act((*reconciled.orders, *actions), number, seen.taken_at_s)
         self._tell_news()
         return self._publish(record, seen, outlooks, degraded)
 
-    @property
-    def _run_times(self) -> RunTimes | None:
-        """How long jobs take, as far as that was learned."""
-        return self._surveyor.run_times if self._surveyor else None
-
     def _next_number(self) -> int:
         if self._number is None:
             journalled = self.store.cycles(limit=1)
             self._number = journalled[-1].number if journalled else 0
             self._looked_s = journalled[-1].at_s if journalled else -inf
-            if journalled and 0 <= self.clock.now_s() - journalled[-1].at_s < FRESH_S:
+            is_fresh = journalled and 0 <= self.clock.now_s() - journalled[-1].at_s < FRESH_S
+            if is_fresh and not self.memory.demands:
                 demands = {demand.model: demand for demand in journalled[-1].demand.models}
-                self._memory = DemandMemory(demands=demands)
+                self.memory = DemandMemory(demands=demands)
         return self._number + 1
 
     def _listening(self) -> Ears:
@@ -175,7 +173,7 @@ class Cycle:
         if self._surveyor is None:
             models = [served.model for served in self.served]
             parts = (self.cluster, self.store, self.gate, models, self.policy, self.settings, self._walls)
-            self._surveyor = Surveyor(*parts, self._giving_up())
+            self._surveyor = Surveyor(*parts, self._giving_up(), self.experience)
         self._surveyor.cluster, self._surveyor.store = self.cluster, self.store
         return self._surveyor
 
@@ -195,13 +193,13 @@ class Cycle:
     def _demand(self, snapshot: Snapshot, ears: Ears) -> tuple[Demand, tuple[ModelOutlook, ...]]:
         known = ears.known(snapshot.taken_at_s, self._walls)
         self.board.wait_for(ears.unheard)
-        asked = (self.served, known, self._memory, snapshot, self.settings, self._walls)
-        demand, outlooks, self._memory = demand_of(*asked)
+        asked = (self.served, known, self.memory, snapshot, self.settings, self._walls)
+        demand, outlooks, self.memory = demand_of(*asked)
         return demand, outlooks
 
     def _remembered(self, made: Plan, now_s: float) -> DemandMemory:
         """Return what is carried on of demand, with what a plan gives up and takes back."""
-        before = self._memory
+        before = self.memory
         return self._walls.within(_SWINGS, lambda: remembering(before, self.served, made, now_s), lambda: before)
 
     def _plan(self, asked: CycleRecord, reconciled: Reconciled) -> Plan:
@@ -270,7 +268,7 @@ class Cycle:
         self._tallied = walls.within(_TALLIES, lambda: dict(self.tallies()), lambda: dict(self._tallied))
         tallies = tuple(sorted(self._tallied.items()))
         refused = tuple(sorted(self._acting().refused.items()))
-        report = Report(record, seen, outlooks, tallies, degraded, refused, self._memory.pools, run_times=learned)
+        report = Report(record, seen, outlooks, tallies, degraded, refused, self.memory.pools, run_times=learned)
         shares = walls.within(_HISTORY, lambda: self._shares(report), lambda: None)
         report = replace(report, troubles=walls.troubles)
         for error in self.board.publish(report, shares):

@@ -33,6 +33,21 @@ _LESSONS: Final = Part("learning from work", "control", "planned as if nothing w
 
 
 @dataclass(slots=True)
+class Experience:
+    """What a loop has learned from the past, each None until it is first asked for.
+
+    Attributes:
+        run_times: how long jobs took.
+        lessons: what work has asked for.
+        meter: what was used lately.
+    """
+
+    run_times: RunTimes | None = None
+    lessons: Lessons | None = None
+    meter: Meter | None = None
+
+
+@dataclass(slots=True)
 class Surveyor:
     """Moves jobs on to what the cluster shows, and makes the snapshot of them; remembers between turns.
 
@@ -44,6 +59,7 @@ class Surveyor:
         settings: see `Settings`.
         walls: keep a job that breaks something, and what is only learned, from all else.
         warmups: which models are given up for a while.
+        experience: what was learned from the past.
     """
 
     cluster: Cluster
@@ -54,10 +70,8 @@ class Surveyor:
     settings: Settings
     walls: Bulkheads
     warmups: Warmups
-    run_times: RunTimes | None = None
+    experience: Experience = field(default_factory=Experience)
     _keeper: Keeper = field(default_factory=Keeper)
-    _lessons: Lessons | None = None
-    _meter: Meter | None = None
 
     def survey(self, seen: Observation, number: int) -> tuple[Reconciled, Snapshot]:
         """Return what follows of an observation for the jobs (it is saved), and the snapshot to plan from."""
@@ -87,7 +101,8 @@ class Surveyor:
 
         step, try_out = partial(snapshot, self._keeper), lambda job: snapshot(Keeper(), (job,))
         made, _ = without_culprits(reconciled.jobs, step, try_out, self.walls)
-        self.walls.within(_USAGE, lambda: self._meter.see(made) if self._meter else None, self._forget_usage)
+        meter = self.experience.meter
+        self.walls.within(_USAGE, lambda: meter.see(made) if meter else None, self._forget_usage)
         work = self.walls.within(_LESSONS, lambda: self._work(seen, reconciled.jobs), lambda: NOTHING_SEEN)
         return reconciled, replace(made, work=work)
 
@@ -115,31 +130,31 @@ class Surveyor:
         return done, aside
 
     def _learned(self) -> RunTimes:
-        if self.run_times is None:
+        if self.experience.run_times is None:
             run_times = RunTimes()
             run_times.learn(self.store.jobs(open_only=False, limit=REMEMBERED_JOBS))
-            self.run_times = run_times
-        return self.run_times
+            self.experience.run_times = run_times
+        return self.experience.run_times
 
     def _usage(self, seen: Observation) -> tuple[MeanUse, ...]:
         """Return what was used lately; read from the records when the loop begins."""
         if not self.settings.usage_half_life_s:
             return ()
-        if self._meter is None:
+        if self.experience.meter is None:
             past = self.store.jobs(open_only=False, limit=METERED_JOBS)
-            self._meter = Meter(self.settings.usage_half_life_s, seen.taken_at_s, past, seen.hosts)
-        return self._meter.usage(seen.taken_at_s)
+            self.experience.meter = Meter(self.settings.usage_half_life_s, seen.taken_at_s, past, seen.hosts)
+        return self.experience.meter.usage(seen.taken_at_s)
 
     def _forget_usage(self) -> None:
         """Begin anew with the records: nobody knows what was metered."""
-        self._meter = None
+        self.experience.meter = None
 
     def _work(self, seen: Observation, jobs: Sequence[JobRecord]) -> WorkSeen:
         """Return what work has asked for up to now; a process begins with what the store remembers."""
-        if self._lessons is None:
+        if self.experience.lessons is None:
             jobs = self.store.jobs(open_only=False, limit=REMEMBERED)
-            self._lessons = Lessons()
-        return self._lessons.look(jobs, seen.replicas, self.models)
+            self.experience.lessons = Lessons()
+        return self.experience.lessons.look(jobs, seen.replicas, self.models)
 
     def _moves(self, now_s: float) -> tuple[Moved, ...]:
         if self.policy.consolidation is Consolidation.OFF:
