@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from scheduler.control.comparing import compare
 from scheduler.control.records import CycleRecord, HostMark
 from scheduler.control.sentences import clock_time, places, span
 from scheduler.control.snapshotting import marked, with_deadlines
 from scheduler.model.demand import Demand
-from scheduler.model.plan import Action, Plan, Reason, StartReplica, StopReplica
+from scheduler.model.plan import Action, Plan, StartReplica, StopReplica
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Replica, TrainingJob
@@ -39,9 +40,8 @@ def drain_outlook(cycle: CycleRecord, mark: HostMark, policy: Policy) -> DrainOu
     """Return what draining `mark.host` would do to the state of `cycle`; nothing is touched."""
     snapshot, demand = cycle.snapshot, _for_the_peak(cycle.demand)
     without = _draining(snapshot, mark)
-    short_now = _short(plan(snapshot, demand, policy), snapshot)
     moved = plan(without, demand, policy)
-    short = tuple(sorted(_short(moved, snapshot) - short_now))
+    short = compare(plan(snapshot, demand, policy), moved, snapshot).short
     jobs = _on(mark.host, without.jobs)
     replicas = [replica for replica in snapshot.replicas if replica.slot.host == mark.host]
     steps = (*_replica_steps(replicas, moved, snapshot), *map(_job_step, jobs))
@@ -61,12 +61,6 @@ def _draining(snapshot: Snapshot, mark: HostMark) -> Snapshot:
 
 def _on(host: str, jobs: Iterable[TrainingJob]) -> list[TrainingJob]:
     return [job for job in jobs if any(slot.host == host for slot in job.slots)]
-
-
-def _short(made: Plan, snapshot: Snapshot) -> set[str]:
-    """Return the models that lack replicas for which no room is being freed either."""
-    lacking = (made.reason_for(model.name) for model in snapshot.models)
-    return {why.subject for why in lacking if why and why.reason is not Reason.WAITS_FOR_PREEMPTION}
 
 
 def _replica_steps(replicas: Iterable[Replica], made: Plan, snapshot: Snapshot) -> Iterable[str]:
