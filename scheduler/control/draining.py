@@ -40,8 +40,8 @@ def drain_outlook(cycle: CycleRecord, mark: HostMark, policy: Policy) -> DrainOu
     """Return what draining `mark.host` would do to the state of `cycle`; nothing is touched."""
     snapshot, demand = cycle.snapshot, _for_the_peak(cycle.demand)
     without = _draining(snapshot, mark)
-    moved = plan(without, demand, policy)
-    short = compare(plan(snapshot, demand, policy), moved, snapshot).short
+    before, moved = plan(snapshot, demand, policy), plan(without, demand, policy)
+    short = compare(before, moved, snapshot).short
     jobs = _on(mark.host, without.jobs)
     replicas = [replica for replica in snapshot.replicas if replica.slot.host == mark.host]
     steps = (*_replica_steps(replicas, moved, snapshot), *map(_job_step, jobs))

@@ -6,9 +6,8 @@ from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobId, ServingModel
 
-SNAPSHOT = Snapshot.of(
-    version=1, taken_at_s=0.0, hosts=(), models=[ServingModel("m", Shape()), ServingModel("n", Shape())]
-)
+MODELS = [ServingModel("m", Shape()), ServingModel("n", Shape())]
+SNAPSHOT = Snapshot.of(version=1, taken_at_s=0.0, hosts=(), models=MODELS)
 
 
 def stop(job_id: str) -> PreemptJob:
