@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import benchmarks
 import forecasting
 import policies
 import records
@@ -18,14 +19,16 @@ PAGES = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md"))
 
 
 @pytest.mark.parametrize(
-    "package", [scheduler, forecasting, policies, simulations, records], ids=lambda package: package.__name__
+    "package",
+    [scheduler, forecasting, policies, simulations, benchmarks, records],
+    ids=lambda package: package.__name__,
 )
 def test_the_packages_that_are_imported_are_ours(package: object) -> None:
     """Other distributions claim these names; headroom lives in an environment of its own."""
     assert Path(str(package.__file__)).is_relative_to(ROOT)
 
 
-def test_the_list_of_modules_is_up_to_date() -> None:
+def test_every_module_and_every_word_of_the_code_is_listed() -> None:
     checked = subprocess.run([sys.executable, ROOT / "scripts" / "list-modules", "--check"], check=False)
     assert checked.returncode == 0, "run scripts/list-modules"
 
