@@ -67,7 +67,7 @@ def test_strays_are_reported_counted_and_left_alone_until_an_operator_adopts_or_
 
     said = headroom(second, "adopt")
     assert all(f"{app} is to be adopted" in said for app in apps)
-    assert f"left alone: {run.name}: job {job} is not in this store" in said
+    assert f"left alone: {run.name}: attempt 1 of job {job} is not open in this store" in said
     second.until(lambda: {stray.name for stray in second.client.strays().items} == {run.name})
     second.until(lambda: len(replicas_on(address)) == 1, 90.0)
     assert second.client.models().items[0].ready == 1, (

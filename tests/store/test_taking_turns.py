@@ -81,6 +81,16 @@ class Pair:
     def signal(self, name: str, number: int) -> None:
         self.processes[name].send_signal(number)
 
+    def freeze(self, name: str) -> None:
+        """Stop a process anywhere but in the middle of an order: its lock on the cluster would stay with it."""
+        world = sqlite3.connect(self.world, timeout=30.0, isolation_level=None)
+        world.execute("BEGIN IMMEDIATE")
+        self.signal(name, signal.SIGSTOP)
+        while Path(f"/proc/{self.processes[name].pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            time.sleep(0.01)
+        world.execute("ROLLBACK")
+        world.close()
+
     def submit(self) -> None:
         """Submit to one and the other, whoever leads."""
         with self.client("A") as a, self.client("B") as b:
@@ -157,8 +167,8 @@ def test_twenty_turns_under_submissions(pair: Pair, postgresql_url: str) -> None
     for turn in range(TURNS):
         if turn % 5 == 4:
             cut_connections(postgresql_url)
-        pair.signal(leader, signal.SIGSTOP)
         newest = pair.newest_order()
+        pair.freeze(leader)
         pair.until(lambda: pair.newest_order() > newest, 90.0)  # noqa: B023  # called at once
         pair.signal(leader, signal.SIGCONT)
         pair.until(lambda: pair.state(leader) == "standby", 90.0)  # noqa: B023  # likewise
@@ -185,7 +195,7 @@ def test_a_killed_leader_is_followed_and_may_wait_when_it_is_back(pair: Pair) ->
 
 
 def test_one_that_waits_and_is_stopped_meanwhile_does_no_harm(pair: Pair) -> None:
-    pair.signal("B", signal.SIGSTOP)
+    pair.freeze("B")
     with pair.client("A") as client:
         client.submit(entrypoint="true", gpus=1)
     time.sleep(4.0)
