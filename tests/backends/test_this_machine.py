@@ -16,14 +16,8 @@ import httpx
 import pytest
 
 from scheduler.backends.ray import machine, processes
-from scheduler.backends.ray.local import (
-    ADDRESS_FILE,
-    LocalAddress,
-    LocalHostSpec,
-    answers,
-    read_address,
-    write_address,
-)
+from scheduler.backends.ray.liveness import answers, is_dead
+from scheduler.backends.ray.local import ADDRESS_FILE, LocalAddress, LocalHostSpec, read_address, write_address
 from scheduler.backends.ray.stops import StopOrder, StopOrders
 from scheduler.model.errors import ConfigError
 
@@ -255,7 +249,18 @@ def test_a_cluster_is_one_while_a_host_of_it_lives(
         body = {"data": {"result": {"result": nodes}}} if nodes is not None else {"result": False}
         return httpx.Response(200, json=body, request=httpx.Request("GET", url))
 
-    monkeypatch.setattr("scheduler.backends.ray.local.httpx.get", get)
+    monkeypatch.setattr("scheduler.backends.ray.liveness.httpx.get", get)
     with socket.create_server(("127.0.0.1", 0)) as gcs:
         address = f"127.0.0.1:{gcs.getsockname()[1]}"
         assert answers(LocalAddress(address, "http://dash", 0, "", (), ()), within_s=0.0) is alive
+
+
+def test_a_cluster_is_dead_when_its_head_or_its_dashboard_listens_no_more() -> None:
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    gcs, dashboard = (f"127.0.0.1:{server.getsockname()[1]}" for server in servers)
+    address = LocalAddress(gcs, f"http://{dashboard}", 0, "", (), ())
+    assert not is_dead(address)
+    servers[1].close()
+    assert is_dead(address)
+    servers[0].close()
+    assert is_dead(address)
