@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+
 from scheduler.model.policy import HOUR_S
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import SHARE_OF_GRACE, TrainingJob
@@ -17,7 +19,7 @@ from scheduler.planning.near_needs import needs_of
 from scheduler.planning.placing import fewest_hosts, hosts_for_gang, takes
 from scheduler.planning.preemption import victims_for
 from scheduler.planning.room import Counted
-from scheduler.planning.roster import Victim
+from scheduler.planning.roster import Roster, Victim
 
 MOST_STOPS: Final = 24
 """Jobs that are stopped in turn, at most."""
@@ -175,8 +177,12 @@ class _Course:
         roster = self._draft.stoppable_for(job).without(sorted(self._stopped))
         if not len(roster.row):
             return ()
-        found = (victims_for(need, self._room, roster) for need in needs_of(job.gang, self._room, roster))
-        return next(filter(None, found), ())
+        there = np.zeros(len(self._foreseen.costs), dtype=bool)
+        there[roster.order[roster.there]] = True
+        with_all = Roster.of(roster.running, there, self._foreseen.costs)
+        found = (victims_for(need, self._room, with_all) for need in needs_of(job.gang, self._room, with_all))
+        rows = [with_all.order[victim.index] for victim in next(filter(None, found), ())]
+        return [roster.victim(int(np.flatnonzero(roster.order == row)[0])) for row in rows]
 
     def _leave(self, due: _Due) -> None:
         """Let somebody leave, unless it is one of those who were stopped."""

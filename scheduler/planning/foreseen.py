@@ -5,9 +5,11 @@ from math import isfinite
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scheduler.model.workloads import TrainingJob
 from scheduler.planning.draft import Draft
+from scheduler.planning.following import costs_with_all
 from scheduler.planning.needs import Need
 from scheduler.planning.timetable import expected_ends_s
 
@@ -39,6 +41,11 @@ class Foreseen:
     def takes_s(self, job: TrainingJob) -> float:
         """Return how long a job that starts is expected to stay: of what is not known, as long as others have."""
         return job.runtime_s if isfinite(job.runtime_s) else self._unknown_s
+
+    @cached_property
+    def costs(self) -> NDArray[np.float64]:
+        """What stopping each running job costs with all that follows from it alone, float64 (J,)."""
+        return costs_with_all(self.draft, self.stays_s)
 
     @cached_property
     def ends(self) -> list[tuple[float, TrainingJob]]:

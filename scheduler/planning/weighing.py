@@ -120,7 +120,7 @@ class _Search:
         number = np.arange(len(sets))
         spare = np.stack([sets[:, bit] & enough[number ^ (1 << bit)] for bit in range(len(who))], axis=1)
         found = np.flatnonzero(enough & ~spare.any(axis=1))
-        price = roster.cost[who] + self._foreseen.stays_s * self._running.gpus[self._there]
+        price = self._foreseen.costs[self._there]
         for chosen in sets[found[np.argsort(sets[found] @ price, kind="stable")]]:
             yield tuple(roster.victim(int(index)) for index in who[chosen])
 
