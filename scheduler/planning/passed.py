@@ -18,12 +18,15 @@ class PassedOver:
         self._alike.setdefault((job.queue, id(job.gang)), []).append(job)
 
     def owed(self, draft: Draft) -> Iterator[TrainingJob]:
-        """Yield those whom a guarantee covers and who were given nothing; of like ones no more once one finds none."""
+        """Yield those whom a guarantee covers and who were given nothing; of like ones no more once one finds none.
+
+        One whose queue is at its limit until others of it have left waits for that.
+        """
         for alike in self._alike.values():
             for job in alike:
                 if job.job_id in draft.placed:
                     continue
-                if draft.quotas is None or not draft.quotas.is_owed(job):
+                if draft.quotas is None or not draft.quotas.is_owed(job) or draft.quotas.refusal(job):
                     break
                 yield job
                 if job.job_id not in draft.placed:
