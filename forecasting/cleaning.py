@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.quantiles import nan_median, rolling_median
+from forecasting.quantiles import nan_median, rolling_median, with_vote
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -29,6 +29,9 @@ _SOONEST_UP: Final = 3
 _SOONEST_DOWN: Final = 12
 """A morning off looks like a fall for some hours, and being late with a fall costs no request."""
 _AGREEMENT: Final = 0.35
+_SEASONS_AROUND: Final = 3
+_FEW_SEASONS: Final = 3
+_TWO_SIDES: Final = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +70,7 @@ def clean(scaled: Floats, day: int, week: int) -> Cleaned:
         filled, none = _filled(scaled, np.zeros_like(scaled)), np.zeros_like(gaps)
         return Cleaned(filled, np.zeros_like(filled), filled, gaps, none, none)
     rebased, shifts = _rebased(scaled, season, day)
-    usual = _usual(rebased, season)
+    usual = _usual(rebased, season, day)
     level = rolling_median(rebased - usual, day // 2, day // 2)
     deviation = rebased - usual - level
     sigma = _sigma(deviation)
@@ -76,7 +79,7 @@ def clean(scaled: Floats, day: int, week: int) -> Cleaned:
     cut = np.where(dropouts, np.nan, np.where(spikes, usual + level + _LEAST_SPIKE, rebased))
     over = spikes & (np.arange(len(scaled)) < len(scaled) - _SOONEST_UP)
     kept = np.where(over, np.nan, cut)
-    values = _filled(kept, _usual(kept, season) if np.isnan(kept).any() else usual)
+    values = _filled(kept, _usual(kept, season, day) if np.isnan(kept).any() else usual)
     above = np.where(over, np.maximum(cut - values, 0.0), 0.0)
     return Cleaned(values, above, usual + level, gaps, dropouts, spikes, shifts)
 
@@ -88,22 +91,32 @@ def _sigma(deviation: Floats) -> float:
     return middle if middle > 0 else _MEAN_TO_SIGMA * float(np.nanmean(sizes))
 
 
-def _usual(scaled: Floats, season: int) -> Floats:
+def _usual(scaled: Floats, season: int, day: int) -> Floats:
     """Return the median of the three seasons before and after each bin, (n,).
 
-    Where the record fails for weeks and none of them is known, it is that of all seasons, or the middle of everything.
+    Where few weeks are known the days before and after have a vote, and where two sides differ the bin itself. Where
+    the record fails for weeks and nothing around is known, it is that of all seasons, or the middle of everything.
     """
+    around = _around(scaled, season)
+    if season > day and (~np.isnan(around)).sum(axis=0).min() < _FEW_SEASONS:
+        around = with_vote(around, nan_median(_around(scaled, day)))
+    two = (~np.isnan(around)).sum(axis=0) == _TWO_SIDES
+    usual = nan_median(with_vote(around, np.where(two, scaled, np.nan)))
+    if np.isnan(usual).any():
+        seasons = np.concatenate((scaled, np.full(-len(scaled) % season, np.nan))).reshape(-1, season)
+        usual = np.where(np.isnan(usual), np.resize(nan_median(seasons), len(scaled)), usual)
+    return np.nan_to_num(usual, nan=float(np.nanmedian(scaled)))
+
+
+def _around(scaled: Floats, season: int) -> Floats:
+    """Return (6, n), the same bin of the three seasons before and after; NaN where there is none."""
     n = len(scaled)
-    around = np.full((6, n), np.nan)
-    for row, k in enumerate((-3, -2, -1, 1, 2, 3)):
+    around = np.full((2 * _SEASONS_AROUND, n), np.nan)
+    for row, k in enumerate((*range(-_SEASONS_AROUND, 0), *range(1, _SEASONS_AROUND + 1))):
         lag = k * season
         if lag < n and -lag < n:
             around[row, max(lag, 0) : n + min(lag, 0)] = scaled[max(-lag, 0) : n - max(lag, 0)]
-    usual = nan_median(around)
-    if np.isnan(usual).any():
-        seasons = np.concatenate((scaled, np.full(-n % season, np.nan))).reshape(-1, season)
-        usual = np.where(np.isnan(usual), np.resize(nan_median(seasons), n), usual)
-    return np.nan_to_num(usual, nan=float(np.nanmedian(scaled)))
+    return around
 
 
 def _filled(scaled: Floats, usual: Floats) -> Floats:
@@ -117,7 +130,7 @@ def _rebased(scaled: Floats, season: int, day: int) -> tuple[Floats, tuple[tuple
     """Return the values with everything before each lasting change of level moved to the new level."""
     rebased, shifts = scaled.copy(), []
     for _ in range(_MOST_SHIFTS):
-        found = _largest_shift(rebased - _usual(rebased, season), day)
+        found = _largest_shift(rebased - _usual(rebased, season, day), day)
         if found is None:
             break
         index, difference = found

@@ -14,6 +14,8 @@ _DAY_S: Final = 86400
 _WEEK_DAYS: Final = 7
 _LEAST_DAYS: Final = 2
 _WEEKS_FOR_WEEKDAYS: Final = 2
+_TWO_WEEKS: Final = 2
+_MONTH: Final = 4
 _BUSY: Final = 0.8
 """The level of a season is what four of five of its bins keep to: an outage of hours does not move it."""
 _FAILED: Final = 0.05
@@ -61,7 +63,7 @@ def levels_of(values: Floats, step_s: int) -> Levels | None:
     weekly = len(values) >= _WEEKS_FOR_WEEKDAYS * _WEEK_DAYS * day
     if len(values) < _LEAST_DAYS * day:
         return None
-    shape = _shape(values, _WEEK_DAYS * day if weekly else day)
+    shape = _of_weeks(values, day) if weekly else _shape(_against_level(values, day, day), len(values))
     busiest = float(np.nanmax(shape, initial=0.0))
     if busiest <= 0:
         return None
@@ -74,18 +76,39 @@ def _seasons(values: Floats, season: int) -> Floats:
     return np.concatenate((np.full(-len(values) % season, np.nan), values)).reshape(-1, season)
 
 
-def _shape(values: Floats, season: int) -> Floats:
-    """Return (n,), the middle of what bins were over the level of their season."""
+def _of_weeks(values: Floats, day: int) -> Floats:
+    """Return (n,), the shape of the week.
+
+    While few weeks are known the shape of the day has votes in their median, so many that a failure or two are none.
+    """
+    weeks = _against_level(values, _WEEK_DAYS * day, day)
+    daily = np.tile(nan_median(_against_level(values, day, day)), _WEEK_DAYS)
+    known = (~np.isnan(weeks)).sum(axis=0)
+    wanted = np.where(known <= _TWO_WEEKS, _TWO_WEEKS + 1, np.where(known <= _MONTH, _MONTH + 1, 0))
+    votes = np.stack([np.where(known + given < wanted, daily, np.nan) for given in range(2)])
+    return _shape(np.vstack((weeks, votes)), len(values))
+
+
+def _against_level(values: Floats, season: int, day: int) -> Floats:
+    """Return (seasons, season), what bins were over the middle level of their days; without seasons that failed."""
     seasons = _seasons(values, season)
-    ordered = np.sort(seasons, axis=1)
-    known = (~np.isnan(seasons)).sum(axis=1)
-    level = ordered[np.arange(len(seasons)), np.maximum(np.ceil(known * _BUSY).astype(np.intp) - 1, 0)]
+    level = nan_median(_levels(seasons.reshape(-1, day)).reshape(len(seasons), -1).T)
     positive = level[level > 0]
-    if not len(positive):
-        return np.zeros(len(values))
-    said = level > _FAILED * np.median(positive)
-    middle = np.nan_to_num(nan_median(seasons[said] / level[said, None]))
-    return np.asarray(np.tile(middle, len(seasons))[len(seasons) * season - len(values) :])
+    said = level > _FAILED * np.median(positive) if len(positive) else np.zeros(len(level), dtype=np.bool_)
+    return np.asarray(seasons[said] / level[said, None])
+
+
+def _levels(days: Floats) -> Floats:
+    """Return (days,), what four of five bins of each keep to; NaN where none is known."""
+    ordered = np.sort(days, axis=1)
+    known = (~np.isnan(days)).sum(axis=1)
+    return np.asarray(ordered[np.arange(len(days)), np.maximum(np.ceil(known * _BUSY).astype(np.intp) - 1, 0)])
+
+
+def _shape(seasons: Floats, n: int) -> Floats:
+    """Return the middle of seasons (k, season), repeated up to a length, the newest whole; 0 where none is known."""
+    middle = np.nan_to_num(nan_median(seasons))
+    return np.asarray(np.tile(middle, -(-n // len(middle)))[-n:])
 
 
 def _usual(now: Floats, day: int) -> Floats:

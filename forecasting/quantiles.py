@@ -13,6 +13,7 @@ _LEAST_SAMPLES: Final = 4.0
 """With fewer in the tail it is as wide as with so many."""
 _FROM_RECORD: Final = 0.5
 """Of what the samples' own quantile is above the law's: one spike may be all of it."""
+_ENOUGH_FOR_MEDIAN: Final = 3
 _EACH_UNTIL: Final = 192
 _EVERY: Final = 24
 """Bins: days and weeks of any step are whole multiples."""
@@ -117,6 +118,8 @@ def _of_column(samples: Floats, weights: Floats, levels: Floats) -> Floats:
 
 def nan_median(stacked: Floats) -> Floats:
     """Return the median over the first axis of (k, n), of what is not NaN; NaN where all is. (n,)."""
+    if not len(stacked):
+        return np.full(stacked.shape[1], np.nan)
     ordered = np.sort(stacked, axis=0)
     count = (~np.isnan(ordered)).sum(axis=0)
     columns = np.arange(stacked.shape[1])
@@ -125,6 +128,15 @@ def nan_median(stacked: Floats) -> Floats:
         ordered[np.minimum(count // 2, len(stacked) - 1), columns],
     )
     return np.where(count > 0, (low + high) / 2, np.nan)
+
+
+def with_vote(stacked: Floats, vote: Floats) -> Floats:
+    """Return (k + 1, n) with a vote (n,) that counts where fewer than three of (k, n) are known.
+
+    The median of two is their mean: if one of them is a failure, it is half of one.
+    """
+    few = (~np.isnan(stacked)).sum(axis=0) < _ENOUGH_FOR_MEDIAN
+    return np.vstack((stacked, np.where(few, vote, np.nan)))
 
 
 def rolling_median(values: Floats, before: int, after: int) -> Floats:

@@ -18,6 +18,7 @@ _DAY_S: Final = 86400
 _HOUR_S: Final = 3600
 _COARSEST_S: Final = 600
 """Shorter bins are looked at in means over so long: in a minute there may be nobody, in ten there is somebody."""
+_ARRIVALS_A_BIN: Final = 3.0
 _BEYOND_BELIEF: Final = 100.0
 """Times what nine of ten busy bins keep to."""
 _BELIEVED_AFTER_S: Final = 2 * _HOUR_S
@@ -29,10 +30,13 @@ _NEAR_ZERO: Final = 0.03
 _LEAST_QUIET_S: Final = _DAY_S
 _LEAST_LIVE_S: Final = 3 * _HOUR_S
 _QUIET: Final = 0.95
-_LIVELY: Final = 0.5
+_LIVELY: Final = 1 / 3
+"""Of the bins after a launch: office hours are so many, and an outage may have come since."""
 _WEIGHS_MORE: Final = 3.0
 _LOW: Final = 0.2
 """Of the level before and after, and of what is usual: an outage. People do not leave and come back like that."""
+_HALVED: Final = 0.5
+"""An outage may come and go by and by."""
 _HELD_S: Final = _DAY_S
 """So long an outage that has not ended is taken for one; then for the new level, until it ends."""
 _RAGGED: Final = 0.6
@@ -44,7 +48,7 @@ _SURGE: Final = 2.0
 """Times what is usual: what lasted and ended is a spike, however long; what goes on is a new level."""
 _SURGE_GOES_ON: Final = 1.4
 _SPIKE_S: Final = 6 * _HOUR_S
-"""Shorter ones are cut as spikes later, and stay in the errors."""
+"""Shorter ones are cut as spikes later, and stay in the errors; not where requests come one by one, in bins of hours."""
 _LONGEST_SURGE_S: Final = 4 * _DAY_S
 _OVER_AFTER_S: Final = 3 * _HOUR_S
 _OFTEN_UP_DAYS: Final = 14.0
@@ -152,7 +156,8 @@ def _launch(values: Floats, step_s: int) -> int:
 
 def _stretches(values: Floats, step_s: int) -> tuple[Flags, Flags]:
     """Return where values (n,) are outages and where surges."""
-    per = max(1, _COARSEST_S // step_s)
+    arrival = arrival_of(values[~np.isnan(values)])
+    per = _bins_together(values, arrival, step_s)
     padded = np.concatenate((np.full(-len(values) % per, np.nan), values)).reshape(-1, per)
     known = ~np.isnan(padded)
     count = known.sum(axis=1)
@@ -160,14 +165,24 @@ def _stretches(values: Floats, step_s: int) -> tuple[Flags, Flags]:
     levels = levels_of(means, per * step_s)
     if levels is None:
         return np.zeros(len(values), dtype=np.bool_), np.zeros(len(values), dtype=np.bool_)
-    outages = _outages(levels, arrival_of(means[~np.isnan(means)]), per * step_s)
-    surges = _surges(levels, per * step_s)
+    outages = _outages(levels, arrival / per, per * step_s)
+    surges = _surges(levels, outages, arrival / per, per * step_s)
     found = np.repeat(np.stack((outages, surges)), per, axis=1)[:, len(padded) * per - len(values) :]
     return found[0], found[1]
 
 
+def _bins_together(values: Floats, arrival: float, step_s: int) -> int:
+    """Return in how many bins, a day at most, some arrivals usually are: where there are none nothing stands out."""
+    day = _DAY_S // step_s
+    days = np.nan_to_num(values[len(values) % day :]).reshape(-1, day).sum(axis=1)
+    a_day = float(np.median(days)) if len(days) else 0.0
+    least = max(1, _COARSEST_S // step_s)
+    widths = [least, *(width for width in range(least + 1, day + 1) if day % width == 0)]
+    return next((width for width in widths if width * a_day >= _ARRIVALS_A_BIN * arrival * day), day)
+
+
 def _outages(levels: Levels, arrival: float, step_s: int) -> Flags:
-    expected = np.concatenate(([0.0], np.cumsum(np.nan_to_num(levels.shape * levels.usual))))
+    expected = _sums(levels.shape * levels.usual)
     found = [
         (first, after)
         for first, after in (*_ended(levels), *_lasting(levels, step_s))
@@ -176,18 +191,34 @@ def _outages(levels: Levels, arrival: float, step_s: int) -> Flags:
     return _with_edges(_seldom(found, levels, _OFTEN_OUT_DAYS * _DAY_S / step_s), levels)
 
 
-def _surges(levels: Levels, step_s: int) -> Flags:
-    """Return stretches far above what is usual that are over."""
+def _surges(levels: Levels, outages: Flags, arrival: float, step_s: int) -> Flags:
+    """Return stretches far above what is usual, and above what came after, that are over."""
     with np.errstate(invalid="ignore"):
         high = levels.now > _SURGE * levels.usual
         between = np.isnan(levels.now) | (levels.now > _SURGE_GOES_ON * levels.usual)
+    least_s, often_days = (0, np.inf) if step_s > _HOUR_S else (_SPIKE_S, _OFTEN_UP_DAYS)
+    more = _sums((levels.now - _SURGE * levels.usual) * levels.shape)
     lasted = [
         (first, after)
         for first, after in _joined(high, between)
-        if _SPIKE_S <= (after - first) * step_s <= _LONGEST_SURGE_S
+        if least_s <= (after - first) * step_s <= _LONGEST_SURGE_S
         and (len(high) - after) * step_s >= max(_OVER_AFTER_S, step_s)
+        and more[after] - more[first] >= _LEAST_EXPECTED * arrival
+        and _came_down(np.where(outages, np.nan, levels.now), first, after)
     ]
-    return _seldom(lasted, levels, _OFTEN_UP_DAYS * _DAY_S / step_s)
+    return _seldom(lasted, levels, often_days * _DAY_S / step_s)
+
+
+def _sums(values: Floats) -> Floats:
+    """Return (n + 1,), the sums of what is known before each bin and after the last."""
+    return np.concatenate(([0.0], np.cumsum(np.nan_to_num(values))))
+
+
+def _came_down(now: Floats, first: int, after: int) -> bool:
+    """Return whether most of what came after a stretch of levels is below most of it: growth goes on."""
+    later, within = now[after:], now[first:after]
+    later, within = later[~np.isnan(later)], within[~np.isnan(within)]
+    return not len(later) or not len(within) or float(np.median(within)) > _SURGE_GOES_ON * float(np.median(later))
 
 
 def _seldom(found: list[tuple[int, int]], levels: Levels, bins: float) -> Flags:
@@ -201,22 +232,24 @@ def _seldom(found: list[tuple[int, int]], levels: Levels, bins: float) -> Flags:
 
 def _ended(levels: Levels) -> list[tuple[int, int]]:
     """Return the stretches below what was usual, and below what came before as well as after."""
-    around = np.minimum(levels.highest_before, levels.highest_after)
-    with np.errstate(invalid="ignore"):
-        low = (levels.now < _LOW * around) & (levels.now < _LOW * levels.usual)
-    return _joined(low, np.isnan(levels.now))
+    return _low(levels, np.minimum(np.minimum(levels.highest_before, levels.highest_after), levels.usual))
 
 
 def _lasting(levels: Levels, step_s: int) -> list[tuple[int, int]]:
     """Return the stretch below what was usual at the end, if it has not lasted long."""
-    with np.errstate(invalid="ignore"):
-        low = levels.now < _LOW * levels.usual
-    found = _joined(low, np.isnan(levels.now))
+    found = _low(levels, levels.usual)
     if not found:
         return []
     first, after = found[-1]
     ends = bool(np.isnan(levels.now[after:]).all())
-    return [(first, len(low))] if ends and (len(low) - first) * step_s <= max(_HELD_S, step_s) else []
+    return [(first, len(levels.now))] if ends and (len(levels.now) - first) * step_s < max(_HELD_S, step_s + 1) else []
+
+
+def _low(levels: Levels, usual: Floats) -> list[tuple[int, int]]:
+    """Return the stretches far below a level (n,), from where the load was half of it on."""
+    with np.errstate(invalid="ignore"):
+        low, halved = levels.now < _LOW * usual, levels.now < _HALVED * usual
+    return [(first, after) for first, after in _joined(halved, np.isnan(levels.now)) if low[first:after].any()]
 
 
 def _joined(bins: Flags, between: Flags) -> list[tuple[int, int]]:

@@ -21,6 +21,8 @@ _MOST: Final = 1.0
 """Requests a bin on average, from which on the other models see something."""
 _WHOLE: Final = 0.05
 _MOSTLY: Final = 0.75
+_BY_CHANCE: Final = 0.5
+"""Bins that differ from their neighbours by less than this share of what chance makes them are no counts."""
 _HALF_LIFE_DAYS: Final = 21.0
 _WORTH_OF_EVEN: Final = 1.5
 """That requests come evenly over the day (and over the week) counts like so many of them in each of its parts."""
@@ -45,11 +47,16 @@ def unit(values: Floats) -> float:
     if not len(busy):
         return 0.0
     for one in (arrival_of(known), float(busy[often.argmax()])):
-        if one > 0 and float(known.mean()) < _MOST * one:
+        if one > 0 and float(known.mean()) < _MOST * one and _by_chance(known, one):
             counts = busy / one
-            whole = np.abs(counts - np.round(counts)) < _WHOLE
+            whole = (counts > 1 - _WHOLE) & (np.abs(counts - np.round(counts)) < _WHOLE)
             return one if float(often[whole].sum()) >= _MOSTLY * float(often.sum()) else 0.0
     return 0.0
+
+
+def _by_chance(known: Floats, one: float) -> bool:
+    """Return whether neighbours among (n,) differ as counts of `one` do, whose squared differences are twice the mean."""
+    return float(np.mean(np.diff(known) ** 2)) >= _BY_CHANCE * 2 * one * float(known.mean())
 
 
 def forecast(values: Floats, places: Places, ahead: Places, day: int, transform: Transform) -> Cloud:
