@@ -29,6 +29,7 @@ _SOONEST_UP: Final = 3
 _SOONEST_DOWN: Final = 12
 """A morning off looks like a fall for some hours, and being late with a fall costs no request."""
 _AGREEMENT: Final = 0.35
+_LEAST_KNOWN: Final = 0.25
 _SEASONS_AROUND: Final = 3
 _FEW_SEASONS: Final = 3
 _TWO_SIDES: Final = 2
@@ -71,7 +72,7 @@ def clean(scaled: Floats, day: int, week: int) -> Cleaned:
         return Cleaned(filled, np.zeros_like(filled), filled, gaps, none, none)
     rebased, shifts = _rebased(scaled, season, day)
     usual = _usual(rebased, season, day)
-    level = rolling_median(rebased - usual, day // 2, day // 2)
+    level = _level(rebased - usual, day)
     deviation = rebased - usual - level
     sigma = _sigma(deviation)
     dropouts = deviation < -max(_OUTLIER_SIGMAS * sigma, _LEAST_DROPOUT)
@@ -82,6 +83,17 @@ def clean(scaled: Floats, day: int, week: int) -> Cleaned:
     values = _filled(kept, _usual(kept, season, day) if np.isnan(kept).any() else usual)
     above = np.where(over, np.maximum(cut - values, 0.0), 0.0)
     return Cleaned(values, above, usual + level, gaps, dropouts, spikes, shifts)
+
+
+def _level(apart: Floats, day: int) -> Floats:
+    """Return (n,), the middle of the day around each bin; where little of it is known, what lies between such days.
+
+    What is left within an outage is no level of its own.
+    """
+    level = rolling_median(apart, day // 2, day // 2)
+    around = np.convolve(~np.isnan(apart), np.ones(2 * (day // 2) + 1), mode="same")
+    bins, said = np.arange(len(apart)), around >= min(_LEAST_KNOWN * day, around.max())
+    return np.asarray(np.interp(bins, bins[said], level[said]))
 
 
 def _sigma(deviation: Floats) -> float:

@@ -21,6 +21,8 @@ _COARSEST_S: Final = 600
 _ARRIVALS_A_BIN: Final = 3.0
 _BEYOND_BELIEF: Final = 100.0
 """Times what nine of ten busy bins keep to."""
+_NEVER: Final = 1e9
+"""Times the middle of busy bins: not believed however long."""
 _BELIEVED_AFTER_S: Final = 2 * _HOUR_S
 _SELDOM: Final = 0.02
 _HIGH: Final = 0.9
@@ -124,8 +126,8 @@ def _high(values: Floats) -> float:
 
 
 def _beyond_belief(values: Floats, step_s: int) -> Flags:
-    above = values > _BEYOND_BELIEF * _high(values)
-    found = np.zeros(len(values), dtype=np.bool_)
+    found = values > _NEVER * float(np.median(values[values > 0]))
+    above = ~found & (values > _BEYOND_BELIEF * _high(values[~found]))
     if above.mean() > _SELDOM and above.sum() > 1:
         return found
     for first, after in runs(above):

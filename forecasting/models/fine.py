@@ -19,6 +19,9 @@ _MEMORY_H: Final = 3.0
 _NEAR_HOURS: Final = 2
 _NEARLY_ALL: Final = 0.99
 _OUTLIER: Final = 3.0
+_DISTURBED: Final = 6.0
+_SELDOM: Final = 6
+"""Each of three faults has two edges."""
 _SEED: Final = 20130723
 
 
@@ -89,10 +92,23 @@ def _noise(past: Floats, per_hour: int) -> Floats:
     inside = np.isfinite(recent) & (at >= known[0] + 0.5) & (at <= known[-1] + 0.5)  # the line does not reach further
     if not inside.any():
         return np.zeros(1)
-    apart = (recent - np.interp(at, known + 0.5, hours[known]))[inside]
+    apart = np.where(inside, recent - np.interp(at, known + 0.5, hours[known]), np.nan)
+    apart = apart[inside & ~np.repeat(_disturbed(apart.reshape(-1, per_hour)), per_hour)]
     most = _OUTLIER * float(np.quantile(np.abs(apart), _NEARLY_ALL))  # a spike is no noise
     apart = np.clip(apart, -most, most)
     return np.asarray(apart - apart.mean())
+
+
+def _disturbed(apart: Floats) -> NDArray[np.bool_]:
+    """Return (hours,), in which bins (hours, per hour) are far more uneven than in most, if that happens seldom.
+
+    A spike or the edge of an outage makes a few hours uneven; bursts do so again and again, and are noise.
+    """
+    uneven = _mean(np.abs(apart))
+    usual = np.nanmedian(uneven)
+    disturbed = np.nan_to_num(uneven) > _DISTURBED * usual
+    begins = disturbed & ~np.concatenate(([False], disturbed[:-1]))
+    return disturbed & (int(begins.sum()) <= _SELDOM)
 
 
 def _deviation(past: Floats, centre: Floats, noise: Floats, lead: int, per_hour: int) -> float:

@@ -40,7 +40,8 @@ def adjusted(errors: Floats, age_days: Floats, day: int) -> Floats:
     size = _sizes(missed[known], ended, np.append(age_days, 0.0))
     ratio = np.clip(size[-1] / size[:-1], 1 / _MOST, _MOST) ** _BELIEVED
     beyond = np.maximum(np.arange(errors.shape[1]) / day - 1.0, 0.0)
-    return np.asarray(errors * ratio[:, None] ** np.exp(-beyond / _FADES_DAYS))
+    largest = float(np.nanmax(np.abs(errors)))
+    return np.clip(errors * ratio[:, None] ** np.exp(-beyond / _FADES_DAYS), -largest, largest)
 
 
 def _sizes(missed: Floats, ended: Floats, age_days: Floats) -> Floats:
