@@ -6,9 +6,9 @@ from math import inf
 from typing import Final
 
 EVER_SEEN: Final = 3.0
-"""No quantile is more than so many times the highest value of the history."""
+"""No quantile is more than so many times the highest value of the history on the level of today."""
 EVER_SEEN_OF_FEW_DAYS: Final = 10.0
-"""Likewise with less than a week of history: the highest hour may be still to come."""
+"""Likewise with less than a week of history, or on a new level: the highest hour may be still to come."""
 SEEN_LATELY: Final = 10.0
 """A forecast that goes beyond so many times the highest value of two weeks says so."""
 

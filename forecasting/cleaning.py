@@ -28,6 +28,7 @@ _SOONEST_UP: Final = 3
 """Bins after which a rise is taken to last."""
 _SOONEST_DOWN: Final = 12
 """A morning off looks like a fall for some hours, and being late with a fall costs no request."""
+_MOST: Final = 0.75
 _AGREEMENT: Final = 0.35
 _LEAST_KNOWN: Final = 0.25
 _SEASONS_AROUND: Final = 3
@@ -66,7 +67,7 @@ def clean(scaled: Floats, day: int, week: int) -> Cleaned:
         week: bins a week.
     """
     gaps = np.isnan(scaled)
-    season = week if len(scaled) >= 2 * week + day else day
+    season = week if len(scaled) >= 2 * week else day
     if len(scaled) < 2 * day:
         filled, none = _filled(scaled, np.zeros_like(scaled)), np.zeros_like(gaps)
         return Cleaned(filled, np.zeros_like(filled), filled, gaps, none, none)
@@ -132,10 +133,11 @@ def _around(scaled: Floats, season: int) -> Floats:
 
 
 def _filled(scaled: Floats, usual: Floats) -> Floats:
-    """Return values with their gaps bridged along the usual shape."""
+    """Return values with their gaps bridged along the usual shape, no higher than what is known."""
     known = ~np.isnan(scaled)
     bins = np.arange(len(scaled))
-    return np.where(known, scaled, usual + np.interp(bins, bins[known], (scaled - usual)[known]))
+    bridged = usual + np.interp(bins, bins[known], (scaled - usual)[known])
+    return np.where(known, scaled, np.minimum(bridged, scaled[known].max()))
 
 
 def _rebased(scaled: Floats, season: int, day: int) -> tuple[Floats, tuple[tuple[int, float], ...]]:
@@ -170,15 +172,23 @@ def _largest_shift(apart: Floats, day: int) -> tuple[int, float] | None:
     for index in np.argsort(-np.abs(np.nan_to_num(jump)))[:day]:
         if not jump[index]:
             return None
-        lasting = _between_weeks(apart, index, 7 * day) * np.sign(jump[index])
+        sign = float(np.sign(jump[index]))
+        lasting = sign * _between_weeks(apart, index, 7 * day)
+        new = _beyond_most(sign * apart[:index], sign * apart[index : index + day])
+        lasting = lasting if new > lasting / 2 else new  # what comes back to where it was is not new
         if lasting >= least and _agree(apart[index : index + day], jump[index]):
-            return int(known[index]), float(np.sign(jump[index]) * min(abs(jump[index]), lasting))
+            return int(known[index]), sign * float(min(abs(jump[index]), lasting))
     return None
 
 
 def _between_weeks(apart: Floats, index: int, week: int) -> float:
     """Return the change from the week before to the week after: what came and went within days is none."""
     return float(np.median(apart[index : index + week]) - np.median(apart[max(0, index - week) : index]))
+
+
+def _beyond_most(before: Floats, after: Floats) -> float:
+    """Return by how much what follows is above three quarters of all that was before."""
+    return float(np.median(after) - np.quantile(before, _MOST))
 
 
 def _agree(after: Floats, jump: float) -> bool:

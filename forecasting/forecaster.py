@@ -146,12 +146,15 @@ def _finer(series: Series, hourly: Fitted, bins: int) -> Fitted:
 
 
 def _unevenness(values: Floats, per_hour: int) -> float:
-    """Return how much higher than the hours nearly all bins within them are, 1 or more."""
+    """Return how much higher than the hours nearly all bins within them are, and the highest bin is, 1 or more."""
     hours = values[len(values) % per_hour :].reshape(-1, per_hour)
     whole = hours[~np.isnan(hours).any(axis=1)]
-    means = whole.mean(axis=1)
+    means, highest = whole.mean(axis=1), whole.max(axis=1)
     busy = means > 0
-    return max(1.0, float(np.quantile(whole[busy].max(axis=1) / means[busy], _NEARLY_ALL))) if busy.any() else 1.0
+    if not busy.any():
+        return 1.0
+    nearly_all = float(np.quantile(highest[busy] / means[busy], _NEARLY_ALL))
+    return max(1.0, min(nearly_all, float(highest.max() / means.max())))
 
 
 def _fit(lived: Heard, start_s: int, age: int, bins: int) -> tuple[Fitted, Floats]:
@@ -208,7 +211,8 @@ def _bounded(basis: Basis, series: Series, cleaned: Cleaned, repaired: Floats) -
     """Return the basis with what the forecast is held below, given the repaired values (n,) in the series' unit."""
     measured = series.values[: len(cleaned.spikes)]
     plain = measured[~np.isnan(measured) & ~cleaned.spikes[: len(measured)]]
-    ever = max(float(np.max(plain, initial=0.0)), float(np.nanmax(repaired)))
+    seen = float(np.max(plain, initial=0.0))
+    ever = max(seen, min(float(np.nanmax(repaired)), EVER_SEEN_OF_FEW_DAYS / EVER_SEEN * seen))
     lately = float(np.nanmax(repaired[-_LATELY_S // series.step_s :]))
     times = EVER_SEEN if basis.history_s >= _WEEK_S else EVER_SEEN_OF_FEW_DAYS
     return replace(basis, ceiling=times * ever, lately=lately)

@@ -50,7 +50,7 @@ _SURGE: Final = 2.0
 """Times what is usual: what lasted and ended is a spike, however long; what goes on is a new level."""
 _SURGE_GOES_ON: Final = 1.4
 _SPIKE_S: Final = 6 * _HOUR_S
-"""Shorter ones are cut as spikes later, and stay in the errors; not where requests come one by one, in bins of hours."""
+"""Shorter ones are cut as spikes later, and stay in the errors; not where bins are hours, as few requests come."""
 _LONGEST_SURGE_S: Final = 4 * _DAY_S
 _OVER_AFTER_S: Final = 3 * _HOUR_S
 _OFTEN_UP_DAYS: Final = 14.0
@@ -86,10 +86,10 @@ class Sifted:
 def sift(values: Floats, step_s: int) -> Sifted:
     """Return what of values (n,), not negative and NaN where missing, in bins of `step_s` seconds is traffic."""
     none = np.zeros(len(values), dtype=np.bool_)
-    if int((values > 0).sum()) < _LEAST_KNOWN:
-        return Sifted(values, none, none, none)
     beyond = _beyond_belief(values, step_s)
     believed = np.where(beyond, np.nan, values)
+    if int((believed > 0).sum()) < _LEAST_KNOWN:
+        return Sifted(believed, none, none, beyond)
     begun = _launch(believed, step_s)
     outages, surges = none.copy(), none.copy()
     outages[begun:], surges[begun:] = _stretches(believed[begun:], step_s)
@@ -126,7 +126,12 @@ def _high(values: Floats) -> float:
 
 
 def _beyond_belief(values: Floats, step_s: int) -> Flags:
-    found = values > _NEVER * float(np.median(values[values > 0]))
+    busy = np.sort(values[values > 0])
+    if not len(busy):
+        return np.zeros(len(values), dtype=np.bool_)
+    found = np.asarray(values > _NEVER * busy[(len(busy) - 1) // 2], dtype=np.bool_)
+    if len(busy) < _LEAST_KNOWN:
+        return found
     above = ~found & (values > _BEYOND_BELIEF * _high(values[~found]))
     if above.mean() > _SELDOM and above.sum() > 1:
         return found

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from forecasting.models import near
 from forecasting.models.cloud import Cloud
 from forecasting.models.moments import Learnt
+from forecasting.quantiles import nan_median
 
 Floats = NDArray[np.float64]
 
@@ -22,6 +23,10 @@ _OUTLIER: Final = 3.0
 _DISTURBED: Final = 6.0
 _SELDOM: Final = 6
 """Each of three faults has two edges."""
+_STRANGE: Final = 1.0
+"""On the logarithmic scale."""
+_MAY_BEGIN_H: Final = 3
+_DAY_H: Final = 24
 _SEED: Final = 20130723
 
 
@@ -51,8 +56,8 @@ def refined(hourly: Cloud, past: Floats, lead: int, bins: int, per_hour: int) ->
     drawn = replace(hourly, centre=centre, errors=errors + stretch)
     if not np.isfinite(past[-per_hour:]).any():  # nothing to go on from
         return drawn
-    learnt = near.learn(_bridged(past), per_hour, min(bins, _NEAR_HOURS * per_hour))
-    return drawn if learnt is None else _begun(drawn, learnt, per_hour, random)
+    learnt = near.learn(_bridged(_without_strange_hours(past, per_hour)), per_hour, min(bins, _NEAR_HOURS * per_hour))
+    return drawn if learnt is None or not len(learnt.errors) else _begun(drawn, learnt, per_hour, random)
 
 
 def _begun(drawn: Cloud, learnt: Learnt, per_hour: int, random: np.random.Generator) -> Cloud:
@@ -70,6 +75,25 @@ def _bridged(past: Floats) -> Floats:
     """Return values (n,) with gaps in straight lines."""
     known = np.flatnonzero(np.isfinite(past))
     return np.asarray(np.interp(np.arange(len(past)), known, past[known]))
+
+
+def _without_strange_hours(past: Floats, per_hour: int) -> Floats:
+    """Return values (n,) with NaN in hours far off the same hour of most days, but for the newest: minutes know none.
+
+    What happens on more than a few days is usual.
+    """
+    hours = _mean(past[len(past) % per_hour :].reshape(-1, per_hour))
+    days = np.concatenate((np.full(-len(hours) % _DAY_H, np.nan), hours)).reshape(-1, _DAY_H)
+    off = np.abs(days - nan_median(days)).ravel()[-len(hours) :]
+    strange = np.nan_to_num(off) > max(_STRANGE, _DISTURBED * float(np.nanmedian(off)))
+    strange[-_MAY_BEGIN_H:] = False
+    if _begins(strange) > _SELDOM:
+        return past
+    return np.where(np.repeat(strange, per_hour), np.nan, past[len(past) % per_hour :])
+
+
+def _begins(flags: NDArray[np.bool_]) -> int:
+    return int((flags & ~np.concatenate(([False], flags[:-1]))).sum())
 
 
 def _drawn_finer(errors: Floats, centres: Floats, at: Floats, known: float) -> Floats:
@@ -107,8 +131,7 @@ def _disturbed(apart: Floats) -> NDArray[np.bool_]:
     uneven = _mean(np.abs(apart))
     usual = np.nanmedian(uneven)
     disturbed = np.nan_to_num(uneven) > _DISTURBED * usual
-    begins = disturbed & ~np.concatenate(([False], disturbed[:-1]))
-    return disturbed & (int(begins.sum()) <= _SELDOM)
+    return disturbed & (_begins(disturbed) <= _SELDOM)
 
 
 def _deviation(past: Floats, centre: Floats, noise: Floats, lead: int, per_hour: int) -> float:

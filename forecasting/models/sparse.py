@@ -55,7 +55,7 @@ def unit(values: Floats) -> float:
 
 
 def _by_chance(known: Floats, one: float) -> bool:
-    """Return whether neighbours among (n,) differ as counts of `one` do, whose squared differences are twice the mean."""
+    """Return whether neighbours among (n,) differ as counts of `one`: by squares of twice the mean."""
     return float(np.mean(np.diff(known) ** 2)) >= _BY_CHANCE * 2 * one * float(known.mean())
 
 

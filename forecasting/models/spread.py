@@ -22,9 +22,9 @@ def adjusted(errors: Floats, age_days: Floats, day: int) -> Floats:
     """Return error paths (rows, leads) in today's size: filtered historical simulation.
 
     Each path is multiplied by the size of errors now over their size at its moment (Barone-Adesi, Giannopoulos &
-    Vosper, Journal of Futures Markets 19, 1999), drawn to 1 because neither is known well. Both are an exponentially
-    weighted mean of the absolute errors over a day that were known then: absolute, because squares would let a single
-    hour widen a week.
+    Vosper, Journal of Futures Markets 19, 1999), drawn to 1 because neither is known well; none becomes larger than
+    the largest. Both sizes are an exponentially weighted mean of the absolute errors over a day that were known then:
+    absolute, because squares would let a single hour widen a week.
 
     Args:
         errors: rows by age, NaN where still to come.
@@ -41,7 +41,8 @@ def adjusted(errors: Floats, age_days: Floats, day: int) -> Floats:
     ratio = np.clip(size[-1] / size[:-1], 1 / _MOST, _MOST) ** _BELIEVED
     beyond = np.maximum(np.arange(errors.shape[1]) / day - 1.0, 0.0)
     largest = float(np.nanmax(np.abs(errors)))
-    return np.clip(errors * ratio[:, None] ** np.exp(-beyond / _FADES_DAYS), -largest, largest)
+    scaled = errors * ratio[:, None] ** np.exp(-beyond / _FADES_DAYS)
+    return np.asarray(np.clip(scaled, -largest, largest))
 
 
 def _sizes(missed: Floats, ended: Floats, age_days: Floats) -> Floats:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 Random = np.random.Generator
 
 DAY_S = 86400
@@ -27,22 +28,36 @@ class History:
     faults: tuple[tuple[str, float, float], ...]
 
 
-def history(seed: int, steps_s: tuple[int, ...] = STEPS_S) -> History:
+def history(seed: int, steps_s: tuple[int, ...] = STEPS_S, *, unsteady: bool = False) -> History:
     """Return a random history with one to three faults that are over for a day or longer."""
     random = np.random.default_rng(seed)
-    shape, step_s = list(SHAPES)[random.integers(len(SHAPES))], int(random.choice(steps_s))
+    shapes = UNSTEADY if unsteady else SHAPES
+    shape, step_s = list(shapes)[random.integers(len(shapes))], int(random.choice(steps_s))
     days = int(random.choice(DAYS[: 3 if step_s < 900 else None]))  # fine steps make long arrays
-    clean = SHAPES[shape](random, days * DAY_S // step_s, step_s)
-    faulty, faults = clean.copy(), []
+    clean = shapes[shape](random, days * DAY_S // step_s, step_s)
+    faulty, faults, struck = clean.copy(), [], np.zeros(len(clean), dtype=np.bool_)
     for _ in range(random.integers(1, 4)):
         kind, hours = list(FAULTS)[random.integers(len(FAULTS))], float(random.choice(HOURS))
         since_days = float(random.choice(SINCE_DAYS))
         after = len(clean) - int(since_days * DAY_S / step_s)
         first = after - max(1, int(hours * 3600 / step_s))
-        if first >= DAY_S // step_s:
+        if first >= DAY_S // step_s and _can_be_told(clean, struck, first, after, 7 * DAY_S // step_s):
             faulty = FAULTS[kind](random, faulty, first, after)
             faults.append((kind, hours, since_days))
+            struck[first:after] = True
     return History(shape, step_s, clean, faulty, tuple(faults))
+
+
+def _can_be_told(clean: Floats, struck: Flags, first: int, after: int, week: int) -> bool:
+    """Return whether a fault can be told from the traffic: it is the exception, and not every week's same hours.
+
+    A third of what there is since the launch may have failed, and in less than five weeks an hour of the week once.
+    """
+    begun = int(np.flatnonzero(clean)[0])
+    both = struck.copy()
+    both[first:after] = True
+    again = len(np.unique(np.flatnonzero(both) % week)) < both.sum() and len(clean) - begun < 5 * week
+    return int(both[begun:].sum()) <= (len(clean) - begun) / 3 and not again
 
 
 def _day(random: Random, count: int, step_s: int) -> Floats:
@@ -82,6 +97,20 @@ def _launch(random: Random, count: int, step_s: int) -> Floats:
     return values
 
 
+def _on_and_off(random: Random, count: int, step_s: int) -> Floats:
+    """Return a load that is on and off at random, for a day to four at a time; on when it ends."""
+    lengths = (random.uniform(1, 4, 2 * count * step_s // DAY_S + 2) * DAY_S / step_s).astype(int)
+    on = np.repeat(np.arange(len(lengths)) % 2 == 0, lengths)[:count][::-1]
+    return np.asarray(_day(random, count, step_s) * on)
+
+
+def _batches(random: Random, count: int, step_s: int) -> Floats:
+    """Return nothing but for a batch of some hours on one day of the week, at one hour."""
+    begins_s, lasts_s = int(random.integers(7 * 24)) * 3600, int(random.integers(1, 5)) * 3600
+    running = (np.arange(count) * step_s - begins_s) % (7 * DAY_S) < lasts_s
+    return np.asarray(10 ** random.uniform(0, 3) * np.exp(0.05 * random.standard_normal(count)) * running)
+
+
 SHAPES: dict[str, Callable[[Random, int, int], Floats]] = {
     "daily": _day,
     "weekly": _week,
@@ -91,6 +120,10 @@ SHAPES: dict[str, Callable[[Random, int, int], Floats]] = {
     "sparse": _sparse,
     "launch": _launch,
 }
+
+
+UNSTEADY: dict[str, Callable[[Random, int, int], Floats]] = {"on and off": _on_and_off, "batches": _batches}
+"""Of which nobody can say whether they are on tomorrow."""
 
 
 def _times(least: float, most: float) -> Callable[[Random, Floats, int, int], Floats]:
