@@ -25,11 +25,11 @@ def headroom(plane: Any, *words: str) -> str:
 
 
 def replicas_on(address: LocalAddress) -> set[str]:
-    """Return the actors of the model's replicas that Ray shows."""
+    """Return the replicas of the model that Ray shows."""
     details = httpx.get(f"{address.dashboard_url}/api/serve/applications/", timeout=30, trust_env=False).json()
     apps = {name: app for name, app in details["applications"].items() if name.startswith("tone")}
     return {
-        replica["actor_id"]
+        replica["replica_id"]
         for app in apps.values()
         for deployment in app["deployments"].values()
         for replica in deployment["replicas"]
