@@ -1,6 +1,6 @@
 """Waiting jobs in queue order: start what fits, promise what is being freed, preempt for what may preempt."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from scheduler.model.plan import Cause, StartJob
@@ -9,8 +9,8 @@ from scheduler.model.workloads import TrainingJob
 from scheduler.planning.bookings import Bookings
 from scheduler.planning.draft import Draft, Grant
 from scheduler.planning.growing import top_up
+from scheduler.planning.guaranteed import Guaranteed
 from scheduler.planning.near_needs import needs_of
-from scheduler.planning.passed import PassedOver
 from scheduler.planning.placing import hosts_for_gang, takes
 from scheduler.planning.reclaiming import may_all_go, rosters_for, victims_in_queue
 from scheduler.planning.room import fits_in
@@ -27,25 +27,23 @@ def place_training(draft: Draft, bookings: Bookings) -> list[StartJob]:
     those behind it take free room that its victims' room must be joined with.
     """
     draft.open_accounts()
-    starts, tried, passed, blocked = list[StartJob](), Tried(draft, bookings), PassedOver(), 0
+    starts, tried, blocked = dict[str, StartJob](), Tried(draft, bookings), 0
+    guaranteed = Guaranteed(draft)
     for job in draft.queue:
-        if job.not_before_s > draft.snapshot.taken_at_s:
+        if job.not_before_s > draft.snapshot.taken_at_s or job.job_id in starts:
             continue
         if blocked > draft.policy.max_backfill:
             break
         if draft.quotas is None and bookings.are_enough and tried.is_known_to_be_over(job):
             blocked += 1
             continue
-        grown = draft.room.grown
-        if start := _turn(job, draft, tried):
-            starts.append(start)
-            continue
-        blocked += 1
-        passed.add(job)
-        while draft.quotas is not None and draft.room.grown != grown:
-            grown = draft.room.grown
-            starts += _owed_before_the_rest(passed, draft, tried)
-    return top_up(draft, starts, bookings)
+        if draft.quotas is not None and not draft.quotas.is_owed(job):
+            starts |= _before(job.queue, guaranteed, draft, tried)
+        start = _turn(job, draft, tried)
+        blocked += start is None
+        starts |= {start.job_id: start} if start else {}
+    starts |= _before("", guaranteed, draft, tried)
+    return top_up(draft, list(starts.values()), bookings)
 
 
 def _turn(job: TrainingJob, draft: Draft, tried: Tried) -> StartJob | None:
@@ -72,19 +70,22 @@ def _start_or_promise(job: TrainingJob, draft: Draft, tried: Tried) -> StartJob 
     return None
 
 
-def _owed_before_the_rest(passed: PassedOver, draft: Draft, tried: Tried) -> Iterator[StartJob]:
-    """Give those another turn whom a guarantee covers and who were passed over before others were stopped.
+def _before(queue: str, guaranteed: Guaranteed, draft: Draft, tried: Tried) -> dict[str, StartJob]:
+    """Give those of other queues their turn whom a guarantee covers, before one goes that none covers.
 
-    What is freed beyond a need, or makes a set of victims enough, would else be given to those behind them.
+    Their own queue may have others go before them, and what is free, or is freed for one that no guarantee covers,
+    would be gone for another minimum run.
     """
-    for job in passed.owed(draft):
+    starts = dict[str, StartJob]()
+    for job in guaranteed.before(queue):
         booked = tried.bookings.withdraw(job)
         if start := _start_or_promise(job, draft, tried):
-            yield start
+            starts[start.job_id] = start
         if job.job_id in draft.placed:
             tried.bookings.cancel(job)
         else:
             tried.bookings.restore(booked)
+    return starts
 
 
 def _start_before_bookings(job: TrainingJob, draft: Draft, tried: Tried) -> StartJob | None:
