@@ -54,7 +54,8 @@ def read_series(  # noqa: PLR0913  # what a file does not say itself, all by nam
         if table.typed and not table.has(value) and all(map(table.has, _API)):
             timestamp, value = _API
             form = replace(form, local_times=False)
-        return _series(table.without_sums(timestamp, say), (timestamp, value), form, zone, say, per_bin=per_bin)
+        table = table.without_sums(timestamp, say).without_gaps(timestamp, say)
+        return _series(table, (timestamp, value), form, zone, say, per_bin=per_bin)
 
 
 def _series(table: Table, named: tuple[str, str], form: Form, zone: str, say: Say, *, per_bin: bool) -> Series:  # noqa: PLR0913  # as `read_series`
@@ -70,6 +71,9 @@ def _series(table: Table, named: tuple[str, str], form: Form, zone: str, say: Sa
     if form.local_times is None:
         _say_skipped(times, seconds[order], form.zone, say)
     start, step, grid = laid_out(seconds[order], values[order], times.only([int(i) for i in order]), say)
+    if named == _API and len(order) < len(grid):
+        said = f"{len(grid) - len(order)} of {len(grid)} bins are not in the answer"
+        say(f"{said}, which leaves out those without views as well as those it lost: taken for missing")
     return Series(start, step, grid / (step if per_bin else 1), zone)
 
 

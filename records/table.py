@@ -14,6 +14,7 @@ SUMS: Final = frozenset(
 )
 """First words of rows that sum others up."""
 _DELIMITERS: Final = (",", ";", "\t", "|")
+_BEGINS_NUMBER: Final = "0123456789+-"
 _TITLES: Final = 30
 """So many lines may stand above the header."""
 Row = tuple[int, list[str]]
@@ -84,6 +85,11 @@ class Table:
         return Column(self.names[place], [cells[place] for _, cells in self.rows], self.lines, self.typed)
 
     @property
+    def headless(self) -> bool:
+        """Whether the first line holds numbers, and so no names."""
+        return any(name[:1] in _BEGINS_NUMBER and name[-1:].isdigit() for name in self.names if name and self.title)
+
+    @property
     def lines(self) -> Sequence[int]:
         """Where the rows are."""
         return [line for line, _ in self.rows]
@@ -100,6 +106,16 @@ class Table:
         gone = {row[0] for row in sums}
         return Table(self.names, [row for row in self.rows if row[0] not in gone], self.typed, self.title)
 
+    def without_gaps(self, name: str, say: Say) -> "Table":
+        """Return the rows that have something in a column; a row of sums may have no word for it."""
+        place = self._place(name)
+        kept = [row for row in self.rows if row[1][place]]
+        gone = [line for line, cells in self.rows if not cells[place]]
+        if gone:
+            where = f"{'row' if self.typed else 'line'} {gone[0]}{', …' if len(gone) > 1 else ''}"
+            say(f"left out: {len(gone)} row{'s' if len(gone) > 1 else ''} without {self.names[place]} ({where})")
+        return Table(self.names, kept, self.typed, self.title)
+
     def _place(self, name: str) -> int:
         exact = [i for i, each in enumerate(self.names) if each == name]
         found = exact or [i for i, each in enumerate(self.names) if _plain(each) == _plain(name)]
@@ -107,7 +123,7 @@ class Table:
             return found[0]
         if found:
             raise RecordError(f"{len(found)} columns have this name", column=name, help="give each its own name")
-        if self.title and self.title[:1] in "0123456789+-":
+        if self.headless:
             said = f'there is no header: the first line is "{self.title[:80]}"'
             raise RecordError(said, column=name, help="write the names of the columns into the first line")
         listed = ", ".join(self.names)[:300]

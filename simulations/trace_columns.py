@@ -19,6 +19,11 @@ GPUS: Final = ("num_gpus", "num_gpu", "gpu_num", "gpus", "plan_gpu")
 _MILLI: Final = "gpu_milli"
 _INSTANCES: Final = "inst_num"
 _HELP: Final = "needed: timestamp, duration, num_gpus; others by timestamp:, duration: and gpus: (docs/files.md)"
+_HEADLESS: Final = (
+    "write the names of the columns into the first line; of PAI 2020's tasks:"
+    " job_name,task_name,inst_num,status,start_time,end_time,plan_cpu,plan_mem,plan_gpu,gpu_type;"
+    " in Standard Workload Format there are no GPUs"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,5 +102,8 @@ def _missing(table: Table, names: Sequence[str]) -> RecordError:
     if table.title.startswith(";"):
         said = "no columns with names: in Standard Workload Format, which knows processors and no GPUs"
         return RecordError(said, help="write a table with the columns timestamp, duration and num_gpus")
+    if table.headless:
+        said = f'there is no header: the first line is "{table.title[:80]}"'
+        return RecordError(said, help=_HEADLESS)
     listed = ", ".join(table.names)[:300]
     return RecordError("there is no such column", column=names[0], help=f"columns are: {listed}; {_HELP}")

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from scheduler.cli.errors import warn
-from scheduler.cli.file_flags import TimeFormatOption
+from scheduler.cli.file_flags import DecimalOption, LocalTimesOption, ThousandsOption, TimeFormatOption
 from scheduler.cli.pictures import check_plot
 from scheduler.cli.screen import Screen
 from scheduler.cli.seeds import seeds_of
@@ -56,10 +56,12 @@ DurationUnitOption = Annotated[
     str, typer.Option("--duration-unit", metavar="UNIT", help="Of the trace: s, ms, us, ns, min or h.")
 ]
 GpuUnitOption = Annotated[str, typer.Option("--gpu-unit", metavar="UNIT", help="Of the trace: gpu, percent or milli.")]
+ZoneOption = Annotated[str, typer.Option("--zone", metavar="NAME", help="Of the trace's local times.")]
 PlotOption = Annotated[
     Path | None, typer.Option("--plot", metavar="FILE", help="Also write a picture.", show_default=False)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_WRITTEN: Final = ("time_format", "local_times", "zone", "decimal", "thousands", "duration_unit", "gpu_unit")
 TOLD: Final = 20
 """Progress is told so many times."""
 
@@ -75,6 +77,10 @@ def queueing(  # noqa: PLR0913  # one argument a flag
     hosts: HostsOption = 24,
     share: ShareOption = 0.45,
     time_format: TimeFormatOption = "",
+    local_times: LocalTimesOption = None,
+    zone: ZoneOption = "UTC",
+    decimal: DecimalOption = "",
+    thousands: ThousandsOption = "",
     duration_unit: DurationUnitOption = "",
     gpu_unit: GpuUnitOption = "",
     workers: WorkersOption = 0,
@@ -90,7 +96,8 @@ def queueing(  # noqa: PLR0913  # one argument a flag
 
     check_plot(plot)
     screen = Session.of(context).screen
-    written = {"time_format": time_format, "duration_unit": duration_unit, "gpu_unit": gpu_unit}
+    written = {"time_format": time_format, "local_times": local_times, "zone": zone, "decimal": decimal}
+    written |= {"thousands": thousands, "duration_unit": duration_unit, "gpu_unit": gpu_unit}
     recorded = None if trace is None else _trace(trace, written)
     windows = _windows(recorded, window or [], partial(Recorded, days=days, hosts=hosts, share=share), screen)
     names = chosen(compare or [], on_trace=trace is not None)
@@ -115,7 +122,7 @@ def queueing(  # noqa: PLR0913  # one argument a flag
         screen.say(render(_table(summary(name, found)), screen) + "\n")
 
 
-def _trace(file: Path, written: dict[str, str]) -> "JobTrace":
+def _trace(file: Path, written: Mapping[str, str | bool | None]) -> "JobTrace":
     """Return a trace as scenarios have them, from flags that are called like its keys.
 
     Raises:
@@ -126,7 +133,9 @@ def _trace(file: Path, written: dict[str, str]) -> "JobTrace":
     from scheduler.config.scenario import JobTrace  # noqa: PLC0415  # likewise
 
     try:
-        return JobTrace(file=file, **{key: said for key, said in written.items() if said})
+        return JobTrace.model_validate(
+            {"file": file, **{key: said for key, said in written.items() if said not in {"", None}}}
+        )
     except ValidationError as error:
         first = error.errors()[0]
         flag = str(first["loc"][0]).replace("_", "-")
@@ -145,7 +154,7 @@ def _windows(
             raise ConfigError("--window goes with --trace", help="--trace FILE --window 2017-10-04")
         return []
     begins = first_day(trace, partial(warn, screen=screen))
-    written = tuple(trace.model_dump(include={"time_format", "duration_unit", "gpu_unit"}).items())
+    written = tuple(trace.model_dump(include=set(_WRITTEN)).items())
     return [window(file=trace.file, first=_moment(first), written=written) for first in firsts or [begins]]
 
 

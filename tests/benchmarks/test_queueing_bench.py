@@ -200,6 +200,20 @@ def test_the_command_prints_tables_and_pictures(trace: Path, tmp_path: Path) -> 
     assert f"picture in {picture}" in shown.stderr
 
 
+def test_the_command_reads_a_trace_as_it_says_it_is_written(trace: Path, tmp_path: Path) -> None:
+    file = tmp_path / "local.csv"
+    header, *rows = trace.read_text(encoding="utf-8").splitlines()
+    jobs = [row.split(",") for row in rows]
+    short = [f"{at};{min(int(lasts), 999)},000;{gpus}" for at, lasts, gpus in jobs]
+    file.write_text("\n".join([header.replace(",", ";"), *short]), encoding="utf-8")
+    said = ("--compare", "victims", "--seeds", "1-1", "--json")
+    unsaid = run(*small(file), *said)
+    assert "is 999 or 999,000" in str(unsaid.exception)
+    told = run(*small(file), *said, "--decimal", ",", "--local-times", "--zone", "Europe/Berlin")
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout)["comparisons"]["victims"]["runs"] == 1
+
+
 def test_the_command_prints_json(trace: Path) -> None:
     shown = run(*small(trace), "--compare", "victims", "--json")
     found: dict[str, Any] = json.loads(shown.stdout)["comparisons"]["victims"]

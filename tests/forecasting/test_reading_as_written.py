@@ -130,6 +130,23 @@ def test_the_pageviews_api_is_in_utc_and_its_refusal_is_passed_on(tmp_path: Path
         read_series(path)
 
 
+def test_days_that_the_pageviews_api_leaves_out_are_told(tmp_path: Path) -> None:
+    said: list[str] = []
+    items = [{"timestamp": f"202401{day:02}00", "views": day} for day in (1, 2, 4, 5, 6, 9, 10)]
+    path = tmp_path / "v.json"
+    path.write_text(json.dumps({"items": items}), encoding="utf-8")
+    assert int(np.isnan(read_series(path, say=said.append).values).sum()) == 3
+    assert any("3 of 10 bins are not in the answer" in text for text in said)
+
+
+def test_a_row_without_a_time_is_left_out_and_told(plain: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    lines = lines_of("%Y-%m-%dT%H:%M:%SZ")
+    found = read_series(written(tmp_path, [*lines, ",99999"]), say=said.append)
+    np.testing.assert_array_equal(found.values, read_series(plain).values)
+    assert said == [f"t.csv: left out: 1 row without timestamp (line {len(lines) + 2})"]
+
+
 def test_a_configuration_says_the_same_as_the_flags(plain: Path, tmp_path: Path) -> None:
     path = written(
         tmp_path, [line.replace(",", ";") + ",0" for line in lines_of("%d.%m.%Y %H:%M")], "timestamp;requests"

@@ -121,6 +121,8 @@ def test_what_is_left_out_is_counted_by_cause(row: str, cause: str, tmp_path: Pa
         ("timestamp,duration\n2020-07-01,5\n", 0, "num_gpus: there is no such column"),
         (rows("2020-07-01,60,50", "2020-07-01,60,100"), 0, "no job can be played; left out: 2 of 2 rows"),
         (rows("2020-07-01,-1,1"), 0, "no job can be played"),
+        ("a1f3,tensorflow,1.0,Terminated,16.0,17.0,600.0,29.3,50.0,MISC\n", 0, "there is no header"),
+        ("1 0 5 3600 8 -1 -1 8\n", 0, "there is no header"),
         ("; Version: 2\n1 0 5 3600 8 -1 -1 8\n", 0, "Standard Workload Format"),
     ],
 )
