@@ -16,6 +16,7 @@ class Guaranteed:
         """Ask nobody yet."""
         self._draft, self._alike = draft, dict[Kind, list[TrainingJob]]()
         self._asked: dict[Kind, int] = {}
+        self._all_asked: dict[str, int] = {}
         waiting = draft.snapshot.waiting if draft.quotas is not None else ()
         for job in sorted(waiting, key=lambda one: (-one.priority, one.submitted_at_s, one.job_id)):
             if job.not_before_s <= draft.snapshot.taken_at_s:
@@ -27,6 +28,10 @@ class Guaranteed:
         Of like ones no more once one finds none, until room has grown. One whose queue is at its limit until others of
         it have left waits for that.
         """
+        grown = self._draft.room.grown
+        if self._all_asked.get(queue) == grown:
+            return
+        self._all_asked[queue] = grown
         for kind, alike in self._alike.items():
             if kind[0] == queue or self._asked.get(kind, -1) == self._draft.room.grown:
                 continue
