@@ -10,8 +10,7 @@ from scheduler.control.board import Board
 from scheduler.control.cycle import Cycle
 from scheduler.control.demand import DemandMemory
 from scheduler.control.ports import TrafficSource
-from scheduler.control.served import Served
-from scheduler.control.settings import Settings
+from scheduler.control.settings import Served, Settings
 from scheduler.control.surveying import Experience
 from scheduler.model.hosts import Host
 from scheduler.model.policy import Policy

@@ -45,7 +45,7 @@ from scheduler.control.pruning import Pruner
 from scheduler.control.records import AttemptTotal
 from scheduler.control.remembering import Remembered
 from scheduler.control.secrets import SecretShelf
-from scheduler.control.served import Served
+from scheduler.control.settings import Served
 from scheduler.control.shares import Foresight, gpu_shares
 from scheduler.model.observation import Observation
 from scheduler.model.policy import Policy

@@ -12,8 +12,7 @@ from scheduler.control.admission import Limits
 from scheduler.control.patience import Patience
 from scheduler.control.retention import Retention
 from scheduler.control.secrets import Secret
-from scheduler.control.served import Served
-from scheduler.control.settings import Settings
+from scheduler.control.settings import Served, Settings
 from scheduler.model.plan import Consolidation
 from scheduler.model.policy import Policy
 

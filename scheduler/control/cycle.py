@@ -22,8 +22,7 @@ from scheduler.control.noticing import Noticed, new_proposals, noticed, noticed_
 from scheduler.control.ports import Clock, Cluster, Store, TrafficSource
 from scheduler.control.reconcile import Reconciled
 from scheduler.control.records import CycleRecord, EventRecord
-from scheduler.control.served import Served
-from scheduler.control.settings import Settings
+from scheduler.control.settings import Served, Settings
 from scheduler.control.shares import Foresight, gpu_shares
 from scheduler.control.straying import obey
 from scheduler.control.surveying import Experience, Surveyor

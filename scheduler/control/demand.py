@@ -16,8 +16,7 @@ from scheduler.control.courses import GRIDS_S, course_of
 from scheduler.control.loads import Load, lead_s_of, load_of
 from scheduler.control.outlook import outlook_of
 from scheduler.control.pools import Member, kind_of, outlooks_of, pools_of
-from scheduler.control.served import Served
-from scheduler.control.settings import Settings
+from scheduler.control.settings import Served, Settings
 from scheduler.control.silences import basis_changes
 from scheduler.control.swings import Swings
 from scheduler.control.traffic import OUTLOOK_S, WEEK_S, Known, Wish

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from forecasting.fitted import Fitted
 from forecasting.shares import Share
 from policies.headroom_rules import lead_time_s
-from scheduler.control.served import Served
-from scheduler.control.settings import Settings
+from scheduler.control.settings import Served, Settings
 from scheduler.control.traffic import Known
 from scheduler.model.demand import Basis
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from forecasting.fitted import Fitted, Peak
 from forecasting.shares import Share
 from scheduler.control.board import ModelOutlook, PeakWindow, RatePoint
-from scheduler.control.served import Served
+from scheduler.control.settings import Served
 from scheduler.control.traffic import HOUR_S, OUTLOOK_S, WEEK_S, Known
 from scheduler.model.demand import Basis
 

@@ -19,8 +19,7 @@ from forecasting.shares import Share
 from policies.capacity import CapacityRule, ladder
 from scheduler.control.board import PoolOutlook, PoolPeak
 from scheduler.control.bulkheads import Bulkheads, Part
-from scheduler.control.served import Served
-from scheduler.control.settings import Settings
+from scheduler.control.settings import Served, Settings
 from scheduler.control.traffic import HOUR_S, Known
 from scheduler.model.demand import ModelDemand, PoolDemand
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape

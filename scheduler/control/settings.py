@@ -1,9 +1,14 @@
-"""Numbers of the control loop."""
+"""Numbers of the control loop and what it serves."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from scheduler.control.patience import Patience
 from scheduler.model.queues import Queue
+from scheduler.model.workloads import ServingModel
+
+if TYPE_CHECKING:
+    from policies.capacity import CapacityRule  # loads numpy, which commands that only ask need not have
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +49,28 @@ class Settings:
     silent_after_s: float = 300.0
     outlooks: bool = True
     patience: Patience = field(default_factory=Patience)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A served model with where its load comes from and what it takes.
+
+    Attributes:
+        model: shape, limits, warm-up.
+        source: name of its traffic source.
+        share: requests to this model per request of the source.
+        rule: load to replicas.
+        latency_objective_s: a request that takes longer is late.
+        owner: who answers for it.
+        own_source: name of the source with the model's own requests, from which its share is learned; "" for none.
+        surge: replicas that a rolling update starts beside the old ones.
+    """
+
+    model: ServingModel
+    source: str
+    share: float
+    rule: "CapacityRule"
+    latency_objective_s: float = 1.0
+    owner: str = ""
+    own_source: str = ""
+    surge: int = 0

@@ -12,7 +12,7 @@ from typing import Final
 from scheduler.control.bulkheads import Bulkheads
 from scheduler.control.records import EventKind
 from scheduler.control.sentences import span
-from scheduler.control.served import Served
+from scheduler.control.settings import Served
 from scheduler.control.traffic import Known
 from scheduler.model.demand import Basis, ModelDemand
 

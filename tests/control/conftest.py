@@ -12,8 +12,7 @@ from policies.registry import policy_from_names
 from scheduler.control.board import Board
 from scheduler.control.cycle import Cycle
 from scheduler.control.ports import Store, Traffic, TrafficSource
-from scheduler.control.served import Served
-from scheduler.control.settings import Settings
+from scheduler.control.settings import Served, Settings
 from scheduler.model.errors import ActionFailed, Unreachable
 from scheduler.model.hosts import Device, Host, HostState
 from scheduler.model.jobspec import JobSpec

@@ -19,8 +19,7 @@ from scheduler.control.listening import Crews, Ears
 from scheduler.control.outlook import peaks_of, quantiles_until
 from scheduler.control.ports import Traffic
 from scheduler.control.records import EventRecord
-from scheduler.control.served import Served
-from scheduler.control.settings import Settings
+from scheduler.control.settings import Served, Settings
 from scheduler.control.traffic import Known
 from scheduler.model.demand import Basis, ModelDemand
 from scheduler.model.errors import Unreachable

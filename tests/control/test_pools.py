@@ -15,8 +15,7 @@ from policies.capacity import ErlangA, ErlangC, TargetRate
 from scheduler.control.bulkheads import Bulkheads
 from scheduler.control.pools import Member, kind_of, name_of, outlooks_of, pools_of, replicas_for
 from scheduler.control.ports import Traffic
-from scheduler.control.served import Served
-from scheduler.control.settings import Settings
+from scheduler.control.settings import Served, Settings
 from scheduler.control.traffic import Known
 from scheduler.model.demand import ModelDemand
 from scheduler.model.resources import Shape

@@ -10,7 +10,7 @@ from forecasting.series import Series
 from policies.capacity import TargetRate
 from scheduler.control.bulkheads import Bulkheads
 from scheduler.control.ports import Traffic
-from scheduler.control.served import Served
+from scheduler.control.settings import Served
 from scheduler.control.silences import basis_changes
 from scheduler.control.traffic import Known, heard, mute
 from scheduler.model.demand import Basis, ModelDemand

@@ -13,8 +13,7 @@ from policies.registry import policy_from_names
 from scheduler.config.scenario import JobStream
 from scheduler.config.schema import Resources
 from scheduler.control.ports import Traffic
-from scheduler.control.served import Served
-from scheduler.control.settings import Settings
+from scheduler.control.settings import Served, Settings
 from scheduler.model.hosts import Device, Host
 from scheduler.model.resources import Shape
 from scheduler.model.workloads import ServingModel

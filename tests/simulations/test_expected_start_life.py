@@ -10,8 +10,7 @@ from policies.registry import policy_from_names
 from scheduler.control.expected_start import ExpectedStart, expected_start
 from scheduler.control.ports import Traffic
 from scheduler.control.runtimes import RunTimes
-from scheduler.control.served import Served
-from scheduler.control.settings import Settings
+from scheduler.control.settings import Served, Settings
 from scheduler.model.hosts import Device, Host
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.resources import Shape

@@ -12,8 +12,7 @@ from policies.capacity import TargetRate
 from policies.registry import policy_from_names
 from scheduler.control.ports import Traffic
 from scheduler.control.records import Outcome
-from scheduler.control.served import Served
-from scheduler.control.settings import Settings
+from scheduler.control.settings import Served, Settings
 from scheduler.model.hosts import Device, Host
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.ledger import Ledger

@@ -8,8 +8,7 @@ from forecasting.series import Series
 from policies.capacity import TargetRate
 from policies.registry import policy_from_names
 from scheduler.control.ports import Traffic
-from scheduler.control.served import Served
-from scheduler.control.settings import Settings
+from scheduler.control.settings import Served, Settings
 from scheduler.model.hosts import Device, Host
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.resources import Shape
