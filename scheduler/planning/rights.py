@@ -1,5 +1,7 @@
 """Who may have whom stopped: the policy is asked once for all jobs that it cannot tell apart."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,11 @@ from scheduler.model.policy import HOUR_S, Policy
 from scheduler.model.running import Running
 from scheduler.model.workloads import TrainingJob
 from scheduler.planning.roster import Roster
+
+OFTEN: Final = 3
+"""Stops after which a job's attempts are left in peace for longer, so that it comes to an end some time."""
+LONGEST_PEACE: Final = 8.0
+"""Minimum runs that an attempt is left in peace at most, for a job of higher priority."""
 
 
 class Rights:
@@ -69,9 +76,15 @@ class Rights:
         return answers
 
     def may_stop(self, job: TrainingJob, running: Running) -> NDArray[np.bool_]:
-        """Return which running jobs the policy lets be stopped for a waiting one, if they can be at all, bool (J,)."""
+        """Return which running jobs the policy lets be stopped for a waiting one, if they can be at all, bool (J,).
+
+        Of a job that was stopped often an attempt is left in peace for twice as long with each further stop, up to
+        `LONGEST_PEACE`: else one that fills gaps is stopped for everybody who comes. What a guarantee covers does not
+        wait for that.
+        """
         answers = np.frombuffer(self.answers(job, running), dtype=bool)
-        may = answers[running.group] & (self._now_s - running.started_s >= self._policy.min_runtime_s)
+        peace = np.minimum(2.0 ** np.maximum(running.stops - OFTEN, 0), LONGEST_PEACE)
+        may = answers[running.group] & (self._now_s - running.started_s >= self._policy.min_runtime_s * peace)
         if self._policy.ageing_most:
             may &= ~self._overtook(running, job.priority)
         return may
