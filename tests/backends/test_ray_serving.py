@@ -50,9 +50,9 @@ def make(rest: Any, clock: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(serving_module, "GATHER_S", 3600.0)
     made: list[Serving] = []
 
-    def make(name: str = "m") -> Serving:
+    def make(name: str = "m", owner: str = "") -> Serving:
         catalogue = Catalogue({name: replace(MODEL, name=name)}, {name: ServeApplication("models:build")})
-        made.append(Serving(rest, catalogue, clock, Front("127.0.0.1", 8000, "t.json")))
+        made.append(Serving(rest, catalogue, clock, Front("127.0.0.1", 8000, "t.json"), owner))
         return made[-1]
 
     yield make
@@ -118,6 +118,27 @@ def test_a_new_control_plane_that_acts_before_it_looks_adds_to_what_runs(
     second.start(StartReplica("m", B), fleet)
     second.flush()
     assert states(look(second, serve, fleet)) == [("a", "ready"), ("b", "ready")]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_is_adopted_again_and_again_comes_once(
+    make: Any, fleet: Fleet, serve: Serve, rest: Any, *, restarted: bool
+) -> None:
+    """An order stands for as long as what it is about is seen, turn after turn, and both applications have one."""
+    first, second = make(owner="a" * 36), make(owner="b" * 36)
+    first.start(StartReplica("m", A), fleet)
+    first.flush()
+    rest.applications = serve.details()["applications"]
+    router, replica = sorted(rest.applications, key=lambda name: not name.startswith(ROUTER_APP))
+    for app in (replica, router, replica):
+        second.adopt(app, fleet)
+    second.flush()
+    if restarted:
+        rest.applications |= serve.details()["applications"]
+        second = make(owner="b" * 36)
+        second.adopt(router, fleet)
+        second.flush()
+    assert states(look(second, serve, fleet)) == [("a", "ready")]
 
 
 def test_stopping_one_of_two_keeps_the_other(make: Any, fleet: Fleet, serve: Serve) -> None:

@@ -157,6 +157,7 @@ def control_plane(site: Path, at_s: float, patch: pytest.MonkeyPatch) -> Iterato
     finally:
         server.should_exit = True
         thread.join()
+        plane.close()
         candidacy.__exit__()
 
 

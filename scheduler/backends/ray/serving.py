@@ -69,6 +69,7 @@ class Serving:
     def __init__(self, rest: RayRest, catalogue: Catalogue, clock: Clock, front: Front, owner: str = "") -> None:
         self._owner, self._router = owner, router_name(owner)
         self._left_out: frozenset[str] = frozenset()
+        self._adopted: frozenset[str] = frozenset()
         self._rest, self._catalogue, self._clock, self.front = rest, catalogue, clock, front
         self._wanted: tuple[Wanted, ...] = ()
         self._former = Former()
@@ -140,7 +141,8 @@ class Serving:
     def adopt(self, app: str, fleet: Fleet) -> None:
         """Take over the router that an application belongs to, and all of its replicas of models declared here.
 
-        They go on under their names, and requests go to where they went.
+        They go on under their names, and requests go to where they went. What was taken over is not taken over again,
+        though it may be seen and asked for some turns longer.
 
         Raises:
             ActionFailed: it is no application of Headroom's, or none of its models is declared.
@@ -149,13 +151,17 @@ class Serving:
             self._know()
             details = self._rest.serve()
             router = router_of(details, app)
+            if router in self._adopted:
+                return
             live = [each for each in wanted_in(details, router or "") or () if each.is_live]
             came = [replace(each, named=each.app) for each in live if each.model in self._catalogue.applications]
             if router is None or not came:
                 raise ActionFailed(f"{app} serves no model that is declared here")
             self.front = front_in(details, router) or self.front
             self._left_out |= {router}
-            self._change((*self._wanted, *came), fleet)
+            self._adopted |= {router}
+            here = {each.replica_id for each in self._wanted}
+            self._change((*self._wanted, *(each for each in came if each.replica_id not in here)), fleet)
 
     def evict(self, app: str) -> None:
         """Have somebody else's application removed, which was made by a configuration as ours are."""
