@@ -189,8 +189,10 @@ class Fitted:
 
     def _said(self, values: Floats) -> Floats:
         """Return quantiles in whole requests, where these come now and then, and not above the ceiling."""
-        whole = np.ceil(values / self.unit - _ROUNDING) * self.unit if self.unit else values
-        return np.minimum(whole, self.basis.ceiling)
+        if not self.unit:
+            return np.minimum(values, self.basis.ceiling)
+        whole = np.maximum(np.ceil(values / self.unit - _ROUNDING), 0.0) + 0.0  # a little below nothing rounds to -0
+        return np.minimum(whole * self.unit, self.basis.ceiling)
 
 
 def _along(paths: Floats, centres: Floats, places: Floats) -> Floats:

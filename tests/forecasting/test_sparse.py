@@ -45,6 +45,7 @@ def test_a_time_of_day_shows_as_far_as_there_are_requests() -> None:
     high = fitted.quantiles(24, (0.9,))[0]
     assert (fitted.start_s // HOUR_S + high.argmax()) % 24 == 9
     assert high.max() >= 2
+    assert not np.signbit(high).any(), "nobody is told of -0 requests"
     assert np.median(high) == 0
 
 
