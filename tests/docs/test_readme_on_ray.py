@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
 ROOT = Path(__file__).parents[2]
 FIRST = "headroom run -c configs/laptop.yaml"
 ELSEWHERE = {
-    "make demo": "played by tests/docs/test_demo_on_ray.py",
+    "make demo": "begun and ended by tests/docs/test_demo_on_ray.py; whole it takes five minutes",
     "make test": "what runs this",
     "make install": "what `make test` begins with",
     "export PATH": "the newcomer of these tests has it so",
