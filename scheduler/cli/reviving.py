@@ -10,8 +10,8 @@ from typing import Final
 from scheduler.backends.ray.liveness import is_dead
 from scheduler.backends.ray.local import LocalAddress, LocalRay
 from scheduler.cli.screen import Screen
+from scheduler.control.bulkheads import reason_of
 from scheduler.control.leading import Lease
-from scheduler.model.errors import HeadroomError
 
 LOOK_S: Final = 2.0
 """How often it is looked at,"""
@@ -31,8 +31,8 @@ def keep_alive(local: LocalRay, address: LocalAddress, lease: Lease, over: threa
         try:
             lease.prove()
             address, misses = _revived(local, address, screen), 0
-        except HeadroomError as error:
-            screen.note(str(error))
+        except Exception as error:  # noqa: BLE001  # whatever a start fails of, it is tried again: nobody else does
+            screen.note(reason_of(error))
             over.wait(PAUSE_S)
 
 

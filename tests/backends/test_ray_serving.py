@@ -141,6 +141,25 @@ def test_what_is_adopted_again_and_again_comes_once(
     assert states(look(second, serve, fleet)) == [("a", "ready")]
 
 
+def test_what_comes_back_after_it_was_adopted_can_be_adopted_again(
+    make: Any, fleet: Fleet, serve: Serve, rest: Any
+) -> None:
+    first, second = make(owner="a" * 36), make(owner="b" * 36)
+    first.start(StartReplica("m", A), fleet)
+    first.flush()
+    rest.applications = serve.details()["applications"]
+    router = next(name for name in rest.applications if name.startswith(ROUTER_APP))
+    second.adopt(router, fleet)
+    second.flush()
+    assert router not in second.others({"applications": {}})
+    first.start(StartReplica("m", B), fleet)
+    first.flush()
+    rest.applications = serve.details()["applications"]
+    second.adopt(router, fleet)
+    second.flush()
+    assert states(look(second, serve, fleet)) == [("a", "ready"), ("b", "ready")]
+
+
 def test_stopping_one_of_two_keeps_the_other(make: Any, fleet: Fleet, serve: Serve) -> None:
     view = make()
     for _ in range(2):

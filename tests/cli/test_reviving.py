@@ -17,6 +17,8 @@ SECOND = LocalAddress("127.0.0.1:1", "http://127.0.0.1:2", 8, "second", (), ())
 class Course:
     """A cluster, a lease and a clock whose course is told; over after so many looks."""
 
+    error: Exception = Unreachable("a port is taken")
+
     def __init__(self, looks: int, *, dead: set[int], fails: int = 0, leads: bool = True) -> None:
         self.looks, self.dead, self.fails, self.leads = looks, dead, fails, leads
         self.look = 0
@@ -43,7 +45,7 @@ class Course:
         """Start it anew, or fail."""
         self.revived.append(dead)
         if len(self.revived) <= self.fails:
-            raise Unreachable("a port is taken")
+            raise self.error
         return SECOND
 
     def note(self, text: str) -> None:
@@ -75,6 +77,14 @@ def test_a_start_that_fails_is_said_and_tried_again(kept: Any) -> None:
     course = kept(Course(12, dead=set(range(1, 7)), fails=1))
     assert len(course.revived) == 2
     assert "a port is taken" in course.said
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("cannot start new thread")])
+def test_whatever_a_start_fails_of_it_is_tried_again(kept: Any, error: Exception) -> None:
+    course = Course(12, dead=set(range(1, 7)), fails=1)
+    course.error = error
+    assert len(kept(course).revived) == 2
+    assert any(str(error) in said for said in course.said)
 
 
 def test_one_that_does_not_lead_starts_nothing(kept: Any) -> None:

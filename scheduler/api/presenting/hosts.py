@@ -4,14 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from scheduler.api.presenting.jobs import places
 from scheduler.api.presenting.times import MIB, moment, moment_or_none
 from scheduler.control.board import Report
 from scheduler.control.records import HostMark
 from scheduler.model.hosts import Host as ModelHost
 from scheduler.model.hosts import HostState
 from scheduler.model.occupancy import Use, kept, work
-from scheduler.model.plan import Booking
 from scheduler.wire.cluster import Device, DeviceUse, Host, HostBooking
+from scheduler.wire.jobs import devices_by_host
 
 CPU_MILLI = 1000
 
@@ -73,18 +74,11 @@ def _booked_by_host(report: Report) -> Mapping[str, list[HostBooking]]:
     booked: dict[str, list[HostBooking]] = defaultdict(list)
     for one in report.cycle.plan.bookings:
         job = report.cycle.snapshot.by_id.get(one.job_id)
-        for host, devices in _devices_by_host(one).items():
+        for host, devices in devices_by_host(places(one.slots)).items():
             booked[host].append(
                 HostBooking(job=one.job_id, name=job.name if job else "", at=moment(one.start_s), devices=devices)
             )
     return booked
-
-
-def _devices_by_host(booking: Booking) -> Mapping[str, tuple[int, ...]]:
-    devices: dict[str, set[int]] = defaultdict(set)
-    for slot in booking.slots:
-        devices[slot.host].update(slot.devices)
-    return {host: tuple(sorted(there)) for host, there in devices.items()}
 
 
 def _host_view(

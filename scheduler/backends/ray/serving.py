@@ -136,7 +136,9 @@ class Serving:
     def others(self, details: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         """Return the applications that Serve shows and that are not ours, by name."""
         with self._lock:
-            return foreign_apps(details, self._owner, self._wanted)
+            found = foreign_apps(details, self._owner, self._wanted)
+            self._adopted = self._adopted.intersection(found)  # one that is gone may come back, and be adopted again
+            return found
 
     def adopt(self, app: str, fleet: Fleet) -> None:
         """Take over the router that an application belongs to, and all of its replicas of models declared here.
