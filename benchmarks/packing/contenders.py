@@ -7,11 +7,15 @@ from typing import Final
 
 from benchmarks.packing import peers
 from benchmarks.packing.packers import ClusteringPacker, RandomPacker, ScoredPacker, SharingPacker
-from benchmarks.packing.priced import PricedPacker
+from benchmarks.packing.planned import PlannedPacker
 from benchmarks.packing.protocol import PackerOf
 from benchmarks.packing.workload import Fleet, Pods
 from policies.packing.workload_mix import SizeMix
+from policies.registry import policy_from_names
 from scheduler.model.errors import ConfigError
+
+DEFAULT_POLICY: Final = policy_from_names()
+"""What a site has that says nothing else."""
 
 
 def _scored(scoring: peers.Scoring) -> Callable[[Fleet, Pods], PackerOf]:
@@ -33,7 +37,7 @@ CONTENDERS: Final[Mapping[str, Callable[[Fleet, Pods], PackerOf]]] = MappingProx
         "best-fit": _scored(peers.best_fit),
         "first-fit": _scored(peers.first_fit),
         "fgd": _fgd,
-        "headroom": lambda _fleet, _pods: lambda room, table, _chance: PricedPacker(room, table),
+        "headroom": lambda _fleet, _pods: lambda room, table, _chance: PlannedPacker(room, table, DEFAULT_POLICY),
     }
 )
 

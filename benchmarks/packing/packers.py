@@ -13,13 +13,7 @@ _NO_ROOM = -1
 
 
 class Packer(Protocol):
-    """Decides where pods go; the run that owns the room carries out.
-
-    Attributes:
-        learning_s: seconds on a processor spent on learning prices.
-    """
-
-    learning_s: float
+    """Decides where pods go; the run that owns the room carries out."""
 
     def choose(self, shape: int) -> Seat | None:
         """Return a seat for a pod of this shape, or None when no host has room."""
@@ -35,7 +29,6 @@ class ScoredPacker:
         """Score with `scoring`; `keep=False` scores every host for every pod anew, the yardstick of speed."""
         self._room, self._table, self._scoring, self._keep = room, table, scoring, keep
         hosts, shapes = len(room.cpu_milli), len(table.shapes)
-        self.learning_s = 0.0
         self._score = np.full((shapes, hosts), _NO_ROOM, dtype=np.int64)
         self._device = np.zeros((shapes, hosts), dtype=np.int64)
         self._all = np.arange(hosts)
@@ -117,7 +110,6 @@ class RandomPacker:
     def __init__(self, room: Room, table: ShapeTable, chance: np.random.Generator) -> None:
         """Draw from `chance`."""
         self._room, self._table, self._chance = room, table, chance
-        self.learning_s = 0.0
         self._all = np.arange(len(room.cpu_milli))
 
     def choose(self, shape: int) -> Seat | None:

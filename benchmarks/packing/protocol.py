@@ -89,11 +89,6 @@ class Play:
         self.table = ShapeTable.of(pods.shapes, fleet.models)
         self._packer = packer_of(self.room, self.table, np.random.default_rng(seed))
 
-    @property
-    def learning_s(self) -> float:
-        """Seconds of `seconds` that went into learning."""
-        return self._packer.learning_s
-
     def arrive(self, shape: int) -> Seat | None:
         """Seat a pod where the packer wants it, if anywhere."""
         seat = self._packer.choose(shape)

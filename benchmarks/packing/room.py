@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.packing.workload import Fleet
-from policies.packing.gang_capacity import HostKind, HostKinds, Vacancy
-from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
+from scheduler.model.resources import Shape
 
 
 class Seat(NamedTuple):
@@ -60,7 +59,6 @@ class Room:
         fleet: the hosts when empty.
         cpu_milli, memory_mib: int64 (H,).
         gpu_milli: int64 (H, D).
-        kinds: what the hosts are when empty.
     """
 
     def __init__(self, fleet: Fleet) -> None:
@@ -69,7 +67,6 @@ class Room:
         self.cpu_milli = fleet.cpu_milli.copy()
         self.memory_mib = fleet.memory_mib.copy()
         self.gpu_milli = fleet.gpu_milli.copy()
-        self.kinds = _kinds_of(fleet)
 
     def add(self, seat: Seat, shape: Shape, sign: int) -> None:
         """Put a pod into its seat (sign -1) or take it out again (+1)."""
@@ -101,18 +98,3 @@ class Room:
         fitting = np.flatnonzero(free >= shape.gpu_milli)
         order = np.argsort(free[fitting], kind="stable")[: shape.gpu_count]
         return tuple(int(d) for d in fitting[order])
-
-    def vacancy(self) -> Vacancy:
-        """Return what is free as gangs look at it."""
-        return Vacancy(self.whole(), self.cpu_milli, self.memory_mib, self.kinds.of_host, self.kinds)
-
-    def whole(self) -> NDArray[np.int64]:
-        """Return int64 (H,): whole free devices per host."""
-        whole: NDArray[np.int64] = (self.gpu_milli == WHOLE_DEVICE_MILLI).sum(axis=1)
-        return whole
-
-
-def _kinds_of(fleet: Fleet) -> HostKinds:
-    devices, models = (fleet.gpu_milli > 0).sum(axis=1).tolist(), [fleet.models[m] for m in fleet.model]
-    hosts = zip(devices, fleet.cpu_milli.tolist(), fleet.memory_mib.tolist(), models, strict=True)
-    return HostKinds(HostKind(*host) for host in hosts)

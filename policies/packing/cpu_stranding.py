@@ -17,18 +17,10 @@ _LEAST_SPREAD: Final = 1.0
 """Thousandths of a core; keeps the normal law a law when all work is alike."""
 
 
-_FAR: Final = 6
-"""Spreads beyond which the normal law leaves nothing."""
-_PER_SPREAD: Final = 512
-
-
 def _shortage(z: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the expected shortage of a standard normal law where z is needed beyond what there is."""
     shortage: NDArray[np.float64] = np.exp(-z * z / 2) / math.sqrt(2 * math.pi) + z * ndtr(z)
     return shortage
-
-
-_SHORTAGE: Final = _shortage((np.arange(2 * _FAR * _PER_SPREAD) + 0.5) / _PER_SPREAD - _FAR).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +64,3 @@ class CpuPerDevice:
         z = (needed - cpu_milli) / spread
         shortage = spread * _shortage(z)
         return np.where(devices > 0, shortage / self.mean_milli * WHOLE_DEVICE_MILLI, 0.0)
-
-    def stranded_table(
-        self, cpu_milli: NDArray[np.int64], gpu_milli: NDArray[np.int64], weight: float
-    ) -> NDArray[np.float32]:
-        """Return `stranded_milli` times a weight for all pairs, float32 (G, C), to a thousandth of the spread.
-
-        Args:
-            cpu_milli: int64 (C,).
-            gpu_milli: int64 (G,).
-            weight: what a thousandth of a device counts.
-        """
-        if self.mean_milli <= 0:
-            return np.zeros((len(gpu_milli), len(cpu_milli)), dtype=np.float32)
-        devices = gpu_milli[:, None] / WHOLE_DEVICE_MILLI
-        spread = np.maximum(self.spread_milli * np.sqrt(devices), 1e-9)
-        cores = cpu_milli.astype(np.float32)
-        z = (devices * self.mean_milli / spread).astype(np.float32) - (1.0 / spread).astype(np.float32) * cores
-        shortage = _SHORTAGE.take(((z + _FAR) * _PER_SPREAD).astype(np.intp), mode="clip")
-        np.maximum(shortage, z, out=shortage)
-        unit = weight * WHOLE_DEVICE_MILLI / self.mean_milli
-        shortage *= (spread * (devices > 0) * unit).astype(np.float32)
-        return shortage

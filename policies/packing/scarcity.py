@@ -77,11 +77,6 @@ class Counts:
     started: NDArray[np.int64]
     running: NDArray[np.int64]
 
-    @classmethod
-    def zero(cls, shapes: int) -> "Counts":
-        """Begin to count."""
-        return cls(*(np.zeros(shapes, dtype=np.int64) for _ in range(3)))
-
 
 class Census:
     """Sums up counts of the same shapes again and again, because they change all the time.

@@ -45,9 +45,20 @@ class Lessons:
             models: what is served.
         """
         self._count(jobs)
-        if (self._news or self.work is NOTHING_SEEN) and self._news >= NEWS * sum(self._seen.values()):
+        if self.has_news:
             self._sum_up(jobs, _served(replicas, models))
         return self.work
+
+    @property
+    def has_news(self) -> bool:
+        """Whether enough has come since it was last summed up."""
+        return (self._news > 0 or self.work is NOTHING_SEEN) and self._news >= NEWS * sum(self._seen.values())
+
+    def count(self, shape: Shape, workers: int) -> None:
+        """Count workers that are asked for."""
+        self._seen[shape] += workers
+        self._news += workers
+        self._since_lesson += workers
 
     def _count(self, jobs: Sequence[JobRecord]) -> None:
         """Count jobs not seen before; they are the last ones, because jobs come in order of submission."""
@@ -59,22 +70,28 @@ class Lessons:
             if job.submitted_at_s > at_s or job.job_id not in known:
                 fresh.append(job)
         for job in fresh:
-            self._seen[job.spec.gang.shape] += job.spec.gang.workers
-            self._news += job.spec.gang.workers
-            self._since_lesson += job.spec.gang.workers
+            self.count(job.spec.gang.shape, job.spec.gang.workers)
         if fresh:
             newest_s = fresh[0].submitted_at_s
             same = frozenset(job.job_id for job in fresh if job.submitted_at_s == newest_s)
             self._latest = (newest_s, same | known if newest_s == at_s else same)
+        self.forget()
+
+    def forget(self) -> None:
+        """Halve the counts when there are many."""
         if sum(self._seen.values()) > REMEMBERED:
             self._seen = Counter({shape: count // 2 for shape, count in self._seen.items() if count > 1})
 
     def _sum_up(self, jobs: Iterable[JobRecord], served: Counter[Shape]) -> None:
-        seen, running, waiting = self._seen + served, Counter(served), Counter[Shape]()
+        running, waiting = Counter(served), Counter[Shape]()
         for job in jobs:
             if not job.state.is_final:
                 (running if job.state.holds_room else waiting)[job.spec.gang.shape] += job.spec.gang.workers
-        usual = self.work.usual
+        self.sum_up(running, waiting, served)
+
+    def sum_up(self, running: Counter[Shape], waiting: Counter[Shape], served: Counter[Shape] | None = None) -> None:
+        """Say what was counted amounts to, and replicas beside it, when so many of both run and so many wait."""
+        seen, usual = self._seen + (served or Counter()), self.work.usual
         if self._since_lesson >= min((LESSON - 1) * sum(count for _, count in usual), REMEMBERED // 2):
             usual, self._since_lesson = tuple(seen.items()), 0
         self.work, self._news = (
