@@ -8,12 +8,10 @@ from records.fault import Say, nobody
 from scheduler.config.scenario import Scenario
 from scheduler.config.scenario_loading import cluster_config, hosts_of, start_s
 from scheduler.config.schema import LocalHost
-from scheduler.config.schema import ReplayTraffic as TrafficSection
 from scheduler.config.wiring import policy_of, served_of, settings_of
 from scheduler.model.errors import ConfigError, Fault
 from scheduler.model.hosts import Host, devices_offered
 from scheduler.planning.feasibility import empty, never_fits_on
-from scheduler.telemetry.calendars import holidays_in
 from scheduler.telemetry.replay import ReplayTraffic
 from simulations.arrivals import DAY_S, Arrival, from_stream
 from simulations.faults import outages
@@ -42,7 +40,7 @@ def setup_of(scenario: Scenario, *, seed: int, reactive: bool = False, say: Say 
     arrivals = tuple(_arrivals(scenario, began_s, ends_s, seed, say))
     _refuse_no_jobs(scenario, arrivals)
     _refuse_impossible(arrivals, hosts)
-    traffic = {name: _recorded(section, say) for name, section in scenario.traffic.items()}
+    traffic = {name: ReplayTraffic.described(section, say) for name, section in scenario.traffic.items()}
     return Setup(
         start_s=began_s,
         end_s=ends_s,
@@ -87,19 +85,6 @@ def _refuse_no_jobs(scenario: Scenario, arrivals: Sequence[Arrival]) -> None:
         files = ", ".join(sorted({str(trace.file) for trace in scenario.jobs.traces}))
         said = f"no job of the traces comes within the {scenario.days:g} days that are played"
         raise ConfigError(Fault("NoJobs", said, files, help="another first: for the traces, or more days:"))
-
-
-def _recorded(section: TrafficSection, say: Say) -> ReplayTraffic:
-    return ReplayTraffic.from_file(
-        section.file,
-        timestamp=section.timestamp,
-        value=section.value,
-        zone=section.zone,
-        scale=section.scale,
-        holidays=holidays_in(section.holidays),
-        form=section.form,
-        say=say,
-    )
 
 
 def _arrivals(scenario: Scenario, began_s: float, ends_s: float, seed: int, say: Say) -> Iterator[Arrival]:

@@ -51,7 +51,7 @@ def restore(
 
 
 def _url(config: Path, state_dir: Path | None) -> str:
-    from scheduler.cli.compose import store_url  # noqa: PLC0415  # other commands need not load it
+    from scheduler.cli.composition.state import store_url  # noqa: PLC0415  # other commands need not load it
     from scheduler.config.loading import load_config  # noqa: PLC0415  # likewise
 
     loaded = load_config(config)

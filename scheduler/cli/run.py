@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     import uvicorn
 
     from scheduler.backends.ray.local import LocalAddress, LocalRay
-    from scheduler.cli.compose import ControlPlane, Seat
+    from scheduler.cli.composition.cluster import Seat
+    from scheduler.cli.composition.plane import ControlPlane
     from scheduler.config.schema import Config, RemoteRay, Section
     from scheduler.store.leases import HeldLease
 
@@ -57,7 +58,8 @@ def run(  # noqa: PLR0913  # one argument a flag
     ] = False,
 ) -> None:
     """Start the control plane and keep it running until Ctrl-C. Flags win over the file."""
-    from scheduler.cli.compose import Seat, store_url, this_process  # noqa: PLC0415  # other commands need not load it
+    from scheduler.cli.composition.cluster import Seat, this_process  # noqa: PLC0415  # other commands need not load it
+    from scheduler.cli.composition.state import store_url  # noqa: PLC0415  # likewise
     from scheduler.cli.standby import lead_in_turn  # noqa: PLC0415  # likewise
     from scheduler.config.loading import load_config  # noqa: PLC0415  # likewise
     from scheduler.store.ownership import Candidacy  # noqa: PLC0415  # likewise
@@ -95,7 +97,7 @@ def serve(config: "Config", ray: "RemoteRay", seat: "Seat", listener: socket.soc
         HeadroomError: what ended the loop.
     """
     from scheduler.api.serving import server_of  # noqa: PLC0415  # other commands need not load it
-    from scheduler.cli.compose import compose, web_app  # noqa: PLC0415  # likewise
+    from scheduler.cli.composition.plane import compose, web_app  # noqa: PLC0415  # likewise
 
     with closing(compose(config, ray, seat, partial(warn, screen=screen))) as plane:
         with suppress(Unreachable):  # the loop says so, and asks again
@@ -174,7 +176,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
 @contextmanager
 def ray_for(config: "Config", screen: Screen, lease: "HeldLease") -> Iterator["RemoteRay"]:
     """Yield where Ray answers; a local cluster is started (or found again after a crash), and ended with the block."""
-    from scheduler.cli.compose import local_ray  # noqa: PLC0415  # other commands need not load it
+    from scheduler.cli.composition.cluster import local_ray  # noqa: PLC0415  # other commands need not load it
     from scheduler.config.schema import RemoteRay  # noqa: PLC0415  # likewise
 
     if isinstance(config.backend, RemoteRay):

@@ -9,7 +9,7 @@ from typing import Final
 
 from scheduler.api.pointing import pointing_to
 from scheduler.api.serving import server_of
-from scheduler.cli.compose import StandIn, compose_stand_in
+from scheduler.cli.composition.stand_in import StandIn, compose_stand_in
 from scheduler.cli.screen import Screen
 from scheduler.config.schema import Config
 from scheduler.control.leading import Leader

@@ -26,16 +26,7 @@ def servers_of(config: Config) -> dict[str, str]:
 def _source(section: schema.ReplayTraffic | schema.PrometheusTraffic, say: Say) -> TrafficSource:
     match section:
         case schema.ReplayTraffic():
-            return ReplayTraffic.from_file(
-                section.file,
-                timestamp=section.timestamp,
-                value=section.value,
-                zone=section.zone,
-                scale=section.scale,
-                holidays=holidays_in(section.holidays),
-                form=section.form,
-                say=say,
-            )
+            return ReplayTraffic.described(section, say)
         case schema.PrometheusTraffic():
             return PrometheusTraffic(
                 section.url,

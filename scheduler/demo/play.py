@@ -176,7 +176,7 @@ class Demo:
 def _polyline(config: Config) -> list[tuple[float, float]]:
     """Return the recorded traffic of the demo as (epoch second, requests per second) at the centres of its bins."""
     section = next(each for each in config.traffic.values() if isinstance(each, ReplayTraffic))
-    source = replay.ReplayTraffic.from_file(section.file, zone=section.zone)
+    source = replay.ReplayTraffic.described(section)
     step_s = source.series.step_s
     first_s = STARTS_AT.timestamp() - step_s / 2
     count = int((ENDS_AT.timestamp() - first_s) // step_s) + 2

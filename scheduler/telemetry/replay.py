@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -14,7 +14,40 @@ from records.form import Form
 from scheduler.control.ports import Traffic
 from scheduler.model.errors import ConfigError
 from scheduler.recorded import input_faults
+from scheduler.telemetry.calendars import holidays_in
 from scheduler.telemetry.counters import counted, looks_counted
+
+
+class RecordedFile(Protocol):
+    """A file of traffic as a configuration describes it; the fields are those of `ReplayTraffic.from_file`."""
+
+    @property
+    def file(self) -> Path:
+        """Where it is."""
+
+    @property
+    def timestamp(self) -> str:
+        """Its column of times."""
+
+    @property
+    def value(self) -> str:
+        """Its column of requests."""
+
+    @property
+    def zone(self) -> str:
+        """Whose days it follows."""
+
+    @property
+    def scale(self) -> float:
+        """What its rates are multiplied by."""
+
+    @property
+    def holidays(self) -> Path | None:
+        """A calendar, or none."""
+
+    @property
+    def form(self) -> Form:
+        """How it writes times and numbers."""
 
 
 class ReplayTraffic:
@@ -32,6 +65,20 @@ class ReplayTraffic:
         self.series, self.holidays = series, holidays
         self._centres = series.start_s + (known + 0.5) * series.step_s
         self._rates = series.values[known]
+
+    @classmethod
+    def described(cls, recorded: RecordedFile, say: Say = nobody) -> Self:
+        """Read the file that a configuration describes; see `from_file`."""
+        return cls.from_file(
+            recorded.file,
+            timestamp=recorded.timestamp,
+            value=recorded.value,
+            zone=recorded.zone,
+            scale=recorded.scale,
+            holidays=holidays_in(recorded.holidays),
+            form=recorded.form,
+            say=say,
+        )
 
     @classmethod
     def from_file(  # noqa: PLR0913  # the fields of the configuration, all by name

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from scheduler.cli import compose, run
+from scheduler.cli import run
+from scheduler.cli.composition import plane as composed
+from scheduler.cli.composition.cluster import Seat
 from scheduler.model.errors import ClusterTaken, Superseded, Unreachable
 
 CONFIG = SimpleNamespace(store="")
@@ -39,11 +41,11 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Any:
         def begun(*_: object) -> Any:
             raise Superseded("the API begins")
 
-        monkeypatch.setattr(compose, "compose", lambda *_: plane)
-        monkeypatch.setattr(compose, "web_app", lambda _: None)
+        monkeypatch.setattr(composed, "compose", lambda *_: plane)
+        monkeypatch.setattr(composed, "web_app", lambda _: None)
         monkeypatch.setattr("scheduler.api.serving.server_of", lambda _: None)
         monkeypatch.setattr(run, "looping", begun)
-        seat = compose.Seat(SimpleNamespace(), "")  # type: ignore[arg-type]  # nobody proves it here
+        seat = Seat(SimpleNamespace(), "")  # type: ignore[arg-type]  # nobody proves it here
         screen = SimpleNamespace(note=said.append)
         with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(Superseded) as raised:
             run.serve(CONFIG, RAY, seat, listener, screen)  # type: ignore[arg-type]  # parts of them

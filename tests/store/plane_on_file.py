@@ -11,7 +11,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from scheduler.cli import compose, standby
+from scheduler.cli import standby
+from scheduler.cli.composition import plane as composed
 from scheduler.cli.main import run
 from scheduler.model.errors import Superseded
 from scheduler.model.hosts import Device, Host
@@ -111,7 +112,7 @@ def main(world: str, arguments: list[str]) -> int:
     for module, times_s in SHORTER_S.items():
         for name, time_s in times_s.items():
             setattr(module, name, time_s)
-    compose._cluster = lambda _config, _ray, *, seat, clock, **_: FileCluster(world, seat, clock)  # type: ignore[assignment]
+    composed.ray_cluster = lambda _config, _ray, *, seat, clock, **_: FileCluster(world, seat, clock)  # type: ignore[assignment]
     return run(arguments)
 
 

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 import uvicorn
 
-from scheduler.cli import compose as root
+from scheduler.cli.composition import plane as root
+from scheduler.cli.composition.cluster import Seat
+from scheduler.cli.composition.state import store_url
 from scheduler.cli.main import run
 from scheduler.config.loading import load_config
 from scheduler.control.board import ModelTally
@@ -144,8 +146,8 @@ def control_plane(site: Path, at_s: float, patch: pytest.MonkeyPatch) -> Iterato
     """Compose a control plane as `headroom run` does, but on a simulated cluster, and serve its API."""
     config = load_config(site)
     patch.setattr(root, "_cluster", lambda *_, **__: Cluster(at_s))
-    candidacy = Candidacy(root.store_url(config), holder="this test", address="")
-    plane = root.compose(config, config.backend, root.Seat(candidacy.insist(), ""))  # type: ignore[arg-type]
+    candidacy = Candidacy(store_url(config), holder="this test", address="")
+    plane = root.compose(config, config.backend, Seat(candidacy.insist(), ""))  # type: ignore[arg-type]
     server = uvicorn.Server(uvicorn.Config(root.web_app(plane), port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()

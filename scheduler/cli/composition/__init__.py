@@ -1,0 +1,1 @@
+"""The composition root: puts control planes together from a configuration."""

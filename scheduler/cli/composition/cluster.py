@@ -1,0 +1,101 @@
+"""The Ray cluster of a control plane: one of its own on this machine, or what answers at an address."""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from scheduler.backends.ray.applications import ServeApplication
+from scheduler.backends.ray.claimant import Claimant
+from scheduler.backends.ray.cluster import RayCluster
+from scheduler.backends.ray.local import LocalHostSpec, LocalRay
+from scheduler.config import schema
+from scheduler.config.schema import Config, RemoteRay
+from scheduler.config.wiring import secrets_of
+from scheduler.control.ports import Clock
+from scheduler.control.secrets import SecretShelf
+from scheduler.control.settings import Served
+from scheduler.store.leases import HeldLease
+from scheduler.store.sql import SqlStore
+
+CLAIM_PERIODS: Final = 3
+CLAIM_MARGIN_S: Final = 60.0
+"""A control plane of which its cluster has not heard for so many cycles and wall seconds is silent."""
+
+
+def local_ray(section: schema.LocalRay, state_dir: Path) -> LocalRay:
+    """Return the local Ray cluster of a configuration, not started."""
+    hosts = [
+        LocalHostSpec(
+            name=host.name,
+            cpus=host.cpus,
+            memory_mib=host.memory,
+            gpus=host.gpus,
+            gpu_model=host.gpu_model,
+            gpu_memory_mib=host.gpu_memory,
+            gpu_partitions=host.gpu_partitions,
+            labels=dict(host.labels),
+        )
+        for host in section.hosts
+    ]
+    return LocalRay(hosts, state_dir)
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """By what right, and from where, a control plane acts.
+
+    Attributes:
+        lease: the right to act, which all writes and orders carry.
+        url: where its API answers.
+        take_over: follow a control plane with another store that is silent.
+    """
+
+    lease: HeldLease
+    url: str
+    take_over: bool = False
+
+
+def this_process() -> str:
+    """Return this process and its host, for people."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def ray_cluster(  # noqa: PLR0913  # the parts of a cluster, by name
+    config: Config, ray: RemoteRay, *, seat: Seat, clock: Clock, specs: SqlStore, served: tuple[Served, ...]
+) -> RayCluster:
+    """Return the client of a Ray cluster that runs."""
+    return RayCluster(
+        ray.address,
+        ray.dashboard,
+        claimant=Claimant(
+            seat.lease,
+            this_process(),
+            seat.url,
+            CLAIM_PERIODS * config.control.period / clock.speed + CLAIM_MARGIN_S,
+            seat.take_over,
+        ),
+        specs=specs,
+        clock=clock,
+        applications=_applications(config),
+        served=[each.model for each in served],
+        state_dir=config.state_dir,
+        secrets=SecretShelf(secrets_of(config.secrets), config.state_dir.resolve() / "secrets"),
+        router_host=config.router.host,
+        router_port=config.router.port,
+    )
+
+
+def _applications(config: Config) -> Mapping[str, ServeApplication]:
+    return {
+        model.name: ServeApplication(
+            import_path=model.application.import_path,
+            args=model.application.args,
+            runtime_env=model.application.runtime_env,
+            latency_objective_s=model.latency_objective,
+        )
+        for model in config.models
+        if model.application is not None
+    }

@@ -1,0 +1,84 @@
+"""What people and monitoring reach of a control plane: the desk, the HTTP API with the page, the metrics."""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from functools import partial
+from threading import Event
+
+from fastapi import FastAPI
+
+from scheduler.api.app import create_app
+from scheduler.api.presenting.covering import coverage_of
+from scheduler.api.site import Site
+from scheduler.cli.attempt_logs import AttemptLogs
+from scheduler.cli.composition.state import store_url
+from scheduler.config.queues import queue_names, submitters_of
+from scheduler.config.schema import Config
+from scheduler.config.wiring import limits_of, policy_of
+from scheduler.control.admission import House
+from scheduler.control.board import Board, Report
+from scheduler.control.desk import Desk
+from scheduler.control.leading import Leader
+from scheduler.control.packages import PackageShelf
+from scheduler.control.ports import Clock
+from scheduler.control.records import AttemptTotal
+from scheduler.control.remembering import Remembered
+from scheduler.model.policy import Policy
+from scheduler.store.backup import back_up
+from scheduler.store.sql import SqlStore
+from scheduler.telemetry.metrics import Metrics
+
+
+def metrics_over(board: Board, store: SqlStore, policy: Policy) -> Metrics:
+    """Return the metrics that a board and a store show."""
+
+    def lowest(report: Report) -> float | None:
+        return coverage_of(report, policy).lowest.ratio
+
+    return Metrics(board, Remembered[Iterable[AttemptTotal]](store.attempt_totals, ()), lowest)
+
+
+def api_of(  # noqa: PLR0913  # the parts of an API, by name
+    config: Config,
+    *,
+    clock: Clock,
+    desk: Desk,
+    metrics: Metrics,
+    logs: AttemptLogs | None = None,
+    leader: Callable[[], Leader | None] | None = None,
+) -> FastAPI:
+    """Return the HTTP API and the page over a desk."""
+    return create_app(
+        desk=desk,
+        board=desk.board,
+        site=Site.of(config, clock),
+        bind_host=config.api.host,
+        tokens=config.api.tokens,
+        metrics=metrics.text,
+        logs_of=logs,
+        leader=leader,
+        backup=partial(back_up, store_url(config)),
+    )
+
+
+def desk_of(  # noqa: PLR0913  # the parts of a desk, by name
+    config: Config, *, store: SqlStore, board: Board, clock: Clock, gate: AbstractContextManager[object], poke: Event
+) -> Desk:
+    """Return the desk of a configuration."""
+    return Desk(
+        store=store,
+        board=board,
+        clock=clock,
+        policy=policy_of(config.policy, config.queues),
+        house=House(
+            config.priorities,
+            queue_names(config.queues),
+            config.control.preemption_grace,
+            submitters_of(config.queues),
+            limits_of(config.limits, config.queues),
+            {name: secret.owners for name, secret in config.secrets.items()},
+        ),
+        packages=PackageShelf(config.state_dir / "packages"),
+        gate=gate,
+        poke=poke,
+    )

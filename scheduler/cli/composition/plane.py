@@ -1,0 +1,129 @@
+"""A control plane that leads: the loop, and all that it needs."""
+
+import threading
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import FastAPI
+
+from records.fault import Say, nobody
+from scheduler.backends.ray.cluster import RayCluster
+from scheduler.backends.ray.remains import RunRemains
+from scheduler.cli.attempt_logs import AttemptLogs
+from scheduler.cli.composition.cluster import Seat, ray_cluster
+from scheduler.cli.composition.people import api_of, desk_of, metrics_over
+from scheduler.cli.composition.state import clock_of, store_url
+from scheduler.cli.traffic_sources import servers_of, sources_of
+from scheduler.config.schema import Config, RemoteRay
+from scheduler.config.wiring import policy_of, retention_of, served_of, settings_of
+from scheduler.control.board import Board
+from scheduler.control.crews import Threads
+from scheduler.control.cycle import Cycle
+from scheduler.control.desk import Desk
+from scheduler.control.listening import Crews
+from scheduler.control.ports import Clock
+from scheduler.control.private import close_state
+from scheduler.control.processes import OneProcess
+from scheduler.control.pruning import Pruner
+from scheduler.store.replays import Replays
+from scheduler.store.sql import SqlStore
+
+READERS: Final = 16
+"""Traffic sources that are read at once."""
+READ_WITHIN_S: Final = 60.0
+"""Wall seconds after which a source that is being read no longer counts among them."""
+FIT_WITHIN_S: Final = 120.0
+"""Likewise for the one forecast that is fitted at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPlane:
+    """All parts of a control plane, wired but not running.
+
+    Attributes:
+        config: what it was made from.
+        clock: the world's time.
+        store: what survives a crash.
+        cluster: Ray.
+        cycle: takes the turns.
+        desk: what people may ask.
+        board: what the loop shows.
+        pruner: drops what is over and old, beside the loop.
+        fitters: fit forecasts, beside this process.
+        stop: set it (then `poke`) to end the loop.
+        poke: set it to end a pause of the loop.
+    """
+
+    config: Config
+    clock: Clock
+    store: SqlStore
+    cluster: RayCluster
+    cycle: Cycle
+    desk: Desk
+    board: Board
+    pruner: Pruner
+    fitters: OneProcess
+    stop: threading.Event
+    poke: threading.Event
+
+    def close(self) -> None:
+        """Let go of everything; what runs on the cluster goes on."""
+        self.fitters.close()
+        self.cluster.close()
+        self.store.close()
+
+
+def compose(config: Config, ray: RemoteRay, seat: Seat, say: Say = nobody) -> ControlPlane:
+    """Wire a control plane to a Ray cluster that runs.
+
+    Args:
+        config: checked by `load_config`.
+        ray: where the cluster answers.
+        seat: by what right it acts.
+        say: is told what was assumed of recorded files.
+
+    Raises:
+        ConfigError: a file of the configuration cannot be read, or the store has a newer schema.
+        Unreachable: the store does not answer.
+    """
+    close_state(config.state_dir)
+    clock = clock_of(config.replay, config.state_dir)
+    store = SqlStore(store_url(config), fence=seat.lease.fence.number, marker=config.state_dir / "store.held")
+    board, stop, poke = Board(), threading.Event(), threading.Event()
+    served = served_of(config.models)
+    cluster = ray_cluster(config, ray, seat=seat, clock=clock, specs=store, served=served)
+    policy = policy_of(config.policy, config.queues)
+    fitters = OneProcess(Threads("forecast", 1, 2 * FIT_WITHIN_S), FIT_WITHIN_S)
+    cycle = Cycle(
+        cluster=cluster,
+        store=store,
+        clock=clock,
+        served=served,
+        sources=sources_of(config, say),
+        policy=policy,
+        settings=settings_of(config.control, config.policy, config.queues),
+        board=board,
+        tallies=cluster.tallies,
+        crews=Crews(Threads("traffic", READERS, READ_WITHIN_S), fitters, poke.set),
+        keep_replay=Replays(config.state_dir / "replays").keep,
+        servers=servers_of(config),
+    )
+    desk = desk_of(config, store=store, board=board, clock=clock, gate=cycle.gate, poke=poke)
+    pruner = Pruner(
+        rules=retention_of(config.retention),
+        store=store,
+        archive=store.archive,
+        remains=RunRemains(config.state_dir, seat.lease.fence.owner),
+        packages=desk.packages,
+        clock=clock,
+        board=board,
+        prove=seat.lease.prove,
+    )
+    return ControlPlane(config, clock, store, cluster, cycle, desk, board, pruner, fitters, stop, poke)
+
+
+def web_app(plane: ControlPlane) -> FastAPI:
+    """Return the HTTP API and the page of a control plane."""
+    logs = AttemptLogs(plane.cluster, plane.desk)
+    metrics = metrics_over(plane.board, plane.store, plane.cycle.policy)
+    return api_of(plane.config, clock=plane.clock, desk=plane.desk, metrics=metrics, logs=logs)
