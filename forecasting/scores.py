@@ -81,13 +81,17 @@ def wql(plan: Plan, said: Answers, window_s: int) -> float:
 
 
 def mase(plan: Plan, said: Answers) -> float:
-    """Return the mean absolute error of the median over a day, over that of the seasonal naive on the history."""
+    """Return the mean absolute error of the median over a day, over that of the seasonal naive on the history.
+
+    Origins before which every week was like the last are left out; NaN when there is no other.
+    """
     width = DAY_S // plan.series.step_s
-    errors = [
-        np.nanmean(np.abs(plan.series.values[o : o + width] - bins[_MEDIAN, :width])) / _naive_error(plan, o)
+    errors = np.array([
+        (np.nanmean(np.abs(plan.series.values[o : o + width] - bins[_MEDIAN, :width])), _naive_error(plan, o))
         for o, bins in zip(plan.origins, said.bins, strict=True)
-    ]
-    return float(np.nanmean(errors))
+    ])  # fmt: skip
+    scaled = errors[errors[:, 1] > 0]
+    return float(np.nanmean(scaled[:, 0] / scaled[:, 1])) if len(scaled) else np.nan
 
 
 def _naive_error(plan: Plan, origin: int) -> float:

@@ -19,7 +19,7 @@ import httpx
 
 from scheduler.connection import Connection, ResourceT
 from scheduler.model.errors import ConfigError
-from scheduler.wire.base import Listing, Resource, Single
+from scheduler.wire.base import BACKUP_TYPE, Listing, Resource, Single
 from scheduler.wire.cluster import (
     Capacity,
     DrainAnswer,
@@ -286,15 +286,18 @@ class Client:
         """
         try:
             handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            with os.fdopen(handle, "wb") as written:
-                for chunk in self._connection.chunks("/backup"):
-                    written.write(chunk)
         except FileExistsError as error:
             raise ConfigError(f"{file} exists", help="a backup is never overwritten: choose another name") from error
-        except OSError as error:
-            raise ConfigError(f"cannot write {file}: {error.strerror}", help="choose a folder with room") from error
-        except BaseException:
+        except (OSError, ValueError) as error:
+            raise _unwritable(file, error) from error
+        try:
+            with os.fdopen(handle, "wb") as written:
+                for chunk in self._connection.chunks("/backup", BACKUP_TYPE):
+                    written.write(chunk)
+        except BaseException as error:
             file.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise _unwritable(file, error) from error
             raise
 
     def get(self, path: str, kind: type[ResourceT], **parameters: str | float | bool) -> ResourceT:
@@ -337,6 +340,11 @@ class Client:
             return self.send("POST", path, kind, order)
         except ConfigError as error:
             raise ConfigError(*(placed(fault, document) for fault in error.faults)) from error
+
+
+def _unwritable(file: Path, error: OSError | ValueError) -> ConfigError:
+    said = error.strerror if isinstance(error, OSError) else str(error)
+    return ConfigError(f"cannot write {file}: {said}", help="choose a folder with room")
 
 
 def _part(name: str | int) -> str:

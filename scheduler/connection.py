@@ -140,14 +140,20 @@ class Connection:
         self.url = leader
         return True
 
-    def chunks(self, path: str) -> Iterator[bytes]:
-        """Yield an answer's bytes as they come, however long it takes until they do."""
+    def chunks(self, path: str, kind: str) -> Iterator[bytes]:
+        """Yield an answer's bytes as they come, however long it takes until they do.
+
+        Raises:
+            Unreachable: it is not of this media type, so whoever answered is no control plane of ours.
+        """
         timeout = httpx.Timeout(10.0, read=600.0)
         try:
             with self._http.stream("GET", self.url + API + path, timeout=timeout) as answer:
                 if answer.is_error:
                     answer.read()
                     raise _error(answer)
+                if answer.headers.get("content-type", "").partition(";")[0] != kind:
+                    raise self._stranger()
                 yield from answer.iter_bytes()
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
@@ -161,8 +167,11 @@ class Connection:
         try:
             return kind.model_validate_json(answer.content)
         except ValidationError as error:
-            help_ = "is that another program, or another version of Headroom?"
-            raise Unreachable(f"{self.url} does not answer as a control plane does", help=help_) from error
+            raise self._stranger() from error
+
+    def _stranger(self) -> Unreachable:
+        help_ = "is that another program, or another version of Headroom?"
+        return Unreachable(f"{self.url} does not answer as a control plane does", help=help_)
 
     def _unreachable(self, error: httpx.HTTPError) -> Unreachable:
         help_ = 'is "headroom run" up there? HEADROOM_URL or --url points elsewhere'

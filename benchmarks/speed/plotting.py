@@ -13,12 +13,13 @@ _DPI: Final = 120
 
 
 def plot_curve(path: Path, points: Sequence[Point]) -> None:
-    """Write a picture of the processor time of a cycle, one panel an axis, both scales logarithmic."""
+    """Write a picture of the processor time of a cycle, one panel an axis with points, both scales logarithmic."""
     from matplotlib.figure import Figure  # noqa: PLC0415  # optional, and slow to load
 
+    drawn = [axis for axis in AXES if any(point.axis == axis for point in points)]
     figure = Figure(figsize=(9.0, 3.2), layout="constrained")
-    panels = figure.subplots(1, len(AXES), sharey=True)
-    for axes, axis in zip(panels, AXES, strict=True):
+    panels = figure.subplots(1, len(drawn), sharey=True, squeeze=False)[0]
+    for axes, axis in zip(panels, drawn, strict=True):
         rows = [(point.value, point.row) for point in points if point.axis == axis]
         values = [value for value, _ in rows]
         for key, name, style in _LINES:

@@ -87,7 +87,9 @@ class World:
             self._runs[job_id] = replace(run, started_at_s=began_s)
 
     def end_a_job(self) -> None:
-        """Let a running job finish."""
+        """Let a running job finish, if any runs."""
+        if not self._runs:
+            return
         self._end(JobId(self._any_of(list(self._runs))), RunState.SUCCEEDED)
 
     def lose_a_host(self) -> None:

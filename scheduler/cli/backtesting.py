@@ -4,7 +4,7 @@ The command table of `scheduler.cli.main` names `backtest` (a plain function, li
 imported inside the functions.
 """
 
-import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from records.form import Form
+from scheduler.cli.documents import json_text
 from scheduler.cli.errors import warn
 from scheduler.cli.file_flags import DecimalOption, LocalTimesOption, ThousandsOption, TimeFormatOption
 from scheduler.cli.flags import date_flag_s
@@ -30,11 +31,11 @@ from scheduler.cli.forecasting import (
     faults,
     read,
 )
-from scheduler.cli.pictures import check_plot
+from scheduler.cli.output_files import check_plot
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Session
 from scheduler.cli.table import Cell, Column, Table, cell, render
-from scheduler.cli.wording import seconds
+from scheduler.cli.wording import NOTHING, seconds
 from scheduler.model.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def backtest(  # noqa: PLR0913  # one argument a flag
     found = pooled(reports) if len(reports) > 1 else next(iter(reports.values()))
     if _OWN in found["models"]:
         found["over"] = named(over_others(runs.values(), _OWN))
-    screen.say(json.dumps(found, indent=2) if as_json else _text(found, plans, screen))
+    screen.say(json_text(found) if as_json else _text(found, plans, screen))
     if plot:
         from forecasting.plotting import plot_trade_off  # noqa: PLC0415  # only pictures pay for it
 
@@ -262,7 +263,7 @@ def _row(name: str, said: "dict[str, Any]", windows: list[str], judged: list[str
         *(f"{100 * said['peak_wql'][w]:.2f}" for w in windows),
         *(f"{100 * said['peak_coverage'][w][level]:.1f} %" for level in ("0.95", "0.99") for w in judged),
         *(f"{100 * said['op5'][w]:.1f} %" for w in judged),
-        f"{said['mase_24h']:.3f}",
+        NOTHING if math.isnan(said["mase_24h"]) else f"{said['mase_24h']:.3f}",
         f"{1000 * said['cpu_s_per_origin']:.0f} ms",
     )
 

@@ -1,11 +1,11 @@
 """`headroom bench planner --sweep`: how the cost of a cycle grows with the site, as a table and a picture."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scheduler.cli.pictures import check_plot
+from scheduler.cli.documents import json_text
+from scheduler.cli.output_files import check_plot
 from scheduler.cli.screen import Screen
 from scheduler.cli.table import Column, Table, render
 
@@ -32,7 +32,7 @@ def show_curve(  # noqa: PLR0913  # what the command was told
     if plot:
         plot_curve(plot, points)
         screen.note(f"picture in {plot}")
-    screen.say(json.dumps(document(points), indent=2) if as_json else render(_table(points), screen))
+    screen.say(json_text(document(points)) if as_json else render(_table(points), screen))
 
 
 def _table(points: "list[Point]") -> Table:

@@ -1,6 +1,5 @@
 """`headroom bench forecast-fleet`: how long forecasts of a whole fleet take, on real traffic cut at random."""
 
-import json
 import os
 import time
 from dataclasses import asdict, dataclass, replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from records.form import Form
+from scheduler.cli.documents import json_text
 from scheduler.cli.errors import warn
 from scheduler.cli.file_flags import DecimalOption, LocalTimesOption, ThousandsOption, TimeFormatOption
 from scheduler.cli.forecasting import (
@@ -78,7 +78,7 @@ def forecast_fleet(  # noqa: PLR0913  # one argument a flag
         columns = FileColumns(timestamp, value, zone, form=form, say=partial(warn, screen=screen))
         fleet = _cut(read(file, columns), series, round(weeks * _WEEK_S))
         timing = _timed(fleet, weeks, duration(horizon, "--horizon"), workers or len(os.sched_getaffinity(0)))
-    screen.say(json.dumps(asdict(timing), indent=2) if as_json else _sentence(timing))
+    screen.say(json_text(asdict(timing)) if as_json else _sentence(timing))
 
 
 def _cut(whole: "Series", count: int, length_s: int) -> "list[Series]":

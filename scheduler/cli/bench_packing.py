@@ -1,12 +1,12 @@
 """`headroom bench packing`: how much of the GPUs gets used, by published policies and by ours."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scheduler.cli.pictures import check_plot
+from scheduler.cli.documents import json_text
+from scheduler.cli.output_files import check_plot
 from scheduler.cli.seeds import seeds_of
 from scheduler.cli.session import Session
 from scheduler.cli.table import Column, Table, render
@@ -69,17 +69,17 @@ def packing(  # noqa: PLR0913  # one argument a flag
     from benchmarks.packing.report import measure  # noqa: PLC0415  # likewise
     from benchmarks.packing.workload import read_hosts, read_pods  # noqa: PLC0415  # likewise
 
+    check_plot(plot)
     screen, names, numbers = Session.of(context).screen, chosen(policy or []), seeds_of(seeds)
     lists = _lists(read_pods(pods), variant or [])
     if plot:
-        check_plot(plot)
         _check_one(lists)
     fleet, results = read_hosts(nodes).times(copies), {}
     for title, listed in lists.items():
         for name in names:
             screen.note(f"{_title(title)}{name}: {len(numbers)} runs on {len(fleet.cpu_milli)} hosts")
             results[title, name] = measure(name, fleet, listed.times(copies), numbers, churn)
-    screen.say(json.dumps(_document(results), indent=2) if as_json else render(_table(results), screen))
+    screen.say(json_text(_document(results)) if as_json else render(_table(results), screen))
     if plot:
         plot_shares(plot, {name: result for (_, name), result in results.items()})
         screen.note(f"picture in {plot}")

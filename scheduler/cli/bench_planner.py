@@ -1,14 +1,15 @@
 """`headroom bench planner`: how long deciding takes, on a made-up site as large as one likes."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from scheduler.cli.bench_curve import show_curve
+from scheduler.cli.documents import json_text
 from scheduler.cli.session import Session
 from scheduler.cli.table import Column, Table, render
+from scheduler.model.errors import ConfigError
 
 if TYPE_CHECKING:
     from benchmarks.packing.speed import Speed
@@ -64,6 +65,8 @@ def planner(  # noqa: PLR0913  # one argument a flag
     from benchmarks.speed.site import Size  # noqa: PLC0415  # likewise
     from policies.registry import policy_from_names  # noqa: PLC0415  # other commands need not load it
 
+    if plot and not sweep:
+        raise ConfigError("--plot draws what --sweep measures", help="headroom bench planner --sweep --plot FILE")
     screen = Session.of(context).screen
     order = "fair-share" if guaranteed_queues else "priority"
     policy = policy_from_names(placement_score=placement_score, queue_order=order)
@@ -75,7 +78,7 @@ def planner(  # noqa: PLR0913  # one argument a flag
     screen.note("placing pods on a fleet and on eight of it, a turn each and in one plan")
     placing = speeds(*_placed(nodes, pods, seed), seed)
     if as_json:
-        screen.say(json.dumps({**document(found), "placing": placing_document(placing)}, indent=2))
+        screen.say(json_text({**document(found), "placing": placing_document(placing)}))
         return
     screen.say(render(_table(found), screen))
     screen.note(_sums(found))

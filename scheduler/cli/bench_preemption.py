@@ -1,13 +1,13 @@
 """`headroom bench preemption`: how much work our victims lose, beside the least possible and other ways of choosing."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from scheduler.cli.pictures import check_plot
+from scheduler.cli.documents import json_text
+from scheduler.cli.output_files import check_plot
 from scheduler.cli.session import Session
 from scheduler.cli.table import Column, Table, render
 
@@ -66,7 +66,7 @@ def preemption(  # noqa: PLR0913  # one argument a flag
     if plot:
         plot_ratios(plot, results)
         screen.note(f"picture in {plot}")
-    screen.say(json.dumps(document(results, seed), indent=2) if as_json else render(_table(results), screen))
+    screen.say(json_text(document(results, seed)) if as_json else render(_table(results), screen))
 
 
 def _at_once(cases: int, seed: int, told: Told) -> "dict[str, Result]":

@@ -1,6 +1,5 @@
 """`headroom bench queueing`: how long jobs wait and what they lose under one choice of the site or another."""
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -10,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from scheduler.cli.documents import json_text
 from scheduler.cli.errors import warn
 from scheduler.cli.file_flags import DecimalOption, LocalTimesOption, ThousandsOption, TimeFormatOption
-from scheduler.cli.pictures import check_plot
+from scheduler.cli.output_files import check_plot
 from scheduler.cli.screen import Screen
 from scheduler.cli.seeds import seeds_of
 from scheduler.cli.session import Session
@@ -115,7 +115,7 @@ def queueing(  # noqa: PLR0913  # one argument a flag
         plot_all(plot, names, found)
         screen.note(f"picture in {plot}")
     if as_json:
-        screen.say(json.dumps(document(names, found), indent=2, allow_nan=False))
+        screen.say(json_text(document(names, found)))
         return
     for name in names:
         screen.say(f"{name}: {COMPARISONS[name].about}")

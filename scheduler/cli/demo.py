@@ -3,12 +3,14 @@
 import json
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scheduler.cli.output_files import check_file
 from scheduler.cli.session import Session
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def demo(  # noqa: PLR0913  # one argument a flag
     from scheduler.demo import preflight  # noqa: PLC0415  # likewise
     from scheduler.demo.play import Demo, Ports  # noqa: PLC0415  # likewise
 
+    check_file("--report", report or REPORTS["reactive" if reactive else "forecast"])
     signal.signal(signal.SIGTERM, _leave)
     screen = Session.of(context).screen
     shown = DemoScreen(screen)
@@ -59,7 +62,9 @@ def _write(outcome: "Report", file: Path) -> None:
 def _other(mode: str) -> dict[str, object] | None:
     """Return the last report of the other mode, or None when there is none."""
     file = next(file for other, file in REPORTS.items() if other != mode)
-    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
+    with suppress(OSError, ValueError, TypeError):  # none, or somebody else's: there is nothing to compare with
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    return None
 
 
 def _wait_for_ctrl_c() -> None:

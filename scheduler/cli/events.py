@@ -28,6 +28,8 @@ def events(
     asked |= {"cursor": cursor} if cursor else {}
     found = session.client.events(**asked)
     session.show(output, found, lambda: event_table(found, session.screen))
+    if output in {Output.TABLE, Output.WIDE} and not found.items:
+        session.screen.note(f"no events of {subject}" if subject else "no events")
     if found.next and output in {Output.TABLE, Output.WIDE}:
         session.screen.note(f"those before: --cursor {found.next}")
 

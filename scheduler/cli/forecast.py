@@ -15,7 +15,7 @@ from records.form import Form
 from scheduler.cli.errors import warn
 from scheduler.cli.file_flags import DecimalOption, LocalTimesOption, ThousandsOption, TimeFormatOption
 from scheduler.cli.flags import duration_flag, levels_flag
-from scheduler.cli.pictures import check_plot
+from scheduler.cli.output_files import check_plot
 from scheduler.cli.pools import pool_table, pool_text
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Output, OutputOption, Session
@@ -119,6 +119,8 @@ def forecast(  # noqa: PLR0913  # one argument a flag
     """Show the forecast of a model's traffic, or of recorded traffic; -o wide lists every step."""
     session = Session.of(context)
     if pool or not model:
+        if plot:
+            raise ConfigError("--plot draws one model or file", help="headroom forecast MODEL --plot FILE")
         _show_pools(session, model, pool=pool, output=output)
     elif prometheus or model.endswith(ENDINGS):
         from scheduler.cli.forecasting import (  # noqa: PLC0415  # only recorded traffic needs them
@@ -155,8 +157,7 @@ def _show_pools(session: Session, model: str, *, pool: bool, output: Output) -> 
 
 def _show_model(session: Session, model: str, wanted: _Wanted, output: Output) -> None:
     asked, hours = ",".join(map(str, wanted.levels)), wanted.horizon_s / 3600
-    if wanted.plot:
-        check_plot(wanted.plot)
+    check_plot(wanted.plot)
     found = session.client.get(f"/forecast/{quote(model, safe='')}", Single[Forecast], quantiles=asked, until=hours)
     end = found.observed_at + timedelta(seconds=wanted.horizon_s)
     near = tuple(point for point in found.item.points if point.at <= end)

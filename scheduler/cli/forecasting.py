@@ -3,7 +3,6 @@
 `headroom forecast` calls `forecast_recorded` for either. Everything heavy is imported inside the functions.
 """
 
-import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,9 +15,10 @@ import typer
 
 from records.fault import Say, nobody
 from records.form import UNSAID, Form
+from scheduler.cli.documents import json_text
 from scheduler.cli.flags import date_flag_s, levels_flag
 from scheduler.cli.forecast_view import PEAKS_S, document, forecast_text
-from scheduler.cli.pictures import check_plot
+from scheduler.cli.output_files import check_plot
 from scheduler.cli.session import Output, Session
 from scheduler.config.units import UnitError, duration_s
 from scheduler.model.errors import ConfigError
@@ -132,7 +132,7 @@ def forecast_recorded(  # noqa: PLR0913  # one argument a flag
         bins = max(1, reach_s // fitted.step_s)
         levels = levels_flag(quantiles, "--quantiles")
     if output is Output.JSON:
-        session.screen.say(json.dumps(document(_origin(source), series, fitted, bins, levels), indent=2))
+        session.screen.say(json_text(document(_origin(source), series, fitted, bins, levels)))
     else:
         session.screen.say(forecast_text(source.name, fitted, bins, levels, session.screen))
     if plot:

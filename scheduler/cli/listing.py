@@ -10,6 +10,7 @@ from scheduler.cli.session import Output, OutputOption, Session, WatchOption
 from scheduler.cli.table import Cell, Column, Table, cell
 from scheduler.cli.wording import NOTHING, asks, hosts_of, seconds, workers_of
 from scheduler.model.counting import plural
+from scheduler.model.errors import ConfigError
 from scheduler.wire.base import Listing
 from scheduler.wire.jobs import Job
 
@@ -53,8 +54,10 @@ def list_jobs(  # noqa: PLR0913  # one argument a flag
 ) -> None:
     """List training jobs: where they run, or why they wait."""
     session = Session.of(context)
+    if cursor and not limit:
+        raise ConfigError("--cursor is of a page", help="say how long pages are: --limit 100")
     wanted = {"queue": queue, "state": state, "owner": my_name(session) if mine else ""}
-    wanted |= {"cursor": cursor} if limit else {}
+    wanted |= {"cursor": cursor}
     filters: dict[str, str | int] = {name: value for name, value in wanted.items() if value}
     filters |= {"limit": limit} if limit else {}
 

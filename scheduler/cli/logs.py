@@ -27,4 +27,4 @@ def logs(  # noqa: PLR0913  # one argument a flag
     screen = session.screen
     found = job_id(session, job, latest=latest)
     for line in session.client.logs(found, attempt=attempt, follow=follow, tail=tail):
-        screen.say(screen.paint(line, "dim") if line.startswith(_RULE) else line)
+        screen.pass_on(screen.paint(line, "dim") if line.startswith(_RULE) else line)

@@ -3,6 +3,8 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from itertools import pairwise
 from typing import Annotated, Final
 
 import typer
@@ -126,9 +128,6 @@ def run(arguments: Sequence[str]) -> int:
         return _failed(error, arguments)
     except TyperException as error:
         return _failed(ConfigError(error.format_message(), help=_usage(error)), arguments)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has gone: nothing more to say
-        return 0
     except (KeyboardInterrupt, Abort):
         return INTERRUPTED
     except Exception as error:
@@ -144,6 +143,11 @@ def _run(arguments: Sequence[str]) -> int:
         code = command.main(_shared_first(arguments), prog_name="headroom", standalone_mode=False)
     except Exit as ended:
         code = ended.exit_code
+    except SystemExit as ended:
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        _say_no_more()  # whoever read has gone; typer calls that an exit
+        return 0
     return code if isinstance(code, int) else 0
 
 
@@ -183,9 +187,27 @@ def _failed(error: HeadroomError, arguments: Sequence[str]) -> int:
         text in {"-ojson", "--output=json"} or (before in {"-o", "--output"} and text == "json")
         for before, text in zip(("", *arguments), arguments, strict=False)
     )
-    color = Color.NEVER if "--color=never" in arguments else Color.AUTO
-    show_error(error, Screen.of(os.environ, color=color), as_json=wants_json)
+    try:
+        show_error(error, Screen.of(os.environ, color=_color(arguments)), as_json=wants_json)
+    except BrokenPipeError:
+        _say_no_more()
     return error.exit_code
+
+
+def _color(arguments: Sequence[str]) -> Color:
+    """Return when to colour, as far as a line that may be wrong says so."""
+    said = [text.partition("=")[2] for text in arguments if text.startswith("--color=")]
+    said += [text for before, text in pairwise(arguments) if before == "--color"]
+    return Color(said[-1]) if said and said[-1] in set(Color) else Color.AUTO
+
+
+def _say_no_more() -> None:
+    """Let what is still to be written go nowhere, so that the end of the process does not fail of it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # a stream without a file has no reader who could go
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _usage(error: TyperException) -> str:

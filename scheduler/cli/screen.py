@@ -1,5 +1,6 @@
 """What the terminal can do, decided once from environment and flags; everything is printed through it."""
 
+import re
 import shutil
 import sys
 from collections.abc import Mapping
@@ -13,6 +14,9 @@ _ASCII: Final = str.maketrans(
     | {"█": "#", "▓": "=", "▒": "%", "░": "+", "∙": ".", "▁": "1", "▂": "2", "▃": "3", "▄": "4"}
     | {"▅": "5", "▆": "6", "▇": "7"}
 )
+_CLEAR: Final = "\x1b[H\x1b[2J"
+_STEERING: Final = re.compile(r"(?!\x1b\[\d+m)[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What moves a cursor, sets a title or turns text round, colours left out: names and reasons are others' words."""
 _CODES: Final = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34}
 
 
@@ -57,12 +61,20 @@ class Screen:
         return cls(sys.stdout, sys.stderr, is_terminal, width, colored, header, UTC if utc else None)
 
     def say(self, text: str) -> None:
-        """Print a result."""
-        self._write(self.out, text)
+        """Print a result, with nothing in it that would steer a terminal but for our own colours."""
+        self._write(self.out, _harmless(text))
 
     def note(self, text: str) -> None:
-        """Print what is not part of the result: hints, sums, progress, warnings."""
-        self._write(self.err, text)
+        """Print what is not part of the result: hints, sums, progress, warnings; as `say`."""
+        self._write(self.err, _harmless(text))
+
+    def pass_on(self, text: str) -> None:
+        """Print a line of a job's output as it is."""
+        self._write(self.out, text)
+
+    def redraw(self, text: str) -> None:
+        """Print a result in the place of all that the terminal shows."""
+        self._write(self.out, f"{_CLEAR}{_harmless(text)}")
 
     def paint(self, text: str, style: str) -> str:
         """Return a text in a style, for instance "bold" or "red", where colours are shown."""
@@ -78,3 +90,7 @@ class Screen:
         plain = text if encoding == "utf8" else text.translate(_ASCII).encode("ascii", "replace").decode()
         stream.write(plain + "\n")
         stream.flush()
+
+
+def _harmless(text: str) -> str:
+    return _STEERING.sub("?", text)

@@ -73,7 +73,9 @@ class Session:
 
     def show(self, output: Output, resource: "Resource", table: Callable[[], Table]) -> None:
         """Print a result as the user wants it."""
-        self.screen.say(self._rendered(output, resource, table))
+        text = self._rendered(output, resource, table)
+        if text or output is not Output.NAME:
+            self.screen.say(text)
 
     def watch(self, draw: Callable[[], tuple["Resource", Table]], output: Output, period_s: float = 2.0) -> None:
         """Show a result again and again: in place on a terminal, else anew whenever it changes."""
@@ -82,7 +84,7 @@ class Session:
             resource, table = draw()
             text = self._rendered(output, resource, lambda table=table: table)  # type: ignore[misc]  # bound at once
             if self.screen.is_terminal:
-                self.screen.say(f"\x1b[H\x1b[2J{text}")
+                self.screen.redraw(text)
             elif text != before:
                 self.screen.say(text)
             before = text

@@ -1,6 +1,5 @@
 """`headroom simulate`: the control loop of `headroom run` over a simulated cluster, on a virtual clock."""
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scheduler.cli.documents import json_text
 from scheduler.cli.errors import warn
-from scheduler.cli.pictures import check_plot
+from scheduler.cli.output_files import check_file, check_plot
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Session
 from scheduler.model.errors import ConfigError
@@ -48,12 +48,12 @@ def simulate(  # noqa: PLR0913  # one argument a flag
     from simulations.report import document, lines  # noqa: PLC0415  # likewise
 
     screen = Session.of(context).screen
-    _check_place(json_file)
+    check_file("--json", Path(json_file) if json_file not in {"", "-"} else None)
     check_plot(plot)
     result, first = _run(load_scenario(scenario), seeds, screen, reactive=reactive)
     if plot:
         _draw(plot, first, result.scenario, screen)
-    text = json.dumps(document(result), indent=2, allow_nan=False)
+    text = json_text(document(result))
     if json_file == "-":
         screen.say(text)
         return
@@ -61,12 +61,6 @@ def simulate(  # noqa: PLR0913  # one argument a flag
         screen.say(line)
     if json_file:
         _write(json_file, text)
-
-
-def _check_place(json_file: str) -> None:
-    """Refuse a place that does not exist before the time is spent, not after."""
-    if not Path(json_file).resolve().parent.is_dir():
-        raise ConfigError(f"--json: there is no directory for {json_file}")
 
 
 def _write(json_file: str, text: str) -> None:

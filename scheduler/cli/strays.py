@@ -58,8 +58,8 @@ def evict(
     everything: Annotated[bool, typer.Option("--all", help="All strays there are.")] = False,
 ) -> None:
     """End strays for good: they are told to stop, and removed after 30 seconds."""
-    if not names and not everything:
-        raise ConfigError("name the strays to evict", help="headroom strays lists them; --all for all of them")
+    if bool(names) == everything:
+        raise ConfigError("name the strays to evict, or say --all", help="headroom strays lists them")
     session = Session.of(context)
     _said(session, session.client.evict_strays(*(names or ())), "to be evicted")
 

@@ -8,7 +8,7 @@ import typer
 from scheduler.cli.naming import JobsArgument, LatestOption, complete_job, job_ids
 from scheduler.cli.session import Session
 from scheduler.cli.wording import seconds
-from scheduler.model.errors import ConfigError, HeadroomError
+from scheduler.model.errors import ConfigError, HeadroomError, Unreachable
 from scheduler.wire.jobs import Job
 
 AllMineOption = Annotated[bool, typer.Option("--all-mine", help="All my open jobs.")]
@@ -76,11 +76,20 @@ def set_priority(
 
 
 def _to_each(session: Session, ids: Sequence[str], wish: Callable[[str], Job], said: Callable[[Job], str]) -> None:
-    """Send the wish for every job, though some may refuse; then say all that went wrong at once."""
+    """Send the wish for every job, though some may be refused; then say all that went wrong at once.
+
+    Raises:
+        Unreachable: the control plane has gone; the rest is not tried.
+        HeadroomError: some were refused.
+    """
     failed: list[HeadroomError] = []
+    if not ids:
+        session.screen.note("no open jobs of yours")
     for one in ids:
         try:
             session.screen.say(said(wish(one)))
+        except Unreachable:
+            raise
         except HeadroomError as error:
             failed.append(error)
     if failed:

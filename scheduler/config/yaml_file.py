@@ -61,7 +61,7 @@ def read_yaml(path: Path) -> Document:
             Fault("UnreadableFile", f"cannot be read: {error.strerror}", str(path), help="check the path")
         ) from error
     except UnicodeDecodeError as error:
-        raise ConfigError(Fault("UnreadableFile", "is not UTF-8 text", str(path))) from error
+        raise ConfigError(Fault("UnreadableFile", "is not UTF-8 text", str(path), help="save it as UTF-8")) from error
     return parse_yaml(text, str(path))
 
 

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -50,7 +50,8 @@ def back_up(url: str, file: Path) -> Held:
         raise ConfigError(f"cannot write {file}: {error.strerror}", help="choose a folder with room") from error
     finally:
         for ending in ("", "-journal", "-wal", "-shm"):
-            Path(f"{draft}{ending}").unlink(missing_ok=True)
+            with suppress(OSError):
+                Path(f"{draft}{ending}").unlink()
     return held
 
 

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 API_VERSION = "headroom/v1"
+BACKUP_TYPE = "application/vnd.sqlite3"
+"""Media type of a backup of the store."""
 LEADER_HEADER = "Headroom-Leader"
 """Of an answer of a control plane that does not lead: where the one that does answers."""
 

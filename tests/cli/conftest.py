@@ -57,6 +57,7 @@ class ControlPlane:
 
     answers: dict[tuple[str, str], object] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
+    types: dict[str, str] = field(default_factory=lambda: {"/backup": "application/vnd.sqlite3"})
     url: str = ""
 
     def gives(self, method: str, path: str, answer: object) -> None:
@@ -285,6 +286,7 @@ def _handler(plane: ControlPlane) -> type[BaseHTTPRequestHandler]:
             status, shown = answer if isinstance(answer, tuple) else (200, answer)
             text = shown if isinstance(shown, str) else shown.model_dump_json(by_alias=True)
             self.send_response(status)
+            self.send_header("Content-Type", plane.types.get(asked.path, "application/json"))
             self.send_header("Content-Length", str(len(text.encode())))
             self.end_headers()
             self.wfile.write(text.encode())

@@ -63,7 +63,7 @@ def test_a_file_that_cannot_be_written_is_an_error_too(
     scenario: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["simulate", scenario, "--json", str(tmp_path)]) == 2
-    assert "cannot be written" in capsys.readouterr().err
+    assert "is a directory" in capsys.readouterr().err
 
 
 def test_bad_input_leaves_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,7 +53,7 @@ def test_the_servers_faults_keep_file_and_line(headroom: Run, live: Any, tmp_pat
     assert err == (
         f'error: {file}:2: unknown queue "reserch"\nhelp: did you mean "research"? queues: default, research\n'
     )
-    assert headroom(live, "list", "--all", "-o", "name")[1] == "\n"
+    assert headroom(live, "list", "--all", "-o", "name")[1] == ""
 
 
 def test_a_gang_that_can_never_run_is_bad_input(headroom: Run, live: Any) -> None:
@@ -83,7 +83,7 @@ def test_roles_decide_with_exit_code_4(headroom: Run, start: Callable[..., Any])
     assert code == 4
     assert "help: ask for a token with role operator" in err
     assert headroom(live, "list", "--mine", "-o", "name", bearer="do")[1] == "1\n"
-    assert headroom(live, "list", "--mine", "-o", "name", bearer="see")[1] == "\n"
+    assert headroom(live, "list", "--mine", "-o", "name", bearer="see")[1] == ""
 
 
 def test_a_host_is_drained_and_given_back(headroom: Run, live: Any) -> None:

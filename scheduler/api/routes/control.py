@@ -16,7 +16,7 @@ from scheduler.api.presenting.jobs import event_view
 from scheduler.api.presenting.times import moment
 from scheduler.api.site import PartsDep
 from scheduler.model.errors import NotFound
-from scheduler.wire.base import Listing, Single
+from scheduler.wire.base import BACKUP_TYPE, Listing, Single
 from scheduler.wire.cluster import Status
 from scheduler.wire.jobs import Event
 
@@ -77,7 +77,7 @@ def backup(parts: PartsDep, _: Operator) -> FileResponse:
     except BaseException:
         folder.cleanup()
         raise
-    return FileResponse(file, media_type="application/vnd.sqlite3", background=BackgroundTask(folder.cleanup))
+    return FileResponse(file, media_type=BACKUP_TYPE, background=BackgroundTask(folder.cleanup))
 
 
 @router.get("/metrics", response_class=Response)
