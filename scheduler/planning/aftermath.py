@@ -174,7 +174,7 @@ class _Course:
         """Return whom a job that was stopped itself will have stopped to go on."""
         if not job.slots or len(self._stopped) >= MOST_STOPS:
             return ()
-        roster = self._draft.stoppable_for(job).without(sorted(self._stopped))
+        roster = self._draft.stoppable.for_job(job).without(sorted(self._stopped))
         if not len(roster.row):
             return ()
         there = np.zeros(len(self._foreseen.costs), dtype=bool)

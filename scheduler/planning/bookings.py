@@ -9,22 +9,22 @@ A ledger is kept for the moment of each booking: what will be free then, all boo
 these moments, so that looking at them, and at now, is looking at all the time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf, isfinite, nextafter
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scheduler.model.policy import Scorer
 from scheduler.model.resources import Shape, Slot
+from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobId, TrainingJob
-from scheduler.planning.draft import Draft
 from scheduler.planning.ends import Ends
 from scheduler.planning.lowest import Lowest
 from scheduler.planning.placing import hosts_for_gang
-from scheduler.planning.room import Counted
-from scheduler.planning.roster import Victim
-from scheduler.planning.timetable import Ebb, PlannedStart, Release, beginning_anew, going_on
+from scheduler.planning.room import Counted, Room
+from scheduler.planning.timetable import Ebb, PlannedStart, Release, going_on
 from scheduler.planning.wants import Wants
 
 MOST_TRIES: Final = 16
@@ -32,34 +32,56 @@ MOST_TRIES: Final = 16
 MOST_EBB_TRIES: Final = 2
 """Of these so many for which what serving is expected to leave is looked at, too: all ends are put in order anew."""
 
+Booked: TypeAlias = tuple[PlannedStart, Counted]
+"""A booking, and what will be free when it begins, all bookings taken off."""
+Withdrawn: TypeAlias = tuple[int, Booked]
+"""One that was taken back, with its place among all in queue order."""
+
 
 class Bookings:
     """The bookings of one planning run, and the room that they leave to others."""
 
-    def __init__(self, draft: Draft) -> None:
-        """Start without any."""
-        self._draft, self._now_s = draft, draft.snapshot.taken_at_s
-        self._at: list[tuple[PlannedStart, Counted]] = []
+    def __init__(
+        self, snapshot: Snapshot, room: Room, scorer: Scorer, most: int, leaving: Iterable[TrainingJob] = ()
+    ) -> None:
+        """Start without any.
+
+        Args:
+            snapshot: who runs where, and until when.
+            room: what is free and coming; it is followed.
+            scorer: the site's placement score.
+            most: how many are made.
+            leaving: running jobs that are being stopped by this plan already.
+        """
+        self._snapshot, self._room, self._scorer, self._most = snapshot, room, scorer, most
+        self._now_s = snapshot.taken_at_s
+        self._gone = {job.job_id for job in leaving}
+        self.falls: Callable[[], Sequence[Ebb]] = tuple
+        self._made: list[PlannedStart] = []
+        self._at: list[Booked] = []
         self._starts_s = np.empty(0)
         self._windows: dict[tuple[int, bool], Lowest] = {}
         self._releases: list[Release] = []
         self._noted = 0
-        self._ends: tuple[frozenset[str], int, Ends] | None = None
+        self._ends: tuple[frozenset[JobId], int, Ends] | None = None
         self._hopeless: dict[tuple[Shape, int, str, float], int] = {}
 
-    def __bool__(self) -> bool:
-        """Whether there is any."""
-        return bool(self._at)
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._at)
+
+    def __iter__(self) -> Iterator[PlannedStart]:
+        """Yield them in queue order."""
+        return iter(self._made)
 
     @property
     def are_enough(self) -> bool:
         """Whether no more are made in this run."""
-        return len(self._at) >= self._draft.policy.bookings or len(self._hopeless) >= MOST_TRIES
+        return len(self._at) >= self._most or len(self._hopeless) >= MOST_TRIES
 
-    @property
-    def made(self) -> int:
-        """How many there are."""
-        return len(self._at)
+    def expect_falls(self, falls: Callable[[], Sequence[Ebb]]) -> None:
+        """Let bookings count on the room that serving is expected to leave, worked out when it is needed."""
+        self.falls = falls
 
     def met(self, runtime_s: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return how many of them begin before jobs would be over that run for so long, int64, each from float64 (N,).
@@ -76,35 +98,24 @@ class Bookings:
         """Return the room being freed that may be promised to a job without delaying a booking."""
         return self.coming_until(self._now_s + job.runtime_s)
 
-    def take(self, job: TrainingJob, slots: Sequence[Slot]) -> None:
-        """Note that a job has these slots from about now on."""
-        if slots:
-            self.note((), [beginning_anew(job, slots, self._now_s)])
+    def leave(self, job: TrainingJob) -> None:
+        """Count no longer on a running job's end: it is stopped."""
+        self._gone.add(job.job_id)
+        self.note([going_on(job, self._now_s)], ())
 
-    def if_stopped(self, victims: Sequence[Victim]) -> tuple[list[Release], list[Release]]:
-        """Return what changes, as for `allow`, when jobs are stopped, or go on with less."""
-        given = [going_on(victim.job, self._now_s) for victim in victims]
-        return given, [beginning_anew(victim.job, victim.keeps, self._now_s) for victim in victims if victim.keeps]
+    def stay(self, job: TrainingJob) -> None:
+        """Count on its end again: it is not stopped after all."""
+        self._gone.discard(job.job_id)
+        self.note((), [going_on(job, self._now_s)])
 
-    def allow(self, given: Sequence[Release], taken: Sequence[Release]) -> bool:
-        """Note what somebody no longer has and what somebody has from now on, unless that would delay a booking.
-
-        Args:
-            given: room counted on until now, with when it would have been left.
-            taken: room that somebody has from about now on, with when it is left.
-
-        Returns:
-            Whether it delays none; if it does, nothing is noted.
-        """
-        self.note(given, taken)
-        taken_slots = [slot for each in taken for slot in each.slots]
-        if any(room.overdrawn(taken_slots) for _, room in self._at):
-            self.note(taken, given)
-            return False
-        return True
+    def are_delayed(self, slots: Sequence[Slot]) -> bool:
+        """Whether what somebody has in these slots leaves any booking short of room."""
+        return any(room.overdrawn(slots) for _, room in self._at)
 
     def note(self, given: Sequence[Release], taken: Sequence[Release]) -> None:
-        """Note as `allow`, whatever it delays."""
+        """Note what somebody no longer has, and what somebody has from about now on, each with when it is left."""
+        if not given and not taken:
+            return
         for each in given:
             if not each.is_known and each in self._releases:
                 self._releases.remove(each)
@@ -118,76 +129,59 @@ class Bookings:
                 if booking.start_s < each.at_s:
                     room.take_all(self._known(each.slots), each.shape)
 
-    def room_if_stopped(self, job: TrainingJob, victims: Sequence[Victim]) -> Counted:
-        """Return what `coming_for` a job would be if others were stopped for it, which has been noted here already."""
-        coming = Counted(self._draft.room.coming)
-        for victim in victims:
-            coming.give_all(self._known(victim.freed), victim.job.gang.shape)
-        return Lowest([coming, *(room for _, room in self._within(self._now_s + job.runtime_s))])
-
     def room_until(self, ends_s: float) -> Counted:
         """Return the room that somebody may have from now on until a time without delaying a booking."""
-        return self._window(ends_s, self._draft.room.now, promised=False)
+        return self._window(ends_s, self._room.now, promised=False)
 
     def coming_until(self, ends_s: float) -> Counted:
         """Return the room being freed that somebody may have until a time without delaying a booking."""
-        return self._window(ends_s, self._draft.room.coming, promised=True)
+        return self._window(ends_s, self._room.coming, promised=True)
 
-    def withdraw(self, job: TrainingJob) -> list[tuple[PlannedStart, Counted]]:
-        """Take back a job's own booking, and return it, if it has one."""
-        own = [pair for pair in self._at if pair[0].job is job]
-        for booking, _ in own:
-            self._at = [pair for pair in self._at if pair[0] is not booking]
-            for room in self._rooms_during(booking):
-                room.give_all(booking.slots, job.gang.shape)
-            self._look_anew()
-        return own
+    def withdraw(self, job: TrainingJob) -> list[Withdrawn]:
+        """Take back a job's booking, and return it, if it has one."""
+        return [self._withdraw(pair) for pair in self._at if pair[0].job is job]
 
-    def cancel(self, job: TrainingJob) -> None:
-        """Take back a job's own booking for good, if it has one, withdrawn or not."""
-        self.withdraw(job)
-        self._draft.bookings[:] = [booking for booking in self._draft.bookings if booking.job is not job]
-
-    def restore(self, withdrawn: Sequence[tuple[PlannedStart, Counted]]) -> None:
+    def restore(self, withdrawn: Withdrawn) -> None:
         """Put back what was withdrawn; meanwhile nothing else must have changed."""
-        for booking, room in withdrawn:
-            for other in self._rooms_during(booking):
-                other.take_all(booking.slots, booking.job.gang.shape)
-            self._at.append((booking, room))
-            self._look_anew()
+        place, (booking, room) = withdrawn
+        for other in self._rooms_during(booking):
+            other.take_all(booking.slots, booking.job.gang.shape)
+        self._made.insert(place, booking)
+        self._at.append((booking, room))
+        self._look_anew()
 
-    def withdraw_all(self) -> list[tuple[PlannedStart, Counted]]:
-        """Take back all bookings, and return them; to be restored the last one first."""
-        return [pair for booking, _ in tuple(self._at) for pair in self.withdraw(booking.job)]
-
-    def book_anew(self, withdrawn: Sequence[tuple[PlannedStart, Counted]]) -> None:
-        """Book for those whose bookings were withdrawn, in queue order, after somebody else was given room."""
-        gone = {booking.job.job_id for booking, _ in withdrawn}
-        in_order = [booking.job for booking in self._draft.bookings if booking.job.job_id in gone]
-        self._draft.bookings[:] = [made for made in self._draft.bookings if made.job.job_id not in gone]
-        for job in in_order:
-            self.book(job)
-
-    def book(self, job: TrainingJob) -> None:
+    def book(self, job: TrainingJob) -> bool:
         """Book room for a blocked job at the earliest time at which its whole gang fits, unless there are enough.
 
         Where what training leaves is never enough, the room counts that serving is expected to leave: for a job that
         gives way again when serving needs more.
+
+        Returns:
+            Whether it was booked.
         """
         if self.are_enough:
-            return
+            return False
         gang = job.gang
         key = (gang.shape, gang.max_per_host, gang.require_same, job.runtime_s)
         if gang.workers >= self._hopeless.get(key, gang.workers + 1):
-            return
+            return False
         found = next(self._fits(job), None)
-        if found is None and job.preemptible and len(self._hopeless) < MOST_EBB_TRIES and (ebbs := self._draft.ebbs()):
-            found = next(self._fits(job, ebbs), None)
+        if found is None and job.preemptible and len(self._hopeless) < MOST_EBB_TRIES and (falls := self.falls()):
+            found = next(self._fits(job, falls), None)
         if found is None:
             self._hopeless[key] = gang.workers
-            return
-        self.restore([found])
-        self._draft.bookings.append(found[0])
+            return False
+        self.restore((len(self._made), found))
+        return True
+
+    def _withdraw(self, pair: Booked) -> Withdrawn:
+        booking, place = pair[0], self._made.index(pair[0])
+        del self._made[place]
+        self._at = [other for other in self._at if other is not pair]
+        for room in self._rooms_during(booking):
+            room.give_all(booking.slots, booking.job.gang.shape)
+        self._look_anew()
+        return place, pair
 
     def _rooms_during(self, booking: PlannedStart) -> list[Counted]:
         """Return what is free when other bookings begin during one."""
@@ -207,13 +201,13 @@ class Bookings:
             self._windows[key] = Lowest([room, *(later for _, later in within)])
         return self._windows[key].caught_up()
 
-    def _within(self, ends_s: float) -> list[tuple[PlannedStart, Counted]]:
+    def _within(self, ends_s: float) -> list[Booked]:
         """Return the bookings that begin before a moment."""
         return [pair for pair in self._at if pair[0].start_s < ends_s]
 
-    def _fits(self, job: TrainingJob, ebbs: Sequence[Ebb] = ()) -> Iterator[tuple[PlannedStart, Counted]]:
+    def _fits(self, job: TrainingJob, ebbs: Sequence[Ebb] = ()) -> Iterator[Booked]:
         """Yield bookings that delay none, with what is free at their time; the earliest first."""
-        ends, wants = self._expected_ends(), Wants.of(job.gang, self._draft.room.coming.table)
+        ends, wants = self._expected_ends(), Wants.of(job.gang, self._room.coming.table)
         if ebbs:
             ends = ends.with_also([*self._releases, *(ebb.release for ebb in ebbs)])
             self._ends = None  # those who look next do not count on it
@@ -226,14 +220,14 @@ class Bookings:
             start_s = max(fit_s, begins_s)
             room = ends.room_at(start_s, base)
             usable = Counted(room) if ceiling is None else Lowest([room, ceiling])
-            rows = hosts_for_gang(usable, job.gang, self._draft.scorer)
+            rows = hosts_for_gang(usable, job.gang, self._scorer)
             if rows is not None:
                 slots = usable.put(rows, job.gang.shape)
                 room.take_all(slots, job.gang.shape)
                 models = tuple(ebb.model for ebb in ebbs if ebb.release.at_s <= start_s and ebb.is_on(slots))
                 yield PlannedStart(job, start_s, start_s + job.runtime_s, slots, models), room
 
-    def _spans(self, runtime_s: float) -> Iterator[tuple[float, float, list[tuple[PlannedStart, Counted]]]]:
+    def _spans(self, runtime_s: float) -> Iterator[tuple[float, float, list[Booked]]]:
         """Yield spans of starting times, one after the other, with the bookings that begin while the job would run.
 
         They change where a booking begins or ends, and where the job's end meets one's beginning: a span of that one
@@ -253,27 +247,26 @@ class Bookings:
         """Return what is coming, without what is booked at a moment."""
         active = [booking for booking, _ in self._at if booking.start_s <= at_s < booking.end_s]
         if not active:
-            return self._draft.room.coming
-        base = Counted(self._draft.room.coming)
+            return self._room.coming
+        base = Counted(self._room.coming)
         for booking in active:
             base.take_all(booking.slots, booking.job.gang.shape)
         return base
 
     def _expected_ends(self) -> Ends:
         """Return when room is left by what runs and is not being stopped, and by what this plan starts."""
-        stopped = frozenset((*self._draft.preemptions, *self._draft.ended))
-        known, snapshot = self._ends, self._draft.snapshot
-        if known is not None and known[:2] == (stopped, self._noted):
+        gone, known, snapshot = frozenset(self._gone), self._ends, self._snapshot
+        if known is not None and known[:2] == (gone, self._noted):
             return known[2]
-        if known is None or known[0] != stopped:
-            gone = [snapshot.by_id[JobId(job_id)] for job_id in stopped]
-            ends = Ends(snapshot.running, snapshot.ledger.table, self._now_s, gone)
+        if known is None or known[0] != gone:
+            jobs = [snapshot.by_id[job_id] for job_id in gone]
+            ends = Ends(snapshot.running, snapshot.ledger.table, self._now_s, jobs)
         else:
             ends = known[2]
-        self._ends = (stopped, self._noted, ends.with_also(self._releases))
+        self._ends = (gone, self._noted, ends.with_also(self._releases))
         return ends
 
     def _known(self, slots: Sequence[Slot]) -> list[Slot]:
         """Return those on hosts that are there."""
-        rows = self._draft.room.coming.table.rows
+        rows = self._room.coming.table.rows
         return [slot for slot in slots if slot.host in rows]

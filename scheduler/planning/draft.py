@@ -1,36 +1,43 @@
-"""The working state of one call of `plan()`: room, promises, and who may still be stopped."""
+"""The working state of one call of `plan()`, and the only owner of its ledgers.
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+Room, reservations, bookings, what queues hold and who may still be stopped change together, through one verb each:
+`start`, `reserve`, `release`, `stop`, `restart_as`, `spare`, `hold`, `book`. A shrink, a growth and a move are all a
+stop with a reservation. What is only tried is done in a `trial()`: whatever is not kept is undone, the last change
+first.
+"""
+
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import inf
 
 import numpy as np
 
-from scheduler.model.plan import Cause, PreemptJob
+from scheduler.model.plan import Cause, PeakHold, PreemptJob
 from scheduler.model.policy import Policy, Scorer
-from scheduler.model.resources import Slot
-from scheduler.model.running import place_of
+from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot, shape_held
-from scheduler.model.workloads import Gang, ReplicaState, TrainingJob
+from scheduler.model.workloads import ReplicaState, TrainingJob
+from scheduler.planning.bookings import Bookings
 from scheduler.planning.line import Line
 from scheduler.planning.needs import Need
 from scheduler.planning.preemption import stop_order
-from scheduler.planning.promises import Promises
 from scheduler.planning.quotas import Quotas
-from scheduler.planning.rights import Rights
-from scheduler.planning.room import Room
-from scheduler.planning.roster import Roster, Victim, stoppable
-from scheduler.planning.timetable import Ebb, PlannedStart
-from scheduler.planning.winnable import Winnable
+from scheduler.planning.reservations import Reservations
+from scheduler.planning.room import Counted, Room, fits_in
+from scheduler.planning.roster import Roster, Victim
+from scheduler.planning.stoppable import Stoppable
+from scheduler.planning.timetable import Release, beginning_anew
 
 
 @dataclass(frozen=True, eq=False)
-class Grant:
-    """What victims were stopped for.
+class Preemption:
+    """What victims are stopped for.
 
     Attributes:
         holder: job id or model name.
-        need: all that is promised to it.
+        need: all that is reserved for it.
         victims: who is stopped for it.
         cause: why.
     """
@@ -39,6 +46,16 @@ class Grant:
     need: Need
     victims: tuple[Victim, ...]
     cause: Cause
+
+
+class Attempt:
+    """Changes that are undone unless they are kept."""
+
+    kept = False
+
+    def keep(self) -> None:
+        """Have them stand."""
+        self.kept = True
 
 
 @dataclass
@@ -50,147 +67,290 @@ class Draft:
         policy: likewise.
         scorer: its placement score, prepared for what is free in the snapshot.
         room: what is free, coming and usable.
-        promises: who has been promised what.
-        grants: what victims were stopped for, in the order in which it was decided.
-        preemptions: jobs that are stopped for somebody, by job id.
+        reservations: whose room is reserved.
+        bookings: room booked ahead for blocked jobs.
+        quotas: the accounts of the queues; None where queues have no terms.
+        stoppable: who may still be stopped, and for whom.
         ended: jobs that are stopped whatever the room.
-        bookings: room booked ahead for blocked jobs, in queue order.
-        ebbs: returns the room that serving is expected to leave; worked out only when it is asked for.
-        placed: ids of waiting jobs that start or have been promised room.
-        spared: rosters that queues can spare, with those they were cut from, until somebody is stopped.
+        stops: jobs that are stopped for somebody, by job id.
+        preemptions: for what, in the order in which it was decided, where it may turn out that fewer would do.
+        holds: room held for peaks.
+        placed: ids of waiting jobs that start or have room reserved.
+        spared: candidates that queues can spare, with those they were cut from, until somebody is stopped.
         in_vain: queues and gangs within guarantees that find nothing even where bookings do not count.
         weighed: how often it was weighed what follows from stopping one or another.
-        quotas: the accounts of the queues from when training is placed on; None where queues have no terms.
     """
 
     snapshot: Snapshot
     policy: Policy
     scorer: Scorer
     room: Room
-    promises: Promises
-    grants: list[Grant] = field(default_factory=list)
-    preemptions: dict[str, PreemptJob] = field(default_factory=dict)
-    ended: tuple[str, ...] = ()
-    bookings: list[PlannedStart] = field(default_factory=list)
-    ebbs: Callable[[], Sequence[Ebb]] = tuple
+    reservations: Reservations
+    bookings: Bookings
+    quotas: Quotas | None
+    stoppable: Stoppable
+    ended: tuple[PreemptJob, ...]
+    stops: dict[str, PreemptJob] = field(default_factory=dict)
+    preemptions: list[Preemption] = field(default_factory=list)
+    holds: tuple[PeakHold, ...] = ()
     placed: set[str] = field(default_factory=set)
-    quotas: Quotas | None = None
     spared: dict[Hashable, tuple[Roster, Roster]] = field(default_factory=dict)
     in_vain: set[tuple[str, int]] = field(default_factory=set)
     weighed: int = 0
-    _roster: Roster | None = None
+    _undo: ExitStack | None = None
 
     @classmethod
-    def of(cls, snapshot: Snapshot, policy: Policy, ended: Sequence[PreemptJob]) -> "Draft":
-        """Start a run in which the jobs of `ended` are already being stopped."""
-        room = Room(snapshot.ledger)
-        leaving = tuple(action.job_id for action in ended)
-        _expect_what_is_leaving(snapshot, room, leaving)
-        promises = Promises(snapshot, policy.reservation_s, room)
+    def of(cls, snapshot: Snapshot, policy: Policy, ended: Sequence[PreemptJob] = ()) -> "Draft":
+        """Start a run in which the jobs of `ended` are already being stopped, with the reservations of earlier runs."""
+        room, jobs = Room(snapshot.ledger), [snapshot.by_id[order.job_id] for order in ended]
+        _expect_what_is_leaving(snapshot, room, jobs)
         scorer = policy.placement_score(snapshot.ledger, snapshot.work)
-        return cls(snapshot, policy, scorer, room, promises, ended=leaving)
+        draft = cls(
+            snapshot,
+            policy,
+            scorer,
+            room,
+            Reservations(snapshot, policy.reservation_s, room),
+            Bookings(snapshot, room, scorer, policy.bookings, jobs),
+            None if all(queue.is_plain for queue in snapshot.queues) else Quotas(snapshot, room.now),
+            Stoppable(snapshot, policy, jobs),
+            tuple(ended),
+        )
+        if draft.quotas is not None:
+            draft.quotas.stop(jobs)
+        draft.reserve_again({holder: one.slots for holder, one in draft.reservations.former.items()})
+        return draft
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """Ids of jobs that are stopped: those for somebody, then those whatever the room."""
+        return (*self.stops, *(order.job_id for order in self.ended))
 
     @cached_property
     def queue(self) -> Line:
         """All waiting jobs in the order in which they are tried."""
         return Line(self.policy.queue_order(self.snapshot, self.placed))
 
-    def open_accounts(self) -> None:
-        """Count what queues hold, once it is known what serving takes; where they have no terms nothing is counted."""
-        if not all(queue.is_plain for queue in self.snapshot.queues):
-            promised = {holder: slots for holder, _, slots in self.promises.holders()}
-            self.quotas = Quotas(self.snapshot, self.room.now, promised, (*self.ended, *self.preemptions))
-
-    @property
-    def roster(self) -> Roster:
-        """Who may still be stopped; not those who are, whatever the room."""
-        if self._roster is None:
-            roster, jobs = stoppable(self.snapshot, self.policy), self.snapshot.running.jobs
-            ended = [place_of(self.snapshot.by_id[job_id], jobs) for job_id in self.ended]
-            self._roster = roster.without(np.flatnonzero(np.isin(roster.order, ended)).tolist())
-        return self._roster
-
-    def count(self, job: TrainingJob, slots: Sequence[Slot] = ()) -> None:
-        """Let the order of the queue and the accounts know who starts in these slots, or was promised room."""
-        self.placed.add(job.job_id)
-        if self.quotas is not None and slots:
-            self.quotas.start(job, slots)
-        elif self.quotas is not None:
-            self.quotas.promise(job, self.promises.of(job.job_id))
-
-    def go_on(self, job: TrainingJob, slots: Sequence[Slot]) -> None:
-        """Let the accounts know with what a running job that was told to stop goes on: all it has when it is spared."""
+    @contextmanager
+    def trial(self) -> Iterator[Attempt]:
+        """Try changes: those that are not kept are undone at the end, the last one first."""
+        outer, self._undo = self._undo, ExitStack()
+        grown, roster, spared = self.room.grown, self.stoppable.known, self.spared
         if self.quotas is not None:
-            self.quotas.go_on(job, slots)
-            self.spared.clear()
+            self._undo.callback(self.quotas.saved())
+        attempt = Attempt()
+        try:
+            yield attempt
+        finally:
+            undo, self._undo = self._undo, outer
+            if attempt.kept and outer is not None:
+                outer.callback(undo.pop_all().close)
+            elif attempt.kept:
+                undo.pop_all()
+            else:
+                undo.close()
+                self.room.grown, self.spared = grown, spared
+                self.stoppable.known = roster
 
-    def takes_back(self, job: TrainingJob, victims: Sequence[Victim]) -> bool:
-        """Whether a job has room back that its queue is guaranteed and others use."""
-        others = any(victim.job.queue != job.queue for victim in victims)
-        return others and self.quotas is not None and self.quotas.is_owed(job)
+    def start(self, job: TrainingJob, rows: Sequence[int], usable: Counted | None = None) -> tuple[Slot, ...]:
+        """Start a job, or more workers of one that starts, on each host row, in what is usable now; return where."""
+        slots = self.room.start(rows, job.gang.shape, usable)
+        self._started(job, slots)
+        return slots
 
-    def more_workers(self, job: TrainingJob, rows: Sequence[int]) -> int:
-        """Return by how many workers, one on each of these host rows, the terms of queues let a job grow."""
-        return len(rows) if self.quotas is None else self.quotas.more_workers(job, rows)
+    def start_reserved(self, job: TrainingJob) -> tuple[Slot, ...]:
+        """Start a job in its reservation if all of that is free by now; () when it is not, or there is none."""
+        if not self.reservations.of(job.job_id):
+            return ()
+        grown = self.room.grown
+        with self.trial() as trial:
+            slots = self.release(job.job_id)
+            if not fits_in(self.room.now, slots, job.gang.shape):
+                return ()
+            self.room.start_at(slots, job.gang.shape)
+            self._started(job, slots)
+            trial.keep()
+        self.room.grown = grown  # nobody else could have had what was reserved
+        return slots
 
-    def may_sit_on(self, job: TrainingJob, rows: Sequence[int]) -> bool:
-        """Whether the terms of queues let a job, which they do not refuse, have room on these host rows."""
-        return not self._may_cost_more or self._may_cost_more.refusal_on(job, rows) is None
+    def start_replicas(self, model: str, rows: Sequence[int]) -> tuple[Slot, ...]:
+        """Start a replica of a model on each host row, where it must fit now, and return where."""
+        shape = self.reservations.shape_of(model)
+        slots = self.room.start(rows, shape)
+        self._log(self.room.take_back, slots, shape)
+        self._note((), [Release(inf, slots, shape)])
+        return slots
 
-    def may_have_others_stopped(self, job: TrainingJob) -> bool:
-        """Whether a job is trusted to start, and the terms of queues let it wherever others are stopped for it."""
-        if job.trusted_from_s > self.snapshot.taken_at_s:
-            return False
-        return not self._may_cost_more or self._may_cost_more.may_hold_most(job)
+    def stop_replica(self, slot: Slot, shape: Shape) -> None:
+        """Stop a replica: its room is coming."""
+        self._expect((slot,), shape)
+        self._note([Release(inf, (slot,), shape)], ())
 
-    @property
-    def _may_cost_more(self) -> Quotas | None:
-        """The accounts of the queues, where what a job counts for depends on the devices that it gets."""
-        return self.quotas if self.snapshot.ledger.table.is_cut else None
+    def reserve(self, holder: str, rows: Sequence[int], usable: Counted | None = None) -> tuple[Slot, ...]:
+        """Reserve a unit for a job or model on each host row, where it must fit in what is coming; return where."""
+        shape = self.reservations.shape_of(holder)
+        slots = self.room.reserve(rows, shape, usable)
+        self._log(self.room.expect, slots, shape)
+        self._reserved(holder, slots)
+        return slots
 
-    def stoppable_for(self, job: TrainingJob) -> Roster:
-        """Return who may still be stopped for a waiting job."""
-        return self._rights.of(job, self.roster)
+    def reserve_at(self, holder: str, slots: Sequence[Slot]) -> bool:
+        """Reserve these very slots if they all fit into what is coming; say whether they do."""
+        fits = bool(slots) and fits_in(self.room.coming, slots, self.reservations.shape_of(holder))
+        if fits:
+            self._take(slots, self.reservations.shape_of(holder))
+            self._reserved(holder, slots)
+        return fits
 
-    def could_be_won(self, job: TrainingJob, gang: Gang) -> bool:
-        """Whether a gang could fit if all were stopped who may be for a job; "perhaps" where queues have terms."""
-        return self.quotas is not None or self._winnable.is_enough(job, gang, self.room.coming)
+    def reserve_again(self, released: Mapping[str, Sequence[Slot]]) -> None:
+        """Reserve what was released, as far as it still fits."""
+        for holder, slots in released.items():
+            self.reserve_at(holder, slots)
 
-    @cached_property
-    def _winnable(self) -> Winnable:
-        return Winnable(self.snapshot, self._rights)
+    def release(self, holder: str) -> tuple[Slot, ...]:
+        """Withdraw a reservation and return its slots, () when there is none."""
+        slots = self.reservations.of(holder)
+        if slots:
+            self._expect(slots, self.reservations.shape_of(holder))
+            self._put(holder, ())
+        return slots
 
-    def rights_of(self, job: TrainingJob) -> bytes:
-        """Return a key that is equal for waiting jobs for whom the same may be stopped."""
-        answers = self._rights.key(job, self.snapshot.running)
-        return answers if self.quotas is None else answers + self.quotas.rights_of(job)
+    def release_all_but(self, holders: Collection[str]) -> dict[str, tuple[Slot, ...]]:
+        """Withdraw the reservations of everybody else and return them."""
+        others = [holder for holder, _, _ in self.reservations.holders() if holder not in holders]
+        return {holder: self.release(holder) for holder in others}
 
-    def equals_stoppable_for(self, job: TrainingJob) -> Roster:
-        """Return who of its equals may still be stopped for a waiting job because it is so much shorter."""
-        return self._rights.of_equals(job, self.roster)
-
-    @cached_property
-    def _rights(self) -> Rights:
-        return Rights(self.policy, self.snapshot.taken_at_s)
-
-    def stop(self, victims: Sequence[Victim], cause: Cause, beneficiary: str) -> None:
-        """Stop victims for somebody: their room is coming, and they cannot be stopped twice."""
-        self._roster = self.roster.without([victim.index for victim in victims])
+    def stop(self, preemption: Preemption) -> None:
+        """Stop victims for somebody: their room is coming, they go on with what they keep, nobody is stopped twice."""
+        self.stoppable.drop([victim.index for victim in preemption.victims])
         self.in_vain.clear()
-        self.spared.clear()
+        for victim in preemption.victims:
+            self._leave(victim.job, preemption.cause, preemption.holder)
+        for victim in preemption.victims:
+            self._take(victim.keeps, victim.job.gang.shape)
+            self._reserved(victim.job.job_id, victim.keeps)
+
+    def restart_as(self, job: TrainingJob, slots: Sequence[Slot], cause: Cause) -> None:
+        """Stop a running job so that it goes on in these slots, which must fit once it has left its own."""
+        self.stoppable.drop(self.stoppable.place(job))
+        self._leave(job, cause, "")
+        self._take(slots, job.gang.shape)
+        self._reserved(job.job_id, slots)
+
+    def spare(self, job: TrainingJob) -> None:
+        """Let a running job that was to be stopped go on; its room must not be needed any more."""
+        self.release(job.job_id)
+        self._log(setattr, self, "stops", self.stops)
+        self.stops = {job_id: order for job_id, order in self.stops.items() if job_id != job.job_id}
+        self._take(job.slots, job.gang.shape)
+        self.bookings.stay(job)
+        self._log(self.bookings.leave, job)
+        self.spared = {}
         if self.quotas is not None:
-            self.quotas.stop(victim.job for victim in victims)
-        for victim in victims:
-            self.room.expect(victim.job.slots, victim.job.gang.shape)
-            self.preemptions[victim.job.job_id] = stop_order(victim.job, cause, self.snapshot.taken_at_s, beneficiary)
-            if victim.keeps:
-                self.promises.promise_at(victim.job, victim.keeps)
-                self.go_on(victim.job, victim.keeps)
+            self.quotas.spare(job)
+
+    def hold(self, models: tuple[str, ...], shape: Shape, rows: Sequence[int], until_s: float) -> tuple[Slot, ...]:
+        """Hold room for a peak of models on each host row, where it must fit in what is coming, and return where."""
+        slots, before = self.room.reserve(rows, shape), self.holds
+        if slots:
+            self._log(self.room.expect, slots, shape)
+            self._note((), [Release(inf, slots, shape)])
+            self._log(setattr, self, "holds", before)
+            self.holds = _with(before, PeakHold(models, shape, slots, until_s))
+        return slots
+
+    def book(self, job: TrainingJob) -> None:
+        """Book room for a blocked job from when on its whole gang fits, unless there are bookings enough."""
+        if self.bookings.book(job):
+            self._log(self.bookings.withdraw, job)
+
+    def withdraw_booking(self, job: TrainingJob) -> None:
+        """Take back a job's booking, if it has one."""
+        for booked in self.bookings.withdraw(job):
+            self._log(self.bookings.restore, booked)
+
+    def place(self, job: TrainingJob) -> None:
+        """Let the order of the queue know that a job whose reservation stands had its turn."""
+        if job.job_id not in self.placed:
+            self.placed.add(job.job_id)
+            self._log(self.placed.discard, job.job_id)
+
+    def may_spare(self, preemption: Preemption) -> None:
+        """Have it looked at in the end whether fewer victims would do."""
+        self.preemptions.append(preemption)
+        self._log(self.preemptions.remove, preemption)
+
+    def _started(self, job: TrainingJob, slots: tuple[Slot, ...]) -> None:
+        if slots:
+            self._log(self.room.take_back, slots, job.gang.shape)
+            self._note((), [beginning_anew(job, slots, self.snapshot.taken_at_s)])
+            self.place(job)
+            if self.quotas is not None:
+                self.quotas.start(job, slots)
+
+    def _reserved(self, holder: str, more: Sequence[Slot]) -> None:
+        job = self.snapshot.by_id.get(holder)
+        if more and job is not None and job.state.is_waiting:
+            self.place(job)
+        if more:
+            self._put(holder, (*self.reservations.of(holder), *more))
+
+    def _put(self, holder: str, slots: tuple[Slot, ...]) -> None:
+        """Have exactly these slots reserved; the room is the caller's part."""
+        before, job = self.reservations.of(holder), self.snapshot.by_id.get(holder)
+        self.reservations.put(holder, slots)
+        self._log(self.reservations.put, holder, before)
+        self._note(self._had_by(holder, before), self._had_by(holder, slots))
+        if self.quotas is not None and job is not None:
+            self.quotas.reserve(job, slots)
+            if job.state.holds_room:
+                self.spared = {}
+
+    def _had_by(self, holder: str, slots: tuple[Slot, ...]) -> list[Release]:
+        """Return what a holder has from now on: a job until it is over, a model for good."""
+        job = self.snapshot.by_id.get(holder)
+        if job is not None:
+            return [beginning_anew(job, slots, self.snapshot.taken_at_s)] if slots else []
+        return [Release(inf, slots, self.reservations.shape_of(holder))] if slots else []
+
+    def _leave(self, job: TrainingJob, cause: Cause, beneficiary: str) -> None:
+        self.stops[job.job_id] = stop_order(job, cause, self.snapshot.taken_at_s, beneficiary)
+        self._log(self.stops.pop, job.job_id)
+        self._expect(job.slots, job.gang.shape)
+        self.bookings.leave(job)
+        self._log(self.bookings.stay, job)
+        self.spared = {}
+        if self.quotas is not None:
+            self.quotas.stop([job])
+
+    def _expect(self, slots: Sequence[Slot], shape: Shape) -> None:
+        self.room.expect(slots, shape)
+        self._log(self.room.reserve_at, slots, shape)
+
+    def _take(self, slots: Sequence[Slot], shape: Shape) -> None:
+        self.room.reserve_at(slots, shape)
+        self._log(self.room.expect, slots, shape)
+
+    def _note(self, given: Sequence[Release], taken: Sequence[Release]) -> None:
+        self.bookings.note(given, taken)
+        self._log(self.bookings.note, taken, given)
+
+    def _log(self, undo: Callable[..., object], *args: object) -> None:
+        """Remember how the last change is undone, where it may have to be."""
+        if self._undo is not None:
+            self._undo.callback(undo, *args)
 
 
-def _expect_what_is_leaving(snapshot: Snapshot, room: Room, ended: Sequence[str]) -> None:
+def _with(holds: tuple[PeakHold, ...], more: PeakHold) -> tuple[PeakHold, ...]:
+    """Return the holds with one more; what is held for the same peak one after the other is one hold."""
+    if holds and replace(holds[-1], slots=more.slots) == more:
+        return (*holds[:-1], replace(more, slots=(*holds[-1].slots, *more.slots)))
+    return (*holds, more)
+
+
+def _expect_what_is_leaving(snapshot: Snapshot, room: Room, ended: Sequence[TrainingJob]) -> None:
     leaving = [snapshot.running.jobs[index] for index in np.flatnonzero(snapshot.running.leaving)]
-    for job in (*leaving, *(snapshot.by_id[job_id] for job_id in ended)):
+    for job in (*leaving, *ended):
         room.expect(job.slots, job.gang.shape)
     shapes = {model.name: model.shape for model in snapshot.models}
     for replica in snapshot.replicas:

@@ -8,23 +8,30 @@ from collections.abc import Iterator
 from scheduler.model.workloads import Replica, ReplicaState
 from scheduler.planning.draft import Draft
 from scheduler.planning.fleet import Fleet
+from scheduler.planning.room import Counted
 from scheduler.planning.serving import Served
 from scheduler.planning.timetable import Ebb, Release
 
 
-def ebbs(served: Served, draft: Draft) -> list[Ebb]:
-    """Return what serving is expected to leave, beyond what it stops already."""
+def ebbs(served: Served, draft: Draft, coming: Counted) -> list[Ebb]:
+    """Return what serving is expected to leave, beyond what it stops already.
+
+    Args:
+        served: what it was given.
+        draft: what was decided.
+        coming: the room by which hosts are told apart.
+    """
     gone = {str(stop.replica_id) for stop in served.stops}
-    return [ebb for fleet in served.fleets for ebb in _ebbs(fleet, gone, draft)]
+    return [ebb for fleet in served.fleets for ebb in _ebbs(fleet, gone, draft, coming)]
 
 
-def _ebbs(fleet: Fleet, gone: set[str], draft: Draft) -> Iterator[Ebb]:
+def _ebbs(fleet: Fleet, gone: set[str], draft: Draft, coming: Counted) -> Iterator[Ebb]:
     """Yield what a model leaves, fall by fall; nothing where it must outlive lost hosts: that takes given places."""
     demand, model = fleet.demand, fleet.model
     if demand.replicas_low is None or demand.low_at_s <= draft.snapshot.taken_at_s or model.survive_host_losses:
         return
     staying = [replica for replica in fleet.staying if replica.replica_id not in gone]
-    in_turn = sorted(staying, key=lambda replica: _turn(replica, draft))
+    in_turn = sorted(staying, key=lambda replica: _turn(replica, coming))
     left = 0
     for at_s, number in demand.falls or ((demand.low_at_s, demand.replicas_low),):
         spare = len(staying) - max(number, model.min_replicas)
@@ -34,7 +41,6 @@ def _ebbs(fleet: Fleet, gone: set[str], draft: Draft) -> Iterator[Ebb]:
             left = spare
 
 
-def _turn(replica: Replica, draft: Draft) -> tuple[bool, int, str]:
-    coming = draft.room.coming
+def _turn(replica: Replica, coming: Counted) -> tuple[bool, int, str]:
     free = int(coming.gpu_milli[coming.row(replica.slot.host)].clip(min=0).sum())
     return (replica.state is not ReplicaState.STARTING, -free, replica.replica_id)

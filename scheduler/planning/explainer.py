@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.ledger import Ledger
-from scheduler.model.plan import PeakHold, Reason, StartJob, Unplaced
+from scheduler.model.plan import Reason, StartJob, Unplaced
 from scheduler.model.resources import Slot
 from scheduler.model.running import place_of
 from scheduler.model.workloads import Gang
@@ -59,13 +59,11 @@ class Explainer:
 
     Attributes:
         draft: room and promises as the plan leaves them.
-        held: room held for peaks.
         served: what serving was given.
         starts: jobs that start now.
     """
 
     draft: Draft
-    held: Sequence[PeakHold]
     served: Served
     starts: Sequence[StartJob]
 
@@ -85,12 +83,12 @@ class Explainer:
     def _fits_without_promises(self) -> Fits:
         if not self.holders:
             return self._fits_without_holds
-        promised = [(slots, shape) for _, shape, slots in self.draft.promises.holders()]
+        promised = [(slots, shape) for _, shape, slots in self.draft.reservations.holders()]
         return _fits_into(lifted(self._room_without_holds, promised).now)
 
     @cached_property
     def _fits_without_holds(self) -> Fits:
-        return _fits_into(self._room_without_holds.now) if self.held else self._fits_now
+        return _fits_into(self._room_without_holds.now) if self.draft.holds else self._fits_now
 
     @cached_property
     def _fits_now(self) -> Fits:
@@ -99,7 +97,7 @@ class Explainer:
     @cached_property
     def holders(self) -> tuple[str, ...]:
         """Who has been promised room."""
-        return tuple(holder for holder, _, _ in self.draft.promises.holders())
+        return tuple(holder for holder, _, _ in self.draft.reservations.holders())
 
     @cached_property
     def starts_of(self) -> Counter[str]:
@@ -110,8 +108,8 @@ class Explainer:
     def peaks(self) -> tuple[tuple[str, ...], float | None]:
         """The models for whose peaks room is held, and when the last of these is."""
         now_s = self.draft.snapshot.taken_at_s
-        models = tuple(dict.fromkeys(name for held in self.held for name in held.models))
-        return models, max((held.until_s for held in self.held if held.until_s > now_s), default=None)
+        models = tuple(dict.fromkeys(name for held in self.draft.holds for name in held.models))
+        return models, max((held.until_s for held in self.draft.holds if held.until_s > now_s), default=None)
 
     def never_fits(self, gang: Gang) -> Unplaced | None:
         """Say why a gang is larger than the whole cluster, or None; asked once for as long as the hosts stay."""
@@ -141,9 +139,9 @@ class Explainer:
     @cached_property
     def leaving_by_host(self) -> dict[str, list[tuple[str, float]]]:
         """Jobs whose room on a host is being freed, and when each is gone as far as is known, epoch seconds."""
-        fresh, snapshot = self.draft.preemptions, self.draft.snapshot
+        snapshot = self.draft.snapshot
         leaving = [snapshot.running.jobs[index] for index in np.flatnonzero(snapshot.running.leaving)]
-        leaving += [snapshot.by_id[job_id] for job_id in (*fresh, *self.draft.ended)]
+        leaving += [snapshot.by_id[job_id] for job_id in self.draft.gone]
         now_s = snapshot.taken_at_s
         return _grouped((slot.host, (job.job_id, now_s + job.grace_period_s)) for job in leaving for slot in job.slots)
 
@@ -174,9 +172,11 @@ class Explainer:
     def _fits_without_training(self) -> Fits:
         running, by_id = self.draft.snapshot.running, self.draft.snapshot.by_id
         runs = ~running.leaving
-        runs[[place_of(by_id[job_id], running.jobs) for job_id in (*self.draft.preemptions, *self.draft.ended)]] = False
+        runs[[place_of(by_id[job_id], running.jobs) for job_id in self.draft.gone]] = False
         stays = runs[running.who]
-        promised = [(slots, shape) for holder, shape, slots in self.draft.promises.holders() if self._is_job(holder)]
+        promised = [
+            (slots, shape) for holder, shape, slots in self.draft.reservations.holders() if self._is_job(holder)
+        ]
         placed = [(start.slots, self.draft.snapshot.by_id[start.job_id].gang.shape) for start in self.starts]
         room = lifted(self._room_without_holds, [*promised, *placed]).coming
         freed = np.zeros((len(room.hosts), running.freed.shape[1]), dtype=np.int64)
@@ -221,7 +221,7 @@ class Explainer:
 
     @cached_property
     def _room_without_holds(self) -> Room:
-        return lifted(self.draft.room, [(held.slots, held.shape) for held in self.held])
+        return lifted(self.draft.room, [(held.slots, held.shape) for held in self.draft.holds])
 
 
 def _grouped(pairs: Iterable[tuple[str, _Item]]) -> dict[str, list[_Item]]:

@@ -20,7 +20,7 @@ def costs_with_all(draft: Draft, held_s: float) -> NDArray[np.float64]:
         draft: what was decided so far.
         held_s: for how long the room of those who are stopped is needed.
     """
-    running, roster = draft.snapshot.running, draft.roster
+    running, roster = draft.snapshot.running, draft.stoppable.roster
     costs = held_s * running.gpus
     own = np.zeros(len(costs))
     own[roster.order] = roster.cost
@@ -33,7 +33,7 @@ def costs_with_all(draft: Draft, held_s: float) -> NDArray[np.float64]:
 
 def _in_turn(job: TrainingJob, draft: Draft, costs: NDArray[np.float64]) -> float | None:
     """Return the least cost of those whom a job that was stopped may have stopped; None when these are not enough."""
-    allowed = draft.stoppable_for(job)
+    allowed = draft.stoppable.for_job(job)
     if not len(allowed.row):
         return None
     there = np.zeros(len(costs), dtype=bool)

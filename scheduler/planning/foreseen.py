@@ -54,7 +54,7 @@ class Foreseen:
         left_s = expected_ends_s(running.started_s, running.ends_s, now_s) - now_s
         soon = np.flatnonzero((left_s < self.stays_s) & np.isfinite(running.ends_s) & ~running.leaving)
         soon = soon[np.argsort(left_s[soon], kind="stable")][:MOST_ENDS]
-        gone = {*self.draft.preemptions, *self.draft.ended}
+        gone = set(self.draft.gone)
         return [(float(left_s[row]), job) for row in soon if (job := running.jobs[row]).job_id not in gone]
 
     @cached_property

@@ -16,12 +16,10 @@ from scheduler.model.plan import Cause, StartJob
 from scheduler.model.policy import Scorer
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import Gang, TrainingJob
-from scheduler.planning.bookings import Bookings
 from scheduler.planning.draft import Draft
 from scheduler.planning.placing import capped, fewest_hosts, limit_of
-from scheduler.planning.preemption import stop_order
 from scheduler.planning.room import Counted
-from scheduler.planning.timetable import beginning_anew, going_on
+from scheduler.planning.terms import more_workers
 
 MOST_LOOKED_AT: Final = 32
 """Running jobs for which room to grow is looked for in one plan: half of them those of highest priority and furthest
@@ -32,12 +30,12 @@ FRESH_SHARE: Final = 0.25
 """Jobs grow while their unsaved work is at most this share of what a checkpoint interval leaves unsaved at worst."""
 
 
-def top_up(draft: Draft, starts: Sequence[StartJob], bookings: Bookings) -> list[StartJob]:
+def top_up(draft: Draft, starts: Sequence[StartJob]) -> list[StartJob]:
     """Give elastic jobs that start now as many workers as still fit, in the order in which they had their turn."""
-    return [_topped_up(start, draft, bookings) for start in starts]
+    return [_topped_up(start, draft) for start in starts]
 
 
-def grow(draft: Draft, starts: Sequence[StartJob], bookings: Bookings) -> None:
+def grow(draft: Draft, starts: Sequence[StartJob]) -> None:
     """Have running jobs go on with more workers where there is room that nobody waits for, and where it pays.
 
     A restart makes a job end later; nobody grows on whose end a booking counts.
@@ -48,21 +46,19 @@ def grow(draft: Draft, starts: Sequence[StartJob], bookings: Bookings) -> None:
     awaited = _awaited(draft, starts)
     for job in candidates:
         rows = _rows_beside(job.slots, job.gang, draft.room.now, draft.scorer, ~awaited)
-        rows = rows[: draft.more_workers(job, rows)]
+        rows = rows[: more_workers(job, draft, rows)]
         more = Counted(draft.room.now).put(rows, job.gang.shape) if rows else ()
-        if more and _pays(job, len(more), draft) and _delays_nobody(job, more, draft, bookings):
-            _carry_out(job, more, draft)
+        if more and _pays(job, len(more), draft):
+            _restart_unless_that_delays(job, (*job.slots, *more), draft)
 
 
-def _topped_up(start: StartJob, draft: Draft, bookings: Bookings) -> StartJob:
+def _topped_up(start: StartJob, draft: Draft) -> StartJob:
     job = draft.snapshot.by_id[start.job_id]
     if len(start.slots) >= job.gang.most:
         return start
-    usable = bookings.room_for(job)
+    usable = draft.bookings.room_for(job)
     rows = _rows_beside(start.slots, job.gang, usable, draft.scorer)
-    more = draft.room.start(rows[: draft.more_workers(job, rows)], job.gang.shape, usable)
-    draft.count(job, more)
-    bookings.take(job, more)
+    more = draft.start(job, rows[: more_workers(job, draft, rows)], usable)
     return replace(start, slots=(*start.slots, *more))
 
 
@@ -117,7 +113,7 @@ def _candidates(draft: Draft) -> list[TrainingJob]:
     found = np.flatnonzero(may)
     share = running.lacking[found] / (running.lacking[found] + running.surplus[found] + 1)
     order = _in_turn(found[np.lexsort((found, -share, -running.priority[found]))], draft.snapshot.version)
-    rows, stopped = draft.room.now.table.rows, draft.preemptions
+    rows, stopped = draft.room.now.table.rows, draft.stops
     able = (job for job in map(running.jobs.__getitem__, order) if job.job_id not in stopped)
     return [job for job in able if all(slot.host in rows for slot in job.slots)]
 
@@ -137,7 +133,7 @@ def _awaited(draft: Draft, starts: Sequence[StartJob]) -> NDArray[np.bool_]:
     """Return the hosts that some waiting job could use and has not been promised, bool (H,)."""
     table = draft.snapshot.ledger.table
     started = {start.job_id for start in starts}
-    waiting = (job for job in draft.queue if job.job_id not in started and not draft.promises.of(job.job_id))
+    waiting = (job for job in draft.queue if job.job_id not in started and not draft.reservations.of(job.job_id))
     shapes = {id(job.gang): job.gang.shape for job in waiting}
     awaited = np.zeros(len(table.usable), dtype=bool)
     for shape in set(shapes.values()):
@@ -158,13 +154,8 @@ def _pays(job: TrainingJob, more: int, draft: Draft) -> bool:
     return gains_for_s * more > PAYS_TWICE * lost_s * workers
 
 
-def _delays_nobody(job: TrainingJob, more: Sequence[Slot], draft: Draft, bookings: Bookings) -> bool:
-    now_s = draft.snapshot.taken_at_s
-    return bookings.allow([going_on(job, now_s)], [beginning_anew(job, (*job.slots, *more), now_s)])
-
-
-def _carry_out(job: TrainingJob, more: Sequence[Slot], draft: Draft) -> None:
-    draft.room.expect(job.slots, job.gang.shape)
-    draft.promises.promise_at(job, (*job.slots, *more))
-    draft.count(job, more)
-    draft.preemptions[job.job_id] = stop_order(job, Cause.GROWTH, draft.snapshot.taken_at_s)
+def _restart_unless_that_delays(job: TrainingJob, slots: Sequence[Slot], draft: Draft) -> None:
+    with draft.trial() as trial:
+        draft.restart_as(job, slots, Cause.GROWTH)
+        if not draft.bookings.are_delayed(slots):
+            trial.keep()

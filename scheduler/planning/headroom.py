@@ -1,14 +1,14 @@
 """Room kept for the peak beyond the lead time, free of new training that would soon have to be stopped again."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.demand import Demand, PoolDemand
-from scheduler.model.plan import PeakHold
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import ServingModel
 from scheduler.planning.draft import Draft
@@ -17,7 +17,7 @@ from scheduler.planning.placing import NO_LIMIT, capped, fewest_hosts
 from scheduler.planning.room import Score
 
 
-def hold_headroom(draft: Draft, fleets: Sequence[Fleet], demand: Demand) -> tuple[PeakHold, ...]:
+def hold_headroom(draft: Draft, fleets: Sequence[Fleet], demand: Demand) -> None:
     """Hold room for the replicas that the peak takes beyond those wanted now, as far as it is free or being freed.
 
     Room for a model that is served elsewhere comes first and is for all its replicas: nothing else stands for them.
@@ -26,47 +26,45 @@ def hold_headroom(draft: Draft, fleets: Sequence[Fleet], demand: Demand) -> tupl
     pooled = {name for pool in demand.pools for name in pool.models}
     by_name = {fleet.model.name: fleet for fleet in fleets} if demand.pools else {}
     search = _Search(draft)
-    held = [*_hold_elsewhere(search, draft.snapshot.models, demand)]
-    held += [one for pool in demand.pools for one in _hold_for_pool(search, pool, by_name) if one.slots]
-    return (*held, *_hold_apart(search, [fleet for fleet in fleets if fleet.model.name not in pooled]))
+    _hold_elsewhere(search, draft.snapshot.models, demand)
+    for pool in demand.pools:
+        _hold_for_pool(search, pool, by_name)
+    _hold_apart(search, [fleet for fleet in fleets if fleet.model.name not in pooled])
 
 
-def _hold_elsewhere(search: "_Search", models: Iterable[ServingModel], demand: Demand) -> Iterator[PeakHold]:
+def _hold_elsewhere(search: "_Search", models: Iterable[ServingModel], demand: Demand) -> None:
     for model in models:
         wants = demand.of(model.name) if model.elsewhere else None
         if wants is not None and wants.replicas_held > 0:
             limit = model.max_per_host or NO_LIMIT
-            if slots := search.hold(model.shape, limit, min(wants.replicas_held, model.max_replicas)):
-                yield PeakHold((model.name,), model.shape, slots, wants.peak_at_s)
+            beyond = min(wants.replicas_held, model.max_replicas)
+            search.hold(_Peak((model.name,), model.shape, wants.peak_at_s), limit, beyond)
 
 
-def _hold_apart(search: "_Search", fleets: Sequence[Fleet]) -> Iterator[PeakHold]:
+def _hold_apart(search: "_Search", fleets: Sequence[Fleet]) -> None:
     for fleet in fleets:
         beyond = min(fleet.demand.replicas_held, fleet.model.max_replicas) - fleet.wanted
-        if beyond > 0 and (slots := search.hold(fleet.model.shape, search.limit(fleet), beyond)):
-            yield PeakHold((fleet.model.name,), fleet.model.shape, slots, fleet.demand.peak_at_s)
+        if beyond > 0:
+            search.hold(_Peak.of(fleet, fleet.demand.peak_at_s), search.limit(fleet), beyond)
 
 
-def _hold_for_pool(search: "_Search", pool: PoolDemand, by_name: Mapping[str, Fleet]) -> Iterator[PeakHold]:
+def _hold_for_pool(search: "_Search", pool: PoolDemand, by_name: Mapping[str, Fleet]) -> None:
     """Hold room that every model of the pool could use; failing that, some of them; failing that, one by one."""
     members = [by_name[name] for name in pool.models if name in by_name]
     left = pool.replicas_held
     if left <= 0 or not members:
         return
-    names, shape = tuple(fleet.model.name for fleet in members), covering([fleet.model.shape for fleet in members])
+    shape = covering([fleet.model.shape for fleet in members])
+    peak = _Peak(tuple(fleet.model.name for fleet in members), shape, pool.peak_at_s)
     limits = [search.limit(fleet) for fleet in members if fleet.model.max_per_host]
     everyone = reduce(np.minimum, limits) if limits else NO_LIMIT
-    slots = search.hold(shape, everyone, left)
+    slots = search.hold(peak, everyone, left)
     left -= len(slots)
     if left and limits:
         most = reduce(np.maximum, limits) if len(limits) == len(members) else NO_LIMIT
-        more = search.hold(shape, np.maximum(most - search.counts(slots), 0), left)
-        slots, left = (*slots, *more), left - len(more)
-    yield PeakHold(names, shape, slots, pool.peak_at_s)
+        left -= len(search.hold(peak, np.maximum(most - search.counts(slots), 0), left))
     for fleet in members:
-        own = search.hold(fleet.model.shape, search.limit(fleet), left) if left else ()
-        left -= len(own)
-        yield PeakHold((fleet.model.name,), fleet.model.shape, own, pool.peak_at_s)
+        left -= len(search.hold(_Peak.of(fleet, pool.peak_at_s), search.limit(fleet), left))
 
 
 def covering(shapes: Sequence[Shape]) -> Shape:
@@ -78,6 +76,19 @@ def covering(shapes: Sequence[Shape]) -> Shape:
     )
 
 
+class _Peak(NamedTuple):
+    """Of which models, what each of their replicas needs, and when it is expected, epoch seconds."""
+
+    models: tuple[str, ...]
+    shape: Shape
+    at_s: float
+
+    @classmethod
+    def of(cls, fleet: Fleet, at_s: float) -> "_Peak":
+        """Return that of one model."""
+        return cls((fleet.model.name,), fleet.model.shape, at_s)
+
+
 class _Search:
     """The search for room to hold, for one model after the other.
 
@@ -86,15 +97,16 @@ class _Search:
     """
 
     def __init__(self, draft: Draft) -> None:
-        self._room, self._scorer = draft.room, draft.scorer
+        self._draft, self._room, self._scorer = draft, draft.room, draft.scorer
         self._rows = draft.room.coming.table.rows
         self._scores: dict[Shape, NDArray[np.float64]] = {}
 
-    def hold(self, shape: Shape, limit: NDArray[np.int64] | int, most: int) -> tuple[Slot, ...]:
+    def hold(self, peak: _Peak, limit: NDArray[np.int64] | int, most: int) -> tuple[Slot, ...]:
         """Hold room for up to `most` units and return where."""
-        units = capped(self._room.coming.units(shape), limit, most)
+        units = capped(self._room.coming.units(peak.shape), limit, most)
         count = min(most, int(units.sum()))
-        return self._room.promise(fewest_hosts(units, count, self._score(shape)), shape) if count else ()
+        rows = fewest_hosts(units, count, self._score(peak.shape)) if count > 0 else ()
+        return self._draft.hold(*peak[:2], rows, peak.at_s)
 
     def limit(self, fleet: Fleet) -> NDArray[np.int64] | int:
         """Return how many more replicas of a model each host may have by the model's own limit."""

@@ -16,7 +16,7 @@ def why_model_lacks(fleet: Fleet, explainer: Explainer) -> Unplaced | None:
     if have >= fleet.wanted:
         return _why_fragile(fleet, explainer)
     gang = Gang(fleet.wanted - have, model.shape, model.max_per_host)
-    slots = explainer.draft.promises.of(model.name)
+    slots = explainer.draft.reservations.of(model.name)
     has = f"has {have} of {plural(fleet.wanted, 'replica')}"
     if slots:
         return freed_for(model.name, f"{has}, needs {unit(model.shape)} each", slots, gang.workers, explainer)

@@ -5,10 +5,9 @@ from functools import cache, partial
 from operator import attrgetter
 
 from scheduler.model.demand import Demand
-from scheduler.model.plan import Action, PeakHold, Plan, PreemptJob, Proposal, StartJob
+from scheduler.model.plan import Action, Plan, Proposal, StartJob
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
-from scheduler.planning.bookings import Bookings
 from scheduler.planning.consolidation import consolidate, with_proposals
 from scheduler.planning.draft import Draft
 from scheduler.planning.ebbing import ebbs
@@ -17,6 +16,7 @@ from scheduler.planning.explainer import Explainer
 from scheduler.planning.growing import grow
 from scheduler.planning.headroom import hold_headroom
 from scheduler.planning.reasons import explain
+from scheduler.planning.room import Counted
 from scheduler.planning.serving import Served, keep_serving
 from scheduler.planning.shrinking import keep_off_draining, keep_remainders, with_sizes
 from scheduler.planning.sparing import spare_unnecessary
@@ -27,7 +27,7 @@ def plan(snapshot: Snapshot, demand: Demand, policy: Policy) -> Plan:
     """Decide; do nothing. Equal arguments give equal plans; every prefix of `actions` is safe to apply.
 
     Safe means: a start uses only room that is free in the snapshot, whatever else of the plan is carried out, because
-    room being freed is promised but never used. Least disruptive first: free room, then room that is being freed
+    room being freed is reserved but never used. Least disruptive first: free room, then room that is being freed
     already, then room of training that is stopped for it.
 
     Args:
@@ -36,22 +36,22 @@ def plan(snapshot: Snapshot, demand: Demand, policy: Policy) -> Plan:
         policy: the site's choices.
 
     Returns:
-        Stops and preemptions first, then starts; the promises now in force; what is held for peaks and booked for
+        Stops and preemptions first, then starts; the reservations now in force; what is held for peaks and booked for
         later; and why everything else waits.
     """
     decided = decide(snapshot, demand, policy)
     draft, served, starts = decided.draft, decided.served, decided.starts
-    reasons = with_proposals(explain(Explainer(draft, decided.held, served, starts)), decided.proposals)
-    told = with_sizes((*decided.ended, *draft.preemptions.values()), draft)
+    reasons = with_proposals(explain(Explainer(draft, served, starts)), decided.proposals)
+    told = with_sizes((*draft.ended, *draft.stops.values()), draft)
     stops: tuple[Action, ...] = (*told, *served.stops)
     actions = (*stops, *served.starts, *starts)
     return Plan(
         snapshot.version,
         actions,
-        reservations=draft.promises.in_force(),
+        reservations=tuple(draft.reservations.in_force()),
         unplaced=reasons,
         proposals=decided.proposals,
-        holds=decided.held,
+        holds=draft.holds,
         bookings=tuple(sorted((start.booking for start in draft.bookings), key=attrgetter("start_s"))),
     )
 
@@ -61,35 +61,38 @@ class Decided:
     """What a plan is made of.
 
     Attributes:
-        draft: who is stopped, promised and booked what.
-        ended: stops whatever the room.
+        draft: who is stopped, what is held, reserved and booked.
         served: what serving starts and stops.
-        held: room held for peaks.
         starts: jobs that start.
         proposals: moves that would make room.
     """
 
     draft: Draft
-    ended: tuple[PreemptJob, ...]
     served: Served
-    held: tuple[PeakHold, ...]
     starts: tuple[StartJob, ...]
     proposals: tuple[Proposal, ...]
 
 
 def decide(snapshot: Snapshot, demand: Demand, policy: Policy) -> Decided:
-    """Decide as `plan` does, and give no reasons yet."""
-    ended = end_jobs(snapshot)
-    draft = Draft.of(snapshot, policy, ended)
-    keep_off_draining(ended, draft, Bookings(draft))
+    """Decide as `plan` does, and give no reasons yet. Each step finds the room that those before it left."""
+    # 1. What ends whatever the room is being freed before anybody looks for room.
+    draft = Draft.of(snapshot, policy, end_jobs(snapshot))
+    # 2. An elastic job on a host that is emptied goes on with its other workers: nobody else is given their room.
+    keep_off_draining(draft)
+    # 3. Serving comes before training and may have it stopped: a request that is late cannot wait for a queue.
     served = keep_serving(draft, demand)
-    keep_remainders(draft, Bookings(draft))
-    held = hold_headroom(draft, served.fleets, demand)
-    draft.ebbs = cache(partial(ebbs, served, draft))
-    bookings = Bookings(draft)
-    starts = place_training(draft, bookings)
-    spare_unnecessary(draft, bookings)
-    keep_remainders(draft, bookings)
-    proposals = consolidate(draft, starts, bookings)
-    grow(draft, starts, bookings)
-    return Decided(draft, ended, served, held, tuple(starts), proposals)
+    # 4. What serving's victims can keep is theirs before room is held: a hold never costs running training anything.
+    keep_remainders(draft)
+    # 5. Room for the coming peak is held before training starts in it, which would soon have to be stopped again.
+    hold_headroom(draft, served.fleets, demand)
+    # 6. From here on bookings may count on room that serving leaves later, by where its replicas are now.
+    draft.bookings.expect_falls(cache(partial(ebbs, served, draft, draft.room.coming)))
+    # 7. Training, in queue order: start, reserve, preempt, book.
+    starts = place_training(draft)
+    # 8. Only when all have had their turn is it known which victims were not needed, and what others can keep.
+    spare_unnecessary(draft)
+    keep_remainders(draft)
+    # 9. Moves come after that, as they take what is left; growth comes last, as nobody must wait for what it takes.
+    proposals = consolidate(draft, starts)
+    grow(draft, starts)
+    return Decided(draft, served, tuple(starts), proposals)

@@ -84,5 +84,5 @@ class Prospect:
 
 def _placed(draft: Draft, starts: tuple[StartJob, ...]) -> list[tuple[TrainingJob, tuple[Slot, ...]]]:
     jobs = draft.snapshot.by_id
-    promised = [(jobs[holder], slots) for holder, _, slots in draft.promises.holders() if holder in jobs]
+    promised = [(jobs[holder], slots) for holder, _, slots in draft.reservations.holders() if holder in jobs]
     return [*((jobs[start.job_id], start.slots) for start in starts), *promised]

@@ -4,18 +4,18 @@ A queue never holds more than its guarantee and its borrow limit, and whoever bo
 their guarantees. Made only where queues are declared with such terms.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.entitlements import Entitlement, Entitlements, Row
-from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Slot
 from scheduler.model.running import place_of
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import TrainingJob
+from scheduler.planning.room import Counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,36 +79,24 @@ class Quotas:
         refused: why jobs were refused, by job id.
     """
 
-    def __init__(
-        self, snapshot: Snapshot, now: Ledger, promised: Mapping[str, Sequence[Slot]], stopped: Iterable[str]
-    ) -> None:
-        """Count what is held.
+    def __init__(self, snapshot: Snapshot, now: Counted) -> None:
+        """Count what running jobs hold.
 
         Args:
             snapshot: the world.
-            now: room that may be used: what serving has, or is kept for it or by promises, taken off.
-            promised: slots by the holder of the promise.
-            stopped: jobs that this plan stops already.
+            now: room that may be used: what serving has, or is kept for it or reserved, taken off; it is followed.
         """
         self._running = snapshot.running
         self.entitlements = Entitlements(snapshot.queues, snapshot.ledger.table)
         self._nothing: Row = (0,) * len(self.entitlements.capacity)
         self._accounts: dict[str, _Account] = {}
-        self._promises: dict[str, Row] = {}
+        self._reserved: dict[str, Row] = {}
         self._goes_on: dict[str, tuple[Row, Row]] = {}
         self._asked: dict[int, Row] = {}
-        self._verdicts: dict[tuple[str, int], Refusal | None] = {}
-        self._owed: dict[tuple[str, int], bool] = {}
-        self._kept: dict[int, int] = {}
-        self._leeways: dict[str, _Leeway] = {}
         self.refused: dict[str, Refusal] = {}
-        self._free = _usable(now, self.entitlements) if self.entitlements.keeps_any else self._nothing
+        self._free = _Free(now, self.entitlements) if self.entitlements.keeps_any else None
         self._count_running()
-        self.stop(snapshot.by_id[job_id] for job_id in stopped)
-        for holder, slots in sorted(promised.items()):
-            if holder in snapshot.by_id:
-                job = snapshot.by_id[holder]
-                (self.go_on if job.state.holds_room else self.promise)(job, slots)
+        self._forget()
 
     def _count_running(self) -> None:
         running = self._running
@@ -128,7 +116,7 @@ class Quotas:
 
     def refusal(self, job: TrainingJob) -> Refusal | None:
         """Return why a job may not start now; like jobs are judged once until something changes."""
-        if job.job_id in self._promises:
+        if job.job_id in self._reserved:
             verdict = self._judged(job)
         else:
             key = (job.queue, id(job.gang))
@@ -163,7 +151,7 @@ class Quotas:
 
     def is_owed(self, job: TrainingJob) -> bool:
         """Whether a job is covered by its queue's guarantee: the queue may have room back for it."""
-        if job.job_id in self._promises:
+        if job.job_id in self._reserved:
             return self._covers(job)
         key = (job.queue, id(job.gang))
         if key not in self._owed:
@@ -195,23 +183,41 @@ class Quotas:
     def start(self, job: TrainingJob, slots: Iterable[Slot]) -> None:
         """Count a job that starts."""
         got, account = self.entitlements.held_at(job.gang, slots), self._account(job.queue)
-        own = self._promises.pop(job.job_id, self._nothing)
+        own = self._reserved.pop(job.job_id, self._nothing)
         account.promised = less(account.promised, own)
         account.held = plus(account.held, got)
-        self._free = less(plus(self._free, own), got)
         self._forget()
 
-    def promise(self, job: TrainingJob, slots: Iterable[Slot]) -> None:
-        """Count a waiting job that is promised room."""
-        if job.job_id in self._promises:
+    def reserve(self, job: TrainingJob, slots: Iterable[Slot]) -> None:
+        """Count all slots that are reserved for a job, () for none: one that waits, or was told to stop and goes on."""
+        if job.state.holds_room:
+            self._go_on(job, slots)
             return
         got, account = self.entitlements.held_at(job.gang, slots), self._account(job.queue)
-        self._promises[job.job_id] = got
-        account.promised = plus(account.promised, got)
+        before = self._reserved.pop(job.job_id, self._nothing)
+        if slots:
+            self._reserved[job.job_id] = got
+        account.promised = less(plus(account.promised, got), before)
         self._forget()
 
-    def go_on(self, job: TrainingJob, slots: Iterable[Slot]) -> None:
-        """Count a running job that was told to stop as going on in these slots; all of its own when it is spared."""
+    def spare(self, job: TrainingJob) -> None:
+        """Count a running job that was told to stop as staying after all."""
+        row, account = place_of(job, self._running.jobs), self._account(job.queue)
+        account.leaving = less(account.leaving, self.amounts[row].tolist())
+        self._forget()
+
+    def saved(self) -> Callable[[], None]:
+        """Return what brings back what is counted now."""
+        accounts = {queue: replace(account) for queue, account in self._accounts.items()}
+        reserved, goes_on = self._reserved.copy(), self._goes_on.copy()
+
+        def restore() -> None:
+            self._accounts, self._reserved, self._goes_on = accounts, reserved, goes_on
+            self._forget()
+
+        return restore
+
+    def _go_on(self, job: TrainingJob, slots: Iterable[Slot]) -> None:
         got, account = self.entitlements.held_at(job.gang, slots), self._account(job.queue)
         has = self.entitlements.held_at(job.gang, job.slots)
         kept, more = tuple(map(min, got, has)), tuple(max(0, extra) for extra in less(got, has))
@@ -231,7 +237,7 @@ class Quotas:
         if not self.entitlements.keeps_any:
             return below
         kept = tuple(self._kept_in(one, column) for column in range(len(each)))
-        within = (less(one.guarantee, held), less(self._free, kept))
+        within = (less(one.guarantee, held), less(self._free_now, kept))
         return min(below, max(_times(left, each, wanted) for left in within))
 
     def stop(self, jobs: Iterable[TrainingJob]) -> None:
@@ -241,6 +247,10 @@ class Quotas:
             if not self._running.leaving[row]:
                 account.leaving = plus(account.leaving, self.amounts[row].tolist())
         self._forget()
+
+    @property
+    def _free_now(self) -> Row:
+        return self._nothing if self._free is None else self._free()
 
     def _account(self, queue: str) -> _Account:
         if queue not in self._accounts:
@@ -253,17 +263,17 @@ class Quotas:
 
     def _forget(self) -> None:
         """Judge all jobs anew: what queues hold has changed."""
-        self._verdicts.clear()
-        self._owed.clear()
-        self._kept.clear()
-        self._leeways.clear()
+        self._verdicts: dict[tuple[str, int], Refusal | None] = {}
+        self._owed: dict[tuple[str, int], bool] = {}
+        self._kept: dict[int, int] = {}
+        self._leeways: dict[str, _Leeway] = {}
 
     def _without_own(self, job: TrainingJob, amounts: Row) -> Row:
-        own = self._promises.get(job.job_id)
+        own = self._reserved.get(job.job_id)
         return amounts if own is None else less(amounts, own)
 
     def _judged(self, job: TrainingJob, asked: Row | None = None) -> Refusal | None:
-        leeway, own = self._leeway(job.queue), self._promises.get(job.job_id)
+        leeway, own = self._leeway(job.queue), self._reserved.get(job.job_id)
         if own is not None:
             leeway, asked = leeway.with_more(own), asked or own
         asked = asked or self.asked(job)
@@ -285,7 +295,7 @@ class Quotas:
             account, one = self._account(queue), self.entitlements[queue]
             held = plus(account.held, account.promised)
             kept = [self._kept_in(one, column) for column in range(len(held))]
-            self._leeways[queue] = _Leeway(held, less(one.ceiling, held), less(self._free, kept))
+            self._leeways[queue] = _Leeway(held, less(one.ceiling, held), less(self._free_now, kept))
         return self._leeways[queue]
 
     def _others(self, one: Entitlement) -> list[Entitlement]:
@@ -306,13 +316,33 @@ def _times(left: Row, each: Row, most: int) -> int:
     return max(0, min([most, *(have // wants for have, wants in zip(left, each, strict=True) if wants)]))
 
 
-def _usable(now: Ledger, entitlements: Entitlements) -> Row:
-    """Return what is free on hosts that take work, one sum a column."""
-    table = now.table
-    gpu_milli: NDArray[np.int64] = table.in_whole(np.maximum(now.gpu_milli, 0)) * table.usable
-    by_model = [int(gpu_milli[entitlements.has_model(model)].sum()) for model in entitlements.models]
-    plain = (int(np.maximum(free, 0)[table.usable].sum()) for free in (now.cpu_milli, now.memory_mib))
-    return (*plain, int(gpu_milli.sum()), *by_model)
+class _Free:
+    """What is free on hosts that take work, one sum a column; it follows the changes of the room, row by row."""
+
+    def __init__(self, now: Counted, entitlements: Entitlements) -> None:
+        self._now, self._seen = now, len(now.touched)
+        self._has_model = [entitlements.has_model(model) for model in entitlements.models]
+        self._of_row = self._counted(np.arange(len(now.cpu_milli)))
+        self._sums = self._of_row.sum(axis=0)
+
+    def __call__(self) -> Row:
+        """Return the sums."""
+        recent = self._now.touched[self._seen :]
+        if recent:
+            rows = np.array(sorted(set(recent)), dtype=np.int64)
+            counted, self._seen = self._counted(rows), self._seen + len(recent)
+            self._sums = self._sums + (counted - self._of_row[rows]).sum(axis=0)
+            self._of_row[rows] = counted
+        return tuple(self._sums.tolist())
+
+    def _counted(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return what is free on N rows, int64 (N, C)."""
+        now, table = self._now, self._now.table
+        gpu_milli = table.in_whole(np.maximum(now.gpu_milli[rows], 0), rows)
+        plain = [np.maximum(free[rows], 0) for free in (now.cpu_milli, now.memory_mib)]
+        columns = [*plain, gpu_milli, *(gpu_milli * has_model[rows] for has_model in self._has_model)]
+        counted: NDArray[np.int64] = np.stack(columns, axis=1) * table.usable[rows][:, None]
+        return counted
 
 
 def plus(one: Row, other: Iterable[int]) -> Row:

@@ -75,7 +75,7 @@ class _WhyNot:
         """Return the reason that is this job's only."""
         if job.not_before_s > self._now_s:
             return _backing_off(job)
-        return _being_freed(job, self._explainer) if self._draft.promises.of(job.job_id) else None
+        return _being_freed(job, self._explainer) if self._draft.reservations.of(job.job_id) else None
 
     def _behind_bookings(self, job: TrainingJob) -> Unplaced:
         if job.job_id in self._booked:
@@ -96,7 +96,7 @@ class _WhyNot:
         return None, fits, self._lacks(gang, obstacle)
 
     def _lacks(self, gang: Gang, obstacle: Obstacle) -> Unplaced:
-        if obstacle <= Obstacle.HOLDS and self._explainer.held:
+        if obstacle <= Obstacle.HOLDS and self._draft.holds:
             return _held_for_serving(gang, self._explainer)
         if obstacle <= Obstacle.PROMISES and self._explainer.holders:
             return _reserved(gang, self._explainer)
@@ -113,7 +113,7 @@ def _backing_off(job: TrainingJob) -> Unplaced:
 
 
 def _being_freed(job: TrainingJob, explainer: Explainer) -> Unplaced:
-    slots = explainer.draft.promises.of(job.job_id)
+    slots = explainer.draft.reservations.of(job.job_id)
     return freed_for(job.job_id, f"needs {asks(job.gang)}", slots, job.gang.workers, explainer)
 
 

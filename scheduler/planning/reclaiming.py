@@ -67,7 +67,7 @@ def may_all_go(job: TrainingJob, draft: Draft, victims: Sequence[Victim]) -> boo
     if draft.quotas is None:
         return True
     indices = np.array([victim.index for victim in victims if victim.job.queue != job.queue], dtype=np.int64)
-    return bool(_above_guarantees(draft.roster, draft.quotas, indices)[indices].all())
+    return bool(_above_guarantees(draft.stoppable.roster, draft.quotas, indices)[indices].all())
 
 
 def _is_enough(gang: Gang, draft: Draft, roster: Roster) -> bool:
@@ -78,7 +78,7 @@ def _is_enough(gang: Gang, draft: Draft, roster: Roster) -> bool:
 
 def _spared(job: TrainingJob, draft: Draft, quotas: Quotas, by_rule: Roster, cut: Cut) -> Roster:
     """Return those who may be stopped for a job and whom their queues can spare, all together where they are cut."""
-    roster = draft.roster
+    roster = draft.stoppable.roster
     allowed, own = _those_in(by_rule), _of_queue(job.queue, roster)
     mine, others = own & allowed, ~own & (_old_enough(draft, roster) if quotas.is_owed(job) else allowed)
     if cut is Cut.NONE:
@@ -109,9 +109,9 @@ def victims_in_queue(job: TrainingJob, draft: Draft) -> tuple[Victim, ...]:
     whoever is lacking below the limit, or the other way about.
     """
     quotas = draft.quotas
-    if quotas is None or draft.promises.of(job.job_id) or not any(excess := quotas.excess(job)):
+    if quotas is None or draft.reservations.of(job.job_id) or not any(excess := quotas.excess(job)):
         return ()
-    roster, by_rule = draft.roster, draft.stoppable_for(job)
+    roster, by_rule = draft.stoppable.roster, draft.stoppable.for_job(job)
     firm = ~np.array([one.gang.is_elastic for one in roster.running.jobs], dtype=bool)[roster.order]
     mine = _those_in(by_rule) & _of_queue(job.queue, roster) & firm
     below = _below_limit(np.flatnonzero(mine)[:MOST_WEIGHED], excess, roster, quotas)
@@ -161,7 +161,7 @@ def _left_of(excess: Row, indices: Sequence[int], roster: Roster, quotas: Quotas
 
 def _needed(job: TrainingJob, draft: Draft, excess: Row, victims: Sequence[Victim]) -> tuple[Victim, ...]:
     """Return those of victims without whom a job would not fit below its queue's limit; () when all are too few."""
-    quotas, roster = draft.quotas, draft.roster
+    quotas, roster = draft.quotas, draft.stoppable.roster
     kept = sorted(victims, key=lambda victim: victim.index)
     for victim in [None, *reversed(kept)]:
         fewer = [other for other in kept if other is not victim]

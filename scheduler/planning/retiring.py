@@ -101,6 +101,6 @@ def _stopped(replicas: Iterable[Replica], draft: Draft) -> list[StopReplica]:
     shapes = {model.name: model.shape for model in draft.snapshot.models}
     stops = []
     for one in replicas:
-        draft.room.expect((one.slot,), shape_held(one, shapes))
+        draft.stop_replica(one.slot, shape_held(one, shapes))
         stops.append(StopReplica(one.replica_id, one.model, one.slot, Cause.ORPHAN))
     return stops

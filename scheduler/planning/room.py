@@ -244,7 +244,7 @@ class Room:
         for ledger in (self.free, self.coming, self.now):
             ledger.give_all(slots, shape)
 
-    def promise(self, rows: Sequence[int], shape: Shape, usable: Counted | None = None) -> tuple[Slot, ...]:
+    def reserve(self, rows: Sequence[int], shape: Shape, usable: Counted | None = None) -> tuple[Slot, ...]:
         """Keep room for one unit of `shape` on each row of what is coming, which must fit, and return where.
 
         `usable` is a part of it within which they must stay; None for all of it.
@@ -257,7 +257,7 @@ class Room:
         self._lower_now(slots)
         return slots
 
-    def promise_at(self, slots: Sequence[Slot], shape: Shape) -> None:
+    def reserve_at(self, slots: Sequence[Slot], shape: Shape) -> None:
         """No longer count on the room of these slots: it is promised, held, or not freed after all."""
         self._change_coming(slots, shape, -1)
 

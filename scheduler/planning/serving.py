@@ -7,7 +7,7 @@ import numpy as np
 
 from scheduler.model.demand import Demand
 from scheduler.model.plan import Cause, StartReplica, StopReplica
-from scheduler.planning.draft import Draft, Grant
+from scheduler.planning.draft import Draft, Preemption
 from scheduler.planning.fleet import Fleet, allowed, count_by_row, fleets, survival_need
 from scheduler.planning.needs import Need
 from scheduler.planning.placing import fewest_hosts, most_even
@@ -51,7 +51,7 @@ class _Supply:
     def __init__(self, fleet: Fleet, draft: Draft, served: Served) -> None:
         self.fleet, self.draft, self.served = fleet, draft, served
         self.name, self.shape = fleet.model.name, fleet.model.shape
-        self.promised = list(draft.promises.lift(self.name))
+        self.reserved_before = list(draft.release(self.name))
 
     def secure(self) -> None:
         """Find room for the replicas wanted, and then for those that make up for lost hosts."""
@@ -64,7 +64,7 @@ class _Supply:
             limit = allowed(self.fleet.model, np.maximum(self.fleet.max_per_host - self.counts, 0), rows)
             missing = self._have_room_left(self._find_room(Need(self.shape, missing, limit)))
         if missing <= 0 and self.fleet.model.survive_host_losses:
-            room = self.draft.roster.units_if_all_stopped(self.draft.room.coming, self.shape)
+            room = self.draft.stoppable.roster.units_if_all_stopped(self.draft.room.coming, self.shape)
             if need := survival_need(self.fleet, self.counts, allowed(self.fleet.model, room, rows)):
                 self._find_room(need)
 
@@ -72,7 +72,7 @@ class _Supply:
         """Have undeclared models leave room for what found none; return what still misses."""
         if need.count and not self.served.starts and (stops := give_way(need, self.draft)):
             self.served.stops.extend(stops)
-            need = self._promise(need)
+            need = self._reserve(need)
         return need.count
 
     def _find_room(self, need: Need) -> Need:
@@ -83,18 +83,18 @@ class _Supply:
         """
         need = self._start(need)
         if need.count:
-            lifted = self.draft.promises.lift_all_but((*self._more_important(), self.name))
-            need = self._promise_or_preempt(self._start(need))
-            self.draft.promises.restore(lifted)
+            released = self.draft.release_all_but((*self._more_important(), self.name))
+            need = self._reserve_or_preempt(self._start(need))
+            self.draft.reserve_again(released)
         return need
 
-    def _promise_or_preempt(self, before: Need) -> Need:
-        need = self._promise(before)
+    def _reserve_or_preempt(self, before: Need) -> Need:
+        need = self._reserve(before)
         victims = self._preempt(need)
-        need = self._promise(need)
+        need = self._reserve(need)
         if victims and not self.fleet.model.survive_host_losses:
             whole = replace(before, count=before.count - need.count)
-            self.draft.grants.append(Grant(self.name, whole, victims, Cause.SERVING))
+            self.draft.may_spare(Preemption(self.name, whole, victims, Cause.SERVING))
         return need
 
     def _more_important(self) -> tuple[str, ...]:
@@ -103,33 +103,33 @@ class _Supply:
 
     def _start(self, need: Need) -> Need:
         rows = self._rows(need, self.draft.room.now)
-        slots = self.draft.room.start(rows, self.shape)
+        slots = self.draft.start_replicas(self.name, rows)
         self.served.starts.extend(StartReplica(self.name, slot) for slot in slots)
         return self._less(need, rows)
 
-    def _promise(self, need: Need) -> Need:
+    def _reserve(self, need: Need) -> Need:
         """Promise what is being freed, where it was promised before if that still holds.
 
         What was promised for lost hosts stays where it is, too: moved, its old room would have others stopped.
         """
         row_of = self.draft.room.now.table.rows
-        while need.count and self.promised:
-            slot, *self.promised = self.promised
+        while need.count and self.reserved_before:
+            slot, *self.reserved_before = self.reserved_before
             row = row_of.get(slot.host)
-            if row is not None and need.limit_on(row) and self.draft.promises.renew(self.name, (slot,)):
+            if row is not None and need.limit_on(row) and self.draft.reserve_at(self.name, (slot,)):
                 need = self._less(need, [row])
         rows = self._rows(need, self.draft.room.coming)
-        self.draft.promises.promise(self.name, rows)
+        self.draft.reserve(self.name, rows)
         return self._less(need, rows)
 
     def _preempt(self, need: Need) -> tuple[Victim, ...]:
         """Have training stopped for as many of the missing replicas as that can make room for."""
-        room, roster = self.draft.room.coming, self.draft.roster
+        room, roster = self.draft.room.coming, self.draft.stoppable.roster
         possible = int(need.fitting(roster.units_if_all_stopped(room, self.shape)).sum())
         attainable = replace(need, count=min(need.count, possible))
         cheapest = victims_by_cost(attainable, self.draft, roster) or ()
         victims = weighed(attainable, self.draft, roster, cheapest, self.name)
-        self.draft.stop(victims, Cause.SERVING, self.name)
+        self.draft.stop(Preemption(self.name, attainable, victims, Cause.SERVING))
         return victims
 
     def _rows(self, need: Need, ledger: Counted) -> Sequence[int]:

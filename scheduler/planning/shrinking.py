@@ -15,13 +15,11 @@ from scheduler.model.plan import Cause, PreemptJob
 from scheduler.model.resources import Slot, slots_without
 from scheduler.model.running import AMOUNTS, Running
 from scheduler.model.workloads import TrainingJob
-from scheduler.planning.bookings import Bookings
 from scheduler.planning.draft import Draft
 from scheduler.planning.needs import Need
 from scheduler.planning.preemption import victims_for
 from scheduler.planning.room import Counted, fits_in
 from scheduler.planning.roster import Roster, Victim
-from scheduler.planning.timetable import beginning_anew, going_on
 
 FOR_OTHERS: Final = frozenset({Cause.SERVING, Cause.PRIORITY, Cause.SHORTER, Cause.GUARANTEE})
 """Causes for which jobs are stopped so that somebody gets their room."""
@@ -55,65 +53,69 @@ def victims_by_cost(need: Need, draft: Draft, roster: Roster) -> tuple[Victim, .
     return tuple(offers.in_full(victim) for victim in shrunk)
 
 
-def keep_remainders(draft: Draft, bookings: Bookings) -> None:
-    """Promise elastic jobs that are stopped for others as much of their own room as nobody needs, if it is enough.
+def keep_remainders(draft: Draft) -> None:
+    """Reserve for elastic jobs that are stopped for others as much of their own room as nobody needs, if it is enough.
 
     One whose whole room turns out not to be needed is spared. Room that is booked, too, is needed.
     """
-    for job_id, order in list(draft.preemptions.items()):
+    for job_id, order in list(draft.stops.items()):
         job = draft.snapshot.by_id[job_id]
-        if job.gang.is_elastic and order.cause in FOR_OTHERS and _keep(job, draft, bookings):
-            del draft.preemptions[job_id]
+        if job.gang.is_elastic and order.cause in FOR_OTHERS and not _spared(job, draft):
+            _keep(job, draft)
 
 
-def keep_off_draining(ended: Iterable[PreemptJob], draft: Draft, bookings: Bookings) -> None:
-    """Promise elastic jobs on draining hosts the room they have on others, if it is enough to go on."""
-    for order in ended:
+def keep_off_draining(draft: Draft) -> None:
+    """Reserve for elastic jobs on draining hosts the room they have on others, if it is enough to go on."""
+    for order in draft.ended:
         job = draft.snapshot.by_id[order.job_id]
         if order.cause is Cause.DRAIN and job.gang.is_elastic:
-            _keep(job, draft, bookings)
+            _keep(job, draft)
 
 
 def with_sizes(orders: Iterable[PreemptJob], draft: Draft) -> tuple[PreemptJob, ...]:
     """Return orders to stop, each with the workers for which its job has been promised room."""
     return tuple(
-        replace(order, goes_on_with=len(draft.promises.of(order.job_id)))
-        if draft.promises.of(order.job_id) and order.cause not in {Cause.STOP_ASKED, Cause.TIME_LIMIT}
+        replace(order, goes_on_with=len(draft.reservations.of(order.job_id)))
+        if draft.reservations.of(order.job_id) and order.cause not in {Cause.STOP_ASKED, Cause.TIME_LIMIT}
         else order
         for order in orders
     )
 
 
-def _keep(job: TrainingJob, draft: Draft, bookings: Bookings) -> bool:
-    """Promise a job what it can keep of its room; whether that is all of it, which is then not promised but its own."""
-    promised, coming, now_s = draft.promises.lift(job.job_id), draft.room.coming, draft.snapshot.taken_at_s
-    before = [beginning_anew(job, promised, now_s)] if promised else []
-    kept: list[Slot] = []
-    for slot in (*promised, *_fullest_hosts_first(job, promised)):
-        if fits_in(coming, (*kept, slot), job.gang.shape):
-            kept.append(slot)
-    if len(kept) == len(job.slots):
-        if bookings.allow(before, [going_on(job, now_s)]):
-            draft.room.promise_at(kept, job.gang.shape)
-            draft.go_on(job, job.slots)
-            return True
-        kept.pop()
-    bookings.note(before, ())
-    kept = _undelaying(job, kept, bookings, now_s) if len(kept) >= job.gang.workers else []
-    if len(kept) >= job.gang.workers:
-        slots = slots_without(job.slots, slots_without(job.slots, kept))
-        draft.promises.promise_at(job, slots)
-        bookings.take(job, slots)
-    elif draft.promises.renew(job.job_id, promised):
-        bookings.note((), before)
-    draft.go_on(job, draft.promises.of(job.job_id))
-    return False
+def _spared(job: TrainingJob, draft: Draft) -> bool:
+    """Spare a job if nobody needs any of its room."""
+    with draft.trial() as trial:
+        draft.release(job.job_id)
+        if fits_in(draft.room.coming, job.slots, job.gang.shape):
+            draft.spare(job)
+            if not draft.bookings.are_delayed(job.slots):
+                trial.keep()
+        return trial.kept
 
 
-def _undelaying(job: TrainingJob, slots: Sequence[Slot], bookings: Bookings, now_s: float) -> list[Slot]:
+def _keep(job: TrainingJob, draft: Draft) -> None:
+    """Reserve for a job what it can keep of its room, but not all of it, if with that it can go on."""
+    with draft.trial() as trial:
+        before = draft.release(job.job_id)
+        kept: list[Slot] = []
+        for slot in (*before, *_fullest_hosts_first(job, before)):
+            if len(kept) + 1 < len(job.slots) and fits_in(draft.room.coming, (*kept, slot), job.gang.shape):
+                kept.append(slot)
+        kept = _undelaying(job, kept, draft) if len(kept) >= job.gang.workers else []
+        if len(kept) >= job.gang.workers:
+            draft.reserve_at(job.job_id, slots_without(job.slots, slots_without(job.slots, kept)))
+            trial.keep()
+
+
+def _undelaying(job: TrainingJob, slots: Sequence[Slot], draft: Draft) -> list[Slot]:
     """Return those slots with which a job may go on, one after the other, without delaying a booking."""
-    fitting = [slot for slot in slots if bookings.allow((), [beginning_anew(job, (slot,), now_s)])]
-    bookings.note([beginning_anew(job, (slot,), now_s) for slot in fitting], ())
+    fitting: list[Slot] = []
+    with draft.trial():
+        for slot in slots:
+            with draft.trial() as trial:
+                if draft.reserve_at(job.job_id, (slot,)) and not draft.bookings.are_delayed((slot,)):
+                    fitting.append(slot)
+                    trial.keep()
     return fitting
 
 

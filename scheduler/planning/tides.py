@@ -62,7 +62,7 @@ def tides_of(decided: Decided) -> tuple[Tide, ...]:
     served, draft = decided.served, decided.draft
     gone = {stop.replica_id for stop in served.stops}
     held: dict[str, list[tuple[Slot, Shape]]] = {}
-    for one in decided.held:
+    for one in decided.draft.holds:
         held.setdefault(one.models[0], []).extend((slot, one.shape) for slot in one.slots)
     tides = list[Tide]()
     for fleet in served.fleets:
@@ -70,7 +70,7 @@ def tides_of(decided: Decided) -> tuple[Tide, ...]:
         slots = [replica.slot for replica in fleet.staying if replica.replica_id not in gone]
         slots += [start.slot for start in served.starts if start.model == name]
         course = tuple(level for level in fleet.demand.course if level.at_s > draft.snapshot.taken_at_s)
-        slots += draft.promises.of(name)
+        slots += draft.reservations.of(name)
         beyond = max(0, len(slots) - fleet.wanted) if fleet.model.survive_host_losses else 0
         tides.append(Tide(fleet.model, tuple(slots), tuple(held.get(name, ())), course, beyond))
     return tuple(tides) if any(tide.course for tide in tides) else ()
@@ -113,7 +113,7 @@ class Hours:
         self._replicas = {tide.model.name: list(tide.slots) for tide in tides}
         self._held = {tide.model.name: list(tide.held) for tide in tides}
         self._sitting = list(sitting)
-        stopped = {*draft.preemptions, *draft.ended}
+        stopped = set(draft.gone)
         self._gone = running.leaving.copy()
         if stopped:
             self._gone |= np.array([job.job_id in stopped for job in running.jobs], dtype=bool)
@@ -152,21 +152,16 @@ class Hours:
         """Return the bookings that a plan would make at this moment, whatever serving does later."""
         snapshot = self._draft.snapshot
         running = replace(snapshot.running, ends_s=self._ends_s, leaving=self._gone)
-        draft = replace(
-            self._draft,
-            snapshot=replace(snapshot, taken_at_s=self._at_s, running=running),
-            room=self._room,
-            policy=replace(self._draft.policy, bookings=len(waiting) + 1),
-            bookings=[],
-        )
-        if self._tides:
-            draft.ebbs = tuple
-        bookings = Bookings(draft)
+        snapshot = replace(snapshot, taken_at_s=self._at_s, running=running)
+        leaving = [snapshot.by_id[job_id] for job_id in self._draft.gone]
+        bookings = Bookings(snapshot, self._room, self._draft.scorer, len(waiting) + 1, leaving)
+        if not self._tides:
+            bookings.expect_falls(self._draft.bookings.falls)
         bookings.note((), [Release(one.end_s, one.slots, one.job.gang.shape) for one in self._sitting])
         for other, length_s in waiting:
             bookings.book(replace(other, max_runtime_s=length_s, doubt=1.0))
         bookings.book(job)
-        return draft.bookings
+        return list(bookings)
 
     def _may_begin(self, jobs: Sequence[TrainingJob], until_s: float) -> bool:
         """Whether any of these fits once all has ended that ends until a moment: until then room only grows."""
@@ -262,7 +257,7 @@ class Hours:
         """Return who may be stopped at this moment: of what runs now, and of what has begun since."""
         snapshot, draft = self._draft.snapshot, self._draft
         if not self._sitting:
-            known = draft.roster
+            known = draft.stoppable.roster
             return known.only(~self._gone[known.order[known.who]])
         begun = [
             replace(one.job, state=JobState.RUNNING, slots=one.slots, started_at_s=self._at_s) for one in self._sitting

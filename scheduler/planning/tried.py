@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.workloads import TrainingJob
-from scheduler.planning.bookings import Bookings
 from scheduler.planning.draft import Draft
 from scheduler.planning.placing import takes
 from scheduler.planning.room import Counted
+from scheduler.planning.terms import could_be_won, rights_of
 
 MOST_DISPLACING: Final = 8
 """Waiting jobs for which equals are looked at in one plan, where the site wants that: the first that find nobody less
@@ -37,13 +37,12 @@ class Tried:
     """Gangs and jobs that found nothing.
 
     Attributes:
-        bookings: the bookings of this run.
         displacing: for how many more jobs equals are looked at.
     """
 
-    def __init__(self, draft: Draft, bookings: Bookings) -> None:
+    def __init__(self, draft: Draft) -> None:
         """Start with nothing tried."""
-        self._draft, self._room, self.bookings = draft, draft.room, bookings
+        self._draft, self._room = draft, draft.room
         self._queued = draft.snapshot.queued
         self._gang, self._group = self._queued.gang.tolist(), self._queued.group.tolist()
         self.displacing = MOST_DISPLACING if draft.policy.may_displace else 0
@@ -60,7 +59,7 @@ class Tried:
         """Whether a job finds nothing at all, now or coming, and has no promise either: the quick answer."""
         if self.is_known_to_be_over(job):
             return True
-        if self._draft.promises.of(job.job_id) or not self._finds_nothing(job):
+        if self._draft.reservations.of(job.job_id) or not self._finds_nothing(job):
             return False
         self._unforeseen += 1
         if self._unforeseen == ALL_AFTER:
@@ -69,22 +68,22 @@ class Tried:
 
     def finds_no_room(self, job: TrainingJob) -> bool:
         """Whether a job without a promise need not be tried."""
-        return not self._draft.promises.of(job.job_id) and self._starts_nowhere(self._case(job))
+        return not self._draft.reservations.of(job.job_id) and self._starts_nowhere(self._case(job))
 
     def is_hopeless(self, job: TrainingJob) -> bool:
         """Whether there is nothing to be promised and nobody to be stopped, or a promise is there already."""
-        return bool(self._draft.promises.of(job.job_id)) or self._is_hopeless(job, self._case(job))
+        return bool(self._draft.reservations.of(job.job_id)) or self._is_hopeless(job, self._case(job))
 
     def has_nobody(self, job: TrainingJob) -> bool:
         """Whether nobody could be stopped for a job who may be stopped for it, as far as is known."""
-        known = self._nobody.get(self._draft.rights_of(job))
+        known = self._nobody.get(rights_of(job, self._draft))
         return known is not None and bool(known[self._case(job).gang])
 
     def found_nobody(self, job: TrainingJob) -> None:
         """Remember that nobody could be stopped for a job."""
-        case, gangs, rights = self._case(job), self._queued.gangs, self._draft.rights_of(job)
+        case, gangs, rights = self._case(job), self._queued.gangs, rights_of(job, self._draft)
         least = gangs.least[gangs.kind[case.gang]]
-        for_all = least is not job.gang and not self._draft.could_be_won(job, least)
+        for_all = least is not job.gang and not could_be_won(job, self._draft, least)
         known = self._nobody.setdefault(rights, self._no_gang())
         known |= gangs.above(least if for_all else job.gang, case.gang)
 
@@ -132,13 +131,13 @@ class Tried:
 
     def _sync(self) -> None:
         """Forget what holds no longer: all when room has grown, what is due to bookings when there are others."""
-        grown, made = self._room.grown, self.bookings.made
+        grown, made = self._room.grown, len(self._draft.bookings)
         if self._as_of == (grown, made):
             return
         if self._as_of[0] != grown:
             self._now, self._coming = self._no_gang(), self._no_gang()
             self._nobody: dict[bytes, NDArray[np.bool_]] = {}
-        self._meets: list[int] = self.bookings.met(self._queued.runtime_s).tolist()
+        self._meets: list[int] = self._draft.bookings.met(self._queued.runtime_s).tolist()
         self._behind_now, self._behind_coming, self._waits = self._never(), self._never(), self._never()
         self._waits_of_group = np.full((len(self._queued.gangs.gangs), len(self._queued.groups)), NEVER)
         self._least_fits: set[tuple[object, ...]] = set()
@@ -167,7 +166,7 @@ class Tried:
         if not self.displacing:
             hopeless |= self._coming[gang] & self._nobody_by_group()[group, gang]
         over &= hopeless
-        for holder, _, _ in self._draft.promises.holders():
+        for holder, _, _ in self._draft.reservations.holders():
             job = self._draft.snapshot.by_id.get(holder)
             if job is not None and id(job) in queued.row_by_id:
                 over[queued.row_by_id[id(job)]] = False
@@ -178,7 +177,7 @@ class Tried:
         nobody, known = self._no_gang(), dict[int, NDArray[np.bool_]]()
         groups, first = np.unique(self._queued.group, return_index=True)
         for group, row in zip(groups.tolist(), first.tolist(), strict=True):
-            known[group] = self._nobody.get(self._draft.rights_of(self._queued.jobs[row]), nobody)
+            known[group] = self._nobody.get(rights_of(self._queued.jobs[row], self._draft), nobody)
         return np.stack([known.get(group, nobody) for group in range(len(self._queued.groups))])
 
     def _learn_what_is_short(self, job: TrainingJob, case: _Case) -> None:

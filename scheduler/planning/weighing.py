@@ -46,7 +46,7 @@ def weighed(need: Need, draft: Draft, roster: Roster, cheapest: Victims, holder:
 
 def _leads_on(victims: Victims, need: Need, draft: Draft) -> bool:
     """Whether a victim may have somebody stopped in turn, or more devices become free than are needed."""
-    running, roster = draft.snapshot.running, draft.roster
+    running, roster = draft.snapshot.running, draft.stoppable.roster
     lowest = int(running.priority[roster.order[roster.there]].min())
     if any(victim.job.priority > lowest and not victim.keeps for victim in victims):
         return True

@@ -20,7 +20,9 @@ def demand(held: int, *models: ModelDemand, pool: tuple[str, ...] = ()) -> Deman
 
 def holds(say: Any, wanted: Demand, **parts: Any) -> tuple[PeakHold, ...]:
     snapshot, policy = say.snapshot(**parts), policy_from_names()
-    return hold_headroom(Draft.of(snapshot, policy, ()), fleets(snapshot, wanted.models), wanted)
+    draft = Draft.of(snapshot, policy)
+    hold_headroom(draft, fleets(snapshot, wanted.models), wanted)
+    return draft.holds
 
 
 def test_only_the_joint_peak_is_held_so_that_training_gets_the_rest(say: Any) -> None:

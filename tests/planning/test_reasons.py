@@ -68,8 +68,8 @@ def test_jobs_that_wait_alike_share_one_reason_and_are_told_their_own(say: Any) 
 def test_room_lifted_at_once_is_what_expecting_each_slot_gives(held: list[Slot], more: list[Slot]) -> None:
     hosts = [Host(f"h{n}", 8000, 8192, devices_offered(4, 1024), "A") for n in range(4)]
     shape, small, room = Shape(1000, 512, 1), Shape(500, 64, 1, 500), Room(Ledger.of(hosts))
-    room.promise_at(held, shape)
-    room.promise_at(more, small)
+    room.reserve_at(held, shape)
+    room.reserve_at(more, small)
     before, after, one_by_one = room.copy(), lifted(room, [(held, shape), (more, small)]), room.copy()
     one_by_one.expect(held, shape)
     one_by_one.expect(more, small)

@@ -32,26 +32,26 @@ def test_room_being_freed_can_be_promised_but_not_used(say: Any, room: Room) -> 
     room.expect([say.slot("h0:0")], WHOLE)
     assert room.coming.units(WHOLE).tolist() == [2, 2]
     assert room.now.units(WHOLE).tolist() == [1, 2]
-    assert room.promise([0, 0], WHOLE) == (say.slot("h0:0"), say.slot("h0:1"))
+    assert room.reserve([0, 0], WHOLE) == (say.slot("h0:0"), say.slot("h0:1"))
     assert room.now.units(WHOLE).tolist() == [0, 2]
 
 
 def test_a_promise_of_what_is_being_freed_leaves_what_is_free(say: Any, room: Room) -> None:
     room.expect([say.slot("h0:0")], WHOLE)
-    room.promise_at([say.slot("h0:0")], WHOLE)
+    room.reserve_at([say.slot("h0:0")], WHOLE)
     assert room.now.units(WHOLE).tolist() == [1, 2]
 
 
 def test_promises_of_cpu_and_memory_leave_as_much_less_to_use(room: Room) -> None:
     big = Shape(40_000, 200 * 1024)
-    room.promise([1], big)
+    room.reserve([1], big)
     assert room.now.units(Shape(1000)).tolist() == [63, 24]
     assert room.now.units(Shape(0, 1024)).tolist() == [255, 56]
 
 
 def test_a_withdrawn_promise_leaves_no_trace(room: Room) -> None:
     before = room.copy()
-    room.expect(room.promise([1], HALF), HALF)
+    room.expect(room.reserve([1], HALF), HALF)
     assert room.now == before.now
     assert room.coming == before.coming
 

@@ -38,7 +38,7 @@ def worlds(draw: Any) -> tuple[Draft, Fleet]:
     ]
     snapshot = Snapshot.of(taken_at_s=10.0, hosts=hosts, models=[model], replicas=replicas)
     (fleet,) = fleets(snapshot, [ModelDemand("m", needed, needed + more, needed + more)])
-    return Draft.of(snapshot, policy_from_names(), ()), fleet
+    return Draft.of(snapshot, policy_from_names()), fleet
 
 
 @given(worlds())

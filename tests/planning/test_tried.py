@@ -81,7 +81,7 @@ class _Checked(Tried):
         over = super().is_over(job)
         _Checked.passed_over += over
         assert not over or not self._starts(job)
-        assert not over or not takes(self.bookings.coming_for(job), job.gang)
+        assert not over or not takes(self._draft.bookings.coming_for(job), job.gang)
         return over
 
     def finds_no_room(self, job: TrainingJob) -> bool:
@@ -90,7 +90,7 @@ class _Checked(Tried):
         return none
 
     def _starts(self, job: TrainingJob) -> bool:
-        return takes(self.bookings.room_for(job), job.gang)
+        return takes(self._draft.bookings.room_for(job), job.gang)
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -39,15 +39,15 @@ class Use:
 
 
 def uses_of(draft: Draft, starts: Iterable[StartJob]) -> list[Use]:
-    """Everything that the plan expects: what runs and stays, what starts, what is promised, and what is booked."""
+    """Everything that the plan expects: what runs and stays, what starts, what is reserved, and what is booked."""
     now_s, jobs = draft.snapshot.taken_at_s, draft.snapshot.by_id
     running = [
         Use(job.slots, job.gang.shape, now_s, expected_end_s(job, now_s))
         for job in draft.snapshot.running.jobs
-        if job.state is not JobState.PREEMPTING and job.job_id not in draft.preemptions
+        if job.state is not JobState.PREEMPTING and job.job_id not in draft.stops
     ]
     given_room = [(jobs[start.job_id], start.slots) for start in starts]
-    given_room += [(jobs[JobId(holder)], slots) for holder, _, slots in draft.promises.holders()]
+    given_room += [(jobs[JobId(holder)], slots) for holder, _, slots in draft.reservations.holders()]
     started = [Use(slots, job.gang.shape, now_s, now_s + job.runtime_s) for job, slots in given_room]
     booked = [Use(b.slots, b.job.gang.shape, b.start_s, b.end_s) for b in draft.bookings]
     return [*running, *started, *booked]
@@ -64,8 +64,8 @@ def test_everybody_fits_together_at_all_times(kit: SimpleNamespace, rng: Random,
     snapshot = kit.crowded(rng).snapshot
     jobs = [replace(job, max_runtime_s=rng.choice(RUNTIMES_S)) for job in snapshot.jobs]
     snapshot = kit.again(snapshot, jobs=jobs, models=(), replicas=())
-    draft = Draft.of(snapshot, policy_from_names(bookings=bookings), ())
-    starts = place_training(draft, Bookings(draft))
+    draft = Draft.of(snapshot, policy_from_names(bookings=bookings))
+    starts = place_training(draft)
     event(f"bookings: {len(draft.bookings)}, starts in their shadow: {min(2, len(starts)) if draft.bookings else 0}")
     uses = uses_of(draft, starts)
     assert len(draft.bookings) <= bookings
@@ -91,9 +91,9 @@ def test_one_booking_is_taken_back_alone_and_put_back_as_it_was(kit: SimpleNames
     snapshot = kit.crowded(rng).snapshot
     jobs = [replace(job, max_runtime_s=rng.choice(RUNTIMES_S)) for job in snapshot.jobs]
     snapshot = kit.again(snapshot, jobs=jobs, models=(), replicas=())
-    draft = Draft.of(snapshot, policy_from_names(bookings=4), ())
-    bookings = Bookings(draft)
-    place_training(draft, bookings)
+    draft = Draft.of(snapshot, policy_from_names(bookings=4))
+    place_training(draft)
+    bookings = draft.bookings
     before = rooms_at(bookings)
     event(f"bookings: {len(before)}")
     for booking, _ in list(bookings._at):
@@ -105,7 +105,7 @@ def test_one_booking_is_taken_back_alone_and_put_back_as_it_was(kit: SimpleNames
             freed = np.subtract(without[other.job.job_id], before[other.job.job_id])
             assert freed.min() >= 0
             assert bool(freed.any()) is meets
-        bookings.restore(withdrawn)
+        bookings.restore(*withdrawn)
         assert rooms_at(bookings) == before
     assert not any(bookings.withdraw(job) for job in snapshot.running.jobs)
 
