@@ -86,7 +86,7 @@ def decide(snapshot: Snapshot, demand: Demand, policy: Policy) -> Decided:
     # 5. Room for the coming peak is held before training starts in it, which would soon have to be stopped again.
     hold_headroom(draft, served.fleets, demand)
     # 6. From here on bookings may count on room that serving leaves later, by where its replicas are now.
-    draft.bookings.expect_falls(cache(partial(ebbs, served, draft, draft.room.coming)))
+    draft.bookings.expect_falls(cache(partial(ebbs, served, draft, Counted(draft.room.coming))))
     # 7. Training, in queue order: start, reserve, preempt, book.
     starts = place_training(draft)
     # 8. Only when all have had their turn is it known which victims were not needed, and what others can keep.

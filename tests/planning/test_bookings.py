@@ -158,3 +158,21 @@ def test_expected_ends_lie_ahead_and_move_only_when_overdue(began: list[float], 
     assert (after >= np.minimum(before, said_s)).all()
     in_time = said_s > 10_000.0 + later
     assert (after[in_time & np.isfinite(said_s)] == said_s[in_time & np.isfinite(said_s)]).all()
+
+
+def test_a_booking_counts_on_the_end_of_who_has_a_reservation(say: Any) -> None:
+    leaving = say.running("1", "h0:0,1", state=JobState.PREEMPTING)
+    holder = say.waiting("2", say.gpus(2), max_runtime_s=HOUR_S, priority=75)
+    gang = say.waiting("3", say.gpus(2), priority=25)
+    reserved = Reservation("2", (say.slot("h0:0,1"),), say.now_s - 10, say.now_s + 900)
+    made = say.plan(hosts=[say.host("h0", 2)], jobs=[leaving, holder, gang], reservations=[reserved])
+    assert made.reason_for("3").until_s == say.now_s + HOUR_S
+
+
+def test_a_booking_counts_on_the_end_of_who_starts_in_a_reservation(say: Any) -> None:
+    holder = say.waiting("2", say.gpus(2), max_runtime_s=HOUR_S, priority=75)
+    gang = say.waiting("3", say.gpus(2), priority=25)
+    reserved = Reservation("2", (say.slot("h0:0,1"),), say.now_s - 10, say.now_s + 900)
+    made = say.plan(hosts=[say.host("h0", 2)], jobs=[holder, gang], reservations=[reserved])
+    assert list(started(say, made)) == ["2"]
+    assert made.reason_for("3").until_s == say.now_s + HOUR_S
