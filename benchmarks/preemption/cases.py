@@ -13,9 +13,10 @@ from scheduler.model.hosts import Device, Host
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.needs import Need, need_of
-from scheduler.planning.room import Counted
-from scheduler.planning.roster import Roster, stoppable
+from scheduler.planning.roster import Roster
+from scheduler.planning.stoppable import Stoppable
 from simulations.chance import chance
 
 NOW_S: Final = 1e6
@@ -59,7 +60,7 @@ def _is_asked(case: Case) -> bool:
 def _case(rng: np.random.Generator) -> Case:
     hosts = _hosts(rng)
     snapshot = Snapshot.of(taken_at_s=NOW_S, hosts=hosts, jobs=_running(rng, hosts))
-    return Case(need_of(_asked(rng)), Counted(snapshot.ledger), stoppable(snapshot, POLICY))
+    return Case(need_of(_asked(rng)), Counted(snapshot.ledger), Stoppable(snapshot, POLICY).roster)
 
 
 def _hosts(rng: np.random.Generator) -> list[Host]:

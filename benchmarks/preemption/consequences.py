@@ -15,11 +15,11 @@ from policies import victim_order
 from policies.registry import policy_from_names
 from scheduler.model.errors import InvariantBroken
 from scheduler.model.policy import Policy, VictimCost
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.needs import need_of
 from scheduler.planning.preemption import victims_for
 from scheduler.planning.rights import Rights
-from scheduler.planning.room import Counted
-from scheduler.planning.roster import stoppable
+from scheduler.planning.stoppable import Stoppable
 
 OURS: Final = "headroom"
 WHATEVER_FOLLOWS: Final[Mapping[str, VictimCost]] = MappingProxyType(
@@ -73,7 +73,7 @@ def _played(site: Site, decides: Policy, only: tuple[str, ...] | None) -> tuple[
 def _cheapest(site: Site, decides: Policy) -> tuple[str, ...]:
     snapshot = site.snapshot
     first = snapshot.by_id[FIRST]
-    roster = Rights(decides, NOW_S).of(first, stoppable(snapshot, decides))
+    roster = Rights(decides, NOW_S).of(first, Stoppable(snapshot, decides).roster)
     chosen = victims_for(need_of(first.gang), Counted(snapshot.ledger), roster)
     if not chosen:
         raise InvariantBroken("a site was asked on which nobody need be stopped, or all are too few")

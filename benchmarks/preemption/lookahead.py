@@ -17,9 +17,9 @@ from scheduler.model.plan import PreemptJob, Reservation, StartJob
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobState, TrainingJob
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.needs import need_of
 from scheduler.planning.planner import plan
-from scheduler.planning.room import Counted
 
 BEAT_S: Final = 30.0
 """Between two plans while something happens."""

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.preemption.cases import Case
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.preemption import spared
-from scheduler.planning.room import Counted
 from scheduler.planning.roster import Victim
 
 

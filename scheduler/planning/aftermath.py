@@ -14,11 +14,11 @@ import numpy as np
 from scheduler.model.policy import HOUR_S
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import SHARE_OF_GRACE, TrainingJob
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.foreseen import LEAST_STAY_S, Foreseen
 from scheduler.planning.near_needs import needs_of
 from scheduler.planning.placing import fewest_hosts, hosts_for_gang, takes
 from scheduler.planning.preemption import victims_for
-from scheduler.planning.room import Counted
 from scheduler.planning.roster import Roster, Victim
 
 MOST_STOPS: Final = 24

@@ -20,12 +20,12 @@ from scheduler.model.policy import Scorer
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobId, TrainingJob
+from scheduler.planning.cached_trial import Counted, Lowest
 from scheduler.planning.ends import Ends
-from scheduler.planning.lowest import Lowest
+from scheduler.planning.needs import Wants
 from scheduler.planning.placing import hosts_for_gang
-from scheduler.planning.room import Counted, Room
+from scheduler.planning.room import Room
 from scheduler.planning.timetable import Ebb, PlannedStart, Release, going_on
-from scheduler.planning.wants import Wants
 
 MOST_TRIES: Final = 16
 """Gangs for which a booking is looked for in vain in one plan."""

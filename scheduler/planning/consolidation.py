@@ -5,21 +5,19 @@ what it leaves for the gang. Nothing is counted on before it is free, so the ord
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Final
 
 from scheduler.model.plan import Cause, Consolidation, Move, Proposal, StartJob
 from scheduler.model.policy import HOUR_S
-from scheduler.model.reasons import Reasons
 from scheduler.model.workloads import TrainingJob
-from scheduler.planning.draft import Draft, Preemption
+from scheduler.planning.changes import Preemption
+from scheduler.planning.draft import Draft
 from scheduler.planning.needs import need_of
 from scheduler.planning.placing import hosts_for_gang
 from scheduler.planning.preemption import victims_for
 from scheduler.planning.reclaiming import rosters_for
 from scheduler.planning.roster import Roster, Victim
 from scheduler.planning.timetable import beginning_anew
-from scheduler.planning.wording import listed
 
 MOST_GANGS: Final = 3
 """Waiting gangs for which moves are looked for in one plan, the first in queue order."""
@@ -46,19 +44,6 @@ def consolidate(draft: Draft, starts: Sequence[StartJob]) -> tuple[Proposal, ...
         if proposal is not None and policy.consolidation is not Consolidation.DO:
             found.append(proposal)
     return tuple(found)
-
-
-def with_proposals(reasons: Reasons, proposals: Sequence[Proposal]) -> Reasons:
-    """Return the reasons, with the proposal added to that of each gang for which there is one."""
-    found = ((proposal, reasons.for_subject(proposal.beneficiary)) for proposal in proposals)
-    changed = [replace(why, message=f"{why.message}; {in_words(proposal)}") for proposal, why in found if why]
-    return reasons.with_changed({why.subject: why for why in changed}) if changed else reasons
-
-
-def in_words(proposal: Proposal) -> str:
-    """Return for instance "moving 401 to gpu2 would make room (loses 340 GPU-seconds)"."""
-    moves = [f"{move.job_id} to {listed(sorted({slot.host for slot in move.slots}))}" for move in proposal.moves]
-    return f"moving {listed(moves)} would make room (loses {proposal.lost_gpu_s:.0f} GPU-seconds)"
 
 
 def _blocked(draft: Draft, starts: Sequence[StartJob]) -> list[TrainingJob]:
@@ -94,7 +79,7 @@ class _Search:
         self._settled = {moved.job_id for moved in draft.snapshot.moves if moved.at_s > long_ago_s}
 
     def run(self, most: int) -> Proposal | None:
-        """Return the cheapest moves found that are worth it, of at most so many jobs; carried out where it is wanted."""
+        """Return the cheapest moves found that are worth it, of at most so many jobs; see `consolidate`."""
         roster = next(iter(rosters_for(self._gang_of, self._draft, self._draft.stoppable.roster)))
         for _ in range(MOST_TRIES if most > 0 else 0):
             victims = victims_for(need_of(self._gang_of.gang), self._draft.room.coming, roster)

@@ -12,9 +12,9 @@ from scheduler.model.hosts import HostState
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot, shape_held
 from scheduler.model.workloads import JobState, Replica, ReplicaState, ServingModel
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.fleet import allowed, count_by_row
 from scheduler.planning.placing import NO_LIMIT, capped, fewest_hosts
-from scheduler.planning.room import Counted
 
 
 @dataclass(frozen=True, slots=True)

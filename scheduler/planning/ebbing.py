@@ -6,9 +6,9 @@ The order in which replicas go is guessed by where they would go from now: those
 from collections.abc import Iterator
 
 from scheduler.model.workloads import Replica, ReplicaState
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.draft import Draft
 from scheduler.planning.fleet import Fleet
-from scheduler.planning.room import Counted
 from scheduler.planning.serving import Served
 from scheduler.planning.timetable import Ebb, Release
 

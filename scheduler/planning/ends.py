@@ -11,10 +11,9 @@ from scheduler.model.host_table import HostTable
 from scheduler.model.ledger import Ledger
 from scheduler.model.running import AMOUNTS, Running
 from scheduler.model.workloads import TrainingJob, rank_of
-from scheduler.planning.lowest import Lowest
-from scheduler.planning.room import Counted
+from scheduler.planning.cached_trial import Counted, Lowest
+from scheduler.planning.needs import Wants
 from scheduler.planning.timetable import Release, Timetable, expected_ends_s
-from scheduler.planning.wants import Wants
 
 FIRST_LOOKED_AT: Final = (256, 4096)
 """Releases that are put in order before all of them."""

@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.needs import Need
-from scheduler.planning.room import Counted
 from scheduler.planning.roster import Roster, units_with
 
 MOST_UNITS: Final = 64

@@ -19,10 +19,9 @@ from scheduler.model.workloads import Gang
 from scheduler.planning.blocked import Fits
 from scheduler.planning.draft import Draft
 from scheduler.planning.feasibility import empty, never_fits_on
-from scheduler.planning.lifting import lifted
 from scheduler.planning.near import near
 from scheduler.planning.placing import capped, limit_of
-from scheduler.planning.room import Room
+from scheduler.planning.room import Room, lifted
 from scheduler.planning.scarcity import Scarcities, Scarcity
 from scheduler.planning.serving import Served
 from scheduler.planning.wording import listed

@@ -16,9 +16,9 @@ from scheduler.model.plan import Cause, StartJob
 from scheduler.model.policy import Scorer
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import Gang, TrainingJob
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.draft import Draft
 from scheduler.planning.placing import capped, fewest_hosts, limit_of
-from scheduler.planning.room import Counted
 from scheduler.planning.terms import more_workers
 
 MOST_LOOKED_AT: Final = 32

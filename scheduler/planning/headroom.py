@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scheduler.model.demand import Demand, PoolDemand
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import ServingModel
+from scheduler.planning.cached_trial import Score
 from scheduler.planning.draft import Draft
 from scheduler.planning.fleet import Fleet, count_by_row
 from scheduler.planning.placing import NO_LIMIT, capped, fewest_hosts
-from scheduler.planning.room import Score
 
 
 def hold_headroom(draft: Draft, fleets: Sequence[Fleet], demand: Demand) -> None:

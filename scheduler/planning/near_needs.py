@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 
 from scheduler.model.workloads import Gang
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.near import per_domain
 from scheduler.planning.needs import Need, need_of
-from scheduler.planning.room import Counted
 from scheduler.planning.roster import Roster
 
 MOST_DOMAINS: Final = 3

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from scheduler.model.policy import Scorer
 from scheduler.model.workloads import Gang
+from scheduler.planning.cached_trial import Counted, Score
 from scheduler.planning.near import most_together, near
-from scheduler.planning.room import Counted, Score
 
 NO_LIMIT = np.iinfo(np.int64).max
 """As `max_per_host`: as many as fit."""

@@ -8,15 +8,16 @@ from scheduler.model.demand import Demand
 from scheduler.model.plan import Action, Plan, Proposal, StartJob
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
-from scheduler.planning.consolidation import consolidate, with_proposals
+from scheduler.planning.cached_trial import Counted
+from scheduler.planning.consolidation import consolidate
 from scheduler.planning.draft import Draft
 from scheduler.planning.ebbing import ebbs
 from scheduler.planning.ending import end_jobs
 from scheduler.planning.explainer import Explainer
 from scheduler.planning.growing import grow
 from scheduler.planning.headroom import hold_headroom
+from scheduler.planning.proposals import with_proposals
 from scheduler.planning.reasons import explain
-from scheduler.planning.room import Counted
 from scheduler.planning.serving import Served, keep_serving
 from scheduler.planning.shrinking import keep_off_draining, keep_remainders, with_sizes
 from scheduler.planning.sparing import spare_unnecessary

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scheduler.model.errors import InvariantBroken
 from scheduler.model.plan import Cause, PreemptJob
 from scheduler.model.workloads import TrainingJob
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.exchanging import exchanged
 from scheduler.planning.needs import Need
-from scheduler.planning.room import Counted
 from scheduler.planning.roster import Roster, Victim, units_with
 
 _Number = TypeVar("_Number", np.int64, np.float64)

@@ -15,7 +15,7 @@ from scheduler.model.resources import Slot
 from scheduler.model.running import place_of
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import TrainingJob
-from scheduler.planning.room import Counted
+from scheduler.planning.cached_trial import Counted
 
 
 @dataclass(frozen=True, slots=True)

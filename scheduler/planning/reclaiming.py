@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from scheduler.model.entitlements import GPU, Row, protected
 from scheduler.model.workloads import Gang, TrainingJob
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.draft import Draft
 from scheduler.planning.near import most_together
 from scheduler.planning.near_needs import needs_of
 from scheduler.planning.placing import capped, limit_of, takes
 from scheduler.planning.preemption import victims_for
 from scheduler.planning.quotas import Quotas
-from scheduler.planning.room import Counted
 from scheduler.planning.roster import Roster, Victim
 
 MOST_WEIGHED: Final = 512

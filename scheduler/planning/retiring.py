@@ -13,10 +13,10 @@ from scheduler.model.plan import Cause, StopReplica
 from scheduler.model.resources import Shape
 from scheduler.model.snapshot import Snapshot, shape_held
 from scheduler.model.workloads import Replica, ReplicaState
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.draft import Draft
 from scheduler.planning.fleet import Fleet
 from scheduler.planning.needs import Need
-from scheduler.planning.room import Counted
 
 KEPT_AT_MOST_S: Final = 3600.0
 """Time after which replicas of a model that is not declared go, although others are not ready."""

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.host_table import count_units
-from scheduler.model.policy import Policy
 from scheduler.model.resources import Shape, Slot, slots_without
 from scheduler.model.running import AMOUNTS, Running
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import TrainingJob
-from scheduler.planning.room import Counted
+from scheduler.planning.cached_trial import Counted
 
 
 @dataclass(frozen=True)
@@ -133,12 +132,6 @@ def units_with(coming: Counted, shape: Shape, rows: NDArray[np.int64], freed: ND
         coming.memory_mib[rows] + freed[:, 1],
         coming.gpu_milli[rows] + freed[:, AMOUNTS:],
     )
-
-
-def stoppable(snapshot: Snapshot, policy: Policy) -> Roster:
-    """Return all jobs that may be stopped for somebody."""
-    running = snapshot.running
-    return Roster.of(running, worth_stopping(snapshot), policy.victim_cost(running, snapshot.taken_at_s))
 
 
 def worth_stopping(snapshot: Snapshot) -> NDArray[np.bool_]:

@@ -10,9 +10,9 @@ from scheduler.model.counting import plural
 from scheduler.model.plan import Reason
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 from scheduler.model.workloads import Gang
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.near import most_together
 from scheduler.planning.placing import capped, limit_of
-from scheduler.planning.room import Counted
 from scheduler.planning.wording import asks
 
 

@@ -7,12 +7,13 @@ import numpy as np
 
 from scheduler.model.demand import Demand
 from scheduler.model.plan import Cause, StartReplica, StopReplica
-from scheduler.planning.draft import Draft, Preemption
+from scheduler.planning.cached_trial import Counted
+from scheduler.planning.changes import Preemption
+from scheduler.planning.draft import Draft
 from scheduler.planning.fleet import Fleet, allowed, count_by_row, fleets, survival_need
 from scheduler.planning.needs import Need
 from scheduler.planning.placing import fewest_hosts, most_even
 from scheduler.planning.retiring import give_way, let_go
-from scheduler.planning.room import Counted
 from scheduler.planning.roster import Victim
 from scheduler.planning.shrinking import victims_by_cost
 from scheduler.planning.surplus import stop_surplus

@@ -15,10 +15,11 @@ from scheduler.model.plan import Cause, PreemptJob
 from scheduler.model.resources import Slot, slots_without
 from scheduler.model.running import AMOUNTS, Running
 from scheduler.model.workloads import TrainingJob
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.draft import Draft
 from scheduler.planning.needs import Need
 from scheduler.planning.preemption import victims_for
-from scheduler.planning.room import Counted, fits_in
+from scheduler.planning.room import fits_in
 from scheduler.planning.roster import Roster, Victim
 
 FOR_OTHERS: Final = frozenset({Cause.SERVING, Cause.PRIORITY, Cause.SHORTER, Cause.GUARANTEE})

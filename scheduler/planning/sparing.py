@@ -2,7 +2,8 @@
 
 from math import inf
 
-from scheduler.planning.draft import Draft, Preemption
+from scheduler.planning.changes import Preemption
+from scheduler.planning.draft import Draft
 from scheduler.planning.placing import fewest_hosts
 from scheduler.planning.roster import Victim
 from scheduler.planning.timetable import beginning_anew

@@ -9,8 +9,8 @@ from scheduler.model.policy import Policy
 from scheduler.model.running import place_of
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, TrainingJob
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.rights import Rights
-from scheduler.planning.room import Counted
 from scheduler.planning.roster import Roster, worth_stopping
 from scheduler.planning.winnable import Winnable
 
@@ -22,7 +22,7 @@ class Stoppable:
         known: all who may still be stopped, if somebody has asked.
     """
 
-    def __init__(self, snapshot: Snapshot, policy: Policy, ended: Iterable[TrainingJob]) -> None:
+    def __init__(self, snapshot: Snapshot, policy: Policy, ended: Iterable[TrainingJob] = ()) -> None:
         """Start with all but those who are being stopped already."""
         self._snapshot, self._policy = snapshot, policy
         self._ended = [place_of(job, snapshot.running.jobs) for job in ended]

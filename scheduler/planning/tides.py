@@ -17,12 +17,12 @@ from scheduler.model.demand import Level
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import JobState, ServingModel, TrainingJob
 from scheduler.planning.bookings import Bookings
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.draft import Draft
 from scheduler.planning.needs import Need
 from scheduler.planning.placing import NO_LIMIT, fewest_hosts, takes
 from scheduler.planning.planner import Decided
 from scheduler.planning.preemption import victims_for
-from scheduler.planning.room import Counted
 from scheduler.planning.roster import Roster, Victim
 from scheduler.planning.timetable import PlannedStart, Release
 

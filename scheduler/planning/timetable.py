@@ -14,8 +14,8 @@ from scheduler.model.plan import Booking
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.running import AMOUNTS
 from scheduler.model.workloads import TrainingJob
-from scheduler.planning.room import Counted
-from scheduler.planning.wants import Wants
+from scheduler.planning.cached_trial import Counted
+from scheduler.planning.needs import Wants
 
 LEAST_LEFT_S: Final = 60.0
 """What a job is given at least that has run for longer than expected."""

@@ -5,7 +5,8 @@ from dataclasses import replace
 from scheduler.model.plan import Cause, StartJob
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import TrainingJob
-from scheduler.planning.draft import Draft, Preemption
+from scheduler.planning.changes import Preemption
+from scheduler.planning.draft import Draft
 from scheduler.planning.growing import top_up
 from scheduler.planning.guaranteed import Guaranteed
 from scheduler.planning.near_needs import needs_of

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.workloads import TrainingJob
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.draft import Draft
 from scheduler.planning.placing import takes
-from scheduler.planning.room import Counted
 from scheduler.planning.terms import could_be_won, rights_of
 
 MOST_DISPLACING: Final = 8

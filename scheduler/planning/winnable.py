@@ -5,10 +5,10 @@ from numpy.typing import NDArray
 
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, TrainingJob
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.near import most_together
 from scheduler.planning.placing import capped, limit_of
 from scheduler.planning.rights import Rights
-from scheduler.planning.room import Counted
 from scheduler.planning.roster import units_with, worth_stopping
 
 

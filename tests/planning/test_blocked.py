@@ -10,8 +10,8 @@ from scheduler.model.resources import Shape
 from scheduler.model.work import NOTHING_SEEN
 from scheduler.model.workloads import Gang
 from scheduler.planning.blocked import Blocked, Fits
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.placing import hosts_for_gang
-from scheduler.planning.room import Counted
 
 SHAPES = st.one_of(
     st.builds(

@@ -11,14 +11,14 @@ from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
 from scheduler.planning import ends
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.near_needs import needs_of
+from scheduler.planning.needs import Wants
 from scheduler.planning.placing import takes
 from scheduler.planning.preemption import victims_for
 from scheduler.planning.rights import Rights
-from scheduler.planning.room import Counted
-from scheduler.planning.roster import stoppable
+from scheduler.planning.stoppable import Stoppable
 from scheduler.planning.timetable import Release
-from scheduler.planning.wants import Wants
 from scheduler.planning.winnable import Winnable
 
 NOW_S = 10_000.0
@@ -89,7 +89,7 @@ def test_nobody_can_be_won_for_whom_stopping_all_would_not_be_enough(
     policy, snapshot = policy_from_names(), Snapshot.of(taken_at_s=NOW_S, hosts=HOSTS, jobs=jobs)
     rights, coming = Rights(policy, NOW_S), Counted(snapshot.ledger)
     waiting = TrainingJob(JobId("99"), "w", gang, priority=priority)
-    roster = rights.of(waiting, stoppable(snapshot, policy))
+    roster = rights.of(waiting, Stoppable(snapshot, policy).roster)
     could = Winnable(snapshot, rights).is_enough(waiting, gang, coming)
     needs = needs_of(gang, coming, roster)
     assert could == any(victims_for(need, coming, roster) is not None for need in needs)

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from policies.registry import policy_from_names
 from scheduler.model.resources import Shape
 from scheduler.model.workloads import Gang
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.needs import Need, need_of
 from scheduler.planning.preemption import victims_for
-from scheduler.planning.room import Counted
-from scheduler.planning.roster import Roster, stoppable
+from scheduler.planning.roster import Roster
+from scheduler.planning.stoppable import Stoppable
 
 MOST_VICTIMS = 9
 WHOLE = Shape(1000, 1024, 1)
@@ -22,7 +23,7 @@ WHOLE = Shape(1000, 1024, 1)
 
 def table(say: Any, hosts: Sequence[Any], jobs: Sequence[Any]) -> tuple[Counted, Roster]:
     snapshot = say.snapshot(hosts=hosts, jobs=jobs)
-    return Counted(snapshot.ledger), stoppable(snapshot, policy_from_names())
+    return Counted(snapshot.ledger), Stoppable(snapshot, policy_from_names()).roster
 
 
 def meets(need: Need, coming: Counted, roster: Roster, chosen: Iterable[int]) -> bool:

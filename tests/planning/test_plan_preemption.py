@@ -8,10 +8,10 @@ import pytest
 from policies.registry import policy_from_names
 from scheduler.model.plan import Cause, PreemptJob, Reason, StartJob, StartReplica
 from scheduler.model.workloads import Gang, JobState
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.needs import need_of
 from scheduler.planning.preemption import victims_for
-from scheduler.planning.room import Counted
-from scheduler.planning.roster import stoppable
+from scheduler.planning.stoppable import Stoppable
 
 
 def victims(say: Any, made: Any) -> Any:
@@ -199,7 +199,7 @@ def test_whoever_is_not_needed_once_more_is_freed_is_spared(say: Any) -> None:
     jobs = [saved(say, "1", "h0:0", 0), saved(say, "2", "h1:0,1", 0)]
     snapshot = say.snapshot(hosts=hosts, jobs=jobs)
     chosen = victims_for(
-        need_of(Gang(2, say.gpus())), Counted(snapshot.ledger), stoppable(snapshot, policy_from_names())
+        need_of(Gang(2, say.gpus())), Counted(snapshot.ledger), Stoppable(snapshot, policy_from_names()).roster
     )
     assert [victim.job.job_id for victim in chosen] == ["2"]
 

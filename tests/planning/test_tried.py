@@ -16,9 +16,9 @@ from scheduler.model.resources import Shape
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, TrainingJob
 from scheduler.planning import training
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.placing import takes
 from scheduler.planning.planner import plan
-from scheduler.planning.room import Counted
 from scheduler.planning.tried import Tried
 
 SHAPES = st.builds(

@@ -18,11 +18,13 @@ from scheduler.model.queues import Amounts, Queue
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot, shape_held
 from scheduler.model.workloads import JobState, ReplicaState, TrainingJob
-from scheduler.planning.draft import Draft, Preemption
+from scheduler.planning.cached_trial import Counted
+from scheduler.planning.changes import Preemption
+from scheduler.planning.draft import Draft
 from scheduler.planning.needs import need_of
 from scheduler.planning.placing import hosts_for_gang
 from scheduler.planning.quotas import Quotas
-from scheduler.planning.room import Counted, fits_in
+from scheduler.planning.room import fits_in
 from scheduler.planning.roster import Victim, worth_stopping
 from scheduler.planning.timetable import Release, beginning_anew, going_on
 

@@ -22,9 +22,9 @@ from scheduler.model.queues import Amounts, Queue
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
+from scheduler.planning.cached_trial import Counted
 from scheduler.planning.placing import takes
 from scheduler.planning.planner import plan
-from scheduler.planning.room import Counted
 
 NOW_S = 100_000.0
 HOSTS = [
