@@ -40,7 +40,7 @@ def lost_work_and_wait(running: Running, now_s: float) -> NDArray[np.float64]:
 
     - once a job, whatever its size: one late job is one late job. It decides between those whose stop loses about as
       much: devices that stand idle while somebody waits are counted in full, as what follows from a stop
-      (`scheduler.planning.aftermath`), and are not to be counted twice;
+      (`scheduler.planning.victim_selection.aftermath`), and are not to be counted twice;
     - less, the longer a job has run itself: the same wait is a smaller part of its time;
     - ten times as much for each time that the job was stopped before, so that it is others' turn.
     """

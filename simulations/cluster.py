@@ -10,7 +10,7 @@ from scheduler.model.hosts import Host, HostState
 from scheduler.model.observation import Observation, Run, RunState, Stray
 from scheduler.model.plan import Action, PreemptJob, StartJob, StartReplica, StopReplica
 from scheduler.model.workloads import JobId, ServingModel
-from scheduler.planning.wording import size
+from scheduler.planning.reasons.wording import size
 from simulations.engine import Engine, Event
 from simulations.replicas import Replicas
 from simulations.room import Room

@@ -11,7 +11,7 @@ from scheduler.config.schema import LocalHost
 from scheduler.config.wiring import policy_of, served_of, settings_of
 from scheduler.model.errors import ConfigError, Fault
 from scheduler.model.hosts import Host, devices_offered
-from scheduler.planning.feasibility import empty, never_fits_on
+from scheduler.planning.reasons.feasibility import empty, never_fits_on
 from scheduler.telemetry.replay import ReplayTraffic
 from simulations.arrivals import DAY_S, Arrival, from_stream
 from simulations.faults import outages

@@ -17,8 +17,8 @@ from scheduler.model.ledger import Ledger
 from scheduler.model.policy import Policy
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import Gang
-from scheduler.planning.cached_trial import Counted
-from scheduler.planning.placing import hosts_for_gang
+from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.placing import hosts_for_gang
 
 
 class PlannedPacker:

@@ -13,10 +13,10 @@ from scheduler.model.hosts import Device, Host
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
-from scheduler.planning.cached_trial import Counted
-from scheduler.planning.needs import Need, need_of
-from scheduler.planning.roster import Roster
-from scheduler.planning.stoppable import Stoppable
+from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.need import Need, need_of
+from scheduler.planning.preemption.candidates import Roster
+from scheduler.planning.preemption.stoppable import Stoppable
 from simulations.chance import chance
 
 NOW_S: Final = 1e6

@@ -15,11 +15,11 @@ from policies import victim_order
 from policies.registry import policy_from_names
 from scheduler.model.errors import InvariantBroken
 from scheduler.model.policy import Policy, VictimCost
-from scheduler.planning.cached_trial import Counted
-from scheduler.planning.needs import need_of
-from scheduler.planning.preemption import victims_for
-from scheduler.planning.rights import Rights
-from scheduler.planning.stoppable import Stoppable
+from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.need import need_of
+from scheduler.planning.preemption.eligibility import Rights
+from scheduler.planning.preemption.stoppable import Stoppable
+from scheduler.planning.preemption.victims import victims_for
 
 OURS: Final = "headroom"
 WHATEVER_FOLLOWS: Final[Mapping[str, VictimCost]] = MappingProxyType(

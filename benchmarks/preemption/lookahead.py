@@ -17,8 +17,8 @@ from scheduler.model.plan import PreemptJob, Reservation, StartJob
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobState, TrainingJob
-from scheduler.planning.cached_trial import Counted
-from scheduler.planning.needs import need_of
+from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.need import need_of
 from scheduler.planning.planner import plan
 
 BEAT_S: Final = 30.0

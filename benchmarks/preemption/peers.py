@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.preemption.cases import Case
-from scheduler.planning.cached_trial import Counted
-from scheduler.planning.preemption import spared
-from scheduler.planning.roster import Victim
+from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.preemption.candidates import Victim
+from scheduler.planning.preemption.victims import spared
 
 
 def newest_first(case: Case) -> tuple[int, ...]:

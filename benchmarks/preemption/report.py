@@ -13,7 +13,7 @@ from benchmarks.preemption.cases import Case
 from benchmarks.preemption.optimum import cheapest
 from benchmarks.preemption.peers import lyra, newest_first
 from scheduler.model.errors import InvariantBroken
-from scheduler.planning.preemption import victims_for
+from scheduler.planning.preemption.victims import victims_for
 
 Choice = Callable[[Case], tuple[int, ...]]
 """Whom to stop, as places in the case's roster."""

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from scheduler.api import formatting
 from scheduler.api.cells import cells_of, used_share
 from scheduler.model.counting import plural
-from scheduler.planning.wording import ranges
+from scheduler.planning.reasons.wording import ranges
 from scheduler.wire.jobs import devices_by_host, ended
 
 ROWS_SHOWN: Final = 50

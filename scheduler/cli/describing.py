@@ -16,7 +16,7 @@ from scheduler.cli.wording import NOTHING, asks, moment, percent, plain, seconds
 from scheduler.config.units import MIB, format_size
 from scheduler.model.counting import plural
 from scheduler.model.errors import NotFound
-from scheduler.planning.wording import ranges
+from scheduler.planning.reasons.wording import ranges
 from scheduler.wire.base import Single
 from scheduler.wire.jobs import Attempt, Job, devices_by_host, ended
 

@@ -9,7 +9,7 @@ from scheduler.control.records import JobRecord
 from scheduler.model.errors import ConfigError, Conflict, Fault, NotFound, NotPermitted
 from scheduler.model.hosts import Host
 from scheduler.model.jobspec import JobSpec
-from scheduler.planning.feasibility import never_fits
+from scheduler.planning.reasons.feasibility import never_fits
 
 
 @dataclass(frozen=True, slots=True)

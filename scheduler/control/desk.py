@@ -24,7 +24,7 @@ from scheduler.model.hosts import Host, HostState
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.policy import Policy
 from scheduler.model.workloads import JobId, JobState
-from scheduler.planning.wording import size
+from scheduler.planning.reasons.wording import size
 
 KEY_KEPT_S: Final = 86_400.0
 """Wall seconds for which a submission is known by its key."""

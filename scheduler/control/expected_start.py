@@ -18,7 +18,7 @@ from scheduler.model.plan import StartJob
 from scheduler.model.policy import Policy
 from scheduler.model.workloads import TrainingJob
 from scheduler.planning.planner import decide
-from scheduler.planning.prospects import Prospect
+from scheduler.planning.start_estimates.estimate import Prospect
 
 DRAWS: Final = (21, 101)
 """Draws on the largest sites and on small ones."""

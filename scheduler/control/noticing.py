@@ -16,7 +16,7 @@ from scheduler.model.hosts import HostState
 from scheduler.model.observation import Observation
 from scheduler.model.plan import Proposal
 from scheduler.model.snapshot import Snapshot
-from scheduler.planning.proposals import in_words
+from scheduler.planning.reasons.proposals import in_words
 
 FORGOTTEN_S: Final = 600.0
 """A fault that was not seen for so long is told again when it is back."""

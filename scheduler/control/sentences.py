@@ -12,7 +12,7 @@ from scheduler.model.observation import Run
 from scheduler.model.plan import Action, Cause, PreemptJob, StartJob, StartReplica, StopReplica
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import Gang, JobState
-from scheduler.planning.wording import size
+from scheduler.planning.reasons.wording import size
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 

@@ -8,20 +8,20 @@ from scheduler.model.demand import Demand
 from scheduler.model.plan import Action, Plan, Proposal, StartJob
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
-from scheduler.planning.cached_trial import Counted
-from scheduler.planning.consolidation import consolidate
-from scheduler.planning.draft import Draft
-from scheduler.planning.ebbing import ebbs
-from scheduler.planning.ending import end_jobs
-from scheduler.planning.explainer import Explainer
-from scheduler.planning.growing import grow
-from scheduler.planning.headroom import hold_headroom
-from scheduler.planning.proposals import with_proposals
-from scheduler.planning.reasons import explain
-from scheduler.planning.serving import Served, keep_serving
-from scheduler.planning.shrinking import keep_off_draining, keep_remainders, with_sizes
-from scheduler.planning.sparing import spare_unnecessary
-from scheduler.planning.training import place_training
+from scheduler.planning.draft.draft import Draft
+from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.queueing.place_training import place_training
+from scheduler.planning.reasons.facts import Explainer
+from scheduler.planning.reasons.jobs import explain
+from scheduler.planning.reasons.proposals import with_proposals
+from scheduler.planning.restarts.consolidate import consolidate
+from scheduler.planning.restarts.forced_stops import end_jobs
+from scheduler.planning.restarts.grow import grow
+from scheduler.planning.restarts.shrink import keep_off_draining, keep_remainders, with_sizes
+from scheduler.planning.restarts.spare import spare_unnecessary
+from scheduler.planning.serving.expected_scale_down import ebbs
+from scheduler.planning.serving.peak_holds import hold_headroom
+from scheduler.planning.serving.supply import Served, keep_serving
 
 
 def plan(snapshot: Snapshot, demand: Demand, policy: Policy) -> Plan:

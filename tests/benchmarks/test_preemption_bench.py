@@ -13,7 +13,7 @@ from benchmarks.preemption.cases import Case, cases
 from benchmarks.preemption.optimum import cheapest
 from benchmarks.preemption.report import CHOICES, OPTIMUM, document, measure
 from scheduler.cli.bench import app
-from scheduler.planning.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import Counted
 
 MANY = 120
 

@@ -16,8 +16,8 @@ from scheduler.cli.bench import app
 from scheduler.model.hosts import Device, Host
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
-from scheduler.planning.cached_trial import Counted
-from scheduler.planning.needs import need_of
+from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.need import need_of
 
 MANY = 8
 

@@ -7,10 +7,10 @@ import pytest
 from policies.registry import policy_from_names
 from scheduler.model.plan import PreemptJob
 from scheduler.model.workloads import SHARE_OF_GRACE, Gang, TrainingJob
-from scheduler.planning.aftermath import loss_gpu_s
-from scheduler.planning.draft import Draft
-from scheduler.planning.foreseen import Foreseen
-from scheduler.planning.needs import need_of
+from scheduler.planning.draft.draft import Draft
+from scheduler.planning.placement.need import need_of
+from scheduler.planning.victim_selection.aftermath import loss_gpu_s
+from scheduler.planning.victim_selection.foreseen import Foreseen
 
 HOUR_S = 3600.0
 POLICIES = [policy_from_names(), policy_from_names(victim_cost="lost-work")]

@@ -9,9 +9,9 @@ from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape
 from scheduler.model.work import NOTHING_SEEN
 from scheduler.model.workloads import Gang
-from scheduler.planning.blocked import Blocked, Fits
-from scheduler.planning.cached_trial import Counted
-from scheduler.planning.placing import hosts_for_gang
+from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.placing import hosts_for_gang
+from scheduler.planning.reasons.fit_cache import Blocked, Fits
 
 SHAPES = st.one_of(
     st.builds(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from policies.registry import policy_from_names
 from scheduler.model.plan import Cause, PreemptJob, Reason, Reservation, StartJob
 from scheduler.model.workloads import JobState
-from scheduler.planning.timetable import expected_ends_s
+from scheduler.planning.placement.availability import expected_ends_s
 
 HOUR_S = 3600.0
 

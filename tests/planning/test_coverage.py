@@ -10,9 +10,9 @@ from scheduler.model.demand import Basis, Demand, ModelDemand
 from scheduler.model.hosts import HostState
 from scheduler.model.plan import Plan
 from scheduler.model.workloads import JobState, ReplicaState
-from scheduler.planning.coverage import Coverage, CoveragePoint, Curve, coverage
-from scheduler.planning.explanation import verdict
 from scheduler.planning.planner import plan
+from scheduler.planning.reasons.verdict import verdict
+from scheduler.planning.serving.coverage import Coverage, CoveragePoint, Curve, coverage
 
 POLICY = policy_from_names()
 HOUR = 3600.0

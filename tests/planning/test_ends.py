@@ -10,16 +10,16 @@ from scheduler.model.hosts import Device, Host
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
-from scheduler.planning import ends
-from scheduler.planning.cached_trial import Counted
-from scheduler.planning.near_needs import needs_of
-from scheduler.planning.needs import Wants
-from scheduler.planning.placing import takes
-from scheduler.planning.preemption import victims_for
-from scheduler.planning.rights import Rights
-from scheduler.planning.stoppable import Stoppable
-from scheduler.planning.timetable import Release
-from scheduler.planning.winnable import Winnable
+from scheduler.planning.placement import expected_releases as ends
+from scheduler.planning.placement.availability import Release
+from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.need import Wants
+from scheduler.planning.placement.placing import takes
+from scheduler.planning.preemption.bound import Winnable
+from scheduler.planning.preemption.domain_needs import needs_of
+from scheduler.planning.preemption.eligibility import Rights
+from scheduler.planning.preemption.stoppable import Stoppable
+from scheduler.planning.preemption.victims import victims_for
 
 NOW_S = 10_000.0
 HOSTS = [

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from policies.registry import policy_from_names
 from scheduler.model.resources import Shape
 from scheduler.model.workloads import Gang
-from scheduler.planning.cached_trial import Counted
-from scheduler.planning.needs import Need, need_of
-from scheduler.planning.preemption import victims_for
-from scheduler.planning.roster import Roster
-from scheduler.planning.stoppable import Stoppable
+from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.need import Need, need_of
+from scheduler.planning.preemption.candidates import Roster
+from scheduler.planning.preemption.stoppable import Stoppable
+from scheduler.planning.preemption.victims import victims_for
 
 MOST_VICTIMS = 9
 WHOLE = Shape(1000, 1024, 1)

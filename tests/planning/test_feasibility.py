@@ -9,7 +9,7 @@ from scheduler.model.hosts import HostState
 from scheduler.model.plan import Reason
 from scheduler.model.resources import Shape
 from scheduler.model.workloads import Gang
-from scheduler.planning.feasibility import never_fits
+from scheduler.planning.reasons.feasibility import never_fits
 
 
 @pytest.mark.parametrize(("workers", "count", "limit"), [(3, 4, 0), (12, 1, 0), (3, 1, 1), (6, 2, 2)])

@@ -13,8 +13,8 @@ from scheduler.model.hosts import Host
 from scheduler.model.plan import PreemptJob, Reason, StartJob
 from scheduler.model.resources import Shape
 from scheduler.model.workloads import Gang
-from scheduler.planning.feasibility import never_fits
-from scheduler.planning.near import most_together, near
+from scheduler.planning.placement.topology import most_together, near
+from scheduler.planning.reasons.feasibility import never_fits
 
 RACKS = "aabbbcc"
 

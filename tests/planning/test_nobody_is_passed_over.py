@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scheduler.model.hosts import Device, Host
 from scheduler.model.plan import Cause, PreemptJob, StartJob
 from scheduler.model.workloads import TrainingJob
-from scheduler.planning.growing import MOST_LOOKED_AT, _in_turn
-from scheduler.planning.shrinking import MOST_OFFERS
+from scheduler.planning.restarts.grow import MOST_LOOKED_AT, _in_turn
+from scheduler.planning.restarts.shrink import MOST_OFFERS
 
 CROWD = 3 * MOST_LOOKED_AT
 

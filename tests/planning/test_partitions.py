@@ -13,7 +13,7 @@ from scheduler.model.hosts import Host, devices_offered
 from scheduler.model.plan import Reason, StartJob, StartReplica
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import Gang, JobId, ServingModel, TrainingJob
-from scheduler.planning.feasibility import never_fits
+from scheduler.planning.reasons.feasibility import never_fits
 
 Offers = list[tuple[int, int]]
 Asked = list[tuple[int, int, int]]

@@ -11,8 +11,8 @@ from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape
 from scheduler.model.work import NOTHING_SEEN
 from scheduler.model.workloads import Gang
-from scheduler.planning.cached_trial import Counted
-from scheduler.planning.placing import capped, fewest_hosts, hosts_for_gang, most_even
+from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.placing import capped, fewest_hosts, hosts_for_gang, most_even
 
 COUNTS = st.lists(st.integers(0, 6), min_size=1, max_size=8).filter(any)
 

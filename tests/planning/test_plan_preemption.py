@@ -8,10 +8,10 @@ import pytest
 from policies.registry import policy_from_names
 from scheduler.model.plan import Cause, PreemptJob, Reason, StartJob, StartReplica
 from scheduler.model.workloads import Gang, JobState
-from scheduler.planning.cached_trial import Counted
-from scheduler.planning.needs import need_of
-from scheduler.planning.preemption import victims_for
-from scheduler.planning.stoppable import Stoppable
+from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.need import need_of
+from scheduler.planning.preemption.stoppable import Stoppable
+from scheduler.planning.preemption.victims import victims_for
 
 
 def victims(say: Any, made: Any) -> Any:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from policies.registry import policy_from_names
 from scheduler.model.demand import Demand, ModelDemand, PoolDemand
 from scheduler.model.plan import PeakHold, Plan, Reason, StartJob, StartReplica
-from scheduler.planning.draft import Draft
-from scheduler.planning.fleet import fleets
-from scheduler.planning.headroom import covering, hold_headroom
+from scheduler.planning.draft.draft import Draft
+from scheduler.planning.serving.fleet import fleets
+from scheduler.planning.serving.peak_holds import covering, hold_headroom
 
 
 def demand(held: int, *models: ModelDemand, pool: tuple[str, ...] = ()) -> Demand:

@@ -13,7 +13,7 @@ from scheduler.model.ledger import Ledger
 from scheduler.model.plan import Plan, Reason, Unplaced
 from scheduler.model.reasons import Reasons
 from scheduler.model.resources import Shape, Slot
-from scheduler.planning.room import Room, lifted
+from scheduler.planning.placement.room import Room, lifted
 
 SHARED = [Unplaced("", Reason.INSUFFICIENT_DEVICES, f"needs {n}", n, 0, None, ("7",)) for n in range(3)]
 some_reasons = st.lists(st.sampled_from(SHARED), max_size=6).map(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scheduler.model.plan import Cause, PreemptJob, StartJob, StartReplica, StopReplica
 from scheduler.model.resources import Shape
 from scheduler.model.workloads import Replica, ReplicaState
-from scheduler.planning.retiring import KEPT_AT_MOST_S
+from scheduler.planning.serving.retirement import KEPT_AT_MOST_S
 
 
 def stops(say: Any, made: Any) -> list[str]:

@@ -12,8 +12,8 @@ from scheduler.model.errors import InvariantBroken
 from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape
 from scheduler.model.work import NOTHING_SEEN
-from scheduler.planning.cached_trial import Counted
-from scheduler.planning.room import Room, fits_in
+from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.room import Room, fits_in
 
 WHOLE, HALF = Shape(1000, 1024, 1), Shape(500, 0, 1, 500)
 

@@ -5,8 +5,8 @@ from typing import Any
 from policies.registry import policy_from_names
 from scheduler.model.demand import PoolDemand
 from scheduler.model.plan import Plan, PreemptJob, Reason, StartJob, StartReplica, StopReplica
-from scheduler.planning.coverage import Curve, coverage
-from scheduler.planning.explanation import verdict
+from scheduler.planning.reasons.verdict import verdict
+from scheduler.planning.serving.coverage import Curve, coverage
 
 
 def parts(say: Any, **more: Any) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from scheduler.model.plan import Cause
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Replica, ReplicaId, ReplicaState, ServingModel
-from scheduler.planning.draft import Draft
-from scheduler.planning.fleet import Fleet, count_by_row, fleets, survival_prospect, survivors
-from scheduler.planning.surplus import stop_surplus
+from scheduler.planning.draft.draft import Draft
+from scheduler.planning.serving.fleet import Fleet, count_by_row, fleets, survival_prospect, survivors
+from scheduler.planning.serving.scale_down import stop_surplus
 
 ONE = Shape(gpu_count=1)
 places = st.sets(st.tuples(st.integers(0, 4), st.integers(0, 3)), max_size=14)

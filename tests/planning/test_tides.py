@@ -13,7 +13,7 @@ from scheduler.model.demand import Demand, Level, ModelDemand
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import TrainingJob
 from scheduler.planning.planner import decide
-from scheduler.planning.prospects import Prospect
+from scheduler.planning.start_estimates.estimate import Prospect
 
 HOUR_S = 3600.0
 POLICY = policy_from_names(queue_order="fifo")

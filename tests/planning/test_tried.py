@@ -15,11 +15,11 @@ from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, TrainingJob
-from scheduler.planning import training
-from scheduler.planning.cached_trial import Counted
-from scheduler.planning.placing import takes
+from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.placing import takes
 from scheduler.planning.planner import plan
-from scheduler.planning.tried import Tried
+from scheduler.planning.queueing import place_training as training
+from scheduler.planning.queueing.search_memo import Tried
 
 SHAPES = st.builds(
     Shape,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scheduler.model.counting import plural
 from scheduler.model.resources import Shape
 from scheduler.model.workloads import Gang
-from scheduler.planning.wording import asks, listed, ranges, unit
+from scheduler.planning.reasons.wording import asks, listed, ranges, unit
 
 TWO_GPUS = Shape(8000, 1024, 2)
 

@@ -18,11 +18,11 @@ from scheduler.model.plan import StartJob
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
-from scheduler.planning.bookings import Bookings
-from scheduler.planning.draft import Draft
+from scheduler.planning.draft.draft import Draft
+from scheduler.planning.ledgers.bookings import Bookings
+from scheduler.planning.placement.availability import expected_end_s
 from scheduler.planning.planner import plan
-from scheduler.planning.timetable import expected_end_s
-from scheduler.planning.training import place_training
+from scheduler.planning.queueing.place_training import place_training
 
 HOUR_S = 3600.0
 RUNTIMES_S = (None, None, 100.0, 900.0, 4000.0, 6000.0, 20_000.0)

@@ -18,15 +18,15 @@ from scheduler.model.queues import Amounts, Queue
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot, shape_held
 from scheduler.model.workloads import JobState, ReplicaState, TrainingJob
-from scheduler.planning.cached_trial import Counted
-from scheduler.planning.changes import Preemption
-from scheduler.planning.draft import Draft
-from scheduler.planning.needs import need_of
-from scheduler.planning.placing import hosts_for_gang
-from scheduler.planning.quotas import Quotas
-from scheduler.planning.room import fits_in
-from scheduler.planning.roster import Victim, worth_stopping
-from scheduler.planning.timetable import Release, beginning_anew, going_on
+from scheduler.planning.draft.changes import Preemption
+from scheduler.planning.draft.draft import Draft
+from scheduler.planning.ledgers.quotas import Quotas
+from scheduler.planning.placement.availability import Release, beginning_anew, going_on
+from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.need import need_of
+from scheduler.planning.placement.placing import hosts_for_gang
+from scheduler.planning.placement.room import fits_in
+from scheduler.planning.preemption.candidates import Victim, worth_stopping
 
 NOW_S = 10_000.0
 RUNTIMES_S = (None, 100.0, 900.0, 4000.0, 20_000.0)

@@ -31,9 +31,9 @@ from scheduler.model.workloads import (
     ServingModel,
     TrainingJob,
 )
-from scheduler.planning.draft import Draft
+from scheduler.planning.draft.draft import Draft
+from scheduler.planning.placement.availability import expected_end_s
 from scheduler.planning.planner import plan
-from scheduler.planning.timetable import expected_end_s
 
 RNGS = st.randoms(use_true_random=True)
 NOW_S = 10_000.0

@@ -22,8 +22,8 @@ from scheduler.model.queues import Amounts, Queue
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
-from scheduler.planning.cached_trial import Counted
-from scheduler.planning.placing import takes
+from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.placing import takes
 from scheduler.planning.planner import plan
 
 NOW_S = 100_000.0

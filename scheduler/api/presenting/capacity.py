@@ -18,7 +18,7 @@ from scheduler.model.occupancy import HELD, RESERVED
 from scheduler.model.policy import Policy
 from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from scheduler.model.workloads import JobState, ReplicaState
-from scheduler.planning.coverage import Coverage
+from scheduler.planning.serving.coverage import Coverage
 from scheduler.wire.cluster import Capacity, CapacityPoint, Host
 
 SERVING_KINDS = frozenset({"serving", "community", "starting", "stopping"})

@@ -6,8 +6,8 @@ from scheduler.api.formatting import HOUR_S, THIN, clock, duration
 from scheduler.api.presenting.times import DAY_S, moment
 from scheduler.control.board import ModelOutlook, Report
 from scheduler.model.policy import Policy
-from scheduler.planning.coverage import Coverage, Curve, coverage
-from scheduler.planning.explanation import Verdict, verdict
+from scheduler.planning.reasons.verdict import Verdict, verdict
+from scheduler.planning.serving.coverage import Coverage, Curve, coverage
 
 HORIZON_S = 2 * DAY_S
 """How far ahead the verdict looks."""

@@ -8,7 +8,7 @@ from scheduler.api.presenting.models import gpus_per_replica, outlook_of, replic
 from scheduler.api.presenting.times import finite, moment
 from scheduler.control.board import GpuShares, ModelOutlook, Report
 from scheduler.model.workloads import ReplicaState, ServingModel
-from scheduler.planning.coverage import Coverage, CoveragePoint
+from scheduler.planning.serving.coverage import Coverage, CoveragePoint
 from scheduler.wire.cluster import CapacityPoint
 
 QUANTILES = ("p10", "p50", "p90", "p99")

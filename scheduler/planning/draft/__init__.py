@@ -1,0 +1,1 @@
+"""The working state of one plan, the only owner of the ledgers."""

@@ -1,0 +1,1 @@
+"""Who has what of the room: reservations, bookings, and what queues hold."""

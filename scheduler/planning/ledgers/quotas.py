@@ -1,0 +1,355 @@
+"""What queues hold as a plan goes on: who may start by the terms of the queues, and who is owed room.
+
+A queue never holds more than its guarantee and its borrow limit, and whoever borrows leaves free what others keep of
+their guarantees. Made only where queues are declared with such terms.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.model.entitlements import Entitlement, Entitlements, Row
+from scheduler.model.resources import Slot
+from scheduler.model.running import place_of
+from scheduler.model.snapshot import Snapshot
+from scheduler.model.workloads import TrainingJob
+from scheduler.planning.placement.cached_trial import Counted
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the terms of queues let a job wait.
+
+    Attributes:
+        queue: whose terms: the job's own, or the one that keeps most of what is free.
+        column: the resource, as in `scheduler.model.entitlements`.
+        asked: by the job.
+        free: what the terms leave it.
+        ceiling: the most that the job's queue may hold; None when another queue keeps what is free.
+    """
+
+    queue: str
+    column: int
+    asked: int
+    free: int
+    ceiling: int | None
+
+
+@dataclass(slots=True)
+class _Account:
+    """What a queue's running jobs hold, with those that start, what of it leaves, and what was promised to others."""
+
+    running: Row
+    held: Row
+    leaving: Row
+    promised: Row
+
+    @property
+    def will_hold(self) -> Row:
+        """What it holds once all that leaves is gone and all that is promised runs."""
+        return plus(less(self.held, self.leaving), self.promised)
+
+
+@dataclass(frozen=True, slots=True)
+class _Leeway:
+    """What the terms of queues leave one of them.
+
+    Attributes:
+        held: what it holds, with what it was promised.
+        below: its ceiling less that.
+        lent: what is free beyond what others keep.
+    """
+
+    held: Row
+    below: Row
+    lent: Row
+
+    def with_more(self, own: Row) -> "_Leeway":
+        """Return it for a job to which a part of what is held was promised."""
+        return _Leeway(less(self.held, own), plus(self.below, own), plus(self.lent, own))
+
+
+class Quotas:
+    """The accounts of all queues in one planning run.
+
+    Attributes:
+        entitlements: what the queues may have.
+        refused: why jobs were refused, by job id.
+    """
+
+    def __init__(self, snapshot: Snapshot, now: Counted) -> None:
+        """Count what running jobs hold.
+
+        Args:
+            snapshot: the world.
+            now: room that may be used: what serving has, or is kept for it or reserved, taken off; it is followed.
+        """
+        self._running = snapshot.running
+        self.entitlements = Entitlements(snapshot.queues, snapshot.ledger.table)
+        self._nothing: Row = (0,) * len(self.entitlements.capacity)
+        self._accounts: dict[str, _Account] = {}
+        self._reserved: dict[str, Row] = {}
+        self._goes_on: dict[str, tuple[Row, Row]] = {}
+        self._asked: dict[int, Row] = {}
+        self.refused: dict[str, Refusal] = {}
+        self._free = _Free(now, self.entitlements) if self.entitlements.keeps_any else None
+        self._count_running()
+        self._forget()
+
+    def _count_running(self) -> None:
+        running = self._running
+        self.amounts = self.entitlements.held(running)
+        held = running.summed_by_account(self.amounts)
+        leaving = running.summed_by_account(self.amounts * running.leaving[:, None])
+        for queue, numbers in self._accounts_by_queue().items():
+            account = self._account(queue)
+            account.running = account.held = tuple(held[numbers].sum(axis=0).tolist())
+            account.leaving = tuple(leaving[numbers].sum(axis=0).tolist())
+
+    def _accounts_by_queue(self) -> dict[str, list[int]]:
+        numbers: dict[str, list[int]] = {}
+        for number, (queue, _) in enumerate(self._running.accounts):
+            numbers.setdefault(queue, []).append(number)
+        return numbers
+
+    def refusal(self, job: TrainingJob) -> Refusal | None:
+        """Return why a job may not start now; like jobs are judged once until something changes."""
+        if job.job_id in self._reserved:
+            verdict = self._judged(job)
+        else:
+            key = (job.queue, id(job.gang))
+            if key not in self._verdicts:
+                self._verdicts[key] = self._judged(job)
+            verdict = self._verdicts[key]
+        if verdict is not None:
+            self.refused[job.job_id] = verdict
+        return verdict
+
+    def refusal_on(self, job: TrainingJob, rows: Sequence[int]) -> Refusal | None:
+        """Return why a job may not have room on these host rows: where devices are larger it holds more than asked."""
+        asked = self.entitlements.asked_on(job.gang, rows)
+        if asked == self.asked(job):
+            return None
+        verdict = self._judged(job, asked)
+        if verdict is not None:
+            self.refused[job.job_id] = verdict
+        return verdict
+
+    def may_hold_most(self, job: TrainingJob) -> bool:
+        """Whether a job may start even on the largest devices that suit it: only then are others stopped for it."""
+        asked = self.entitlements.asked_by(job.gang, at_most=True)
+        return asked == self.asked(job) or self._judged(job, asked) is None
+
+    def excess(self, job: TrainingJob) -> Row:
+        """Return by how much its queue would be above its ceiling with a job, once all that leaves is gone."""
+        asked = self.entitlements.asked_by(job.gang, at_most=True)
+        after = plus(self._without_own(job, self._account(job.queue).will_hold), asked)
+        ceiling = self.entitlements[job.queue].ceiling
+        return tuple(max(0, amount - most) for amount, most in zip(after, ceiling, strict=True))
+
+    def is_owed(self, job: TrainingJob) -> bool:
+        """Whether a job is covered by its queue's guarantee: the queue may have room back for it."""
+        if job.job_id in self._reserved:
+            return self._covers(job)
+        key = (job.queue, id(job.gang))
+        if key not in self._owed:
+            self._owed[key] = self._covers(job)
+        return self._owed[key]
+
+    def shares_with_others(self, queue: str) -> bool:
+        """Whether other queues hold anything that stays, or that was promised."""
+        return any(any(account.will_hold) for name, account in self._accounts.items() if name != queue)
+
+    def rights_of(self, job: TrainingJob) -> bytes:
+        """Return a key that is equal for jobs that have the same rights to what other queues hold."""
+        return f"{job.queue}\n{self.is_owed(job)}".encode()
+
+    def surplus(self, queue: str) -> Row:
+        """Return by how much a queue is above its guarantee with what runs and stays, below 0 when it is not.
+
+        What starts by this plan, or is promised, does not count: it is not there before others give way.
+        """
+        account = self._account(queue)
+        return less(less(account.running, account.leaving), self.entitlements[queue].guarantee)
+
+    def asked(self, job: TrainingJob) -> Row:
+        """Return what a job asks for."""
+        if id(job.gang) not in self._asked:
+            self._asked[id(job.gang)] = self.entitlements.asked_by(job.gang)
+        return self._asked[id(job.gang)]
+
+    def start(self, job: TrainingJob, slots: Iterable[Slot]) -> None:
+        """Count a job that starts."""
+        got, account = self.entitlements.held_at(job.gang, slots), self._account(job.queue)
+        own = self._reserved.pop(job.job_id, self._nothing)
+        account.promised = less(account.promised, own)
+        account.held = plus(account.held, got)
+        self._forget()
+
+    def reserve(self, job: TrainingJob, slots: Iterable[Slot]) -> None:
+        """Count all slots that are reserved for a job, () for none: one that waits, or was told to stop and goes on."""
+        if job.state.holds_room:
+            self._go_on(job, slots)
+            return
+        got, account = self.entitlements.held_at(job.gang, slots), self._account(job.queue)
+        before = self._reserved.pop(job.job_id, self._nothing)
+        if slots:
+            self._reserved[job.job_id] = got
+        account.promised = less(plus(account.promised, got), before)
+        self._forget()
+
+    def spare(self, job: TrainingJob) -> None:
+        """Count a running job that was told to stop as staying after all."""
+        row, account = place_of(job, self._running.jobs), self._account(job.queue)
+        account.leaving = less(account.leaving, self.amounts[row].tolist())
+        self._forget()
+
+    def saved(self) -> Callable[[], None]:
+        """Return what brings back what is counted now."""
+        accounts = {queue: replace(account) for queue, account in self._accounts.items()}
+        reserved, goes_on = self._reserved.copy(), self._goes_on.copy()
+
+        def restore() -> None:
+            self._accounts, self._reserved, self._goes_on = accounts, reserved, goes_on
+            self._forget()
+
+        return restore
+
+    def _go_on(self, job: TrainingJob, slots: Iterable[Slot]) -> None:
+        got, account = self.entitlements.held_at(job.gang, slots), self._account(job.queue)
+        has = self.entitlements.held_at(job.gang, job.slots)
+        kept, more = tuple(map(min, got, has)), tuple(max(0, extra) for extra in less(got, has))
+        before_kept, before_more = self._goes_on.get(job.job_id, (self._nothing, self._nothing))
+        self._goes_on[job.job_id] = (kept, more)
+        account.leaving = plus(less(account.leaving, kept), before_kept)
+        account.promised = plus(less(account.promised, before_more), more)
+        self._forget()
+
+    def more_workers(self, job: TrainingJob, rows: Sequence[int]) -> int:
+        """Return by how many workers, one on each of these host rows, a job that runs or starts may grow."""
+        wanted, account = len(rows), self._account(job.queue)
+        each = self.entitlements.asked_each(job.gang, rows)
+        held = plus(account.held, account.promised)
+        one = self.entitlements[job.queue]
+        below = _times(less(one.ceiling, held), each, wanted)
+        if not self.entitlements.keeps_any:
+            return below
+        kept = tuple(self._kept_in(one, column) for column in range(len(each)))
+        within = (less(one.guarantee, held), less(self._free_now, kept))
+        return min(below, max(_times(left, each, wanted) for left in within))
+
+    def stop(self, jobs: Iterable[TrainingJob]) -> None:
+        """Count running jobs that are told to stop."""
+        for job in jobs:
+            row, account = place_of(job, self._running.jobs), self._account(job.queue)
+            if not self._running.leaving[row]:
+                account.leaving = plus(account.leaving, self.amounts[row].tolist())
+        self._forget()
+
+    @property
+    def _free_now(self) -> Row:
+        return self._nothing if self._free is None else self._free()
+
+    def _account(self, queue: str) -> _Account:
+        if queue not in self._accounts:
+            self._accounts[queue] = _Account(self._nothing, self._nothing, self._nothing, self._nothing)
+        return self._accounts[queue]
+
+    def _covers(self, job: TrainingJob) -> bool:
+        held = self._without_own(job, self._account(job.queue).will_hold)
+        return self.entitlements.covers(job.queue, held, job.gang)
+
+    def _forget(self) -> None:
+        """Judge all jobs anew: what queues hold has changed."""
+        self._verdicts: dict[tuple[str, int], Refusal | None] = {}
+        self._owed: dict[tuple[str, int], bool] = {}
+        self._kept: dict[int, int] = {}
+        self._leeways: dict[str, _Leeway] = {}
+
+    def _without_own(self, job: TrainingJob, amounts: Row) -> Row:
+        own = self._reserved.get(job.job_id)
+        return amounts if own is None else less(amounts, own)
+
+    def _judged(self, job: TrainingJob, asked: Row | None = None) -> Refusal | None:
+        leeway, own = self._leeway(job.queue), self._reserved.get(job.job_id)
+        if own is not None:
+            leeway, asked = leeway.with_more(own), asked or own
+        asked = asked or self.asked(job)
+        one = self.entitlements[job.queue]
+        for column, (wants, left, most) in enumerate(zip(asked, leeway.below, one.ceiling, strict=True)):
+            if wants and wants > left:
+                return Refusal(job.queue, column, wants, max(0, left), most)
+        if not self.entitlements.keeps_any or self.entitlements.covers(job.queue, leeway.held, job.gang):
+            return None
+        for column, (wants, left) in enumerate(zip(asked, leeway.lent, strict=True)):
+            if wants > left and self._kept_in(one, column):
+                keeper = max(self._others(one), key=lambda other: self._still_kept(other, column))
+                return Refusal(keeper.queue.name, column, wants, max(0, left), None)
+        return None
+
+    def _leeway(self, queue: str) -> _Leeway:
+        """Return what the terms leave a queue, worked out once until something changes."""
+        if queue not in self._leeways:
+            account, one = self._account(queue), self.entitlements[queue]
+            held = plus(account.held, account.promised)
+            kept = [self._kept_in(one, column) for column in range(len(held))]
+            self._leeways[queue] = _Leeway(held, less(one.ceiling, held), less(self._free_now, kept))
+        return self._leeways[queue]
+
+    def _others(self, one: Entitlement) -> list[Entitlement]:
+        return [other for other in self.entitlements.declared if other is not one]
+
+    def _kept_in(self, one: Entitlement, column: int) -> int:
+        """Return what others than one queue still keep; what all keep is summed once until something changes."""
+        if column not in self._kept:
+            self._kept[column] = sum(self._still_kept(other, column) for other in self.entitlements.declared)
+        return self._kept[column] - self._still_kept(one, column)
+
+    def _still_kept(self, other: Entitlement, column: int) -> int:
+        return max(0, other.kept[column] - self._account(other.queue.name).held[column])
+
+
+def _times(left: Row, each: Row, most: int) -> int:
+    """Return how often `each` fits into `left`, at most `most` times."""
+    return max(0, min([most, *(have // wants for have, wants in zip(left, each, strict=True) if wants)]))
+
+
+class _Free:
+    """What is free on hosts that take work, one sum a column; it follows the changes of the room, row by row."""
+
+    def __init__(self, now: Counted, entitlements: Entitlements) -> None:
+        self._now, self._seen = now, len(now.touched)
+        self._has_model = [entitlements.has_model(model) for model in entitlements.models]
+        self._of_row = self._counted(np.arange(len(now.cpu_milli)))
+        self._sums = self._of_row.sum(axis=0)
+
+    def __call__(self) -> Row:
+        """Return the sums."""
+        recent = self._now.touched[self._seen :]
+        if recent:
+            rows = np.array(sorted(set(recent)), dtype=np.int64)
+            counted, self._seen = self._counted(rows), self._seen + len(recent)
+            self._sums = self._sums + (counted - self._of_row[rows]).sum(axis=0)
+            self._of_row[rows] = counted
+        return tuple(self._sums.tolist())
+
+    def _counted(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return what is free on N rows, int64 (N, C)."""
+        now, table = self._now, self._now.table
+        gpu_milli = table.in_whole(np.maximum(now.gpu_milli[rows], 0), rows)
+        plain = [np.maximum(free[rows], 0) for free in (now.cpu_milli, now.memory_mib)]
+        columns = [*plain, gpu_milli, *(gpu_milli * has_model[rows] for has_model in self._has_model)]
+        counted: NDArray[np.int64] = np.stack(columns, axis=1) * table.usable[rows][:, None]
+        return counted
+
+
+def plus(one: Row, other: Iterable[int]) -> Row:
+    """Return the sums."""
+    return tuple(a + b for a, b in zip(one, other, strict=True))
+
+
+def less(one: Row, other: Iterable[int]) -> Row:
+    """Return the differences."""
+    return tuple(a - b for a, b in zip(one, other, strict=True))

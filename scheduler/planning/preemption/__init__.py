@@ -1,0 +1,1 @@
+"""Who may be stopped, and the cheapest of them for a need."""

@@ -1,0 +1,96 @@
+"""Who may have whom stopped: the policy is asked once for all jobs that it cannot tell apart."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.model.policy import HOUR_S, Policy
+from scheduler.model.running import Running
+from scheduler.model.workloads import TrainingJob
+from scheduler.planning.preemption.candidates import Roster
+
+OFTEN: Final = 3
+"""Stops after which a job's attempts are left in peace for longer, so that it comes to an end some time."""
+LONGEST_PEACE: Final = 8.0
+"""Minimum runs that an attempt is left in peace at most, for a job of higher priority."""
+
+
+class Rights:
+    """The victims of each waiting job, remembered for all jobs of a priority and queue, and for all equal answers."""
+
+    def __init__(self, policy: Policy, now_s: float) -> None:
+        """Start with nobody asked."""
+        self._policy, self._now_s = policy, now_s
+        self._answers: dict[tuple[int, str], bytes] = {}
+        self._roster: Roster | None = None
+        self._parts: dict[bytes, Roster] = {}
+        self._examples: dict[int, int] | None = None
+
+    def of(self, job: TrainingJob, roster: Roster) -> Roster:
+        """Return whom the policy lets be stopped for a waiting job and who has had its minimum run."""
+        if roster is not self._roster:
+            self._roster, self._parts = roster, {}
+        key = self.key(job, roster.running)
+        if key not in self._parts:
+            allowed = self.may_stop(job, roster.running)[roster.order]
+            self._parts[key] = roster.only(allowed[roster.who])
+        return self._parts[key]
+
+    def key(self, job: TrainingJob, running: Running) -> bytes:
+        """Return a key that is equal for waiting jobs for whom the policy lets the same be stopped."""
+        answers = self.answers(job, running)
+        return answers + str(job.priority).encode() if self._policy.ageing_most else answers
+
+    def of_equals(self, job: TrainingJob, roster: Roster) -> Roster:
+        """Return the equals whom the policy lets be stopped because the waiting job is so much shorter.
+
+        The time for which an attempt is left in peace doubles each time that its job is stopped, so that nobody is
+        stopped more often than a logarithm of the time.
+        """
+        running = roster.running
+        displace = self._policy.may_displace
+        key = (job.priority, job.queue)
+        if displace is None or key not in running.groups:
+            return roster.only(np.zeros(len(roster.row), dtype=bool))
+        peace_s = self._policy.min_runtime_s * 2.0**running.stops
+        equals = (running.group == running.groups.index(key)) & (self._now_s - running.started_s >= peace_s)
+        allowed = (equals & displace(job, running, self._now_s))[roster.order]
+        return roster.only(allowed[roster.who])
+
+    def answers(self, job: TrainingJob, running: Running) -> bytes:
+        """Return the policy's answers for a waiting job, one for each group of running jobs, as a key."""
+        key = (job.priority, job.queue)
+        if key not in self._answers:
+            self._answers[key] = self._asked(job, running).tobytes()
+        return self._answers[key]
+
+    def _asked(self, job: TrainingJob, running: Running) -> NDArray[np.bool_]:
+        """Return for each group of running jobs whether they may be stopped, bool (G,)."""
+        if self._examples is None:
+            groups, first = np.unique(running.group, return_index=True)
+            self._examples = dict(zip(groups.tolist(), first.tolist(), strict=True))
+        answers = np.zeros(len(running.groups), dtype=bool)
+        for group, example in self._examples.items():
+            answers[group] = self._policy.may_preempt(job, running.jobs[example])
+        return answers
+
+    def may_stop(self, job: TrainingJob, running: Running) -> NDArray[np.bool_]:
+        """Return which running jobs the policy lets be stopped for a waiting one, if they can be at all, bool (J,).
+
+        Of a job that was stopped often an attempt is left in peace for twice as long with each further stop, up to
+        `LONGEST_PEACE`: else one that fills gaps is stopped for everybody who comes. What a guarantee covers does not
+        wait for that.
+        """
+        answers = np.frombuffer(self.answers(job, running), dtype=bool)
+        peace = np.minimum(2.0 ** np.maximum(running.stops - OFTEN, 0), LONGEST_PEACE)
+        may = answers[running.group] & (self._now_s - running.started_s >= self._policy.min_runtime_s * peace)
+        if self._policy.ageing_most:
+            may &= ~self._overtook(running, job.priority)
+        return may
+
+    def _overtook(self, running: Running, priority: int) -> NDArray[np.bool_]:
+        """Return which running jobs of lower priority had waited for so long that they went first, bool (J,)."""
+        waited_s = running.started_s - running.submitted_s - running.ran_before_s
+        gain = np.clip(self._policy.ageing_per_hour * waited_s / HOUR_S, 0.0, self._policy.ageing_most)
+        return (running.priority < priority) & (running.priority + gain >= priority)

@@ -1,0 +1,1 @@
+"""Why what waits waits, in words and in fields."""
