@@ -17,7 +17,7 @@ from scheduler.model.ledger import Ledger
 from scheduler.model.policy import Policy
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import Gang
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.placing import hosts_for_gang
 
 
@@ -35,7 +35,7 @@ class PlannedPacker:
     def choose(self, shape: int) -> Seat | None:
         """Count the arrival and return where the policy starts it."""
         self._count(self._shapes[shape])
-        scorer, now = self._policy.placement_score(self._ledger, self._lessons.work), Counted(self._ledger)
+        scorer, now = self._policy.placement_score(self._ledger, self._lessons.work), CachedTrial(self._ledger)
         rows = hosts_for_gang(now, self._gangs[shape], scorer)
         return None if rows is None else Seat(rows[0], now.slot_on(rows[0], self._shapes[shape]).devices)
 

@@ -13,9 +13,9 @@ from scheduler.model.hosts import Device, Host
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.need import Need, need_of
-from scheduler.planning.preemption.candidates import Roster
+from scheduler.planning.preemption.candidates import Candidates
 from scheduler.planning.preemption.stoppable import Stoppable
 from simulations.chance import chance
 
@@ -34,12 +34,12 @@ class Case:
     Attributes:
         need: what finds no room.
         coming: what is free.
-        roster: who may be stopped, and what that costs.
+        candidates: who may be stopped, and what that costs.
     """
 
     need: Need
-    coming: Counted
-    roster: Roster
+    coming: CachedTrial
+    candidates: Candidates
 
 
 def cases(count: int, seed: int) -> Iterator[Case]:
@@ -53,14 +53,14 @@ def cases(count: int, seed: int) -> Iterator[Case]:
 
 
 def _is_asked(case: Case) -> bool:
-    most = case.roster.units_if_all_stopped(case.coming, case.need.shape)
+    most = case.candidates.units_if_all_stopped(case.coming, case.need.shape)
     return case.need.is_met_by(most) and not case.need.is_met_by(case.coming.units(case.need.shape))
 
 
 def _case(rng: np.random.Generator) -> Case:
     hosts = _hosts(rng)
     snapshot = Snapshot.of(taken_at_s=NOW_S, hosts=hosts, jobs=_running(rng, hosts))
-    return Case(need_of(_asked(rng)), Counted(snapshot.ledger), Stoppable(snapshot, POLICY).roster)
+    return Case(need_of(_asked(rng)), CachedTrial(snapshot.ledger), Stoppable(snapshot, POLICY).candidates)
 
 
 def _hosts(rng: np.random.Generator) -> list[Host]:

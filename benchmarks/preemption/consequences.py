@@ -15,9 +15,9 @@ from policies import victim_order
 from policies.registry import policy_from_names
 from scheduler.model.errors import InvariantBroken
 from scheduler.model.policy import Policy, VictimCost
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.need import need_of
-from scheduler.planning.preemption.eligibility import Rights
+from scheduler.planning.preemption.eligibility import Eligibility
 from scheduler.planning.preemption.stoppable import Stoppable
 from scheduler.planning.preemption.victims import victims_for
 
@@ -73,8 +73,8 @@ def _played(site: Site, decides: Policy, only: tuple[str, ...] | None) -> tuple[
 def _cheapest(site: Site, decides: Policy) -> tuple[str, ...]:
     snapshot = site.snapshot
     first = snapshot.by_id[FIRST]
-    roster = Rights(decides, NOW_S).of(first, Stoppable(snapshot, decides).roster)
-    chosen = victims_for(need_of(first.gang), Counted(snapshot.ledger), roster)
+    candidates = Eligibility(decides, NOW_S).of(first, Stoppable(snapshot, decides).candidates)
+    chosen = victims_for(need_of(first.gang), CachedTrial(snapshot.ledger), candidates)
     if not chosen:
         raise InvariantBroken("a site was asked on which nobody need be stopped, or all are too few")
     return tuple(victim.job.job_id for victim in chosen)

@@ -17,7 +17,7 @@ from scheduler.model.plan import PreemptJob, Reservation, StartJob
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobState, TrainingJob
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.need import need_of
 from scheduler.planning.planner import plan
 
@@ -194,7 +194,7 @@ def _may_stop(job: TrainingJob, snapshot: Snapshot, policy: Policy) -> bool:
 
 
 def _makes_room(chosen: Collection[TrainingJob], snapshot: Snapshot, gang: Gang) -> bool:
-    trial = Counted(snapshot.ledger)
+    trial = CachedTrial(snapshot.ledger)
     for job in chosen:
         trial.give_all(job.slots, job.gang.shape)
     return need_of(gang).is_met_by(trial.units(gang.shape))

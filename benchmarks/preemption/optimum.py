@@ -49,20 +49,20 @@ class _Rows:
 
 
 def cheapest(case: Case) -> tuple[int, ...]:
-    """Return the victims of least cost, as their places in the roster.
+    """Return the victims of least cost, as their places in the candidates.
 
     Raises:
         InvariantBroken: the solver found no proven optimum.
     """
-    roster, need = case.roster, case.need
-    victims, hosts = len(roster.order), len(case.coming.cpu_milli)
+    candidates, need = case.candidates, case.need
+    victims, hosts = len(candidates.order), len(case.coming.cpu_milli)
     devices = case.coming.gpu_milli.shape[1]
     width = victims + hosts + hosts * devices
     limit = need.fitting(np.full(hosts, need.count, dtype=np.int64))
     usable = case.coming.table.usable[:, None] & case.coming.table.matching(need.shape)
     top = np.concatenate([np.ones(victims), np.where(usable.any(axis=1), limit, 0), np.where(usable, 1e3, 0.0).ravel()])
     found = optimize.milp(
-        np.concatenate([roster.cost, np.zeros(width - victims)]),
+        np.concatenate([candidates.cost, np.zeros(width - victims)]),
         integrality=np.ones(width),
         bounds=optimize.Bounds(0, top),
         constraints=_rows(case).constraint(width),
@@ -74,14 +74,14 @@ def cheapest(case: Case) -> tuple[int, ...]:
 
 
 def _rows(case: Case) -> _Rows:
-    roster, need, coming = case.roster, case.need, case.coming
-    victims, hosts = len(roster.order), len(coming.cpu_milli)
+    candidates, need, coming = case.candidates, case.need, case.coming
+    victims, hosts = len(candidates.order), len(coming.cpu_milli)
     devices = coming.gpu_milli.shape[1]
     rows = _Rows()
     rows.add(float(need.count), (victims + np.arange(hosts), 1.0))
     for host in range(hosts):
-        entries = np.flatnonzero(roster.row == host)
-        who, freed, unit = roster.who[entries], roster.freed[entries], victims + host
+        entries = np.flatnonzero(candidates.row == host)
+        who, freed, unit = candidates.who[entries], candidates.freed[entries], victims + host
         amounts = ((coming.cpu_milli, need.shape.cpu_milli), (coming.memory_mib, need.shape.memory_mib))
         for column, (free, asked) in enumerate(amounts):
             if asked:

@@ -16,7 +16,7 @@ from scheduler.model.errors import InvariantBroken
 from scheduler.planning.preemption.victims import victims_for
 
 Choice = Callable[[Case], tuple[int, ...]]
-"""Whom to stop, as places in the case's roster."""
+"""Whom to stop, as places in the case's candidates."""
 OPTIMUM: Final = "optimum"
 SAME: Final = 1e-9
 """Ratios above 1 by less are rounding."""
@@ -24,7 +24,7 @@ SAME: Final = 1e-9
 
 def ours(case: Case) -> tuple[int, ...]:
     """Choose as the planner does."""
-    victims = victims_for(case.need, case.coming, case.roster)
+    victims = victims_for(case.need, case.coming, case.candidates)
     if victims is None:
         raise InvariantBroken("a case was asked whose need cannot be met")
     return tuple(victim.index for victim in victims)
@@ -92,7 +92,7 @@ def _timed(choice: Choice, case: Case) -> tuple[float, int, float]:
     began_s = process_time()
     chosen = choice(case)
     took_s = process_time() - began_s
-    return float(case.roster.cost[list(chosen)].sum()), len(chosen), took_s
+    return float(case.candidates.cost[list(chosen)].sum()), len(chosen), took_s
 
 
 def _result(rows: list[tuple[float, int, float]]) -> Result:

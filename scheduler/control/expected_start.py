@@ -18,7 +18,7 @@ from scheduler.model.plan import StartJob
 from scheduler.model.policy import Policy
 from scheduler.model.workloads import TrainingJob
 from scheduler.planning.planner import decide
-from scheduler.planning.start_estimates.estimate import Prospect
+from scheduler.planning.start_estimates.estimate import StartEstimate
 
 DRAWS: Final = (21, 101)
 """Draws on the largest sites and on small ones."""
@@ -54,7 +54,7 @@ def expected_start(cycle: CycleRecord, policy: Policy, run_times: RunTimes, job_
     if any(promise.holder == job_id for promise in cycle.plan.reservations):
         why = cycle.plan.reason_for(job_id)
         return ExpectedStart(why.until_s, why.until_s) if why and why.until_s else None
-    prospect = Prospect.of(decide(cycle.snapshot, cycle.demand, policy), job)
+    prospect = StartEstimate.of(decide(cycle.snapshot, cycle.demand, policy), job)
     return _drawn(prospect, cycle, run_times) if prospect else None
 
 
@@ -62,7 +62,7 @@ def _starts(cycle: CycleRecord, job_id: str) -> bool:
     return any(isinstance(action, StartJob) and action.job_id == job_id for action in cycle.plan.actions)
 
 
-def _drawn(prospect: Prospect, cycle: CycleRecord, run_times: RunTimes) -> ExpectedStart | None:
+def _drawn(prospect: StartEstimate, cycle: CycleRecord, run_times: RunTimes) -> ExpectedStart | None:
     running, now_s = cycle.snapshot.running.jobs, cycle.at_s
     (least, most), drawn = (PLAYED, PLAYED_JOBS) if prospect.tides else (DRAWS, DRAWN_JOBS)
     count = min(max(least, drawn // max(1, len(running))), most)

@@ -9,9 +9,9 @@ from scheduler.model.plan import Action, Plan, Proposal, StartJob
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
 from scheduler.planning.draft.draft import Draft
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.queueing.place_training import place_training
-from scheduler.planning.reasons.facts import Explainer
+from scheduler.planning.reasons.facts import ReasonFacts
 from scheduler.planning.reasons.jobs import explain
 from scheduler.planning.reasons.proposals import with_proposals
 from scheduler.planning.restarts.consolidate import consolidate
@@ -19,9 +19,9 @@ from scheduler.planning.restarts.forced_stops import end_jobs
 from scheduler.planning.restarts.grow import grow
 from scheduler.planning.restarts.shrink import keep_off_draining, keep_remainders, with_sizes
 from scheduler.planning.restarts.spare import spare_unnecessary
-from scheduler.planning.serving.expected_scale_down import ebbs
+from scheduler.planning.serving.expected_scale_down import scale_downs
 from scheduler.planning.serving.peak_holds import hold_headroom
-from scheduler.planning.serving.supply import Served, keep_serving
+from scheduler.planning.serving.supply import ServingDecision, keep_serving
 
 
 def plan(snapshot: Snapshot, demand: Demand, policy: Policy) -> Plan:
@@ -42,7 +42,7 @@ def plan(snapshot: Snapshot, demand: Demand, policy: Policy) -> Plan:
     """
     decided = decide(snapshot, demand, policy)
     draft, served, starts = decided.draft, decided.served, decided.starts
-    reasons = with_proposals(explain(Explainer(draft, served, starts)), decided.proposals)
+    reasons = with_proposals(explain(ReasonFacts(draft, served, starts)), decided.proposals)
     told = with_sizes((*draft.ended, *draft.stops.values()), draft)
     stops: tuple[Action, ...] = (*told, *served.stops)
     actions = (*stops, *served.starts, *starts)
@@ -69,7 +69,7 @@ class Decided:
     """
 
     draft: Draft
-    served: Served
+    served: ServingDecision
     starts: tuple[StartJob, ...]
     proposals: tuple[Proposal, ...]
 
@@ -87,7 +87,7 @@ def decide(snapshot: Snapshot, demand: Demand, policy: Policy) -> Decided:
     # 5. Room for the coming peak is held before training starts in it, which would soon have to be stopped again.
     hold_headroom(draft, served.fleets, demand)
     # 6. From here on bookings may count on room that serving leaves later, by where its replicas are now.
-    draft.bookings.expect_falls(cache(partial(ebbs, served, draft, Counted(draft.room.coming))))
+    draft.bookings.expect_falls(cache(partial(scale_downs, served, draft, CachedTrial(draft.room.coming))))
     # 7. Training, in queue order: start, reserve, preempt, book.
     starts = place_training(draft)
     # 8. Only when all have had their turn is it known which victims were not needed, and what others can keep.

@@ -13,7 +13,7 @@ from benchmarks.preemption.cases import Case, cases
 from benchmarks.preemption.optimum import cheapest
 from benchmarks.preemption.report import CHOICES, OPTIMUM, document, measure
 from scheduler.cli.bench import app
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 
 MANY = 120
 
@@ -29,9 +29,9 @@ def results(asked: list[Case]) -> Any:
 
 
 def meets(case: Case, chosen: Any) -> bool:
-    trial = Counted(case.coming)
+    trial = CachedTrial(case.coming)
     for who in chosen:
-        job = case.roster.victim(who).job
+        job = case.candidates.victim(who).job
         trial.give_all(job.slots, job.gang.shape)
     return case.need.is_met_by(trial.units(case.need.shape))
 
@@ -39,13 +39,13 @@ def meets(case: Case, chosen: Any) -> bool:
 def test_cases_are_not_met_without_victims_and_met_with_all_of_them(asked: list[Case]) -> None:
     assert len(asked) == MANY
     assert not any(meets(case, ()) for case in asked)
-    assert all(meets(case, range(len(case.roster.order))) for case in asked)
+    assert all(meets(case, range(len(case.candidates.order))) for case in asked)
 
 
 def test_cases_have_gangs_shares_and_victims_on_several_hosts(asked: list[Case]) -> None:
     assert any(case.need.count > 1 for case in asked)
     assert any(case.need.shape.gpu_milli < 1000 for case in asked)
-    spanning = [np.bincount(case.roster.who).max(initial=0) > 1 for case in asked]
+    spanning = [np.bincount(case.candidates.who).max(initial=0) > 1 for case in asked]
     assert sum(spanning) > MANY / 2
 
 
@@ -63,11 +63,11 @@ def test_nobody_is_cheaper_than_the_optimum(results: Any) -> None:
 
 
 def test_no_one_two_or_three_victims_are_cheaper_than_the_optimum(asked: list[Case]) -> None:
-    for case in [one for one in asked if len(one.roster.order) <= 40][:12]:
-        best = case.roster.cost[list(cheapest(case))].sum()
+    for case in [one for one in asked if len(one.candidates.order) <= 40][:12]:
+        best = case.candidates.cost[list(cheapest(case))].sum()
         for size in (1, 2, 3):
-            for chosen in combinations(range(len(case.roster.order)), size):
-                assert case.roster.cost[list(chosen)].sum() >= best - 1e-6 or not meets(case, chosen)
+            for chosen in combinations(range(len(case.candidates.order)), size):
+                assert case.candidates.cost[list(chosen)].sum() >= best - 1e-6 or not meets(case, chosen)
 
 
 def test_the_planner_is_within_two_percent_of_the_optimum_and_ahead_of_the_others(results: Any) -> None:

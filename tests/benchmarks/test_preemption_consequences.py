@@ -16,7 +16,7 @@ from scheduler.cli.bench import app
 from scheduler.model.hosts import Device, Host
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.need import need_of
 
 MANY = 8
@@ -75,7 +75,7 @@ def test_every_smallest_set_is_tried() -> None:
         may = [j for j in snapshot.jobs if j.slots and j.preemptible and j.priority < 75]
 
         def makes_room(chosen: Any, snapshot: Any = snapshot, gang: Any = gang) -> bool:
-            trial = Counted(snapshot.ledger)
+            trial = CachedTrial(snapshot.ledger)
             for job in chosen:
                 trial.give_all(job.slots, job.gang.shape)
             return need_of(gang).is_met_by(trial.units(gang.shape))

@@ -110,8 +110,8 @@ def test_whoever_leaves_early_waits_for_the_slowest(say: Any) -> None:
 
 def loss_of(snapshot: Any, victims: str, gpus: int) -> float:
     draft = Draft.of(snapshot, policy_from_names(victim_cost="lost-work"))
-    roster = draft.stoppable.roster
-    chosen = [victim for index in roster.there if (victim := roster.victim(int(index))).job.job_id in victims]
+    candidates = draft.stoppable.candidates
+    chosen = [victim for index in candidates.there if (victim := candidates.victim(int(index))).job.job_id in victims]
     need = need_of(Gang(1, snapshot.by_id["9"].gang.shape))
     assert need.shape.gpu_count == gpus
     return loss_gpu_s(Foreseen(need, draft, "9"), chosen)

@@ -9,9 +9,9 @@ from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape
 from scheduler.model.work import NOTHING_SEEN
 from scheduler.model.workloads import Gang
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.placing import hosts_for_gang
-from scheduler.planning.reasons.fit_cache import Blocked, Fits
+from scheduler.planning.reasons.fit_cache import Blocked, FitCache
 
 SHAPES = st.one_of(
     st.builds(
@@ -47,7 +47,7 @@ HOSTS = st.lists(
 
 @given(hosts=HOSTS, gangs=st.lists(GANGS, min_size=2, max_size=12))
 def test_whoever_is_ruled_out_finds_no_room(hosts: list[Host], gangs: list[Gang]) -> None:
-    room, blocked = Counted(Ledger.of(hosts)), Blocked()
+    room, blocked = CachedTrial(Ledger.of(hosts)), Blocked()
     scorer = first_fit(room, NOTHING_SEEN)
     for gang in gangs:
         fits = hosts_for_gang(room, gang, scorer) is not None
@@ -59,7 +59,7 @@ def test_whoever_is_ruled_out_finds_no_room(hosts: list[Host], gangs: list[Gang]
 
 @given(hosts=HOSTS, gangs=st.lists(GANGS, min_size=2, max_size=12))
 def test_what_is_known_of_some_gangs_is_true_of_others(hosts: list[Host], gangs: list[Gang]) -> None:
-    room = Counted(Ledger.of(hosts))
+    room = CachedTrial(Ledger.of(hosts))
     scorer = first_fit(room, NOTHING_SEEN)
     tried: list[Gang] = []
 
@@ -67,7 +67,7 @@ def test_what_is_known_of_some_gangs_is_true_of_others(hosts: list[Host], gangs:
         tried.append(gang)
         return hosts_for_gang(room, gang, scorer) is not None
 
-    known = Fits(fits)
+    known = FitCache(fits)
     assert [known(gang) for gang in gangs] == [hosts_for_gang(room, gang, scorer) is not None for gang in gangs]
     assert len(tried) == len(set(tried))
 

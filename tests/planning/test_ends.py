@@ -12,12 +12,12 @@ from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
 from scheduler.planning.placement import expected_releases as ends
 from scheduler.planning.placement.availability import Release
-from scheduler.planning.placement.cached_trial import Counted
-from scheduler.planning.placement.need import Wants
+from scheduler.planning.placement.cached_trial import CachedTrial
+from scheduler.planning.placement.need import GangNeed
 from scheduler.planning.placement.placing import takes
-from scheduler.planning.preemption.bound import Winnable
+from scheduler.planning.preemption.bound import PreemptionBound
 from scheduler.planning.preemption.domain_needs import needs_of
-from scheduler.planning.preemption.eligibility import Rights
+from scheduler.planning.preemption.eligibility import Eligibility
 from scheduler.planning.preemption.stoppable import Stoppable
 from scheduler.planning.preemption.victims import victims_for
 
@@ -67,11 +67,11 @@ def test_the_first_fit_is_the_first_end_after_which_the_gang_fits(
     monkeypatch.setattr(ends, "FIRST_LOOKED_AT", (1, 3))
     snapshot = Snapshot.of(taken_at_s=NOW_S, hosts=HOSTS, jobs=jobs)
     releases = [Release(NOW_S + left, (Slot("h3", (n,)),), jobs[0].gang.shape) for n, left in enumerate(more) if jobs]
-    base, table = Counted(snapshot.ledger), snapshot.ledger.table
+    base, table = CachedTrial(snapshot.ledger), snapshot.ledger.table
     for release in releases:
         base.take_all(release.slots, release.shape)
-    expected = ends.Ends(snapshot.running, table, NOW_S, ()).with_also(releases)
-    found = expected.first_fit_s(Wants.of(gang, table), base, None, until_s)
+    expected = ends.ExpectedReleases(snapshot.running, table, NOW_S, ()).with_also(releases)
+    found = expected.first_fit_s(GangNeed.of(gang, table), base, None, until_s)
     moments = sorted(
         {
             *ends.expected_ends_s(snapshot.running.started_s, snapshot.running.ends_s, NOW_S).tolist(),
@@ -87,9 +87,9 @@ def test_nobody_can_be_won_for_whom_stopping_all_would_not_be_enough(
     jobs: list[TrainingJob], gang: Gang, priority: int
 ) -> None:
     policy, snapshot = policy_from_names(), Snapshot.of(taken_at_s=NOW_S, hosts=HOSTS, jobs=jobs)
-    rights, coming = Rights(policy, NOW_S), Counted(snapshot.ledger)
+    eligibility, coming = Eligibility(policy, NOW_S), CachedTrial(snapshot.ledger)
     waiting = TrainingJob(JobId("99"), "w", gang, priority=priority)
-    roster = rights.of(waiting, Stoppable(snapshot, policy).roster)
-    could = Winnable(snapshot, rights).is_enough(waiting, gang, coming)
-    needs = needs_of(gang, coming, roster)
-    assert could == any(victims_for(need, coming, roster) is not None for need in needs)
+    candidates = eligibility.of(waiting, Stoppable(snapshot, policy).candidates)
+    could = PreemptionBound(snapshot, eligibility).is_enough(waiting, gang, coming)
+    needs = needs_of(gang, coming, candidates)
+    assert could == any(victims_for(need, coming, candidates) is not None for need in needs)

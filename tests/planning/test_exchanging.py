@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from policies.registry import policy_from_names
 from scheduler.model.resources import Shape
 from scheduler.model.workloads import Gang
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.need import Need, need_of
-from scheduler.planning.preemption.candidates import Roster
+from scheduler.planning.preemption.candidates import Candidates
 from scheduler.planning.preemption.stoppable import Stoppable
 from scheduler.planning.preemption.victims import victims_for
 
@@ -21,24 +21,24 @@ MOST_VICTIMS = 9
 WHOLE = Shape(1000, 1024, 1)
 
 
-def table(say: Any, hosts: Sequence[Any], jobs: Sequence[Any]) -> tuple[Counted, Roster]:
+def table(say: Any, hosts: Sequence[Any], jobs: Sequence[Any]) -> tuple[CachedTrial, Candidates]:
     snapshot = say.snapshot(hosts=hosts, jobs=jobs)
-    return Counted(snapshot.ledger), Stoppable(snapshot, policy_from_names()).roster
+    return CachedTrial(snapshot.ledger), Stoppable(snapshot, policy_from_names()).candidates
 
 
-def meets(need: Need, coming: Counted, roster: Roster, chosen: Iterable[int]) -> bool:
-    trial = Counted(coming)
+def meets(need: Need, coming: CachedTrial, candidates: Candidates, chosen: Iterable[int]) -> bool:
+    trial = CachedTrial(coming)
     for who in chosen:
-        job = roster.victim(who).job
+        job = candidates.victim(who).job
         trial.give_all(job.slots, job.gang.shape)
     return need.is_met_by(trial.units(need.shape))
 
 
-def least_cost(need: Need, coming: Counted, roster: Roster) -> float | None:
+def least_cost(need: Need, coming: CachedTrial, candidates: Candidates) -> float | None:
     """Try every set of victims."""
-    everybody = range(len(roster.order))
+    everybody = range(len(candidates.order))
     sets = chain.from_iterable(combinations(everybody, size) for size in range(1, len(everybody) + 1))
-    costs = [roster.cost[list(chosen)].sum() for chosen in sets if meets(need, coming, roster, chosen)]
+    costs = [candidates.cost[list(chosen)].sum() for chosen in sets if meets(need, coming, candidates, chosen)]
     return min(costs, default=None)
 
 
@@ -65,19 +65,19 @@ def test_in_small_worlds_the_victims_are_the_cheapest_that_will_do_and_none_is_i
     say: Any, data: st.DataObject
 ) -> None:
     hosts, jobs = data.draw(worlds(say))
-    coming, roster = table(say, hosts, jobs)
+    coming, candidates = table(say, hosts, jobs)
     workers, devices = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 2))
     need = need_of(Gang(workers, Shape(1000, 1024, devices), data.draw(st.sampled_from([0, 0, 1, 2]))))
     if need.is_met_by(coming.units(need.shape)):
         return
-    best = least_cost(need, coming, roster)
-    victims = victims_for(need, coming, roster)
+    best = least_cost(need, coming, candidates)
+    victims = victims_for(need, coming, candidates)
     assert (victims is None) == (best is None)
     if victims is None:
         return
     chosen = [victim.index for victim in victims]
-    assert meets(need, coming, roster, chosen)
-    assert not any(meets(need, coming, roster, set(chosen) - {who}) for who in chosen)
+    assert meets(need, coming, candidates, chosen)
+    assert not any(meets(need, coming, candidates, set(chosen) - {who}) for who in chosen)
     assert sum(victim.cost for victim in victims) == pytest.approx(best)
 
 
@@ -85,8 +85,8 @@ def test_one_who_frees_room_on_several_hosts_is_seen_as_one(say: Any) -> None:
     """Host by host the small ones are cheaper; over both hosts the one who sits on both is."""
     both = say.running("9", "h0:0", "h1:0", checkpointed_at_s=say.now_s - 60)
     small = [say.running(str(row), f"h{row}:1", checkpointed_at_s=say.now_s - 70) for row in range(2)]
-    coming, roster = table(say, [say.host("h0", 2), say.host("h1", 2)], [both, *small])
-    victims = victims_for(need_of(Gang(2, say.gpus(1))), coming, roster)
+    coming, candidates = table(say, [say.host("h0", 2), say.host("h1", 2)], [both, *small])
+    victims = victims_for(need_of(Gang(2, say.gpus(1))), coming, candidates)
     assert [victim.job.job_id for victim in victims] == ["9"]
 
 
@@ -95,8 +95,8 @@ def test_one_large_victim_instead_of_many_small_ones_on_other_hosts(say: Any) ->
     small = [say.running(str(row), f"h{row}:0", checkpointed_at_s=say.now_s - 40) for row in range(4)]
     large = say.running("9", "h9:0,1,2,3", checkpointed_at_s=say.now_s - 1)
     hosts = [*(say.host(f"h{row}", 1) for row in range(4)), say.host("h9", 4)]
-    coming, roster = table(say, hosts, [*small, large])
-    victims = victims_for(need_of(Gang(4, say.gpus(1))), coming, roster)
+    coming, candidates = table(say, hosts, [*small, large])
+    victims = victims_for(need_of(Gang(4, say.gpus(1))), coming, candidates)
     assert [victim.job.job_id for victim in victims] == ["9"]
 
 
@@ -108,8 +108,8 @@ def test_a_host_with_more_victims_than_can_be_tried_is_still_freed(say: Any, sha
         for device in range(4)
         for number in range(sharing)
     ]
-    coming, roster = table(say, [say.host("h0", 4)], jobs)
-    victims = victims_for(need_of(Gang(2, WHOLE)), coming, roster)
+    coming, candidates = table(say, [say.host("h0", 4)], jobs)
+    victims = victims_for(need_of(Gang(2, WHOLE)), coming, candidates)
     assert len(victims) == 2 * sharing
 
 
@@ -119,15 +119,15 @@ def test_many_who_span_the_same_hosts_are_still_chosen_from(say: Any) -> None:
         say.running(str(number), "h0:0", "h1:0", shape=slice_of, checkpointed_at_s=say.now_s - number)
         for number in range(10)
     ]
-    coming, roster = table(say, [say.host("h0", 1), say.host("h1", 1)], jobs)
+    coming, candidates = table(say, [say.host("h0", 1), say.host("h1", 1)], jobs)
     half = need_of(Gang(2, Shape(100, 0, 1, 500)))
-    assert [victim.job.job_id for victim in victims_for(half, coming, roster)] == ["0", "1", "2", "3", "4"]
+    assert [victim.job.job_id for victim in victims_for(half, coming, candidates)] == ["0", "1", "2", "3", "4"]
 
 
 def test_more_hosts_than_are_looked_at_closely_and_the_cheapest_is_among_them(say: Any) -> None:
     jobs = [
         say.running(str(row), f"h{row}:0", checkpointed_at_s=say.now_s - 1000 + (7 * row) % 100) for row in range(100)
     ]
-    coming, roster = table(say, [say.host(f"h{row}", 1) for row in range(100)], jobs)
-    victims = victims_for(need_of(Gang(3, WHOLE)), coming, roster)
-    assert sorted(victim.cost for victim in victims) == sorted(roster.cost.tolist())[:3]
+    coming, candidates = table(say, [say.host(f"h{row}", 1) for row in range(100)], jobs)
+    victims = victims_for(need_of(Gang(3, WHOLE)), coming, candidates)
+    assert sorted(victim.cost for victim in victims) == sorted(candidates.cost.tolist())[:3]

@@ -11,7 +11,7 @@ from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape
 from scheduler.model.work import NOTHING_SEEN
 from scheduler.model.workloads import Gang
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.placing import capped, fewest_hosts, hosts_for_gang, most_even
 
 COUNTS = st.lists(st.integers(0, 6), min_size=1, max_size=8).filter(any)
@@ -71,12 +71,12 @@ def test_limits_hold_for_all_hosts_or_one_by_one(limit: int | np.ndarray) -> Non
 @given(free=st.lists(st.integers(0, 4), min_size=1, max_size=6), taken=st.lists(st.integers(0, 5), max_size=4))
 def test_one_worker_goes_where_all_hosts_compared_would_send_it(free: list[int], taken: list[int]) -> None:
     hosts = [Host(f"h{n}", 8000, 8192, tuple(Device(d, 100) for d in range(gpus)), "A") for n, gpus in enumerate(free)]
-    room, gang = Counted(Ledger.of(hosts)), Gang(1, Shape(cpu_milli=1000, gpu_count=1))
+    room, gang = CachedTrial(Ledger.of(hosts)), Gang(1, Shape(cpu_milli=1000, gpu_count=1))
     scorer = best_fit(room, NOTHING_SEEN)
     for row in taken:
         if row < len(hosts) and room.fits(row, gang.shape):
             room.put([row], gang.shape)
         units = room.units(gang.shape)
-        wanted = fewest_hosts(units, 1, Counted(room).score(gang.shape, scorer)) if units.any() else None
+        wanted = fewest_hosts(units, 1, CachedTrial(room).score(gang.shape, scorer)) if units.any() else None
         assert hosts_for_gang(room, gang, scorer) == wanted
         assert np.isfinite(room.scores(gang.shape, scorer)).tolist() == (units > 0).tolist()

@@ -8,7 +8,7 @@ import pytest
 from policies.registry import policy_from_names
 from scheduler.model.plan import Cause, PreemptJob, Reason, StartJob, StartReplica
 from scheduler.model.workloads import Gang, JobState
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.need import need_of
 from scheduler.planning.preemption.stoppable import Stoppable
 from scheduler.planning.preemption.victims import victims_for
@@ -199,7 +199,7 @@ def test_whoever_is_not_needed_once_more_is_freed_is_spared(say: Any) -> None:
     jobs = [saved(say, "1", "h0:0", 0), saved(say, "2", "h1:0,1", 0)]
     snapshot = say.snapshot(hosts=hosts, jobs=jobs)
     chosen = victims_for(
-        need_of(Gang(2, say.gpus())), Counted(snapshot.ledger), Stoppable(snapshot, policy_from_names()).roster
+        need_of(Gang(2, say.gpus())), CachedTrial(snapshot.ledger), Stoppable(snapshot, policy_from_names()).candidates
     )
     assert [victim.job.job_id for victim in chosen] == ["2"]
 

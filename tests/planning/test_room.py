@@ -12,7 +12,7 @@ from scheduler.model.errors import InvariantBroken
 from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape
 from scheduler.model.work import NOTHING_SEEN
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.room import Room, fits_in
 
 WHOLE, HALF = Shape(1000, 1024, 1), Shape(500, 0, 1, 500)
@@ -85,7 +85,7 @@ def test_starting_what_does_not_fit_is_a_bug(room: Room) -> None:
     ],
 )
 def test_very_slots_fit_only_all_together(say: Any, room: Room, slots: list[str], fits: bool) -> None:  # noqa: FBT001
-    before = Counted(room.now)
+    before = CachedTrial(room.now)
     assert fits_in(room.now, [say.slot(at) for at in slots], WHOLE) is fits
     assert room.now == before
 
@@ -95,7 +95,7 @@ def test_remembered_counts_follow_every_change(say: Any) -> None:
 
     @given(changes=st.lists(st.tuples(st.integers(0, 3), st.sampled_from([WHOLE, HALF, Shape(9000)])), max_size=12))
     def follow(changes: list[tuple[int, Shape]]) -> None:
-        ledger = Counted(Ledger.of(hosts))
+        ledger = CachedTrial(Ledger.of(hosts))
         for row, shape in changes:
             if ledger.units(shape)[row]:
                 ledger.put([row], shape)
@@ -111,10 +111,10 @@ def test_remembered_scores_follow_every_change_and_every_copy(say: Any) -> None:
 
     @given(changes=changes)
     def follow(changes: list[tuple[int, Shape, bool]]) -> None:
-        ledger = Counted(Ledger.of(hosts))
+        ledger = CachedTrial(Ledger.of(hosts))
         scorer = headroom(ledger, NOTHING_SEEN)
         for row, shape, copies in changes:
-            before = Counted(ledger)
+            before = CachedTrial(ledger)
             if ledger.units(shape)[row]:
                 ledger.put([row], shape)
             for one in (ledger, before):

@@ -13,7 +13,7 @@ from scheduler.model.demand import Demand, Level, ModelDemand
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import TrainingJob
 from scheduler.planning.planner import decide
-from scheduler.planning.start_estimates.estimate import Prospect
+from scheduler.planning.start_estimates.estimate import StartEstimate
 
 HOUR_S = 3600.0
 POLICY = policy_from_names(queue_order="fifo")
@@ -35,7 +35,7 @@ def world(
 
 def start_h(say: Any, snapshot: Snapshot, demand: Demand, left_h: dict[str, float], *, high: bool = False) -> float:
     """Return in how many hours job 9 has room, when each of the others has so many left, or takes so many."""
-    prospect = Prospect.of(decide(snapshot, demand, POLICY), snapshot.by_id["9"])
+    prospect = StartEstimate.of(decide(snapshot, demand, POLICY), snapshot.by_id["9"])
     assert prospect is not None
     ends_s = np.array([say.now_s + left_h[job.job_id] * HOUR_S for job in snapshot.running.jobs])
     lengths_s = {name: hours * HOUR_S for name, hours in left_h.items()}

@@ -15,11 +15,11 @@ from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, TrainingJob
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.placing import takes
 from scheduler.planning.planner import plan
 from scheduler.planning.queueing import place_training as training
-from scheduler.planning.queueing.search_memo import Tried
+from scheduler.planning.queueing.search_memo import SearchMemo
 
 SHAPES = st.builds(
     Shape,
@@ -43,7 +43,7 @@ HOSTS = st.lists(st.tuples(st.sampled_from([2000, 8000]), st.integers(0, 4), st.
 
 @given(hosts=HOSTS, gangs=GANGS)
 def test_where_a_gang_finds_no_room_none_that_asks_for_more_does(hosts: list[Host], gangs: list[Gang]) -> None:
-    room, table = Counted(Ledger.of(hosts)), GangTable().having(gangs)
+    room, table = CachedTrial(Ledger.of(hosts)), GangTable().having(gangs)
     fits = np.array([takes(room, gang) for gang in table.gangs])
     for row, gang in enumerate(table.gangs):
         assert table.above(gang, row)[row]
@@ -54,7 +54,7 @@ def test_where_a_gang_finds_no_room_none_that_asks_for_more_does(hosts: list[Hos
 
 @given(hosts=HOSTS, gangs=GANGS)
 def test_the_least_and_the_most_of_a_kind_speak_for_all_of_it(hosts: list[Host], gangs: list[Gang]) -> None:
-    room, table = Counted(Ledger.of(hosts)), GangTable().having(gangs)
+    room, table = CachedTrial(Ledger.of(hosts)), GangTable().having(gangs)
     for kind, (least, most) in enumerate(zip(table.least, table.most, strict=True)):
         rows = np.flatnonzero(table.kind == kind)
         fits = [takes(room, table.gangs[row]) for row in rows]
@@ -72,7 +72,7 @@ def test_a_table_that_has_all_gangs_stays_the_same_object() -> None:
     assert table.having([Gang(1, Shape(gpu_count=1))]).gangs[:2] == table.gangs
 
 
-class _Checked(Tried):
+class _Checked(SearchMemo):
     """Sees to it that nobody is passed over who would find room."""
 
     passed_over = 0
@@ -102,7 +102,7 @@ class _Checked(Tried):
 def test_nobody_is_passed_over_who_would_find_room(
     seed: int, bookings: int, changes: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "Tried", _Checked)
+    monkeypatch.setattr(training, "SearchMemo", _Checked)
     policy, keeper = policy_from_names(bookings=bookings, min_runtime_s=0.0), Keeper()
     world = World(Size(hosts=6, running=15, pending=60, models=2, seed=seed))
     for _ in range(75):

@@ -22,7 +22,7 @@ from scheduler.planning.draft.changes import Preemption
 from scheduler.planning.draft.draft import Draft
 from scheduler.planning.ledgers.quotas import Quotas
 from scheduler.planning.placement.availability import Release, beginning_anew, going_on
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.need import need_of
 from scheduler.planning.placement.placing import hosts_for_gang
 from scheduler.planning.placement.room import fits_in
@@ -131,9 +131,9 @@ class Actor:
 
     def stop(self) -> None:
         """Stop somebody, who goes on with some workers if that is possible."""
-        roster = self.draft.stoppable.roster
-        for index in self._pick(roster.there.tolist()):
-            victim = roster.victim(index)
+        candidates = self.draft.stoppable.candidates
+        for index in self._pick(candidates.there.tolist()):
+            victim = candidates.victim(index)
             keeps = (
                 victim.job.slots[: self.rng.randint(0, len(victim.job.slots) - 1)] if len(victim.job.slots) > 1 else ()
             )
@@ -142,10 +142,10 @@ class Actor:
 
     def restart(self) -> None:
         """Let somebody go on with fewer workers, or where there is room."""
-        for index in self._pick(self.draft.stoppable.roster.there.tolist()):
-            job = self.draft.stoppable.roster.victim(index).job
+        for index in self._pick(self.draft.stoppable.candidates.there.tolist()):
+            job = self.draft.stoppable.candidates.victim(index).job
             rows = hosts_for_gang(self.draft.room.now, job.gang, self.draft.scorer)
-            more = Counted(self.draft.room.now).put(rows, job.gang.shape) if rows is not None else ()
+            more = CachedTrial(self.draft.room.now).put(rows, job.gang.shape) if rows is not None else ()
             self.draft.restart_as(job, (*job.slots[:1], *more), Cause.GROWTH)
 
     def spare(self) -> None:
@@ -215,8 +215,8 @@ def accounts_of(quotas: Quotas | None) -> object:
 
 
 def stoppable_in(draft: Draft) -> set[str]:
-    roster = draft.stoppable.roster
-    return {roster.victim(index).job.job_id for index in roster.there.tolist()}
+    candidates = draft.stoppable.candidates
+    return {candidates.victim(index).job.job_id for index in candidates.there.tolist()}
 
 
 def counted_anew(draft: Draft, told: Told) -> dict[str, object]:
@@ -225,7 +225,7 @@ def counted_anew(draft: Draft, told: Told) -> dict[str, object]:
     free = snapshot.ledger.trial()
     for slots, shape in [*((slots, job.gang.shape) for job, slots in told.started), *told.served]:
         free.take_all(slots, shape)
-    coming = Counted(free)
+    coming = CachedTrial(free)
     gone = [snapshot.by_id[job_id] for job_id in draft.gone]
     leaving = [
         job for job in snapshot.running.jobs if job.state is JobState.PREEMPTING and job.job_id not in draft.gone
@@ -238,7 +238,7 @@ def counted_anew(draft: Draft, told: Told) -> dict[str, object]:
         coming.give_all((slot,), shape)
     for slots, shape in [*((one.slots, one.shape) for one in draft.holds), *reserved_in(draft)]:
         coming.take_all(slots, shape)
-    now = Counted(coming)
+    now = CachedTrial(coming)
     now.lower(np.arange(len(now.cpu_milli)), free, coming)
     stays = worth_stopping(snapshot)
     able = {job.job_id for row, job in enumerate(snapshot.running.jobs) if stays[row] and job.slots}
@@ -254,7 +254,7 @@ def reserved_in(draft: Draft) -> list[tuple[tuple[Slot, ...], Shape]]:
     return [(slots, shape) for _, shape, slots in draft.reservations.holders()]
 
 
-def quotas_anew(draft: Draft, told: Told, now: Counted) -> Quotas | None:
+def quotas_anew(draft: Draft, told: Told, now: CachedTrial) -> Quotas | None:
     snapshot = draft.snapshot
     if draft.quotas is None:
         return None
@@ -268,9 +268,9 @@ def quotas_anew(draft: Draft, told: Told, now: Counted) -> Quotas | None:
     return quotas
 
 
-def booked_room(draft: Draft, told: Told, coming: Counted, at_s: float) -> list[int]:
+def booked_room(draft: Draft, told: Told, coming: CachedTrial, at_s: float) -> list[int]:
     """Return what is free at a later moment, when all have left who will have, and those are there who have booked."""
-    by_id, room = draft.snapshot.by_id, Counted(coming)
+    by_id, room = draft.snapshot.by_id, CachedTrial(coming)
     gone = {*draft.gone, *(job.job_id for job in draft.snapshot.running.jobs if job.state is JobState.PREEMPTING)}
     releases = [going_on(job, NOW_S) for job in draft.snapshot.running.jobs if job.job_id not in gone]
     releases += [beginning_anew(job, slots, NOW_S) for job, slots in told.started]

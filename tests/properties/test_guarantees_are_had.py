@@ -22,7 +22,7 @@ from scheduler.model.queues import Amounts, Queue
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.placing import takes
 from scheduler.planning.planner import plan
 
@@ -88,7 +88,7 @@ def left_out(snapshot: Snapshot, made: Plan) -> list[str]:
     starts = {action.job_id: action.slots for action in made.actions if isinstance(action, StartJob)}
     given = starts | {promise.holder: promise.slots for promise in made.reservations}
     stay = [one for one in snapshot.running.jobs if one.job_id not in stopped]
-    coming = Counted(snapshot.ledger)
+    coming = CachedTrial(snapshot.ledger)
     for one in snapshot.running.jobs:
         if one.job_id in stopped:
             coming.give_all(one.slots, one.gang.shape)
@@ -106,7 +106,7 @@ def left_out(snapshot: Snapshot, made: Plan) -> list[str]:
     ]
 
 
-def could_have_room(one: TrainingJob, stay: list[TrainingJob], coming: Counted) -> bool:
+def could_have_room(one: TrainingJob, stay: list[TrainingJob], coming: CachedTrial) -> bool:
     others = [other for other in stay if other.queue != one.queue]
     has = Counter[str]()
     for other in others:
@@ -118,7 +118,7 @@ def could_have_room(one: TrainingJob, stay: list[TrainingJob], coming: Counted) 
             gone[victim.queue] += gpus_of(victim)
         if any(has[name] - count < GUARANTEES[name] for name, count in gone.items()):
             continue
-        room = Counted(coming)
+        room = CachedTrial(coming)
         for victim in victims:
             room.give_all(victim.slots, victim.gang.shape)
         if takes(room, one.gang):

@@ -16,7 +16,7 @@ from scheduler.planning.ledgers.reservations import Reservations
 from scheduler.planning.placement.availability import Release, beginning_anew
 from scheduler.planning.placement.need import Need
 from scheduler.planning.placement.room import Room
-from scheduler.planning.preemption.candidates import Roster, Victim
+from scheduler.planning.preemption.candidates import Candidates, Victim
 from scheduler.planning.preemption.stoppable import Stoppable
 from scheduler.planning.preemption.victims import stop_order
 
@@ -84,7 +84,7 @@ class Ledgers:
     preemptions: list[Preemption] = field(default_factory=list)
     holds: tuple[PeakHold, ...] = ()
     placed: set[str] = field(default_factory=set)
-    spared: dict[Hashable, tuple[Roster, Roster]] = field(default_factory=dict)
+    spared: dict[Hashable, tuple[Candidates, Candidates]] = field(default_factory=dict)
     in_vain: set[tuple[str, int]] = field(default_factory=set)
     weighed: int = 0
     _undo: ExitStack | None = None
@@ -93,7 +93,7 @@ class Ledgers:
     def trial(self) -> Iterator[Attempt]:
         """Try changes: those that are not kept are undone at the end, the last one first."""
         outer, self._undo = self._undo, ExitStack()
-        grown, roster, spared = self.room.grown, self.stoppable.known, self.spared
+        grown, candidates, spared = self.room.grown, self.stoppable.known, self.spared
         if self.quotas is not None:
             self._undo.callback(self.quotas.saved())
         attempt = Attempt()
@@ -108,7 +108,7 @@ class Ledgers:
             else:
                 undo.close()
                 self.room.grown, self.spared = grown, spared
-                self.stoppable.known = roster
+                self.stoppable.known = candidates
 
     def place(self, job: TrainingJob) -> None:
         """Let the order of the queue know that a job whose reservation stands had its turn."""

@@ -23,7 +23,7 @@ from scheduler.planning.ledgers.bookings import Bookings
 from scheduler.planning.ledgers.quotas import Quotas
 from scheduler.planning.ledgers.reservations import Reservations
 from scheduler.planning.placement.availability import Release
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.room import Room, fits_in
 from scheduler.planning.preemption.stoppable import Stoppable
 
@@ -86,7 +86,7 @@ class Draft(Ledgers):
         """All waiting jobs in the order in which they are tried."""
         return Line(self.policy.queue_order(self.snapshot, self.placed))
 
-    def start(self, job: TrainingJob, rows: Sequence[int], usable: Counted | None = None) -> tuple[Slot, ...]:
+    def start(self, job: TrainingJob, rows: Sequence[int], usable: CachedTrial | None = None) -> tuple[Slot, ...]:
         """Start a job, or more workers of one that starts, on each host row, in what is usable now; return where."""
         slots = self.room.start(rows, job.gang.shape, usable)
         self._started(job, slots)
@@ -120,7 +120,7 @@ class Draft(Ledgers):
         self._expect((slot,), shape)
         self._note([Release(inf, (slot,), shape)], ())
 
-    def reserve(self, holder: str, rows: Sequence[int], usable: Counted | None = None) -> tuple[Slot, ...]:
+    def reserve(self, holder: str, rows: Sequence[int], usable: CachedTrial | None = None) -> tuple[Slot, ...]:
         """Reserve a unit for a job or model on each host row, where it must fit in what is coming; return where."""
         shape = self.reservations.shape_of(holder)
         slots = self.room.reserve(rows, shape, usable)

@@ -38,10 +38,10 @@ def could_be_won(job: TrainingJob, draft: Draft, gang: Gang) -> bool:
     return draft.quotas is not None or draft.stoppable.are_enough(job, gang, draft.room.coming)
 
 
-def rights_of(job: TrainingJob, draft: Draft) -> bytes:
+def eligibility_of(job: TrainingJob, draft: Draft) -> bytes:
     """Return a key that is equal for waiting jobs for whom the same may be stopped."""
     by_rule = draft.stoppable.key(job)
-    return by_rule if draft.quotas is None else by_rule + draft.quotas.rights_of(job)
+    return by_rule if draft.quotas is None else by_rule + draft.quotas.eligibility_of(job)
 
 
 def _where_devices_differ(draft: Draft) -> Quotas | None:

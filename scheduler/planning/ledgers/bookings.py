@@ -20,19 +20,19 @@ from scheduler.model.policy import Scorer
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobId, TrainingJob
-from scheduler.planning.placement.availability import Ebb, PlannedStart, Release, going_on
-from scheduler.planning.placement.cached_trial import Counted, Lowest
-from scheduler.planning.placement.expected_releases import Ends
-from scheduler.planning.placement.need import Wants
+from scheduler.planning.placement.availability import ExpectedScaleDown, PlannedStart, Release, going_on
+from scheduler.planning.placement.cached_trial import CachedTrial, ElementwiseMinimum
+from scheduler.planning.placement.expected_releases import ExpectedReleases
+from scheduler.planning.placement.need import GangNeed
 from scheduler.planning.placement.placing import hosts_for_gang
 from scheduler.planning.placement.room import Room
 
 MOST_TRIES: Final = 16
 """Gangs for which a booking is looked for in vain in one plan."""
-MOST_EBB_TRIES: Final = 2
+MOST_FALL_TRIES: Final = 2
 """Of these so many for which what serving is expected to leave is looked at, too: all ends are put in order anew."""
 
-Booked: TypeAlias = tuple[PlannedStart, Counted]
+Booked: TypeAlias = tuple[PlannedStart, CachedTrial]
 """A booking, and what will be free when it begins, all bookings taken off."""
 Withdrawn: TypeAlias = tuple[int, Booked]
 """One that was taken back, with its place among all in queue order."""
@@ -56,14 +56,14 @@ class Bookings:
         self._snapshot, self._room, self._scorer, self._most = snapshot, room, scorer, most
         self._now_s = snapshot.taken_at_s
         self._gone = {job.job_id for job in leaving}
-        self.falls: Callable[[], Sequence[Ebb]] = tuple
+        self.falls: Callable[[], Sequence[ExpectedScaleDown]] = tuple
         self._made: list[PlannedStart] = []
         self._at: list[Booked] = []
         self._starts_s = np.empty(0)
-        self._windows: dict[tuple[int, bool], Lowest] = {}
+        self._windows: dict[tuple[int, bool], ElementwiseMinimum] = {}
         self._releases: list[Release] = []
         self._noted = 0
-        self._ends: tuple[frozenset[JobId], int, Ends] | None = None
+        self._ends: tuple[frozenset[JobId], int, ExpectedReleases] | None = None
         self._hopeless: dict[tuple[Shape, int, str, float], int] = {}
 
     def __len__(self) -> int:
@@ -79,7 +79,7 @@ class Bookings:
         """Whether no more are made in this run."""
         return len(self._at) >= self._most or len(self._hopeless) >= MOST_TRIES
 
-    def expect_falls(self, falls: Callable[[], Sequence[Ebb]]) -> None:
+    def expect_falls(self, falls: Callable[[], Sequence[ExpectedScaleDown]]) -> None:
         """Let bookings count on the room that serving is expected to leave, worked out when it is needed."""
         self.falls = falls
 
@@ -90,12 +90,12 @@ class Bookings:
         """
         return np.searchsorted(self._starts_s, self._now_s + runtime_s, side="left")
 
-    def room_for(self, job: TrainingJob) -> Counted:
+    def room_for(self, job: TrainingJob) -> CachedTrial:
         """Return the room in which a job may start now without delaying a booking."""
         return self.room_until(self._now_s + job.runtime_s)
 
-    def coming_for(self, job: TrainingJob) -> Counted:
-        """Return the room being freed that may be promised to a job without delaying a booking."""
+    def coming_for(self, job: TrainingJob) -> CachedTrial:
+        """Return the room being freed that may be reserved for a job without delaying a booking."""
         return self.coming_until(self._now_s + job.runtime_s)
 
     def leave(self, job: TrainingJob) -> None:
@@ -129,13 +129,13 @@ class Bookings:
                 if booking.start_s < each.at_s:
                     room.take_all(self._known(each.slots), each.shape)
 
-    def room_until(self, ends_s: float) -> Counted:
+    def room_until(self, ends_s: float) -> CachedTrial:
         """Return the room that somebody may have from now on until a time without delaying a booking."""
-        return self._window(ends_s, self._room.now, promised=False)
+        return self._window(ends_s, self._room.now, coming=False)
 
-    def coming_until(self, ends_s: float) -> Counted:
+    def coming_until(self, ends_s: float) -> CachedTrial:
         """Return the room being freed that somebody may have until a time without delaying a booking."""
-        return self._window(ends_s, self._room.coming, promised=True)
+        return self._window(ends_s, self._room.coming, coming=True)
 
     def withdraw(self, job: TrainingJob) -> list[Withdrawn]:
         """Take back a job's booking, and return it, if it has one."""
@@ -166,7 +166,7 @@ class Bookings:
         if gang.workers >= self._hopeless.get(key, gang.workers + 1):
             return False
         found = next(self._fits(job), None)
-        if found is None and job.preemptible and len(self._hopeless) < MOST_EBB_TRIES and (falls := self.falls()):
+        if found is None and job.preemptible and len(self._hopeless) < MOST_FALL_TRIES and (falls := self.falls()):
             found = next(self._fits(job, falls), None)
         if found is None:
             self._hopeless[key] = gang.workers
@@ -183,7 +183,7 @@ class Bookings:
         self._look_anew()
         return place, pair
 
-    def _rooms_during(self, booking: PlannedStart) -> list[Counted]:
+    def _rooms_during(self, booking: PlannedStart) -> list[CachedTrial]:
         """Return what is free when other bookings begin during one."""
         return [room for other, room in self._at if booking.start_s <= other.start_s < booking.end_s]
 
@@ -192,39 +192,39 @@ class Bookings:
         self._starts_s = np.array([made.start_s for made, _ in self._at])
         self._windows.clear()
 
-    def _window(self, ends_s: float, room: Counted, *, promised: bool) -> Counted:
+    def _window(self, ends_s: float, room: CachedTrial, *, coming: bool) -> CachedTrial:
         within = self._within(ends_s)
         if not within:
             return room
-        key = (len(within), promised)
+        key = (len(within), coming)
         if key not in self._windows:
-            self._windows[key] = Lowest([room, *(later for _, later in within)])
+            self._windows[key] = ElementwiseMinimum([room, *(later for _, later in within)])
         return self._windows[key].caught_up()
 
     def _within(self, ends_s: float) -> list[Booked]:
         """Return the bookings that begin before a moment."""
         return [pair for pair in self._at if pair[0].start_s < ends_s]
 
-    def _fits(self, job: TrainingJob, ebbs: Sequence[Ebb] = ()) -> Iterator[Booked]:
+    def _fits(self, job: TrainingJob, falls: Sequence[ExpectedScaleDown] = ()) -> Iterator[Booked]:
         """Yield bookings that delay none, with what is free at their time; the earliest first."""
-        ends, wants = self._expected_ends(), Wants.of(job.gang, self._room.coming.table)
-        if ebbs:
-            ends = ends.with_also([*self._releases, *(ebb.release for ebb in ebbs)])
+        ends, need = self._expected_ends(), GangNeed.of(job.gang, self._room.coming.table)
+        if falls:
+            ends = ends.with_also([*self._releases, *(fall.release for fall in falls)])
             self._ends = None  # those who look next do not count on it
         for begins_s, until_s, within in self._spans(job.runtime_s):
             base = self._base_at(begins_s)
-            ceiling = Lowest([room for _, room in within]) if within else None
-            fit_s = ends.first_fit_s(wants, base, ceiling, until_s)
+            ceiling = ElementwiseMinimum([room for _, room in within]) if within else None
+            fit_s = ends.first_fit_s(need, base, ceiling, until_s)
             if fit_s is None:
                 continue
             start_s = max(fit_s, begins_s)
             room = ends.room_at(start_s, base)
-            usable = Counted(room) if ceiling is None else Lowest([room, ceiling])
+            usable = CachedTrial(room) if ceiling is None else ElementwiseMinimum([room, ceiling])
             rows = hosts_for_gang(usable, job.gang, self._scorer)
             if rows is not None:
                 slots = usable.put(rows, job.gang.shape)
                 room.take_all(slots, job.gang.shape)
-                models = tuple(ebb.model for ebb in ebbs if ebb.release.at_s <= start_s and ebb.is_on(slots))
+                models = tuple(fall.model for fall in falls if fall.release.at_s <= start_s and fall.is_on(slots))
                 yield PlannedStart(job, start_s, start_s + job.runtime_s, slots, models), room
 
     def _spans(self, runtime_s: float) -> Iterator[tuple[float, float, list[Booked]]]:
@@ -243,24 +243,24 @@ class Bookings:
                 yield begins_s, nextafter(begins_s, inf), touching
             yield begins_s, until_s, overlapping
 
-    def _base_at(self, at_s: float) -> Counted:
+    def _base_at(self, at_s: float) -> CachedTrial:
         """Return what is coming, without what is booked at a moment."""
         active = [booking for booking, _ in self._at if booking.start_s <= at_s < booking.end_s]
         if not active:
             return self._room.coming
-        base = Counted(self._room.coming)
+        base = CachedTrial(self._room.coming)
         for booking in active:
             base.take_all(booking.slots, booking.job.gang.shape)
         return base
 
-    def _expected_ends(self) -> Ends:
+    def _expected_ends(self) -> ExpectedReleases:
         """Return when room is left by what runs and is not being stopped, and by what this plan starts."""
         gone, known, snapshot = frozenset(self._gone), self._ends, self._snapshot
         if known is not None and known[:2] == (gone, self._noted):
             return known[2]
         if known is None or known[0] != gone:
             jobs = [snapshot.by_id[job_id] for job_id in gone]
-            ends = Ends(snapshot.running, snapshot.ledger.table, self._now_s, jobs)
+            ends = ExpectedReleases(snapshot.running, snapshot.ledger.table, self._now_s, jobs)
         else:
             ends = known[2]
         self._ends = (gone, self._noted, ends.with_also(self._releases))

@@ -15,7 +15,7 @@ from scheduler.model.resources import Slot
 from scheduler.model.running import place_of
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import TrainingJob
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +39,17 @@ class Refusal:
 
 @dataclass(slots=True)
 class _Account:
-    """What a queue's running jobs hold, with those that start, what of it leaves, and what was promised to others."""
+    """What a queue's running jobs hold, with those that start, what of it leaves, and what is reserved for others."""
 
     running: Row
     held: Row
     leaving: Row
-    promised: Row
+    reserved: Row
 
     @property
     def will_hold(self) -> Row:
-        """What it holds once all that leaves is gone and all that is promised runs."""
-        return plus(less(self.held, self.leaving), self.promised)
+        """What it holds once all that leaves is gone and all for which room is reserved runs."""
+        return plus(less(self.held, self.leaving), self.reserved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class _Leeway:
     """What the terms of queues leave one of them.
 
     Attributes:
-        held: what it holds, with what it was promised.
+        held: what it holds, with what is reserved for it.
         below: its ceiling less that.
         lent: what is free beyond what others keep.
     """
@@ -67,7 +67,7 @@ class _Leeway:
     lent: Row
 
     def with_more(self, own: Row) -> "_Leeway":
-        """Return it for a job to which a part of what is held was promised."""
+        """Return it for a job to which a part of what is held is reserved."""
         return _Leeway(less(self.held, own), plus(self.below, own), plus(self.lent, own))
 
 
@@ -79,7 +79,7 @@ class Quotas:
         refused: why jobs were refused, by job id.
     """
 
-    def __init__(self, snapshot: Snapshot, now: Counted) -> None:
+    def __init__(self, snapshot: Snapshot, now: CachedTrial) -> None:
         """Count what running jobs hold.
 
         Args:
@@ -159,17 +159,17 @@ class Quotas:
         return self._owed[key]
 
     def shares_with_others(self, queue: str) -> bool:
-        """Whether other queues hold anything that stays, or that was promised."""
+        """Whether other queues hold anything that stays, or that is reserved."""
         return any(any(account.will_hold) for name, account in self._accounts.items() if name != queue)
 
-    def rights_of(self, job: TrainingJob) -> bytes:
-        """Return a key that is equal for jobs that have the same rights to what other queues hold."""
+    def eligibility_of(self, job: TrainingJob) -> bytes:
+        """Return a key that is equal for jobs that have the same eligibility to what other queues hold."""
         return f"{job.queue}\n{self.is_owed(job)}".encode()
 
     def surplus(self, queue: str) -> Row:
         """Return by how much a queue is above its guarantee with what runs and stays, below 0 when it is not.
 
-        What starts by this plan, or is promised, does not count: it is not there before others give way.
+        What starts by this plan, or has room reserved, does not count: it is not there before others give way.
         """
         account = self._account(queue)
         return less(less(account.running, account.leaving), self.entitlements[queue].guarantee)
@@ -184,7 +184,7 @@ class Quotas:
         """Count a job that starts."""
         got, account = self.entitlements.held_at(job.gang, slots), self._account(job.queue)
         own = self._reserved.pop(job.job_id, self._nothing)
-        account.promised = less(account.promised, own)
+        account.reserved = less(account.reserved, own)
         account.held = plus(account.held, got)
         self._forget()
 
@@ -197,7 +197,7 @@ class Quotas:
         before = self._reserved.pop(job.job_id, self._nothing)
         if slots:
             self._reserved[job.job_id] = got
-        account.promised = less(plus(account.promised, got), before)
+        account.reserved = less(plus(account.reserved, got), before)
         self._forget()
 
     def spare(self, job: TrainingJob) -> None:
@@ -224,14 +224,14 @@ class Quotas:
         before_kept, before_more = self._goes_on.get(job.job_id, (self._nothing, self._nothing))
         self._goes_on[job.job_id] = (kept, more)
         account.leaving = plus(less(account.leaving, kept), before_kept)
-        account.promised = plus(less(account.promised, before_more), more)
+        account.reserved = plus(less(account.reserved, before_more), more)
         self._forget()
 
     def more_workers(self, job: TrainingJob, rows: Sequence[int]) -> int:
         """Return by how many workers, one on each of these host rows, a job that runs or starts may grow."""
         wanted, account = len(rows), self._account(job.queue)
         each = self.entitlements.asked_each(job.gang, rows)
-        held = plus(account.held, account.promised)
+        held = plus(account.held, account.reserved)
         one = self.entitlements[job.queue]
         below = _times(less(one.ceiling, held), each, wanted)
         if not self.entitlements.keeps_any:
@@ -293,7 +293,7 @@ class Quotas:
         """Return what the terms leave a queue, worked out once until something changes."""
         if queue not in self._leeways:
             account, one = self._account(queue), self.entitlements[queue]
-            held = plus(account.held, account.promised)
+            held = plus(account.held, account.reserved)
             kept = [self._kept_in(one, column) for column in range(len(held))]
             self._leeways[queue] = _Leeway(held, less(one.ceiling, held), less(self._free_now, kept))
         return self._leeways[queue]
@@ -319,7 +319,7 @@ def _times(left: Row, each: Row, most: int) -> int:
 class _Free:
     """What is free on hosts that take work, one sum a column; it follows the changes of the room, row by row."""
 
-    def __init__(self, now: Counted, entitlements: Entitlements) -> None:
+    def __init__(self, now: CachedTrial, entitlements: Entitlements) -> None:
         self._now, self._seen = now, len(now.touched)
         self._has_model = [entitlements.has_model(model) for model in entitlements.models]
         self._of_row = self._counted(np.arange(len(now.cpu_milli)))

@@ -14,8 +14,8 @@ from scheduler.model.plan import Booking
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.running import AMOUNTS
 from scheduler.model.workloads import TrainingJob
-from scheduler.planning.placement.cached_trial import Counted
-from scheduler.planning.placement.need import Wants
+from scheduler.planning.placement.cached_trial import CachedTrial
+from scheduler.planning.placement.need import GangNeed
 
 LEAST_LEFT_S: Final = 60.0
 """What a job is given at least that has run for longer than expected."""
@@ -30,7 +30,7 @@ class Release(NamedTuple):
     is_known: bool = False
 
 
-class Ebb(NamedTuple):
+class ExpectedScaleDown(NamedTuple):
     """Room that the replicas of a model leave when fewer are needed."""
 
     model: str
@@ -50,19 +50,19 @@ class PlannedStart:
         start_s: when, epoch seconds.
         end_s: when it is expected to be over again; infinity when unknown.
         slots: one per worker.
-        ebbs: models that are expected to need fewer replicas by then, where it counts on that.
+        scale_downs: models that are expected to need fewer replicas by then, where it counts on that.
     """
 
     job: TrainingJob
     start_s: float
     end_s: float
     slots: tuple[Slot, ...]
-    ebbs: tuple[str, ...] = ()
+    scale_downs: tuple[str, ...] = ()
 
     @property
     def booking(self) -> Booking:
         """What a plan says of it."""
-        return Booking(self.job.job_id, self.slots, self.start_s, self.end_s, self.ebbs)
+        return Booking(self.job.job_id, self.slots, self.start_s, self.end_s, self.scale_downs)
 
 
 def expected_ends_s(started_s: NDArray[np.float64], said_s: NDArray[np.float64], now_s: float) -> NDArray[np.float64]:
@@ -106,7 +106,7 @@ def beginning_anew(job: TrainingJob, slots: Sequence[Slot], now_s: float) -> Rel
 
 
 @dataclass(frozen=True, eq=False)
-class Timetable:
+class AvailabilityProfile:
     """N releases of room, by host row and then by time.
 
     Attributes:
@@ -123,21 +123,21 @@ class Timetable:
     freed: NDArray[np.int64]
     horizon_s: float
 
-    def room_at(self, at_s: float, base: Ledger) -> Counted:
+    def room_at(self, at_s: float, base: Ledger) -> CachedTrial:
         """Return `base` with all in it that has been released at a time before the horizon."""
-        room = Counted(base)
+        room = CachedTrial(base)
         due = self.at_s <= at_s
         last = np.flatnonzero(due & ~np.append(due[1:] & ~self._begins[1:], False))  # an array's value
         room.release(self.row[last], self._freed_so_far[last])
         return room
 
     def first_met_s(
-        self, wants: Wants, base: Counted, ceiling: Counted | None, before: NDArray[np.int64], until_s: float
+        self, need: GangNeed, base: CachedTrial, ceiling: CachedTrial | None, before: NDArray[np.int64], until_s: float
     ) -> float | None:
         """Return when enough is free for a gang that has too little room now; None not before `until_s`.
 
         Args:
-            wants: what has to fit.
+            need: what has to fit.
             base: room now.
             ceiling: room that is not exceeded whatever is released; None for no such bound.
             before: int64 (H,), workers that each host takes now.
@@ -145,14 +145,14 @@ class Timetable:
         """
         entries = slice(None) if until_s >= self.horizon_s else np.flatnonzero(self.at_s < until_s)
         row, at_s = self.row[entries], self.at_s[entries]
-        units = wants.fitting(self._units_after(wants.shape, base, ceiling, entries))
+        units = need.fitting(self._units_after(need.shape, base, ceiling, entries))
         previous = np.roll(units, 1)
         first = np.diff(row, prepend=-1) != 0
         previous[first] = before[row[first]]
-        return wants.first_met_s(before, row, at_s, units - previous)
+        return need.first_met_s(before, row, at_s, units - previous)
 
     def _units_after(
-        self, shape: Shape, base: Counted, ceiling: Counted | None, entries: NDArray[np.int64] | slice
+        self, shape: Shape, base: CachedTrial, ceiling: CachedTrial | None, entries: NDArray[np.int64] | slice
     ) -> NDArray[np.int64]:
         """Return how many units fit on the host of each entry, int64 (N,), once it has been released."""
         row, freed = self.row[entries], self._freed_so_far[entries]

@@ -46,7 +46,7 @@ class _Kept(Generic[_Number]):
         return _Kept(self.seen, self.values, owned=False)
 
 
-class Counted(Trial):
+class CachedTrial(Trial):
     """A working copy that remembers how many units of a shape fit where, and how hosts score; see `_Kept`.
 
     Attributes:
@@ -64,7 +64,7 @@ class Counted(Trial):
         self.kept_scores: dict[tuple[Scorer, Shape], _Kept[np.float64]] = {}
         self._scored: set[tuple[Scorer, Shape]] = set()
         self._recent = (0, 0, np.empty(0, dtype=np.int64))
-        if isinstance(ledger, Counted):
+        if isinstance(ledger, CachedTrial):
             self.base, self.touched = ledger.base, ledger.touched.copy()
             self.kept_units = {shape: kept.shared() for shape, kept in ledger.kept_units.items()}
             self.kept_scores = {key: kept.shared() for key, kept in ledger.kept_scores.items()}
@@ -192,10 +192,10 @@ class Counted(Trial):
         self.touched.append(self.row(slot.host))
 
 
-class Lowest(Counted):
+class ElementwiseMinimum(CachedTrial):
     """The lowest of several rooms, host by host and device by device, which follows their changes."""
 
-    def __init__(self, rooms: Sequence[Counted]) -> None:
+    def __init__(self, rooms: Sequence[CachedTrial]) -> None:
         """Follow these rooms, at least one."""
         super().__init__(rooms[0])
         self._rooms, self._followed = tuple(rooms), [len(room.touched) for room in rooms]
@@ -215,7 +215,7 @@ class Lowest(Counted):
             self._lower(np.array(sorted(rows), dtype=np.int64))
         return self
 
-    def _differs_from(self, room: Counted) -> NDArray[np.bool_]:
+    def _differs_from(self, room: CachedTrial) -> NDArray[np.bool_]:
         """Return which rows are not as in a room, bool (H,)."""
         devices = self.gpu_milli != room.gpu_milli
         differs: NDArray[np.bool_] = (

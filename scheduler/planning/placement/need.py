@@ -49,7 +49,7 @@ def need_of(gang: Gang) -> Need:
 
 
 @dataclass(frozen=True, eq=False)
-class Wants:
+class GangNeed:
     """When a gang fits, in counts per host.
 
     Attributes:
@@ -65,7 +65,7 @@ class Wants:
     domain: NDArray[np.int64]
 
     @classmethod
-    def of(cls, gang: Gang, table: HostTable) -> "Wants":
+    def of(cls, gang: Gang, table: HostTable) -> "GangNeed":
         """Return what a gang wants of these hosts; preferences are not wants."""
         anywhere = np.zeros(len(table.hosts), dtype=np.int64)
         domain = table.domains(gang.require_same) if gang.require_same else anywhere

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from scheduler.model.policy import Scorer
 from scheduler.model.workloads import Gang
-from scheduler.planning.placement.cached_trial import Counted, Score
+from scheduler.planning.placement.cached_trial import CachedTrial, Score
 from scheduler.planning.placement.topology import most_together, near
 
 NO_LIMIT = np.iinfo(np.int64).max
@@ -26,13 +26,13 @@ def limit_of(gang: Gang) -> int:
     return gang.max_per_host or NO_LIMIT
 
 
-def takes(ledger: Counted, gang: Gang) -> bool:
+def takes(ledger: CachedTrial, gang: Gang) -> bool:
     """Whether a whole gang fits, wherever that is; `hosts_for_gang` says where, for ten times the time."""
     units = capped(ledger.units(gang.shape), limit_of(gang), gang.workers)
     return most_together(gang, units, ledger.table) >= gang.workers
 
 
-def hosts_for_gang(ledger: Counted, gang: Gang, scorer: Scorer) -> Sequence[int] | None:
+def hosts_for_gang(ledger: CachedTrial, gang: Gang, scorer: Scorer) -> Sequence[int] | None:
     """Return one host row per worker for the whole gang, or None when not all of it fits."""
     if gang.most == 1 and not gang.require_same and not gang.prefer_same:
         row = ledger.best_row(gang.shape, scorer)

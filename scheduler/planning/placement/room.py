@@ -1,10 +1,10 @@
 """The planner's working copy of the room: what is free now, and what is still to be had once all that goes is gone.
 
-The only place of the planner that knows how free, coming and promised room add up:
+The only place of the planner that knows how free, coming and reserved room add up:
 
     free    what the ledger shows, less what this plan starts; the only room a start may use
-    coming  free + room being freed - room promised to somebody or held; what a promise may use
-    now     the lower of the two, host by host and device by device: what a start may use that breaks no promise
+    coming  free + room being freed - room reserved for somebody or held; what a reservation may use
+    now     the lower of the two, host by host and device by device: what a start may use that breaks no reservation
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from scheduler.model.host_table import HostTable
 from scheduler.model.ledger import Ledger
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.running import AMOUNTS
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 
 Taken = tuple[Sequence[Slot], Shape]
 """Slots, and what sits in each of them."""
@@ -31,19 +31,19 @@ class Room:
     """
 
     def __init__(self, ledger: Ledger) -> None:
-        """Start from a snapshot's ledger, with nothing being freed and nothing promised."""
+        """Start from a snapshot's ledger, with nothing being freed and nothing reserved."""
         self.free = ledger.trial()
-        self.coming = Counted(ledger)
-        self.now = Counted(ledger)
+        self.coming = CachedTrial(ledger)
+        self.now = CachedTrial(ledger)
         self.grown = 0
 
     def copy(self) -> "Room":
         """Return an independent copy."""
         other = copy(self)
-        other.free, other.coming, other.now = self.free.trial(), Counted(self.coming), Counted(self.now)
+        other.free, other.coming, other.now = self.free.trial(), CachedTrial(self.coming), CachedTrial(self.now)
         return other
 
-    def start(self, rows: Sequence[int], shape: Shape, usable: Counted | None = None) -> tuple[Slot, ...]:
+    def start(self, rows: Sequence[int], shape: Shape, usable: CachedTrial | None = None) -> tuple[Slot, ...]:
         """Take one unit of `shape` on each row, which must fit into what is usable now, and return where they sit.
 
         Args:
@@ -53,7 +53,7 @@ class Room:
         """
         if usable is None or usable is self.now:
             return tuple(self._start_one(row, shape) for row in rows)
-        slots = Counted(usable).put(rows, shape)
+        slots = CachedTrial(usable).put(rows, shape)
         self.start_at(slots, shape)
         return slots
 
@@ -67,7 +67,7 @@ class Room:
         for ledger in (self.free, self.coming, self.now):
             ledger.give_all(slots, shape)
 
-    def reserve(self, rows: Sequence[int], shape: Shape, usable: Counted | None = None) -> tuple[Slot, ...]:
+    def reserve(self, rows: Sequence[int], shape: Shape, usable: CachedTrial | None = None) -> tuple[Slot, ...]:
         """Keep room for one unit of `shape` on each row of what is coming, which must fit, and return where.
 
         `usable` is a part of it within which they must stay; None for all of it.
@@ -75,17 +75,17 @@ class Room:
         if usable is None or usable is self.coming:
             slots = self.coming.put(rows, shape)
         else:
-            slots = Counted(usable).put(rows, shape)
+            slots = CachedTrial(usable).put(rows, shape)
             self.coming.take_all(slots, shape)
         self._lower_now(slots)
         return slots
 
     def reserve_at(self, slots: Sequence[Slot], shape: Shape) -> None:
-        """No longer count on the room of these slots: it is promised, held, or not freed after all."""
+        """No longer count on the room of these slots: it is reserved, held, or not freed after all."""
         self._change_coming(slots, shape, -1)
 
     def expect(self, slots: Sequence[Slot], shape: Shape) -> None:
-        """Count on the room of these slots: it is being freed, or a promise of it is withdrawn."""
+        """Count on the room of these slots: it is being freed, or a reservation of it is withdrawn."""
         self._change_coming(slots, shape, 1)
 
     def _start_one(self, row: int, shape: Shape) -> Slot:
@@ -104,7 +104,7 @@ class Room:
             self.now.set_lower(row, self.free, self.coming)
 
 
-def fits_in(ledger: Counted, slots: Sequence[Slot], shape: Shape) -> bool:
+def fits_in(ledger: CachedTrial, slots: Sequence[Slot], shape: Shape) -> bool:
     """Whether one unit of `shape` fits in each of these very slots, all of them together."""
     rows = ledger.table.rows
     if not all(slot.host in rows and ledger.table.usable[rows[slot.host]] for slot in slots):

@@ -12,7 +12,7 @@ from scheduler.model.resources import Shape, Slot, slots_without
 from scheduler.model.running import AMOUNTS, Running
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import TrainingJob
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Victim:
 
 
 @dataclass(frozen=True, eq=False)
-class Roster:
+class Candidates:
     """Victims and what they hold. One entry stands for one victim on one host; entries are sorted by host, then rank.
 
     Attributes:
@@ -59,7 +59,7 @@ class Roster:
     freed: NDArray[np.int64]
 
     @classmethod
-    def of(cls, running: Running, stoppable: NDArray[np.bool_], cost: NDArray[np.float64]) -> "Roster":
+    def of(cls, running: Running, stoppable: NDArray[np.bool_], cost: NDArray[np.float64]) -> "Candidates":
         """Tabulate some of the running jobs.
 
         Args:
@@ -80,15 +80,17 @@ class Roster:
         """Return a victim by its place in the order of stopping."""
         return Victim(index, self.running.jobs[self.order[index]], float(self.cost[index]))
 
-    def only(self, entries: NDArray[np.bool_]) -> "Roster":
-        """Return the roster with only some of its entries, bool (N,); its victims keep their indices."""
-        return Roster(self.running, self.order, self.cost, self.row[entries], self.who[entries], self.freed[entries])
+    def only(self, entries: NDArray[np.bool_]) -> "Candidates":
+        """Return the candidates with only some of its entries, bool (N,); its victims keep their indices."""
+        return Candidates(
+            self.running, self.order, self.cost, self.row[entries], self.who[entries], self.freed[entries]
+        )
 
-    def without(self, indices: Sequence[int]) -> "Roster":
-        """Return the roster without the entries of some victims."""
+    def without(self, indices: Sequence[int]) -> "Candidates":
+        """Return the candidates without the entries of some victims."""
         return self.only(~np.isin(self.who, indices)) if len(indices) else self
 
-    def units_if_all_stopped(self, coming: Counted, shape: Shape) -> NDArray[np.int64]:
+    def units_if_all_stopped(self, coming: CachedTrial, shape: Shape) -> NDArray[np.int64]:
         """Return how many units of a shape would fit on each host, int64 (H,), if every victim were gone."""
         if not len(self.row):
             return coming.units(shape)
@@ -123,7 +125,9 @@ class Roster:
         return self.row[starts], np.add.reduceat(self.freed, starts)
 
 
-def units_with(coming: Counted, shape: Shape, rows: NDArray[np.int64], freed: NDArray[np.int64]) -> NDArray[np.int64]:
+def units_with(
+    coming: CachedTrial, shape: Shape, rows: NDArray[np.int64], freed: NDArray[np.int64]
+) -> NDArray[np.int64]:
     """Return how many units would fit, int64 (N,), on each of N host rows if (N, 2 + D) were freed there."""
     return count_units(
         shape,

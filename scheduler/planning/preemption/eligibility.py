@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scheduler.model.policy import HOUR_S, Policy
 from scheduler.model.running import Running
 from scheduler.model.workloads import TrainingJob
-from scheduler.planning.preemption.candidates import Roster
+from scheduler.planning.preemption.candidates import Candidates
 
 OFTEN: Final = 3
 """Stops after which a job's attempts are left in peace for longer, so that it comes to an end some time."""
@@ -16,25 +16,25 @@ LONGEST_PEACE: Final = 8.0
 """Minimum runs that an attempt is left in peace at most, for a job of higher priority."""
 
 
-class Rights:
+class Eligibility:
     """The victims of each waiting job, remembered for all jobs of a priority and queue, and for all equal answers."""
 
     def __init__(self, policy: Policy, now_s: float) -> None:
         """Start with nobody asked."""
         self._policy, self._now_s = policy, now_s
         self._answers: dict[tuple[int, str], bytes] = {}
-        self._roster: Roster | None = None
-        self._parts: dict[bytes, Roster] = {}
+        self._candidates: Candidates | None = None
+        self._parts: dict[bytes, Candidates] = {}
         self._examples: dict[int, int] | None = None
 
-    def of(self, job: TrainingJob, roster: Roster) -> Roster:
+    def of(self, job: TrainingJob, candidates: Candidates) -> Candidates:
         """Return whom the policy lets be stopped for a waiting job and who has had its minimum run."""
-        if roster is not self._roster:
-            self._roster, self._parts = roster, {}
-        key = self.key(job, roster.running)
+        if candidates is not self._candidates:
+            self._candidates, self._parts = candidates, {}
+        key = self.key(job, candidates.running)
         if key not in self._parts:
-            allowed = self.may_stop(job, roster.running)[roster.order]
-            self._parts[key] = roster.only(allowed[roster.who])
+            allowed = self.may_stop(job, candidates.running)[candidates.order]
+            self._parts[key] = candidates.only(allowed[candidates.who])
         return self._parts[key]
 
     def key(self, job: TrainingJob, running: Running) -> bytes:
@@ -42,21 +42,21 @@ class Rights:
         answers = self.answers(job, running)
         return answers + str(job.priority).encode() if self._policy.ageing_most else answers
 
-    def of_equals(self, job: TrainingJob, roster: Roster) -> Roster:
+    def of_equals(self, job: TrainingJob, candidates: Candidates) -> Candidates:
         """Return the equals whom the policy lets be stopped because the waiting job is so much shorter.
 
         The time for which an attempt is left in peace doubles each time that its job is stopped, so that nobody is
         stopped more often than a logarithm of the time.
         """
-        running = roster.running
+        running = candidates.running
         displace = self._policy.may_displace
         key = (job.priority, job.queue)
         if displace is None or key not in running.groups:
-            return roster.only(np.zeros(len(roster.row), dtype=bool))
+            return candidates.only(np.zeros(len(candidates.row), dtype=bool))
         peace_s = self._policy.min_runtime_s * 2.0**running.stops
         equals = (running.group == running.groups.index(key)) & (self._now_s - running.started_s >= peace_s)
-        allowed = (equals & displace(job, running, self._now_s))[roster.order]
-        return roster.only(allowed[roster.who])
+        allowed = (equals & displace(job, running, self._now_s))[candidates.order]
+        return candidates.only(allowed[candidates.who])
 
     def answers(self, job: TrainingJob, running: Running) -> bytes:
         """Return the policy's answers for a waiting job, one for each group of running jobs, as a key."""

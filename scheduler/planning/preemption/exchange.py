@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.need import Need
-from scheduler.planning.preemption.candidates import Roster, units_with
+from scheduler.planning.preemption.candidates import Candidates, units_with
 
 MOST_UNITS: Final = 64
 """Units for which it is tried; above, the greedy choice stands."""
@@ -31,39 +31,39 @@ MOST_ROUNDS: Final = 12
 """Steps of the local search."""
 
 
-def exchanged(need: Need, coming: Counted, roster: Roster, greedy: Sequence[int]) -> list[int]:
-    """Return victims that meet a need and cost no more than those of the greedy choice, by their place in the roster.
+def exchanged(need: Need, coming: CachedTrial, candidates: Candidates, greedy: Sequence[int]) -> list[int]:
+    """Return victims that meet a need and cost no more than those of the greedy choice, by their place among all.
 
     Args:
         need: what found no room.
         coming: room without anybody stopped.
-        roster: who may be stopped.
+        candidates: who may be stopped.
         greedy: a choice that meets the need.
     """
     if need.count > MOST_UNITS:
         return list(greedy)
-    spanning = _spanning(roster, greedy)
-    hosts = _tables(need, coming, roster, spanning)
+    spanning = _spanning(candidates, greedy)
+    hosts = _tables(need, coming, candidates, spanning)
     elsewhere = need.fitting(coming.units(need.shape))
     missing = need.count - int(elsewhere.sum() - sum(int(elsewhere[host.row]) for host in hosts))
-    search = _Search(hosts, spanning, roster.cost[spanning], missing)
+    search = _Search(hosts, spanning, candidates.cost[spanning], missing)
     stopped = search.run(np.isin(spanning, list(greedy)))
     chosen = search.victims(stopped)
-    if chosen is None or roster.cost[chosen].sum() >= roster.cost[list(greedy)].sum():
+    if chosen is None or candidates.cost[chosen].sum() >= candidates.cost[list(greedy)].sum():
         return list(greedy)
     return chosen
 
 
-def _spanning(roster: Roster, greedy: Sequence[int]) -> NDArray[np.int64]:
+def _spanning(candidates: Candidates, greedy: Sequence[int]) -> NDArray[np.int64]:
     """Return victims on several hosts, few enough in all and on each host: those chosen already, then the cheapest.
 
     The others count as if they were one victim on each of their hosts, each at the full cost.
     """
-    several = np.flatnonzero(np.bincount(roster.who, minlength=len(roster.order)) > 1)
+    several = np.flatnonzero(np.bincount(candidates.who, minlength=len(candidates.order)) > 1)
     in_turn = several[np.argsort(~np.isin(several, list(greedy)), kind="stable")]
-    taken, on_host = list[int](), np.zeros(int(roster.row.max()) + 1, dtype=np.int64)
+    taken, on_host = list[int](), np.zeros(int(candidates.row.max()) + 1, dtype=np.int64)
     for who in in_turn[: 2 * MOST_SPANNING].tolist():
-        rows = roster.row[roster.who == who]
+        rows = candidates.row[candidates.who == who]
         if len(taken) < MOST_SPANNING and (on_host[rows] < MOST_ON_HOST - 1).all():
             taken.append(who)
             on_host[rows] += 1
@@ -75,7 +75,7 @@ class _Bundle:
     """Victims on one host who are stopped together, mostly one alone.
 
     Attributes:
-        who: their places in the roster.
+        who: their places in the candidates.
         cost: what stopping them costs.
         freed: int64 (2 + D,), what they free there.
         span: place in the list of spanning victims, or `ALONE`.
@@ -124,20 +124,20 @@ class _Host:
         return [who for bundle in taken if bundle.span == ALONE for who in bundle.who]
 
 
-def _tables(need: Need, coming: Counted, roster: Roster, spanning: NDArray[np.int64]) -> list[_Host]:
+def _tables(need: Need, coming: CachedTrial, candidates: Candidates, spanning: NDArray[np.int64]) -> list[_Host]:
     """Try all sets of victims on each host, in one go."""
-    place = np.full(len(roster.order), ALONE)
+    place = np.full(len(candidates.order), ALONE)
     place[spanning] = np.arange(len(spanning))
-    firsts = np.flatnonzero(np.diff(roster.row, prepend=-1))
-    bundled = [_bundles(roster, entries, place) for entries in np.split(np.arange(len(roster.row)), firsts[1:])]
+    firsts = np.flatnonzero(np.diff(candidates.row, prepend=-1))
+    bundled = [_bundles(candidates, entries, place) for entries in np.split(np.arange(len(candidates.row)), firsts[1:])]
     members = [all_sets(len(bundles)) for bundles in bundled]
     freed = [
         sets @ np.stack([bundle.freed for bundle in bundles]) for sets, bundles in zip(members, bundled, strict=True)
     ]
-    rows = np.repeat(roster.row[firsts], [len(sets) for sets in members])
+    rows = np.repeat(candidates.row[firsts], [len(sets) for sets in members])
     units = need.fitting_at(rows, units_with(coming, need.shape, rows, np.concatenate(freed)))
     won = np.split(units, np.cumsum([len(sets) for sets in members])[:-1])
-    return [_host(*each) for each in zip(roster.row[firsts].tolist(), bundled, members, won, strict=True)]
+    return [_host(*each) for each in zip(candidates.row[firsts].tolist(), bundled, members, won, strict=True)]
 
 
 def _host(row: int, bundles: Sequence[_Bundle], sets: NDArray[np.bool_], units: NDArray[np.int64]) -> _Host:
@@ -152,22 +152,22 @@ def _host(row: int, bundles: Sequence[_Bundle], sets: NDArray[np.bool_], units: 
     return _Host(row, spans[several], mask, units, cost, sets, tuple(bundles), table)
 
 
-def _bundles(roster: Roster, entries: NDArray[np.int64], place: NDArray[np.int64]) -> list[_Bundle]:
+def _bundles(candidates: Candidates, entries: NDArray[np.int64], place: NDArray[np.int64]) -> list[_Bundle]:
     """Return the victims of one host one by one, or, where they are too many, the costly ones as one bundle.
 
     Those who span hosts stay by themselves.
     """
-    several = place[roster.who[entries]] != ALONE
+    several = place[candidates.who[entries]] != ALONE
     single = entries[~several]
     most = max(1, MOST_ON_HOST - int(several.sum()))
     whole = len(single) if len(single) <= most else most - 1
     groups = [*entries[several, None], *single[:whole, None], *([single[whole:]] if whole < len(single) else [])]
-    return [_bundle(roster, group, int(place[roster.who[group[0]]])) for group in groups]
+    return [_bundle(candidates, group, int(place[candidates.who[group[0]]])) for group in groups]
 
 
-def _bundle(roster: Roster, entries: NDArray[np.int64], span: int) -> _Bundle:
-    who = roster.who[entries]
-    return _Bundle(tuple(who.tolist()), float(roster.cost[who].sum()), roster.freed[entries].sum(axis=0), span)
+def _bundle(candidates: Candidates, entries: NDArray[np.int64], span: int) -> _Bundle:
+    who = candidates.who[entries]
+    return _Bundle(tuple(who.tolist()), float(candidates.cost[who].sum()), candidates.freed[entries].sum(axis=0), span)
 
 
 def all_sets(count: int) -> NDArray[np.bool_]:

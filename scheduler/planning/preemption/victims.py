@@ -1,6 +1,6 @@
 """Whom to stop when something more important finds no room: those who cost least, and nobody in vain.
 
-A victim's room is not free at once. It is only counted as coming, and promised to whom it is freed for.
+A victim's room is not free at once. It is only counted as coming, and reserved for whom it is freed.
 """
 
 from typing import TypeVar
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scheduler.model.errors import InvariantBroken
 from scheduler.model.plan import Cause, PreemptJob
 from scheduler.model.workloads import TrainingJob
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.need import Need
-from scheduler.planning.preemption.candidates import Roster, Victim, units_with
+from scheduler.planning.preemption.candidates import Candidates, Victim, units_with
 from scheduler.planning.preemption.exchange import exchanged
 
 _Number = TypeVar("_Number", np.int64, np.float64)
@@ -29,7 +29,7 @@ def stop_order(job: TrainingJob, cause: Cause, now_s: float, beneficiary: str = 
     return PreemptJob(job.job_id, job.attempt, job.grace_period_s, cause, beneficiary, job.lost_gpu_s(now_s))
 
 
-def victims_for(need: Need, coming: Counted, roster: Roster) -> tuple[Victim, ...] | None:
+def victims_for(need: Need, coming: CachedTrial, candidates: Candidates) -> tuple[Victim, ...] | None:
     """Choose whom to stop so that `need` is met by what is coming; None when stopping everybody is not enough.
 
     Units are won one by one, each on the host where it costs least; then sets are exchanged for cheaper ones (see
@@ -39,64 +39,68 @@ def victims_for(need: Need, coming: Counted, roster: Roster) -> tuple[Victim, ..
 
     Args:
         need: what found no room.
-        coming: room that is free or being freed, promises taken off.
-        roster: who may be stopped.
+        coming: room that is free or being freed, reservations taken off.
+        candidates: who may be stopped.
     """
-    most = need.fitting(roster.units_if_all_stopped(coming, need.shape))
+    most = need.fitting(candidates.units_if_all_stopped(coming, need.shape))
     if most.sum() < need.count:
         return None
     if need.is_met_by(coming.units(need.shape)):
         return ()
-    useful = _shortlisted(need, coming, roster.only((most > need.fitting(coming.units(need.shape)))[roster.row]))
+    useful = _shortlisted(
+        need, coming, candidates.only((most > need.fitting(coming.units(need.shape)))[candidates.row])
+    )
     chosen = exchanged(need, coming, useful, _greedy(need, coming, useful))
-    trial = Counted(coming)
+    trial = CachedTrial(coming)
     for index in chosen:
-        job = roster.victim(index).job
+        job = candidates.victim(index).job
         trial.give_all(job.slots, job.gang.shape)
-    return tuple(spared(need, trial, [roster.victim(index) for index in chosen]))
+    return tuple(spared(need, trial, [candidates.victim(index) for index in chosen]))
 
 
-def _shortlisted(need: Need, coming: Counted, roster: Roster) -> Roster:
-    """Return the roster with the hosts only where units seem cheapest: hosts enough for twice the need.
+def _shortlisted(need: Need, coming: CachedTrial, candidates: Candidates) -> Candidates:
+    """Return the candidates with the hosts only where units seem cheapest: hosts enough for twice the need.
 
     A host's price is the least cost of a unit won there, by one victim or by the cheapest few; who has workers on
     several hosts costs each of them a share.
     """
-    first = np.flatnonzero(np.diff(roster.row, prepend=-1))
+    first = np.flatnonzero(np.diff(candidates.row, prepend=-1))
     if len(first) <= FEWEST_HOSTS:
-        return roster
-    begins = np.repeat(first, np.diff(first, append=len(roster.row)))
-    cost = (roster.cost / np.maximum(np.bincount(roster.who, minlength=len(roster.cost)), 1))[roster.who]
-    before = need.fitting(coming.units(need.shape))[roster.row]
-    alone = _fitting(need, coming, roster.row, roster.freed) - before
-    together = _fitting(need, coming, roster.row, _running_sum(roster.freed, begins)) - before
+        return candidates
+    begins = np.repeat(first, np.diff(first, append=len(candidates.row)))
+    cost = (candidates.cost / np.maximum(np.bincount(candidates.who, minlength=len(candidates.cost)), 1))[
+        candidates.who
+    ]
+    before = need.fitting(coming.units(need.shape))[candidates.row]
+    alone = _fitting(need, coming, candidates.row, candidates.freed) - before
+    together = _fitting(need, coming, candidates.row, _running_sum(candidates.freed, begins)) - before
     price = np.minimum(_per_unit(cost, alone), _per_unit(_running_sum(cost, begins), together))
     cheapest = np.argsort(np.minimum.reduceat(price, first), kind="stable")
-    last = np.append(first[1:], len(roster.row)) - 1
+    last = np.append(first[1:], len(candidates.row)) - 1
     enough = int(np.searchsorted(np.cumsum(together[last][cheapest]), 2 * need.count)) + 1
     kept = np.zeros(len(coming.cpu_milli), dtype=bool)
-    kept[roster.row[first[cheapest[: max(enough, FEWEST_HOSTS)]]]] = True
-    return roster.only(kept[roster.row])
+    kept[candidates.row[first[cheapest[: max(enough, FEWEST_HOSTS)]]]] = True
+    return candidates.only(kept[candidates.row])
 
 
 def _per_unit(cost: NDArray[np.float64], units: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.where(units > 0, cost / np.maximum(units, 1), np.inf)
 
 
-def _greedy(need: Need, coming: Counted, roster: Roster) -> list[int]:
+def _greedy(need: Need, coming: CachedTrial, candidates: Candidates) -> list[int]:
     """Win units one by one, each on the host where it costs least, and return whom that stops."""
-    trial, left, chosen = Counted(coming), roster, list[int]()
+    trial, left, chosen = CachedTrial(coming), candidates, list[int]()
     while not need.is_met_by(trial.units(need.shape)):
         cheapest = _cheapest(need, trial, left)
         for index in cheapest:
-            job = roster.victim(index).job
+            job = candidates.victim(index).job
             trial.give_all(job.slots, job.gang.shape)
         chosen += cheapest
         left = left.without(cheapest)
     return sorted(chosen)
 
 
-def spared(need: Need, trial: Counted, chosen: list[Victim]) -> list[Victim]:
+def spared(need: Need, trial: CachedTrial, chosen: list[Victim]) -> list[Victim]:
     """Put back everyone whose room is not needed, the most costly first, and return the others."""
     kept = []
     for victim in reversed(chosen):
@@ -108,20 +112,20 @@ def spared(need: Need, trial: Counted, chosen: list[Victim]) -> list[Victim]:
     return kept[::-1]
 
 
-def _cheapest(need: Need, trial: Counted, roster: Roster) -> list[int]:
+def _cheapest(need: Need, trial: CachedTrial, candidates: Candidates) -> list[int]:
     """Return the victims, all on one host, that win one more unit at the least cost."""
-    sets = [_trimmed(need, trial, roster, entries) for entries in _candidates(need, trial, roster)]
+    sets = [_trimmed(need, trial, candidates, entries) for entries in _candidates(need, trial, candidates)]
     if not sets:
         raise InvariantBroken(f"stopping everybody makes room for {need}, but stopping some does not")
-    return min(sets, key=lambda indices: (roster.cost[indices].sum(), len(indices), indices))
+    return min(sets, key=lambda indices: (candidates.cost[indices].sum(), len(indices), indices))
 
 
-def _candidates(need: Need, trial: Counted, roster: Roster) -> list[NDArray[np.int64]]:
+def _candidates(need: Need, trial: CachedTrial, candidates: Candidates) -> list[NDArray[np.int64]]:
     """Return sets of entries that each win a unit: one that is enough alone, or the cheapest few on its host together.
 
     All hosts are looked at in one go; the sets that seem cheapest are returned.
     """
-    row, freed, cost = roster.row, roster.freed, roster.cost[roster.who]
+    row, freed, cost = candidates.row, candidates.freed, candidates.cost[candidates.who]
     first = np.flatnonzero(np.diff(row, prepend=-1))
     begins = np.repeat(first, np.diff(first, append=len(row)))
     before = need.fitting(trial.units(need.shape))[row]
@@ -131,7 +135,7 @@ def _candidates(need: Need, trial: Counted, roster: Roster) -> list[NDArray[np.i
     size = len(row)
     return [
         np.arange(begins[at - size], at - size + 1) if at >= size else np.array([at])
-        for at in _lowest(price, np.tile(roster.who, 2), LOOKED_AT_CLOSELY)
+        for at in _lowest(price, np.tile(candidates.who, 2), LOOKED_AT_CLOSELY)
     ]
 
 
@@ -151,22 +155,22 @@ def _running_sum(values: NDArray[_Number], begins: NDArray[np.int64]) -> NDArray
 
 
 def _wins(
-    need: Need, trial: Counted, row: NDArray[np.int64], freed: NDArray[np.int64], before: NDArray[np.int64]
+    need: Need, trial: CachedTrial, row: NDArray[np.int64], freed: NDArray[np.int64], before: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     return _fitting(need, trial, row, freed) > before
 
 
-def _fitting(need: Need, trial: Counted, row: NDArray[np.int64], freed: NDArray[np.int64]) -> NDArray[np.int64]:
+def _fitting(need: Need, trial: CachedTrial, row: NDArray[np.int64], freed: NDArray[np.int64]) -> NDArray[np.int64]:
     return need.fitting_at(row, units_with(trial, need.shape, row, freed))
 
 
-def _trimmed(need: Need, trial: Counted, roster: Roster, entries: NDArray[np.int64]) -> list[int]:
+def _trimmed(need: Need, trial: CachedTrial, candidates: Candidates, entries: NDArray[np.int64]) -> list[int]:
     """Return the victims of a sufficient set of entries without those not needed, the most costly dropped first."""
-    row = roster.row[entries[:1]]
+    row = candidates.row[entries[:1]]
     before = need.fitting_at(row, trial.units(need.shape)[row])
     kept = entries
     for entry in entries[::-1] if len(entries) > 1 else ():
         fewer = kept[kept != entry]
-        if len(fewer) and _wins(need, trial, row, roster.freed[fewer].sum(axis=0)[None], before)[0]:
+        if len(fewer) and _wins(need, trial, row, candidates.freed[fewer].sum(axis=0)[None], before)[0]:
             kept = fewer
-    return [int(who) for who in roster.who[kept]]
+    return [int(who) for who in candidates.who[kept]]

@@ -10,13 +10,13 @@ from scheduler.planning.draft.draft import Draft
 from scheduler.planning.draft.queue_terms import could_be_won, may_have_others_stopped, may_sit_on, takes_back
 from scheduler.planning.placement.need import need_of
 from scheduler.planning.placement.placing import hosts_for_gang, takes
-from scheduler.planning.preemption.candidates import Roster
+from scheduler.planning.preemption.candidates import Candidates
 from scheduler.planning.preemption.domain_needs import needs_of
 from scheduler.planning.queueing.guaranteed import Guaranteed
-from scheduler.planning.queueing.search_memo import Tried
+from scheduler.planning.queueing.search_memo import SearchMemo
 from scheduler.planning.restarts.grow import top_up
 from scheduler.planning.restarts.shrink import keep_remainders, victims_by_cost
-from scheduler.planning.victim_selection.reclaim import may_all_go, rosters_for, victims_in_queue
+from scheduler.planning.victim_selection.reclaim import candidates_for, may_all_go, victims_in_queue
 from scheduler.planning.victim_selection.weighing import weighed
 
 
@@ -26,49 +26,49 @@ def place_training(draft: Draft) -> list[StartJob]:
     Nobody is preempted before everything free and everything coming has been tried, and a job's turn comes before
     those behind it take free room that its victims' room must be joined with.
     """
-    starts, tried, blocked = dict[str, StartJob](), Tried(draft), 0
+    starts, memo, blocked = dict[str, StartJob](), SearchMemo(draft), 0
     guaranteed = Guaranteed(draft)
     for job in draft.queue:
         if job.not_before_s > draft.snapshot.taken_at_s or job.job_id in starts:
             continue
         if blocked > draft.policy.max_backfill:
             break
-        if draft.quotas is None and draft.bookings.are_enough and tried.is_known_to_be_over(job):
+        if draft.quotas is None and draft.bookings.are_enough and memo.is_known_to_be_over(job):
             blocked += 1
             continue
         if draft.quotas is not None and not draft.quotas.is_owed(job):
-            starts |= _before(job.queue, guaranteed, draft, tried)
-        start = _turn(job, draft, tried)
+            starts |= _before(job.queue, guaranteed, draft, memo)
+        start = _turn(job, draft, memo)
         blocked += start is None
         starts |= {start.job_id: start} if start else {}
-    starts |= _before("", guaranteed, draft, tried)
+    starts |= _before("", guaranteed, draft, memo)
     return top_up(draft, list(starts.values()))
 
 
-def _turn(job: TrainingJob, draft: Draft, tried: Tried) -> StartJob | None:
+def _turn(job: TrainingJob, draft: Draft, memo: SearchMemo) -> StartJob | None:
     """Start a job, or reserve room for it, or have others stopped for it, or book for it."""
     if draft.quotas is not None and draft.quotas.refusal(job):
         _make_way_in_queue(job, draft)
         return None
-    start = _start_or_reserve(job, draft, tried)
+    start = _start_or_reserve(job, draft, memo)
     if job.job_id not in draft.placed and job.job_id not in draft.reservations.lapsed:
         draft.book(job)
     return start
 
 
-def _start_or_reserve(job: TrainingJob, draft: Draft, tried: Tried) -> StartJob | None:
-    over = tried.is_over(job)
-    start = None if over or tried.finds_no_room(job) else _start(job, draft, tried)
-    if start or (start := _start_before_bookings(job, draft, tried)):
+def _start_or_reserve(job: TrainingJob, draft: Draft, memo: SearchMemo) -> StartJob | None:
+    over = memo.is_over(job)
+    start = None if over or memo.finds_no_room(job) else _start(job, draft, memo)
+    if start or (start := _start_before_bookings(job, draft, memo)):
         return start
-    if not over and job.job_id not in draft.reservations.lapsed and not tried.is_hopeless(job):
-        _reserve_or_preempt(job, draft, tried)
+    if not over and job.job_id not in draft.reservations.lapsed and not memo.is_hopeless(job):
+        _reserve_or_preempt(job, draft, memo)
     if draft.reservations.of(job.job_id):
         draft.place(job)
     return None
 
 
-def _before(queue: str, guaranteed: Guaranteed, draft: Draft, tried: Tried) -> dict[str, StartJob]:
+def _before(queue: str, guaranteed: Guaranteed, draft: Draft, memo: SearchMemo) -> dict[str, StartJob]:
     """Give those of other queues their turn whom a guarantee covers, before one goes that none covers.
 
     Their own queue may have others go before them, and what is free, or is freed for one that no guarantee covers,
@@ -78,14 +78,14 @@ def _before(queue: str, guaranteed: Guaranteed, draft: Draft, tried: Tried) -> d
     for job in guaranteed.before(queue):
         with draft.trial() as trial:
             draft.withdraw_booking(job)
-            if start := _start_or_reserve(job, draft, tried):
+            if start := _start_or_reserve(job, draft, memo):
                 starts[start.job_id] = start
             if job.job_id in draft.placed:
                 trial.keep()
     return starts
 
 
-def _start_before_bookings(job: TrainingJob, draft: Draft, tried: Tried) -> StartJob | None:
+def _start_before_bookings(job: TrainingJob, draft: Draft, memo: SearchMemo) -> StartJob | None:
     """Start a job that its queue's guarantee covers in booked room, or reserve it some, where that is in its way.
 
     A booking may be its own queue's, for what goes beyond the guarantee: that holds no guarantee up as long as others
@@ -101,9 +101,9 @@ def _start_before_bookings(job: TrainingJob, draft: Draft, tried: Tried) -> Star
     with draft.trial() as trial:
         for other in booked:
             draft.withdraw_booking(other)
-        start = None if tried.finds_no_room(job) else _start(job, draft, tried)
-        if start is None and not tried.is_hopeless(job):
-            _reserve_or_preempt(job, draft, tried)
+        start = None if memo.finds_no_room(job) else _start(job, draft, memo)
+        if start is None and not memo.is_hopeless(job):
+            _reserve_or_preempt(job, draft, memo)
         if start is None and not draft.reservations.of(job.job_id):
             draft.in_vain.add(key)
             return None
@@ -113,53 +113,53 @@ def _start_before_bookings(job: TrainingJob, draft: Draft, tried: Tried) -> Star
     return start
 
 
-def _start(job: TrainingJob, draft: Draft, tried: Tried) -> StartJob | None:
+def _start(job: TrainingJob, draft: Draft, memo: SearchMemo) -> StartJob | None:
     """Start a job in its reservation, or else where it fits best; the reservation is kept when it cannot."""
     slots = draft.start_reserved(job)
     if not slots and draft.reservations.of(job.job_id):
         with draft.trial() as trial:
             draft.release(job.job_id)
-            slots = _best(job, draft, tried, is_reserved=True)
+            slots = _best(job, draft, memo, is_reserved=True)
             if slots:
                 trial.keep()
     elif not slots:
-        slots = _best(job, draft, tried, is_reserved=False)
+        slots = _best(job, draft, memo, is_reserved=False)
     cause = Cause.BACKFILL if draft.bookings else Cause.QUEUE
     return StartJob(job.job_id, job.attempt + 1, slots, cause) if slots else None
 
 
-def _best(job: TrainingJob, draft: Draft, tried: Tried, *, is_reserved: bool) -> tuple[Slot, ...]:
+def _best(job: TrainingJob, draft: Draft, memo: SearchMemo, *, is_reserved: bool) -> tuple[Slot, ...]:
     """Start a job where it fits best; of one whose reservation is lifted meanwhile nothing is remembered."""
     usable = draft.bookings.room_for(job)
     rows = hosts_for_gang(usable, job.gang, draft.scorer)
     if rows is None:
         if not is_reserved:
-            tried.found_no_room(job, usable)
+            memo.found_no_room(job, usable)
         return ()
     if not may_sit_on(job, draft, rows):
         return ()
     return draft.start(job, rows, usable)
 
 
-def _reserve_or_preempt(job: TrainingJob, draft: Draft, tried: Tried) -> None:
+def _reserve_or_preempt(job: TrainingJob, draft: Draft, memo: SearchMemo) -> None:
     """Reserve room that is being freed for a blocked job; where that is too little, have others stopped for it."""
-    if _reserve(job, draft, tried) or not may_have_others_stopped(job, draft) or tried.waits_for_bookings(job):
+    if _reserve(job, draft, memo) or not may_have_others_stopped(job, draft) or memo.waits_for_bookings(job):
         return  # where enough is coming, and booked, stopping others would not change that
-    if _preempt(job, draft, tried) or _preempt_equals(job, draft, tried):
-        _reserve(job, draft, tried)
+    if _preempt(job, draft, memo) or _preempt_equals(job, draft, memo):
+        _reserve(job, draft, memo)
         keep_remainders(draft)
     else:
-        tried.stops_nobody(job)
+        memo.stops_nobody(job)
 
 
-def _reserve(job: TrainingJob, draft: Draft, tried: Tried) -> bool:
+def _reserve(job: TrainingJob, draft: Draft, memo: SearchMemo) -> bool:
     """Reserve what is coming for a job, if that is enough; say whether it is."""
-    if tried.finds_nothing_coming(job):
+    if memo.finds_nothing_coming(job):
         return False
     usable = draft.bookings.coming_for(job)
     rows = hosts_for_gang(usable, job.gang, draft.scorer)
     if rows is None:
-        tried.found_nothing_coming(job, usable)
+        memo.found_nothing_coming(job, usable)
         return False
     if not may_sit_on(job, draft, rows):
         return False
@@ -167,46 +167,46 @@ def _reserve(job: TrainingJob, draft: Draft, tried: Tried) -> bool:
     return True
 
 
-def _preempt(job: TrainingJob, draft: Draft, tried: Tried) -> bool:
+def _preempt(job: TrainingJob, draft: Draft, memo: SearchMemo) -> bool:
     """Have those stopped for a job who may be; False when that would not be enough, or would delay a booking."""
-    if tried.has_nobody(job):
+    if memo.has_nobody(job):
         return False
     found = None
     if could_be_won(job, draft, job.gang):
         found = _cheapest_of(job, draft, draft.stoppable.for_job(job), Cause.PRIORITY)
     if found is None:
-        tried.found_nobody(job)
+        memo.found_nobody(job)
     return found is not None and _carry_out(job, found, draft)
 
 
-def _preempt_equals(job: TrainingJob, draft: Draft, tried: Tried) -> bool:
+def _preempt_equals(job: TrainingJob, draft: Draft, memo: SearchMemo) -> bool:
     """Have equals stopped for a much shorter job; for the first few of a plan, as each answer is its own."""
-    if not tried.displacing:
+    if not memo.displacing:
         return False
-    tried.displacing -= 1
+    memo.displacing -= 1
     found = _cheapest_of(job, draft, draft.stoppable.equals_for(job), Cause.SHORTER)
     return found is not None and _carry_out(job, found, draft)
 
 
-def _cheapest_of(job: TrainingJob, draft: Draft, by_rule: Roster, cause: Cause) -> Preemption | None:
+def _cheapest_of(job: TrainingJob, draft: Draft, by_rule: Candidates, cause: Cause) -> Preemption | None:
     """Return whom to stop for a job of those that the rule allows and the terms of queues let go."""
-    found = (_cheapest(job, draft, roster, cause) for roster in rosters_for(job, draft, by_rule))
+    found = (_cheapest(job, draft, candidates, cause) for candidates in candidates_for(job, draft, by_rule))
     first = next((one for one in found if one is not None and may_all_go(job, draft, one.victims)), None)
     if first is not None and takes_back(job, draft, first.victims):
         return replace(first, cause=Cause.GUARANTEE)
     return first
 
 
-def _cheapest(job: TrainingJob, draft: Draft, roster: Roster, cause: Cause) -> Preemption | None:
+def _cheapest(job: TrainingJob, draft: Draft, candidates: Candidates, cause: Cause) -> Preemption | None:
     found = (
         Preemption(job.job_id, need, victims, cause)
-        for need in needs_of(job.gang, draft.room.coming, roster)
-        if (victims := victims_by_cost(need, draft, roster)) is not None
+        for need in needs_of(job.gang, draft.room.coming, candidates)
+        if (victims := victims_by_cost(need, draft, candidates)) is not None
     )
     cheapest = min(found, key=lambda one: sum(victim.cost for victim in one.victims), default=None)
     if cheapest is None:
         return None
-    return replace(cheapest, victims=weighed(cheapest.need, draft, roster, cheapest.victims, job.job_id))
+    return replace(cheapest, victims=weighed(cheapest.need, draft, candidates, cheapest.victims, job.job_id))
 
 
 def _carry_out(job: TrainingJob, preemption: Preemption, draft: Draft) -> bool:

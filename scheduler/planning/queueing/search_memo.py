@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from scheduler.model.workloads import TrainingJob
 from scheduler.planning.draft.draft import Draft
-from scheduler.planning.draft.queue_terms import could_be_won, rights_of
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.draft.queue_terms import could_be_won, eligibility_of
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.placing import takes
 
 MOST_DISPLACING: Final = 8
@@ -33,7 +33,7 @@ class _Case(NamedTuple):
     meets: int
 
 
-class Tried:
+class SearchMemo:
     """Gangs and jobs that found nothing.
 
     Attributes:
@@ -56,7 +56,7 @@ class Tried:
         return bool(self._over[self._queued.row_by_id[id(job)]])
 
     def is_over(self, job: TrainingJob) -> bool:
-        """Whether a job finds nothing at all, now or coming, and has no promise either: the quick answer."""
+        """Whether a job finds nothing at all, now or coming, and has no reservation either: the quick answer."""
         if self.is_known_to_be_over(job):
             return True
         if self._draft.reservations.of(job.job_id) or not self._finds_nothing(job):
@@ -67,27 +67,27 @@ class Tried:
         return True
 
     def finds_no_room(self, job: TrainingJob) -> bool:
-        """Whether a job without a promise need not be tried."""
+        """Whether a job without a reservation need not be tried."""
         return not self._draft.reservations.of(job.job_id) and self._starts_nowhere(self._case(job))
 
     def is_hopeless(self, job: TrainingJob) -> bool:
-        """Whether there is nothing to be promised and nobody to be stopped, or a promise is there already."""
+        """Whether there is nothing to be reserved and nobody to be stopped, or a reservation is there already."""
         return bool(self._draft.reservations.of(job.job_id)) or self._is_hopeless(job, self._case(job))
 
     def has_nobody(self, job: TrainingJob) -> bool:
         """Whether nobody could be stopped for a job who may be stopped for it, as far as is known."""
-        known = self._nobody.get(rights_of(job, self._draft))
+        known = self._nobody.get(eligibility_of(job, self._draft))
         return known is not None and bool(known[self._case(job).gang])
 
     def found_nobody(self, job: TrainingJob) -> None:
         """Remember that nobody could be stopped for a job."""
-        case, gangs, rights = self._case(job), self._queued.gangs, rights_of(job, self._draft)
+        case, gangs, eligibility = self._case(job), self._queued.gangs, eligibility_of(job, self._draft)
         least = gangs.least[gangs.kind[case.gang]]
         for_all = least is not job.gang and not could_be_won(job, self._draft, least)
-        known = self._nobody.setdefault(rights, self._no_gang())
+        known = self._nobody.setdefault(eligibility, self._no_gang())
         known |= gangs.above(least if for_all else job.gang, case.gang)
 
-    def found_no_room(self, job: TrainingJob, usable: Counted) -> None:
+    def found_no_room(self, job: TrainingJob, usable: CachedTrial) -> None:
         """Remember that a job found no room in what it may use now."""
         case, now = self._case(job), self._room.now
         if usable is now or not takes(now, job.gang):
@@ -96,7 +96,7 @@ class Tried:
             self._lower(self._behind_now, self._as_much_as(case, usable, "now", case.meets), case.meets)
 
     def finds_nothing_coming(self, job: TrainingJob) -> bool:
-        """Whether there is too little that could be promised to a job: then nothing is looked for."""
+        """Whether there is too little that could be reserved for a job: then nothing is looked for."""
         case = self._case(job)
         if self._coming[case.gang]:
             return True
@@ -105,8 +105,8 @@ class Tried:
             return True
         return False
 
-    def found_nothing_coming(self, job: TrainingJob, usable: Counted) -> None:
-        """Remember that too little is coming of what may be promised to a job."""
+    def found_nothing_coming(self, job: TrainingJob, usable: CachedTrial) -> None:
+        """Remember that too little is coming of what may be reserved for a job."""
         case, coming = self._case(job), self._room.coming
         if usable is coming:
             self._coming |= self._as_much_as(case, coming, "coming")
@@ -115,7 +115,7 @@ class Tried:
             self._learn_what_is_short(job, case)
 
     def waits_for_bookings(self, job: TrainingJob) -> bool:
-        """Whether enough is coming for a job to which nothing can be promised, so that bookings are in the way."""
+        """Whether enough is coming for a job for which nothing can be reserved, so that bookings are in the way."""
         return not self._coming[self._case(job).gang]
 
     def stops_nobody(self, job: TrainingJob) -> None:
@@ -158,7 +158,7 @@ class Tried:
         return bool(not self.displacing and self._coming[gang] and self.has_nobody(job))
 
     def _over_by_row(self) -> bytes:
-        """Return for each waiting job whether it finds nothing, as far as is known; none promised room does."""
+        """Return for each waiting job whether it finds nothing, as far as is known; nobody with a reservation."""
         queued, meets = self._queued, np.array(self._meets, dtype=np.int64)
         gang, group = queued.gang, queued.group
         over = self._now[gang] | (meets >= self._behind_now[gang])
@@ -177,7 +177,7 @@ class Tried:
         nobody, known = self._no_gang(), dict[int, NDArray[np.bool_]]()
         groups, first = np.unique(self._queued.group, return_index=True)
         for group, row in zip(groups.tolist(), first.tolist(), strict=True):
-            known[group] = self._nobody.get(rights_of(self._queued.jobs[row], self._draft), nobody)
+            known[group] = self._nobody.get(eligibility_of(self._queued.jobs[row], self._draft), nobody)
         return np.stack([known.get(group, nobody) for group in range(len(self._queued.groups))])
 
     def _learn_what_is_short(self, job: TrainingJob, case: _Case) -> None:
@@ -197,7 +197,7 @@ class Tried:
             known |= gangs.below(most if takes(coming, most) else job.gang, case.gang)
         return bool(known[case.gang])
 
-    def _as_much_as(self, case: _Case, room: Counted, *what: object) -> NDArray[np.bool_]:
+    def _as_much_as(self, case: _Case, room: CachedTrial, *what: object) -> NDArray[np.bool_]:
         """Return which gangs find no room where one finds none, bool (G,): all of a kind if its least does not."""
         gangs = self._queued.gangs
         gang, kind = gangs.gangs[case.gang], int(gangs.kind[case.gang])

@@ -31,12 +31,12 @@ def with_booking(why: Unplaced, booking: PlannedStart, snapshot: Snapshot) -> Un
     """Return the reason of a job that has a booking, with its time and whom it waits for."""
     waited_for, overdue, unknown = _waited_for(booking, snapshot)
     when = [f"{listed(waited_for)} {'ends' if len(waited_for) == 1 else 'end'}"] if waited_for else []
-    when += [f"serving {listed(booking.ebbs)} is expected to need fewer replicas"] if booking.ebbs else []
+    when += [f"serving {listed(booking.scale_downs)} is expected to need fewer replicas"] if booking.scale_downs else []
     when_all = f" for when {' and '.join(when)}" if when else ""
     late = f"; {listed(overdue)} {'runs' if len(overdue) == 1 else 'run'} for longer than expected" if overdue else ""
     guess = f"; a guess, as nothing says how long {listed(unknown)} will run" if unknown else ""
     message = f"{why.message}; booked{when_all}{late}{guess}"
-    blocked_by = (*waited_for, *booking.ebbs)[:MOST_NAMES] or why.blocked_by
+    blocked_by = (*waited_for, *booking.scale_downs)[:MOST_NAMES] or why.blocked_by
     return replace(why, message=message, until_s=booking.start_s, blocked_by=blocked_by)
 
 

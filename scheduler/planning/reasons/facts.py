@@ -21,10 +21,10 @@ from scheduler.planning.placement.placing import capped, limit_of
 from scheduler.planning.placement.room import Room, lifted
 from scheduler.planning.placement.topology import near
 from scheduler.planning.reasons.feasibility import empty, never_fits_on
-from scheduler.planning.reasons.fit_cache import Fits
+from scheduler.planning.reasons.fit_cache import FitCache
 from scheduler.planning.reasons.shortage import Scarcities, Scarcity
 from scheduler.planning.reasons.wording import listed
-from scheduler.planning.serving.supply import Served
+from scheduler.planning.serving.supply import ServingDecision
 
 _Item = TypeVar("_Item", bound=Hashable)
 
@@ -46,24 +46,24 @@ class Obstacle(IntEnum):
     NONE = 0
     HOLDS = 1
     """Room held for peaks."""
-    PROMISES = 2
-    """Room promised to others."""
+    RESERVATIONS = 2
+    """Room reserved for others."""
     WORK = 3
     """Work that runs."""
 
 
 @dataclass(frozen=True, eq=False)
-class Explainer:
+class ReasonFacts:
     """Everything a reason may draw on, after all has been decided.
 
     Attributes:
-        draft: room and promises as the plan leaves them.
+        draft: room and reservations as the plan leaves them.
         served: what serving was given.
         starts: jobs that start now.
     """
 
     draft: Draft
-    served: Served
+    served: ServingDecision
     starts: Sequence[StartJob]
 
     @cached_property
@@ -76,26 +76,26 @@ class Explainer:
         """Return the least that would have to give way for a gang to fit now."""
         if self._fits_without_holds(gang):
             return Obstacle.NONE if self._fits_now(gang) else Obstacle.HOLDS
-        return Obstacle.PROMISES if self._fits_without_promises(gang) else Obstacle.WORK
+        return Obstacle.RESERVATIONS if self._fits_without_reservations(gang) else Obstacle.WORK
 
     @cached_property
-    def _fits_without_promises(self) -> Fits:
+    def _fits_without_reservations(self) -> FitCache:
         if not self.holders:
             return self._fits_without_holds
-        promised = [(slots, shape) for _, shape, slots in self.draft.reservations.holders()]
-        return _fits_into(lifted(self._room_without_holds, promised).now)
+        reserved = [(slots, shape) for _, shape, slots in self.draft.reservations.holders()]
+        return _fits_into(lifted(self._room_without_holds, reserved).now)
 
     @cached_property
-    def _fits_without_holds(self) -> Fits:
+    def _fits_without_holds(self) -> FitCache:
         return _fits_into(self._room_without_holds.now) if self.draft.holds else self._fits_now
 
     @cached_property
-    def _fits_now(self) -> Fits:
+    def _fits_now(self) -> FitCache:
         return _fits_into(self.draft.room.now)
 
     @cached_property
     def holders(self) -> tuple[str, ...]:
-        """Who has been promised room."""
+        """Who has room reserved."""
         return tuple(holder for holder, _, _ in self.draft.reservations.holders())
 
     @cached_property
@@ -168,16 +168,16 @@ class Explainer:
         return first and self._estimated[gang] is None and not self._fits_without_training(gang)
 
     @cached_property
-    def _fits_without_training(self) -> Fits:
+    def _fits_without_training(self) -> FitCache:
         running, by_id = self.draft.snapshot.running, self.draft.snapshot.by_id
         runs = ~running.leaving
         runs[[place_of(by_id[job_id], running.jobs) for job_id in self.draft.gone]] = False
         stays = runs[running.who]
-        promised = [
+        reserved = [
             (slots, shape) for holder, shape, slots in self.draft.reservations.holders() if self._is_job(holder)
         ]
         placed = [(start.slots, self.draft.snapshot.by_id[start.job_id].gang.shape) for start in self.starts]
-        room = lifted(self._room_without_holds, [*promised, *placed]).coming
+        room = lifted(self._room_without_holds, [*reserved, *placed]).coming
         freed = np.zeros((len(room.hosts), running.freed.shape[1]), dtype=np.int64)
         np.add.at(freed, running.row[stays], running.freed[stays])
         return _fits_into(room.with_freed(freed))
@@ -190,7 +190,7 @@ class Explainer:
         return {}
 
     @cached_property
-    def _ends(self) -> tuple[tuple[float, Fits], ...]:
+    def _ends(self) -> tuple[tuple[float, FitCache], ...]:
         """Moments, and what fits when all jobs that end before each are gone; a dozen moments are exact enough."""
         running = self.draft.snapshot.running
         ending = np.flatnonzero(np.isfinite(running.ends_s))
@@ -203,10 +203,10 @@ class Explainer:
             for moment in moments
         )
 
-    def _fits_without(self, gone: NDArray[np.bool_]) -> Fits:
+    def _fits_without(self, gone: NDArray[np.bool_]) -> FitCache:
         """Return whether a gang fits when running jobs, bool (J,), are gone; their room is summed up when asked for."""
         room = cache(partial(self._room_without, gone))
-        return Fits(lambda gang: _fits(gang, room()))
+        return FitCache(lambda gang: _fits(gang, room()))
 
     def _room_without(self, gone: NDArray[np.bool_]) -> Ledger:
         running, coming = self.draft.snapshot.running, self._room_without_holds.coming
@@ -231,10 +231,10 @@ def _grouped(pairs: Iterable[tuple[str, _Item]]) -> dict[str, list[_Item]]:
     return {key: list(items) for key, items in groups.items()}
 
 
-def freed_for(subject: str, needs: str, slots: Sequence[Slot], asked: int, explainer: Explainer) -> Unplaced:
-    """Return the reason of who has been promised room, by those who are leaving it."""
+def freed_for(subject: str, needs: str, slots: Sequence[Slot], asked: int, facts: ReasonFacts) -> Unplaced:
+    """Return the reason of who has room reserved, by those who are leaving it."""
     hosts = {slot.host for slot in slots}
-    leaving = sorted({pair for host in hosts for pair in explainer.leaving_by_host.get(host, ())})
+    leaving = sorted({pair for host in hosts for pair in facts.leaving_by_host.get(host, ())})
     names = tuple(job_id for job_id, _ in leaving)
     who = f"{listed(names)} {'is' if len(names) == 1 else 'are'} making room" if names else "room is being freed"
     until_s = max((gone_s for _, gone_s in leaving), default=None)
@@ -242,8 +242,8 @@ def freed_for(subject: str, needs: str, slots: Sequence[Slot], asked: int, expla
     return Unplaced(subject, Reason.WAITS_FOR_PREEMPTION, message, asked, 0, until_s, names)
 
 
-def _fits_into(room: Ledger) -> Fits:
-    return Fits(lambda gang: _fits(gang, room))
+def _fits_into(room: Ledger) -> FitCache:
+    return FitCache(lambda gang: _fits(gang, room))
 
 
 def _fits(gang: Gang, ledger: Ledger) -> bool:

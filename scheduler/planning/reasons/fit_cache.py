@@ -73,7 +73,7 @@ class Blocked:
         return ruled_out
 
 
-class Fits:
+class FitCache:
     """Whether gangs fit into a room that changes no more: few are tried, the others follow from these."""
 
     def __init__(self, fits: Callable[[Gang], bool]) -> None:

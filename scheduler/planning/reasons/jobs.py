@@ -10,23 +10,23 @@ from scheduler.model.plan import Reason, Unplaced
 from scheduler.model.reasons import Reasons
 from scheduler.model.workloads import Gang, TrainingJob
 from scheduler.planning.reasons.bookings import behind_bookings, with_booking
-from scheduler.planning.reasons.facts import MOST_NAMES, Explainer, Obstacle, freed_for
+from scheduler.planning.reasons.facts import MOST_NAMES, Obstacle, ReasonFacts, freed_for
 from scheduler.planning.reasons.models import why_model_lacks
 from scheduler.planning.reasons.queues import QueueReasons
 from scheduler.planning.reasons.wording import asks, listed
 
 
-def explain(explainer: Explainer) -> Reasons:
+def explain(facts: ReasonFacts) -> Reasons:
     """Return the reason of every job that waits or is held, in queue order, then of every model short of replicas."""
-    draft, why_not = explainer.draft, _WhyNot(explainer)
-    started = {start.job_id for start in explainer.starts}
+    draft, why_not = facts.draft, _WhyNot(facts)
+    started = {start.job_id for start in facts.starts}
     subjects, reasons = list[str](), list[Unplaced]()
     for job in draft.queue:
         if job.job_id not in started:
             subjects.append(job.job_id)
             reasons.append(why_not.quickly(job) or why_not(job))
     apart = [_held_by_owner(job) for job in draft.snapshot.held]
-    apart += [why for fleet in explainer.served.fleets if (why := why_model_lacks(fleet, explainer))]
+    apart += [why for fleet in facts.served.fleets if (why := why_model_lacks(fleet, facts))]
     return Reasons([*subjects, *(why.subject for why in apart)], [*reasons, *apart])
 
 
@@ -37,11 +37,11 @@ class _WhyNot:
     that meet the same ones.
     """
 
-    def __init__(self, explainer: Explainer) -> None:
-        self._explainer, self._draft = explainer, explainer.draft
-        self._now_s = explainer.draft.snapshot.taken_at_s
+    def __init__(self, facts: ReasonFacts) -> None:
+        self._facts, self._draft = facts, facts.draft
+        self._now_s = facts.draft.snapshot.taken_at_s
         self._of_gang: dict[int, tuple[Unplaced | None, bool, Unplaced]] = {}
-        self._by_queue = QueueReasons(explainer.draft)
+        self._by_queue = QueueReasons(facts.draft)
         self._booked = {booking.job.job_id: booking for booking in self._draft.bookings}
         self._starts_s = sorted(booking.start_s for booking in self._draft.bookings)
         self._behind: dict[tuple[int, int, bool], Unplaced] = {}
@@ -49,7 +49,7 @@ class _WhyNot:
         untrusted = np.flatnonzero(queued.trusted_from_s > self._now_s)
         self._untrusted = {queued.jobs[row].job_id for row in untrusted.tolist()}
         refused = quotas.refused if quotas is not None else ()
-        self._apart = {*self._booked, *self._untrusted, *explainer.holders, *refused}
+        self._apart = {*self._booked, *self._untrusted, *facts.holders, *refused}
         self._of_all: dict[int, Unplaced] = {}
 
     def quickly(self, job: TrainingJob) -> Unplaced | None:
@@ -75,7 +75,7 @@ class _WhyNot:
         """Return the reason that is this job's only."""
         if job.not_before_s > self._now_s:
             return _backing_off(job)
-        return _being_freed(job, self._explainer) if self._draft.reservations.of(job.job_id) else None
+        return _being_freed(job, self._facts) if self._draft.reservations.of(job.job_id) else None
 
     def _behind_bookings(self, job: TrainingJob) -> Unplaced:
         if job.job_id in self._booked:
@@ -88,19 +88,19 @@ class _WhyNot:
 
     def _why_gang_waits(self, gang: Gang) -> tuple[Unplaced | None, bool, Unplaced]:
         """Return why a gang never fits, if so; whether it would fit but for bookings; and what it lacks."""
-        never = self._explainer.never_fits(gang)
+        never = self._facts.never_fits(gang)
         if never:
             return never, False, never
-        obstacle = self._explainer.must_give_way(gang)
+        obstacle = self._facts.must_give_way(gang)
         fits = obstacle is Obstacle.NONE and bool(self._draft.bookings)
         return None, fits, self._lacks(gang, obstacle)
 
     def _lacks(self, gang: Gang, obstacle: Obstacle) -> Unplaced:
         if obstacle <= Obstacle.HOLDS and self._draft.holds:
-            return _held_for_serving(gang, self._explainer)
-        if obstacle <= Obstacle.PROMISES and self._explainer.holders:
-            return _reserved(gang, self._explainer)
-        return _insufficient(gang, self._explainer)
+            return _held_for_serving(gang, self._facts)
+        if obstacle <= Obstacle.RESERVATIONS and self._facts.holders:
+            return _reserved(gang, self._facts)
+        return _insufficient(gang, self._facts)
 
 
 def _held_by_owner(job: TrainingJob) -> Unplaced:
@@ -112,28 +112,28 @@ def _backing_off(job: TrainingJob) -> Unplaced:
     return Unplaced(job.job_id, Reason.BACKING_OFF, message, job.gang.workers, until_s=job.not_before_s)
 
 
-def _being_freed(job: TrainingJob, explainer: Explainer) -> Unplaced:
-    slots = explainer.draft.reservations.of(job.job_id)
-    return freed_for(job.job_id, f"needs {asks(job.gang)}", slots, job.gang.workers, explainer)
+def _being_freed(job: TrainingJob, facts: ReasonFacts) -> Unplaced:
+    slots = facts.draft.reservations.of(job.job_id)
+    return freed_for(job.job_id, f"needs {asks(job.gang)}", slots, job.gang.workers, facts)
 
 
-def _held_for_serving(gang: Gang, explainer: Explainer) -> Unplaced:
-    models, until_s = explainer.peaks
+def _held_for_serving(gang: Gang, facts: ReasonFacts) -> Unplaced:
+    models, until_s = facts.peaks
     message = f"needs {asks(gang)}; the room is held for the peak of {listed(models)}"
     return Unplaced("", Reason.HELD_FOR_SERVING, message, gang.workers, 0, until_s, models)
 
 
-def _reserved(gang: Gang, explainer: Explainer) -> Unplaced:
-    holders = explainer.holders
+def _reserved(gang: Gang, facts: ReasonFacts) -> Unplaced:
+    holders = facts.holders
     message = f"needs {asks(gang)}; the room was freed for {listed(holders)}"
     return Unplaced("", Reason.RESERVED, message, gang.workers, 0, None, holders[:MOST_NAMES])
 
 
-def _insufficient(gang: Gang, explainer: Explainer) -> Unplaced:
-    short = explainer.scarcity_of(gang)
-    until_s = explainer.all_gone_s(gang)
-    blockers = explainer.holders_on(short.host)
+def _insufficient(gang: Gang, facts: ReasonFacts) -> Unplaced:
+    short = facts.scarcity_of(gang)
+    until_s = facts.all_gone_s(gang)
+    blockers = facts.holders_on(short.host)
     message = short.message
-    if until_s is None and explainer.waits_for_serving(gang):
+    if until_s is None and facts.waits_for_serving(gang):
         message += "; it fits only when serving needs less than now, whatever training ends"
     return Unplaced("", short.reason, message, short.asked, short.free, until_s, blockers)

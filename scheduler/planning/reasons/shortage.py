@@ -10,7 +10,7 @@ from scheduler.model.counting import plural
 from scheduler.model.plan import Reason
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape
 from scheduler.model.workloads import Gang
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.placing import capped, limit_of
 from scheduler.planning.placement.topology import most_together
 from scheduler.planning.reasons.wording import asks
@@ -38,7 +38,7 @@ class Scarcity:
 class Scarcities:
     """What keeps gangs from fitting into the room usable now; what many ask for is looked at once."""
 
-    def __init__(self, now: Counted) -> None:
+    def __init__(self, now: CachedTrial) -> None:
         """Look at this room, which changes no more."""
         self._now = now
         self._best: dict[tuple[Reason, Shape], tuple[str, int]] = {}
@@ -56,7 +56,7 @@ class Scarcities:
         return _of_one(gang, reason, free, share[1] or host, share[0])
 
 
-def _best_host(reason: Reason, part: Shape, now: Counted) -> tuple[str, int]:
+def _best_host(reason: Reason, part: Shape, now: CachedTrial) -> tuple[str, int]:
     """Return where most devices, cores or MiB are free, and how many; nowhere when there is no host."""
     if not now.hosts:
         return "", 0
@@ -76,11 +76,11 @@ def _parts(shape: Shape) -> list[tuple[Reason, Shape]]:
     return [(reason, part) for reason, part, asked in parts if asked] or [(Reason.INSUFFICIENT_CPU, shape)]
 
 
-def _workers_fitting(gang: Gang, shape: Shape, now: Counted) -> int:
+def _workers_fitting(gang: Gang, shape: Shape, now: CachedTrial) -> int:
     return most_together(gang, capped(now.units(shape), limit_of(gang), gang.workers), now.table)
 
 
-def _free_on_hosts(reason: Reason, part: Shape, now: Counted) -> NDArray[np.int64]:
+def _free_on_hosts(reason: Reason, part: Shape, now: CachedTrial) -> NDArray[np.int64]:
     """Return how many devices, cores or MiB each host that matches has free, int64 (H,)."""
     matches = now.table.matching(part) & now.table.usable[:, None]
     if reason is Reason.INSUFFICIENT_DEVICES:
@@ -90,7 +90,7 @@ def _free_on_hosts(reason: Reason, part: Shape, now: Counted) -> NDArray[np.int6
     return np.where(matches.any(axis=1), np.maximum(amount, 0), 0)
 
 
-def _largest_share(part: Shape, now: Counted) -> tuple[str, str]:
+def _largest_share(part: Shape, now: CachedTrial) -> tuple[str, str]:
     """Say how much of a device is free where most of one is, and on which host; nothing where none has any."""
     matches = now.table.matching(part) & now.table.usable[:, None]
     free_milli = np.where(matches, now.gpu_milli, 0)

@@ -104,10 +104,10 @@ def _jobs(ids: Collection[str]) -> str:
 
 
 def _growing(snapshot: Snapshot, plan: Plan, stopping: Collection[str]) -> set[str]:
-    """Return the jobs that were told to stop and have been promised more room than they hold."""
-    promised = {reservation.holder: len(reservation.slots) for reservation in plan.reservations}
+    """Return the jobs that were told to stop and have more room reserved than they hold."""
+    reserved = {reservation.holder: len(reservation.slots) for reservation in plan.reservations}
     known = {job_id: job for job_id in stopping if (job := snapshot.by_id.get(job_id))}
-    return {job_id for job_id, job in known.items() if promised.get(job_id, 0) > len(job.slots)}
+    return {job_id for job_id, job in known.items() if reserved.get(job_id, 0) > len(job.slots)}
 
 
 def _for_whom(snapshot: Snapshot, demand: Demand, plan: Plan, stopping: Collection[str], time: Wording) -> str:

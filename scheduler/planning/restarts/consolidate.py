@@ -15,9 +15,9 @@ from scheduler.planning.draft.draft import Draft
 from scheduler.planning.placement.availability import beginning_anew
 from scheduler.planning.placement.need import need_of
 from scheduler.planning.placement.placing import hosts_for_gang
-from scheduler.planning.preemption.candidates import Roster, Victim
+from scheduler.planning.preemption.candidates import Candidates, Victim
 from scheduler.planning.preemption.victims import victims_for
-from scheduler.planning.victim_selection.reclaim import rosters_for
+from scheduler.planning.victim_selection.reclaim import candidates_for
 
 MOST_GANGS: Final = 3
 """Waiting gangs for which moves are looked for in one plan, the first in queue order."""
@@ -47,7 +47,7 @@ def consolidate(draft: Draft, starts: Sequence[StartJob]) -> tuple[Proposal, ...
 
 
 def _blocked(draft: Draft, starts: Sequence[StartJob]) -> list[TrainingJob]:
-    """Return the first gangs in queue order that neither start nor have been promised anything."""
+    """Return the first gangs in queue order that neither start nor have anything reserved."""
     started, now_s = {start.job_id for start in starts}, draft.snapshot.taken_at_s
     waiting = (
         job
@@ -80,9 +80,9 @@ class _Search:
 
     def run(self, most: int) -> Proposal | None:
         """Return the cheapest moves found that are worth it, of at most so many jobs; see `consolidate`."""
-        roster = next(iter(rosters_for(self._gang_of, self._draft, self._draft.stoppable.roster)))
+        candidates = next(iter(candidates_for(self._gang_of, self._draft, self._draft.stoppable.candidates)))
         for _ in range(MOST_TRIES if most > 0 else 0):
-            victims = victims_for(need_of(self._gang_of.gang), self._draft.room.coming, roster)
+            victims = victims_for(need_of(self._gang_of.gang), self._draft.room.coming, candidates)
             if not victims or len(victims) > most or not self._is_worth(victims):
                 return None
             unfit = [victim for victim in victims if not self._may_move(victim.job)]
@@ -91,7 +91,7 @@ class _Search:
             found = self._placed(victims, carry_out=carry_out) if not unfit else unfit[0]
             if isinstance(found, Proposal):
                 return found if fresh else None
-            roster = _without(roster, unfit or [found])
+            candidates = _without(candidates, unfit or [found])
         return None
 
     def _is_worth(self, victims: Iterable[Victim]) -> bool:
@@ -138,8 +138,8 @@ class _Search:
         return Proposal(gang_of.job_id, tuple(moves), lost_gpu_s, self._waits_s)
 
 
-def _without(roster: Roster, victims: Iterable[Victim]) -> Roster:
-    return roster.without([victim.index for victim in victims])
+def _without(candidates: Candidates, victims: Iterable[Victim]) -> Candidates:
+    return candidates.without([victim.index for victim in victims])
 
 
 def _are_fresh(victims: Iterable[Victim], now_s: float) -> bool:

@@ -1,7 +1,7 @@
 """More workers for jobs that can use them, after everybody had a turn: at their start for nothing, later by a restart.
 
-A growth is a stop with a promise: the job is told to save and stop, and its own room and free room beside it stay
-promised to it. Room that is held or promised is never taken, and nobody grows into room that another job waits for.
+A growth is a stop with a reservation: the job is told to save and stop, and its own room and free room beside it are
+reserved for it. Room that is held or reserved is never taken, and nobody grows into room that another job waits for.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from scheduler.model.resources import Slot
 from scheduler.model.workloads import Gang, TrainingJob
 from scheduler.planning.draft.draft import Draft
 from scheduler.planning.draft.queue_terms import more_workers
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.placing import capped, fewest_hosts, limit_of
 
 MOST_LOOKED_AT: Final = 32
@@ -40,14 +40,14 @@ def grow(draft: Draft, starts: Sequence[StartJob]) -> None:
 
     A restart makes a job end later; nobody grows on whose end a booking counts.
     """
-    candidates = _candidates(draft)
-    if not candidates:
+    able = _able_to_grow(draft)
+    if not able:
         return
     awaited = _awaited(draft, starts)
-    for job in candidates:
+    for job in able:
         rows = _rows_beside(job.slots, job.gang, draft.room.now, draft.scorer, ~awaited)
         rows = rows[: more_workers(job, draft, rows)]
-        more = Counted(draft.room.now).put(rows, job.gang.shape) if rows else ()
+        more = CachedTrial(draft.room.now).put(rows, job.gang.shape) if rows else ()
         if more and _pays(job, len(more), draft):
             _restart_unless_that_delays(job, (*job.slots, *more), draft)
 
@@ -63,7 +63,7 @@ def _topped_up(start: StartJob, draft: Draft) -> StartJob:
 
 
 def _rows_beside(
-    slots: Sequence[Slot], gang: Gang, usable: Counted, scorer: Scorer, allowed: NDArray[np.bool_] | None = None
+    slots: Sequence[Slot], gang: Gang, usable: CachedTrial, scorer: Scorer, allowed: NDArray[np.bool_] | None = None
 ) -> list[int]:
     """Return the host rows of as many more workers as fit, on the hosts of `slots` first, then near them.
 
@@ -87,7 +87,7 @@ def _rows_beside(
     return rows
 
 
-def _parts(here: NDArray[np.bool_], gang: Gang, usable: Counted) -> Iterator[NDArray[np.bool_]]:
+def _parts(here: NDArray[np.bool_], gang: Gang, usable: CachedTrial) -> Iterator[NDArray[np.bool_]]:
     """Yield the hosts that a job is on, then those near them, then the others, as far as the gang may go there."""
     seen = here
     yield here
@@ -101,7 +101,7 @@ def _parts(here: NDArray[np.bool_], gang: Gang, usable: Counted) -> Iterator[NDA
     yield ~seen
 
 
-def _candidates(draft: Draft) -> list[TrainingJob]:
+def _able_to_grow(draft: Draft) -> list[TrainingJob]:
     """Return running jobs that may grow now: not lately started, just saved, and not being stopped."""
     running, policy, now_s = draft.snapshot.running, draft.policy, draft.snapshot.taken_at_s
     may = running.stoppable & (running.lacking > 0)
@@ -130,7 +130,7 @@ def _in_turn(order: NDArray[np.int64], number: int) -> NDArray[np.int64]:
 
 
 def _awaited(draft: Draft, starts: Sequence[StartJob]) -> NDArray[np.bool_]:
-    """Return the hosts that some waiting job could use and has not been promised, bool (H,)."""
+    """Return the hosts that some waiting job could use and does not have reserved, bool (H,)."""
     table = draft.snapshot.ledger.table
     started = {start.job_id for start in starts}
     waiting = (job for job in draft.queue if job.job_id not in started and not draft.reservations.of(job.job_id))

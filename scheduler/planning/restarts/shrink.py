@@ -1,6 +1,7 @@
 """Jobs that can go on with fewer workers: they shrink rather than wait, when that costs less.
 
-A shrink is a stop with a promise: the job is told to save and stop, and some of its own slots stay promised to it.
+A shrink is a stop with a reservation: the job is told to save and stop, and some of its own slots stay reserved for
+it.
 Only the others count as freed.
 """
 
@@ -16,10 +17,10 @@ from scheduler.model.resources import Slot, slots_without
 from scheduler.model.running import AMOUNTS, Running
 from scheduler.model.workloads import TrainingJob
 from scheduler.planning.draft.draft import Draft
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.need import Need
 from scheduler.planning.placement.room import fits_in
-from scheduler.planning.preemption.candidates import Roster, Victim
+from scheduler.planning.preemption.candidates import Candidates, Victim
 from scheduler.planning.preemption.victims import victims_for
 
 FOR_OTHERS: Final = frozenset({Cause.SERVING, Cause.PRIORITY, Cause.SHORTER, Cause.GUARANTEE})
@@ -29,7 +30,7 @@ MOST_OFFERS: Final = 256
 given up. The others count as whole in it, and keep afterwards what turns out not to be needed."""
 
 
-def victims_by_cost(need: Need, draft: Draft, roster: Roster) -> tuple[Victim, ...] | None:
+def victims_by_cost(need: Need, draft: Draft, candidates: Candidates) -> tuple[Victim, ...] | None:
     """Choose whom to stop or to shrink, whichever costs less; None when stopping everybody is not enough.
 
     What a shrink costs is the work it loses and the restart, over all the job's devices; there is no wait in it.
@@ -37,18 +38,18 @@ def victims_by_cost(need: Need, draft: Draft, roster: Roster) -> tuple[Victim, .
     Args:
         need: what found no room.
         draft: what was decided so far.
-        roster: who may be stopped.
+        candidates: who may be stopped.
     """
     coming = draft.room.coming
-    stopped = victims_for(need, coming, roster)
+    stopped = victims_for(need, coming, candidates)
     if not stopped:
         return stopped
     now_s = draft.snapshot.taken_at_s
-    given = _offered(roster, need, coming, now_s)
+    given = _offered(candidates, need, coming, now_s)
     if not given:
         return stopped
-    offers = _Offers(roster, given, coming, now_s)
-    shrunk = victims_for(need, coming, offers.roster)
+    offers = _Offers(candidates, given, coming, now_s)
+    shrunk = victims_for(need, coming, offers.candidates)
     if not shrunk or _cost(shrunk) > _cost(stopped):
         return stopped
     return tuple(offers.in_full(victim) for victim in shrunk)
@@ -74,7 +75,7 @@ def keep_off_draining(draft: Draft) -> None:
 
 
 def with_sizes(orders: Iterable[PreemptJob], draft: Draft) -> tuple[PreemptJob, ...]:
-    """Return orders to stop, each with the workers for which its job has been promised room."""
+    """Return orders to stop, each with the workers for which its job has room reserved."""
     return tuple(
         replace(order, goes_on_with=len(draft.reservations.of(order.job_id)))
         if draft.reservations.of(order.job_id) and order.cause not in {Cause.STOP_ASKED, Cause.TIME_LIMIT}
@@ -129,12 +130,12 @@ def _cost(victims: Iterable[Victim]) -> float:
     return sum(victim.cost for victim in victims)
 
 
-def _offered(roster: Roster, need: Need, coming: Counted, now_s: float) -> dict[int, tuple[Slot, ...]]:
-    """Return what running jobs of a roster would give up, by their row: at most `MOST_OFFERS` that could go on."""
-    running = roster.running
+def _offered(candidates: Candidates, need: Need, coming: CachedTrial, now_s: float) -> dict[int, tuple[Slot, ...]]:
+    """Return what running jobs of a candidates would give up, by their row: at most `MOST_OFFERS` that could go on."""
+    running = candidates.running
     wanted = np.asarray(coming.table.matching(need.shape).any(axis=1), dtype=bool)
     there, useful = np.zeros((2, len(running.jobs)), dtype=bool)
-    there[roster.order[np.unique(roster.who)]] = True
+    there[candidates.order[np.unique(candidates.who)]] = True
     useful[running.who[wanted[running.row]]] = True
     offered = np.flatnonzero(there & useful & (running.surplus > 0))
     if len(offered) > MOST_OFFERS:
@@ -144,7 +145,7 @@ def _offered(roster: Roster, need: Need, coming: Counted, now_s: float) -> dict[
     return {index: slots for index, slots in given.items() if _can_go_on(running.jobs[index], slots, coming)}
 
 
-def _can_go_on(job: TrainingJob, without: Sequence[Slot], coming: Counted) -> bool:
+def _can_go_on(job: TrainingJob, without: Sequence[Slot], coming: CachedTrial) -> bool:
     """Whether a job may start again in the slots that are left to it: their hosts take new work."""
     rows, usable = coming.table.rows, coming.table.usable
     kept = slots_without(job.slots, without)
@@ -152,9 +153,9 @@ def _can_go_on(job: TrainingJob, without: Sequence[Slot], coming: Counted) -> bo
 
 
 class _Offers:
-    """A roster in which some elastic jobs are to be had only down to their fewest workers, at what that costs."""
+    """A candidates in which some elastic jobs are to be had only down to their fewest workers, at what that costs."""
 
-    def __init__(self, full: Roster, given: dict[int, tuple[Slot, ...]], coming: Counted, now_s: float) -> None:
+    def __init__(self, full: Candidates, given: dict[int, tuple[Slot, ...]], coming: CachedTrial, now_s: float) -> None:
         self._full, running = full, full.running
         offered = np.array(list(given), dtype=np.int64)
         jobs, freed = list(running.jobs), running.freed.copy()
@@ -173,18 +174,18 @@ class _Offers:
         cost = np.zeros(len(jobs))
         cost[full.order] = full.cost
         cost[offered] = np.minimum(cost[offered], _lost_gpu_s(running, offered, now_s))
-        part = Roster.of(replace(running, jobs=tuple(jobs), freed=freed), there, cost)
-        self.roster = part.only(np.asarray(part.freed.any(axis=1), dtype=bool))
+        part = Candidates.of(replace(running, jobs=tuple(jobs), freed=freed), there, cost)
+        self.candidates = part.only(np.asarray(part.freed.any(axis=1), dtype=bool))
 
     def in_full(self, victim: Victim) -> Victim:
-        """Return a victim found here as the full roster knows it, with the slots that it keeps."""
-        index = int(self.roster.order[victim.index])
+        """Return a victim found here as the full candidates knows it, with the slots that it keeps."""
+        index = int(self.candidates.order[victim.index])
         job = self._full.running.jobs[index]
         keeps = slots_without(job.slots, victim.job.slots)
         return Victim(int(np.flatnonzero(self._full.order == index)[0]), job, victim.cost, keeps)
 
 
-def _given(job: TrainingJob, wanted: NDArray[np.bool_], coming: Counted) -> tuple[Slot, ...]:
+def _given(job: TrainingJob, wanted: NDArray[np.bool_], coming: CachedTrial) -> tuple[Slot, ...]:
     """Return the slots that a job gives up first, down to its fewest workers: where they are of use.
 
     That is on hosts that the need can be met on, there where most is free already, so that what is given up adds to

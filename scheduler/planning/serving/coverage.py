@@ -12,7 +12,7 @@ from scheduler.model.hosts import HostState
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot, shape_held
 from scheduler.model.workloads import JobState, Replica, ReplicaState, ServingModel
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.placing import NO_LIMIT, capped, fewest_hosts
 from scheduler.planning.serving.fleet import allowed, count_by_row
 
@@ -144,7 +144,7 @@ class _Outlook:
 
     def placeable(self, wanted: tuple[int, ...]) -> tuple[int, ...]:
         """Return how many replicas of each model run when this many of each are wanted."""
-        room = Counted(self.room)
+        room = CachedTrial(self.room)
         kept = [self.replicas[model.name][:want] for model, want in zip(self.models, wanted, strict=True)]
         for model, replicas in zip(self.models, kept, strict=True):
             room.take_all((replica.slot for replica in replicas), model.shape)
@@ -153,7 +153,7 @@ class _Outlook:
             for model, want, replicas in zip(self.models, wanted, kept, strict=True)
         )
 
-    def _add(self, room: Counted, model: ServingModel, count: int, present: Sequence[Replica]) -> int:
+    def _add(self, room: CachedTrial, model: ServingModel, count: int, present: Sequence[Replica]) -> int:
         rows = room.table.rows
         limit = allowed(model, np.maximum((model.max_per_host or NO_LIMIT) - count_by_row(present, rows), 0), rows)
         units = capped(room.units(model.shape), limit, count)
@@ -163,9 +163,9 @@ class _Outlook:
         return count
 
 
-def _room_for_serving(snapshot: Snapshot, models: Sequence[ServingModel]) -> Counted:
+def _room_for_serving(snapshot: Snapshot, models: Sequence[ServingModel]) -> CachedTrial:
     """Return the room when the models' replicas, all preemptible training and all that is stopping are gone."""
-    room = Counted(snapshot.ledger)
+    room = CachedTrial(snapshot.ledger)
     for job in snapshot.jobs:
         if job.state.holds_room and (job.preemptible or job.stop_asked or job.state is JobState.PREEMPTING):
             room.give_all(job.slots, job.gang.shape)

@@ -14,7 +14,7 @@ from scheduler.model.resources import Shape
 from scheduler.model.snapshot import Snapshot, shape_held
 from scheduler.model.workloads import Replica, ReplicaState
 from scheduler.planning.draft.draft import Draft
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.need import Need
 from scheduler.planning.serving.fleet import Fleet
 
@@ -69,9 +69,9 @@ def _by_host(retired: Iterable[Replica], snapshot: Snapshot) -> list[tuple[Repli
     return [(one, shape_held(one, shapes)) for one in in_order]
 
 
-def _chosen(need: Need, coming: Counted, retired: Sequence[tuple[Replica, Shape]]) -> list[Replica]:
+def _chosen(need: Need, coming: CachedTrial, retired: Sequence[tuple[Replica, Shape]]) -> list[Replica]:
     """Return the fewest whose room wins units: up to half of them, or as many as a first unit takes."""
-    trial, won, chosen = Counted(coming), _fitting(need, coming), list[tuple[Replica, Shape]]()
+    trial, won, chosen = CachedTrial(coming), _fitting(need, coming), list[tuple[Replica, Shape]]()
     goal = won + need.count
     for one, shape in retired:
         if _fitting(need, trial) >= (goal if 2 * len(chosen) < len(retired) else won + 1):
@@ -84,7 +84,7 @@ def _chosen(need: Need, coming: Counted, retired: Sequence[tuple[Replica, Shape]
     return [one for one, shape in chosen[::-1] if not _spared(one, shape, need, trial, reached)][::-1]
 
 
-def _spared(one: Replica, shape: Shape, need: Need, trial: Counted, reached: int) -> bool:
+def _spared(one: Replica, shape: Shape, need: Need, trial: CachedTrial, reached: int) -> bool:
     """Put a replica back if as many units fit beside it."""
     trial.take_all([one.slot], shape)
     if _fitting(need, trial) >= reached:
@@ -93,7 +93,7 @@ def _spared(one: Replica, shape: Shape, need: Need, trial: Counted, reached: int
     return False
 
 
-def _fitting(need: Need, room: Counted) -> int:
+def _fitting(need: Need, room: CachedTrial) -> int:
     return int(need.fitting(room.units(need.shape)).sum())
 
 

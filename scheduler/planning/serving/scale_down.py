@@ -125,7 +125,7 @@ class _Losses:
     @cached_property
     def _units(self) -> NDArray[np.int64]:
         """How many replicas more each host could take if all training that may be stopped were gone."""
-        return self._draft.stoppable.roster.units_if_all_stopped(self._draft.room.coming, self._fleet.model.shape)
+        return self._draft.stoppable.candidates.units_if_all_stopped(self._draft.room.coming, self._fleet.model.shape)
 
     def _enough_without_one_on(self, row: int, counts: NDArray[np.int64]) -> bool:
         losses, others = self._fleet.model.survive_host_losses, counts.copy()

@@ -9,7 +9,7 @@ from scheduler.model.demand import Demand
 from scheduler.model.plan import Cause, StartReplica, StopReplica
 from scheduler.planning.draft.changes import Preemption
 from scheduler.planning.draft.draft import Draft
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.need import Need
 from scheduler.planning.placement.placing import fewest_hosts, most_even
 from scheduler.planning.preemption.candidates import Victim
@@ -21,7 +21,7 @@ from scheduler.planning.victim_selection.weighing import weighed
 
 
 @dataclass
-class Served:
+class ServingDecision:
     """What serving was given.
 
     Attributes:
@@ -35,9 +35,9 @@ class Served:
     fleets: tuple[Fleet, ...] = ()
 
 
-def keep_serving(draft: Draft, demand: Demand) -> Served:
+def keep_serving(draft: Draft, demand: Demand) -> ServingDecision:
     """Start what is missing, most important model first, and stop what is not needed."""
-    served = Served(fleets=fleets(draft.snapshot, demand.models))
+    served = ServingDecision(fleets=fleets(draft.snapshot, demand.models))
     served.stops.extend(let_go(draft, served.fleets))
     for fleet in served.fleets:
         served.stops.extend(stop_surplus(fleet, draft))
@@ -49,7 +49,7 @@ def keep_serving(draft: Draft, demand: Demand) -> Served:
 class _Supply:
     """The search for room for one model's missing replicas."""
 
-    def __init__(self, fleet: Fleet, draft: Draft, served: Served) -> None:
+    def __init__(self, fleet: Fleet, draft: Draft, served: ServingDecision) -> None:
         self.fleet, self.draft, self.served = fleet, draft, served
         self.name, self.shape = fleet.model.name, fleet.model.shape
         self.reserved_before = list(draft.release(self.name))
@@ -65,7 +65,7 @@ class _Supply:
             limit = allowed(self.fleet.model, np.maximum(self.fleet.max_per_host - self.counts, 0), rows)
             missing = self._have_room_left(self._find_room(Need(self.shape, missing, limit)))
         if missing <= 0 and self.fleet.model.survive_host_losses:
-            room = self.draft.stoppable.roster.units_if_all_stopped(self.draft.room.coming, self.shape)
+            room = self.draft.stoppable.candidates.units_if_all_stopped(self.draft.room.coming, self.shape)
             if need := survival_need(self.fleet, self.counts, allowed(self.fleet.model, room, rows)):
                 self._find_room(need)
 
@@ -77,10 +77,10 @@ class _Supply:
         return need.count
 
     def _find_room(self, need: Need) -> Need:
-        """Start in free room, then in room promised to the less important, then have room freed; return what misses.
+        """Start in free room, then in room reserved for the less important, then have room freed; return what misses.
 
-        What was promised to others comes after all that is free, but before anybody is preempted: stopping more
-        training would lose work to keep a promise of room that nobody uses yet.
+        What is reserved for others comes after all that is free, but before anybody is preempted: stopping more
+        training would lose work to keep a reservation of room that nobody uses yet.
         """
         need = self._start(need)
         if need.count:
@@ -109,9 +109,9 @@ class _Supply:
         return self._less(need, rows)
 
     def _reserve(self, need: Need) -> Need:
-        """Promise what is being freed, where it was promised before if that still holds.
+        """Reserve what is being freed, where it was reserved before if that still holds.
 
-        What was promised for lost hosts stays where it is, too: moved, its old room would have others stopped.
+        What was reserved for lost hosts stays where it is, too: moved, its old room would have others stopped.
         """
         row_of = self.draft.room.now.table.rows
         while need.count and self.reserved_before:
@@ -125,15 +125,15 @@ class _Supply:
 
     def _preempt(self, need: Need) -> tuple[Victim, ...]:
         """Have training stopped for as many of the missing replicas as that can make room for."""
-        room, roster = self.draft.room.coming, self.draft.stoppable.roster
-        possible = int(need.fitting(roster.units_if_all_stopped(room, self.shape)).sum())
+        room, candidates = self.draft.room.coming, self.draft.stoppable.candidates
+        possible = int(need.fitting(candidates.units_if_all_stopped(room, self.shape)).sum())
         attainable = replace(need, count=min(need.count, possible))
-        cheapest = victims_by_cost(attainable, self.draft, roster) or ()
-        victims = weighed(attainable, self.draft, roster, cheapest, self.name)
+        cheapest = victims_by_cost(attainable, self.draft, candidates) or ()
+        victims = weighed(attainable, self.draft, candidates, cheapest, self.name)
         self.draft.stop(Preemption(self.name, attainable, victims, Cause.SERVING))
         return victims
 
-    def _rows(self, need: Need, ledger: Counted) -> Sequence[int]:
+    def _rows(self, need: Need, ledger: CachedTrial) -> Sequence[int]:
         units = need.fitting(ledger.units(self.shape))
         count = min(need.count, int(units.sum()))
         if not count:

@@ -19,13 +19,13 @@ MOST_AHEAD: Final = 12
 
 
 @dataclass(frozen=True, eq=False)
-class Prospect:
+class StartEstimate:
     """A waiting job that has been given nothing yet, and who goes first.
 
     Attributes:
         draft: what the plan decided.
         job: the job.
-        placed: who starts now or was promised room, with its slots.
+        placed: who starts now or has room reserved, with its slots.
         ahead: waiting jobs that are tried before it.
         tides: how serving's room is expected to rise and fall.
     """
@@ -38,8 +38,8 @@ class Prospect:
     _first: dict[str, bool] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, decided: Decided, job: TrainingJob) -> "Prospect | None":
-        """Return that of a job; None for who starts, was promised room, may not by its queue, or has many before it."""
+    def of(cls, decided: Decided, job: TrainingJob) -> "StartEstimate | None":
+        """Return that of a job; None for who starts, has room reserved, may not by its queue, or has many before it."""
         draft = decided.draft
         placed = tuple(_placed(draft, decided.starts))
         gone = {one.job_id for one, _ in placed} | set(draft.quotas.refused if draft.quotas is not None else ())
@@ -84,5 +84,5 @@ class Prospect:
 
 def _placed(draft: Draft, starts: tuple[StartJob, ...]) -> list[tuple[TrainingJob, tuple[Slot, ...]]]:
     jobs = draft.snapshot.by_id
-    promised = [(jobs[holder], slots) for holder, _, slots in draft.reservations.holders() if holder in jobs]
-    return [*((jobs[start.job_id], start.slots) for start in starts), *promised]
+    reserved = [(jobs[holder], slots) for holder, _, slots in draft.reservations.holders() if holder in jobs]
+    return [*((jobs[start.job_id], start.slots) for start in starts), *reserved]

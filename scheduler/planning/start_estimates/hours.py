@@ -19,11 +19,11 @@ from scheduler.model.workloads import JobState, ServingModel, TrainingJob
 from scheduler.planning.draft.draft import Draft
 from scheduler.planning.ledgers.bookings import Bookings
 from scheduler.planning.placement.availability import PlannedStart, Release
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.need import Need
 from scheduler.planning.placement.placing import NO_LIMIT, fewest_hosts, takes
 from scheduler.planning.planner import Decided
-from scheduler.planning.preemption.candidates import Roster, Victim
+from scheduler.planning.preemption.candidates import Candidates, Victim
 from scheduler.planning.preemption.victims import victims_for
 
 LEAST_LEFT_S: Final = 60.0
@@ -36,7 +36,7 @@ class Tide:
 
     Attributes:
         model: the model.
-        slots: of its replicas that stay, start or have been promised room.
+        slots: of its replicas that stay, start or have room reserved.
         held: room held for it beside, with the shape of each slot.
         course: when more or fewer are wanted, after now.
         beyond: replicas beyond those wanted, which are kept so that lost hosts are outlived.
@@ -102,7 +102,7 @@ class Hours:
         Args:
             draft: what the plan decided.
             tides: of the models.
-            sitting: who starts now or was promised room.
+            sitting: who starts now or has room reserved.
             ends_s: float64 (J,), when each running job of the snapshot is over, all after now.
             high: whether serving needs as much as by its quantile, not by the middle.
         """
@@ -165,11 +165,11 @@ class Hours:
 
     def _may_begin(self, jobs: Sequence[TrainingJob], until_s: float) -> bool:
         """Whether any of these fits once all has ended that ends until a moment: until then room only grows."""
-        room = Counted(self._room.coming)
+        room = CachedTrial(self._room.coming)
         self._leave(room, until_s)
         return any(takes(room, job.gang) for job in jobs)
 
-    def _leave(self, room: Counted, at_s: float) -> None:
+    def _leave(self, room: CachedTrial, at_s: float) -> None:
         """Add the room of all who end until a moment."""
         running = self._draft.snapshot.running
         over = ~self._gone & (self._ends_s <= at_s)
@@ -236,14 +236,14 @@ class Hours:
 
     def _stopped_for(self, need: Need) -> list[Sitting]:
         """Stop training for as much of a need as that can make room for."""
-        coming, roster = self._room.coming, self._roster()
-        possible = int(need.fitting(roster.units_if_all_stopped(coming, need.shape)).sum())
-        victims = victims_for(replace(need, count=min(need.count, possible)), coming, roster) if possible else ()
-        return [self._stop(victim, roster) for victim in victims or ()]
+        coming, candidates = self._room.coming, self._candidates()
+        possible = int(need.fitting(candidates.units_if_all_stopped(coming, need.shape)).sum())
+        victims = victims_for(replace(need, count=min(need.count, possible)), coming, candidates) if possible else ()
+        return [self._stop(victim, candidates) for victim in victims or ()]
 
-    def _stop(self, victim: Victim, roster: Roster) -> Sitting:
+    def _stop(self, victim: Victim, candidates: Candidates) -> Sitting:
         """Take a victim's room from it, and return until when it would have had it."""
-        row, job = int(roster.order[victim.index]), victim.job
+        row, job = int(candidates.order[victim.index]), victim.job
         self._room.coming.give_all(self._known(job.slots), job.gang.shape)
         if row < len(self._gone):
             self._gone = self._gone.copy()
@@ -253,18 +253,18 @@ class Hours:
         self._sitting.remove(one)
         return one
 
-    def _roster(self) -> Roster:
+    def _candidates(self) -> Candidates:
         """Return who may be stopped at this moment: of what runs now, and of what has begun since."""
         snapshot, draft = self._draft.snapshot, self._draft
         if not self._sitting:
-            known = draft.stoppable.roster
+            known = draft.stoppable.candidates
             return known.only(~self._gone[known.order[known.who]])
         begun = [
             replace(one.job, state=JobState.RUNNING, slots=one.slots, started_at_s=self._at_s) for one in self._sitting
         ]
         running = snapshot.running.having([(len(self._gone), job) for job in begun], snapshot.ledger.table)
         may_stop = running.stoppable & ~np.append(self._gone, np.zeros(len(begun), dtype=bool))
-        return Roster.of(running, may_stop, draft.policy.victim_cost(running, self._at_s))
+        return Candidates.of(running, may_stop, draft.policy.victim_cost(running, self._at_s))
 
     def _left_s(self, one: Sitting) -> float:
         return max(one.end_s - self._at_s, LEAST_LEFT_S)

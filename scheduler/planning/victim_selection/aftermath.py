@@ -14,9 +14,9 @@ import numpy as np
 from scheduler.model.policy import HOUR_S
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import SHARE_OF_GRACE, TrainingJob
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.placing import fewest_hosts, hosts_for_gang, takes
-from scheduler.planning.preemption.candidates import Roster, Victim
+from scheduler.planning.preemption.candidates import Candidates, Victim
 from scheduler.planning.preemption.domain_needs import needs_of
 from scheduler.planning.preemption.victims import victims_for
 from scheduler.planning.victim_selection.foreseen import LEAST_STAY_S, Foreseen
@@ -52,14 +52,14 @@ class _Due(NamedTuple):
 class _Course:
     """One course that things may take: who is stopped, who waits, what is free, and who leaves when.
 
-    What is freed beyond the need is promised to those who wait already, before the victims themselves wait.
+    What is freed beyond the need is reserved for those who wait already, before the victims themselves wait.
     """
 
     def __init__(self, foreseen: Foreseen, victims: Iterable[Victim]) -> None:
         self._foreseen, self._draft, self._over_s = foreseen, foreseen.draft, foreseen.stays_s + LEAST_STAY_S
         self._stopped, self._lost, self._idle = dict[int, str](), 0.0, 0.0
         self._begun: dict[str, tuple[TrainingJob, _Due]] = {}
-        self._room = Counted(foreseen.draft.room.coming)
+        self._room = CachedTrial(foreseen.draft.room.coming)
         stopped = self._stop(victims)
         need = foreseen.need
         units, score = need.fitting(self._room.units(need.shape)), self._room.score(need.shape, self._draft.scorer)
@@ -122,7 +122,7 @@ class _Course:
         if not takes(self._room, job.gang):
             return False
         in_the_way = [other for other in booked if at_s + job.runtime_s > other.at_s]
-        usable = Counted(self._room) if in_the_way else self._room
+        usable = CachedTrial(self._room) if in_the_way else self._room
         for other in in_the_way:
             usable.take_all(self._known(other.slots), other.shape)
         rows = hosts_for_gang(usable, job.gang, self._draft.scorer)
@@ -143,7 +143,7 @@ class _Course:
     def _sent_back_for(self, job: TrainingJob, at_s: float) -> list[TrainingJob]:
         """Stop others that began meanwhile and are less important, the last first, if that makes room for a job."""
         lower = [one for one in self._begun.values() if self._draft.policy.may_preempt(job, one[0])]
-        room, sent = Counted(self._room), list[TrainingJob]()
+        room, sent = CachedTrial(self._room), list[TrainingJob]()
         for other, due in reversed(lower if job.slots else []):
             room.give_all(self._known(due.slots), due.shape)
             sent.append(other)
@@ -162,7 +162,7 @@ class _Course:
 
     def _booking(self, job: TrainingJob) -> _Due:
         """Return from when on a job that waits has room, and where; what it had itself if that is not known."""
-        room = Counted(self._room)
+        room = CachedTrial(self._room)
         for due in sorted(due for due in self._due if due.job_id not in self._stopped.values()):
             room.give_all(self._known(due.slots), due.shape)
             if takes(room, job.gang):
@@ -174,15 +174,15 @@ class _Course:
         """Return whom a job that was stopped itself will have stopped to go on."""
         if not job.slots or len(self._stopped) >= MOST_STOPS:
             return ()
-        roster = self._draft.stoppable.for_job(job).without(sorted(self._stopped))
-        if not len(roster.row):
+        candidates = self._draft.stoppable.for_job(job).without(sorted(self._stopped))
+        if not len(candidates.row):
             return ()
         there = np.zeros(len(self._foreseen.costs), dtype=bool)
-        there[roster.order[roster.there]] = True
-        with_all = Roster.of(roster.running, there, self._foreseen.costs)
+        there[candidates.order[candidates.there]] = True
+        with_all = Candidates.of(candidates.running, there, self._foreseen.costs)
         found = (victims_for(need, self._room, with_all) for need in needs_of(job.gang, self._room, with_all))
         rows = [with_all.order[victim.index] for victim in next(filter(None, found), ())]
-        return [roster.victim(int(np.flatnonzero(roster.order == row)[0])) for row in rows]
+        return [candidates.victim(int(np.flatnonzero(candidates.order == row)[0])) for row in rows]
 
     def _leave(self, due: _Due) -> None:
         """Let somebody leave, unless it is one of those who were stopped."""

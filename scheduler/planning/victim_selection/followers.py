@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from scheduler.model.workloads import TrainingJob
 from scheduler.planning.draft.draft import Draft
-from scheduler.planning.preemption.candidates import Roster
+from scheduler.planning.preemption.candidates import Candidates
 from scheduler.planning.preemption.domain_needs import needs_of
 from scheduler.planning.preemption.victims import victims_for
 
@@ -20,11 +20,11 @@ def costs_with_all(draft: Draft, held_s: float) -> NDArray[np.float64]:
         draft: what was decided so far.
         held_s: for how long the room of those who are stopped is needed.
     """
-    running, roster = draft.snapshot.running, draft.stoppable.roster
+    running, candidates = draft.snapshot.running, draft.stoppable.candidates
     costs = held_s * running.gpus
     own = np.zeros(len(costs))
-    own[roster.order] = roster.cost
-    there = roster.order[roster.there]
+    own[candidates.order] = candidates.cost
+    there = candidates.order[candidates.there]
     for row in there[np.argsort(running.priority[there], kind="stable")].tolist():
         in_turn = _in_turn(running.jobs[row], draft, costs)
         costs[row] = own[row] + (costs[row] if in_turn is None else in_turn)
@@ -38,6 +38,8 @@ def _in_turn(job: TrainingJob, draft: Draft, costs: NDArray[np.float64]) -> floa
         return None
     there = np.zeros(len(costs), dtype=bool)
     there[allowed.order[allowed.there]] = True
-    roster = Roster.of(allowed.running, there, costs)
-    found = (victims_for(need, draft.room.coming, roster) for need in needs_of(job.gang, draft.room.coming, roster))
+    candidates = Candidates.of(allowed.running, there, costs)
+    found = (
+        victims_for(need, draft.room.coming, candidates) for need in needs_of(job.gang, draft.room.coming, candidates)
+    )
     return min((sum(victim.cost for victim in victims) for victims in found if victims), default=None)

@@ -16,10 +16,10 @@ from scheduler.model.entitlements import GPU, Row, protected
 from scheduler.model.workloads import Gang, TrainingJob
 from scheduler.planning.draft.draft import Draft
 from scheduler.planning.ledgers.quotas import Quotas
-from scheduler.planning.placement.cached_trial import Counted
+from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.placing import capped, limit_of, takes
 from scheduler.planning.placement.topology import most_together
-from scheduler.planning.preemption.candidates import Roster, Victim
+from scheduler.planning.preemption.candidates import Candidates, Victim
 from scheduler.planning.preemption.domain_needs import needs_of
 from scheduler.planning.preemption.victims import victims_for
 
@@ -38,7 +38,7 @@ class Cut(Enum):
     """Host by host, those first on which most of the job's workers would fit."""
 
 
-def rosters_for(job: TrainingJob, draft: Draft, by_rule: Roster) -> Iterator[Roster]:
+def candidates_for(job: TrainingJob, draft: Draft, by_rule: Candidates) -> Iterator[Candidates]:
     """Yield whom a waiting job may have stopped: all that others can spare one by one, then ever other cuts of these.
 
     What is chosen of the first is to be tested with `may_all_go`. Where all of them would not be enough, no cut is.
@@ -56,9 +56,9 @@ def rosters_for(job: TrainingJob, draft: Draft, by_rule: Roster) -> Iterator[Ros
         key = (id(by_rule), job.queue, draft.quotas.is_owed(job), cut.value, shape)
         if key not in draft.spared:
             draft.spared[key] = (by_rule, _spared(job, draft, draft.quotas, by_rule, cut))
-        roster = draft.spared[key][1]
-        yield roster
-        if cut is Cut.NONE and not _is_enough(job.gang, draft, roster):
+        candidates = draft.spared[key][1]
+        yield candidates
+        if cut is Cut.NONE and not _is_enough(job.gang, draft, candidates):
             return
 
 
@@ -67,35 +67,35 @@ def may_all_go(job: TrainingJob, draft: Draft, victims: Sequence[Victim]) -> boo
     if draft.quotas is None:
         return True
     indices = np.array([victim.index for victim in victims if victim.job.queue != job.queue], dtype=np.int64)
-    return bool(_above_guarantees(draft.stoppable.roster, draft.quotas, indices)[indices].all())
+    return bool(_above_guarantees(draft.stoppable.candidates, draft.quotas, indices)[indices].all())
 
 
-def _is_enough(gang: Gang, draft: Draft, roster: Roster) -> bool:
+def _is_enough(gang: Gang, draft: Draft, candidates: Candidates) -> bool:
     coming = draft.room.coming
-    units = capped(roster.units_if_all_stopped(coming, gang.shape), limit_of(gang), gang.workers)
+    units = capped(candidates.units_if_all_stopped(coming, gang.shape), limit_of(gang), gang.workers)
     return most_together(gang, units, coming.table) >= gang.workers
 
 
-def _spared(job: TrainingJob, draft: Draft, quotas: Quotas, by_rule: Roster, cut: Cut) -> Roster:
+def _spared(job: TrainingJob, draft: Draft, quotas: Quotas, by_rule: Candidates, cut: Cut) -> Candidates:
     """Return those who may be stopped for a job and whom their queues can spare, all together where they are cut."""
-    roster = draft.stoppable.roster
-    allowed, own = _those_in(by_rule), _of_queue(job.queue, roster)
-    mine, others = own & allowed, ~own & (_old_enough(draft, roster) if quotas.is_owed(job) else allowed)
+    candidates = draft.stoppable.candidates
+    allowed, own = _those_in(by_rule), _of_queue(job.queue, candidates)
+    mine, others = own & allowed, ~own & (_old_enough(draft, candidates) if quotas.is_owed(job) else allowed)
     if cut is Cut.NONE:
-        spared = others & _above_guarantees(roster, quotas, np.flatnonzero(others), one_by_one=True)
+        spared = others & _above_guarantees(candidates, quotas, np.flatnonzero(others), one_by_one=True)
     else:
-        order = _ordered(job, draft, roster, cut)
-        spared = _above_guarantees(roster, quotas, order[others[order]])
-    return roster.only((mine | spared)[roster.who])
+        order = _ordered(job, draft, candidates, cut)
+        spared = _above_guarantees(candidates, quotas, order[others[order]])
+    return candidates.only((mine | spared)[candidates.who])
 
 
-def _ordered(job: TrainingJob, draft: Draft, roster: Roster, cut: Cut) -> NDArray[np.int64]:
+def _ordered(job: TrainingJob, draft: Draft, candidates: Candidates, cut: Cut) -> NDArray[np.int64]:
     """Return the victims that have entries, in the order in which a cut takes them."""
     if cut is not Cut.BY_USE:
-        return roster.by_host if cut is Cut.BY_HOST else roster.there
-    units = roster.units_if_all_stopped(draft.room.coming, job.gang.shape)
-    useful = roster.only(units[roster.row] > 0)
-    host = np.zeros(len(roster.order), dtype=np.int64)
+        return candidates.by_host if cut is Cut.BY_HOST else candidates.there
+    units = candidates.units_if_all_stopped(draft.room.coming, job.gang.shape)
+    useful = candidates.only(units[candidates.row] > 0)
+    host = np.zeros(len(candidates.order), dtype=np.int64)
     host[useful.who[::-1]] = useful.row[::-1]
     there = useful.there
     return there[np.lexsort((there, host[there], -units[host[there]]))]
@@ -105,23 +105,23 @@ def victims_in_queue(job: TrainingJob, draft: Draft) -> tuple[Victim, ...]:
     """Return whom a job of a queue at its limit may have stopped to have room and stay below; () when nobody is enough.
 
     Jobs of its own queue come first, others only where these make no room; none that would go on with fewer workers at
-    once; nobody when room was promised to the job before. Two ways are compared: those that make room at least cost and
-    whoever is lacking below the limit, or the other way about.
+    once; nobody when room is reserved for the job already. Two ways are compared: those that make room at least cost
+    and whoever is lacking below the limit, or the other way about.
     """
     quotas = draft.quotas
     if quotas is None or draft.reservations.of(job.job_id) or not any(excess := quotas.excess(job)):
         return ()
-    roster, by_rule = draft.stoppable.roster, draft.stoppable.for_job(job)
-    firm = ~np.array([one.gang.is_elastic for one in roster.running.jobs], dtype=bool)[roster.order]
-    mine = _those_in(by_rule) & _of_queue(job.queue, roster) & firm
-    below = _below_limit(np.flatnonzero(mine)[:MOST_WEIGHED], excess, roster, quotas)
+    candidates, by_rule = draft.stoppable.candidates, draft.stoppable.for_job(job)
+    firm = ~np.array([one.gang.is_elastic for one in candidates.running.jobs], dtype=bool)[candidates.order]
+    mine = _those_in(by_rule) & _of_queue(job.queue, candidates) & firm
+    below = _below_limit(np.flatnonzero(mine)[:MOST_WEIGHED], excess, candidates, quotas)
     ways: list[tuple[tuple[Victim, ...], tuple[Victim, ...]]] = [(below, ())] if below else []
-    for stoppable in (roster.only(mine[roster.who]), *rosters_for(job, draft, by_rule)):
+    for stoppable in (candidates.only(mine[candidates.who]), *candidates_for(job, draft, by_rule)):
         for victims in _making_room(job, draft, stoppable.only(firm[stoppable.who])):
             chosen = {victim.index for victim in victims}
-            left = _left_of(excess, sorted(chosen & set(np.flatnonzero(mine).tolist())), roster, quotas)
+            left = _left_of(excess, sorted(chosen & set(np.flatnonzero(mine).tolist())), candidates, quotas)
             rest = [index for index in np.flatnonzero(mine)[:MOST_WEIGHED].tolist() if index not in chosen]
-            more = _below_limit(np.array(rest, dtype=np.int64), left, roster, quotas)
+            more = _below_limit(np.array(rest, dtype=np.int64), left, candidates, quotas)
             ways += [(more or (), victims)] if more is not None else []
         if ways[1:]:
             break
@@ -130,93 +130,93 @@ def victims_in_queue(job: TrainingJob, draft: Draft) -> tuple[Victim, ...]:
     return min(fitting, key=lambda victims: sum(victim.cost for victim in victims), default=())
 
 
-def _making_room(job: TrainingJob, draft: Draft, roster: Roster) -> Iterator[tuple[Victim, ...]]:
+def _making_room(job: TrainingJob, draft: Draft, candidates: Candidates) -> Iterator[tuple[Victim, ...]]:
     coming = draft.room.coming
-    for need in needs_of(job.gang, coming, roster):
-        victims = victims_for(need, coming, roster)
+    for need in needs_of(job.gang, coming, candidates):
+        victims = victims_for(need, coming, candidates)
         if victims is not None:
             yield victims
 
 
 def _below_limit(
-    candidates: NDArray[np.int64], excess: Row, roster: Roster, quotas: Quotas
+    places: NDArray[np.int64], excess: Row, candidates: Candidates, quotas: Quotas
 ) -> tuple[Victim, ...] | None:
     """Return the first of some jobs that bring their queue below its limit together; None when all are too few."""
     left, victims = excess, list[Victim]()
-    for index in candidates.tolist():
+    for index in places.tolist():
         if not any(left):
             break
-        after = _left_of(left, [index], roster, quotas)
+        after = _left_of(left, [index], candidates, quotas)
         if after != left:
-            victims.append(roster.victim(index))
+            victims.append(candidates.victim(index))
         left = after
     return None if any(left) else tuple(victims)
 
 
-def _left_of(excess: Row, indices: Sequence[int], roster: Roster, quotas: Quotas) -> Row:
+def _left_of(excess: Row, indices: Sequence[int], candidates: Candidates, quotas: Quotas) -> Row:
     """Return by how much a queue is still above its limit when some of its jobs are gone."""
-    gone = quotas.amounts[roster.order[list(indices)]].sum(axis=0).tolist() if len(indices) else [0] * len(excess)
+    gone = quotas.amounts[candidates.order[list(indices)]].sum(axis=0).tolist() if len(indices) else [0] * len(excess)
     return tuple(max(0, rest - amount) for rest, amount in zip(excess, gone, strict=True))
 
 
 def _needed(job: TrainingJob, draft: Draft, excess: Row, victims: Sequence[Victim]) -> tuple[Victim, ...]:
     """Return those of victims without whom a job would not fit below its queue's limit; () when all are too few."""
-    quotas, roster = draft.quotas, draft.stoppable.roster
+    quotas, candidates = draft.quotas, draft.stoppable.candidates
     kept = sorted(victims, key=lambda victim: victim.index)
     for victim in [None, *reversed(kept)]:
         fewer = [other for other in kept if other is not victim]
-        room = Counted(draft.room.coming)
+        room = CachedTrial(draft.room.coming)
         for other in fewer:
             room.give_all([slot for slot in other.freed if slot.host in room.table.rows], other.job.gang.shape)
         own = [other.index for other in fewer if other.job.queue == job.queue]
-        is_met = quotas is not None and not any(_left_of(excess, own, roster, quotas)) and takes(room, job.gang)
+        is_met = quotas is not None and not any(_left_of(excess, own, candidates, quotas)) and takes(room, job.gang)
         if victim is None and not is_met:
             return ()
         kept = fewer if is_met else kept
     return tuple(kept)
 
 
-def _those_in(part: Roster) -> NDArray[np.bool_]:
-    """Return which victims a part of a roster has entries of, bool (V,)."""
+def _those_in(part: Candidates) -> NDArray[np.bool_]:
+    """Return which victims a part of a candidates has entries of, bool (V,)."""
     there = np.zeros(len(part.order), dtype=bool)
     there[part.who] = True
     return there
 
 
-def _of_queue(name: str, roster: Roster) -> NDArray[np.bool_]:
+def _of_queue(name: str, candidates: Candidates) -> NDArray[np.bool_]:
     """Return which victims are of a queue, bool (V,)."""
-    its: NDArray[np.bool_] = roster.queue == roster.running.queue_names.get(name, -1)
+    its: NDArray[np.bool_] = candidates.queue == candidates.running.queue_names.get(name, -1)
     return its
 
 
-def _old_enough(draft: Draft, roster: Roster) -> NDArray[np.bool_]:
-    ran_s = draft.snapshot.taken_at_s - roster.running.started_s[roster.order]
+def _old_enough(draft: Draft, candidates: Candidates) -> NDArray[np.bool_]:
+    ran_s = draft.snapshot.taken_at_s - candidates.running.started_s[candidates.order]
     old_enough: NDArray[np.bool_] = ran_s >= draft.policy.min_runtime_s
     return old_enough
 
 
 def _above_guarantees(
-    roster: Roster, quotas: Quotas, candidates: NDArray[np.int64], *, one_by_one: bool = False
+    candidates: Candidates, quotas: Quotas, places: NDArray[np.int64], *, one_by_one: bool = False
 ) -> NDArray[np.bool_]:
-    """Return those candidates, bool (V,), that can go all together, or one by one, with every guarantee kept."""
-    chosen = np.zeros(len(roster.order), dtype=bool)
-    queue = roster.queue[candidates]
-    for name, number in sorted(roster.running.queue_names.items()):
-        its = candidates[queue == number]
+    """Return those places, bool (V,), that can go all together, or one by one, with every guarantee kept."""
+    chosen = np.zeros(len(candidates.order), dtype=bool)
+    queue = candidates.queue[places]
+    for name, number in sorted(candidates.running.queue_names.items()):
+        its = places[queue == number]
         if quotas.entitlements[name].queue.guarantee.names_any:
-            its = np.array(_fitting(its, roster, quotas, name, one_by_one=one_by_one), dtype=np.int64)
+            its = np.array(_fitting(its, candidates, quotas, name, one_by_one=one_by_one), dtype=np.int64)
         chosen[its] = True
     return chosen
 
 
 def _fitting(
-    candidates: NDArray[np.int64], roster: Roster, quotas: Quotas, name: str, *, one_by_one: bool
+    places: NDArray[np.int64], candidates: Candidates, quotas: Quotas, name: str, *, one_by_one: bool
 ) -> list[int]:
-    """Return candidates of a queue whose protected amounts fit into its surplus, one after the other or each alone."""
+    """Return places of a queue whose protected amounts fit into its surplus, one after the other or each alone."""
     left, kept, named = list(quotas.surplus(name)), list[int](), quotas.entitlements[name].named
-    amounts_of = quotas.amounts[roster.order[candidates[:MOST_WEIGHED]]].tolist()
+    amounts_of = quotas.amounts[candidates.order[places[:MOST_WEIGHED]]].tolist()
     columns: dict[bool, list[int]] = {}
-    for index, amounts in zip(candidates.tolist(), amounts_of, strict=False):
+    for index, amounts in zip(places.tolist(), amounts_of, strict=False):
         uses_devices = amounts[GPU] > 0
         if uses_devices not in columns:
             columns[uses_devices] = [c for c, counts in enumerate(protected(named, amounts)) if counts]

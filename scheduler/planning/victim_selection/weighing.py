@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from scheduler.planning.draft.draft import Draft
 from scheduler.planning.placement.need import Need
-from scheduler.planning.preemption.candidates import Roster, Victim, units_with
+from scheduler.planning.preemption.candidates import Candidates, Victim, units_with
 from scheduler.planning.preemption.exchange import all_sets
 from scheduler.planning.preemption.victims import victims_for
 from scheduler.planning.victim_selection.aftermath import loss_gpu_s
@@ -23,31 +23,31 @@ MOST_SETS: Final = 16
 FEW_VICTIMS: Final = 10
 """Victims of whom all sets are looked at, those first that cost and free least."""
 MOST_ENTRIES: Final = 128
-"""Entries of a roster up to which more than one set is looked at beside the cheapest."""
+"""Entries of a candidates up to which more than one set is looked at beside the cheapest."""
 
 Victims = tuple[Victim, ...]
 
 
-def weighed(need: Need, draft: Draft, roster: Roster, cheapest: Victims, holder: str) -> Victims:
+def weighed(need: Need, draft: Draft, candidates: Candidates, cheapest: Victims, holder: str) -> Victims:
     """Return whom to stop so that least is lost with all that follows; of equals, the cheapest.
 
     Args:
         need: what found no room.
         draft: what was decided so far.
-        roster: who may be stopped.
+        candidates: who may be stopped.
         cheapest: those whose stop costs least, whatever follows.
         holder: job id or model name for which they are stopped.
     """
     if not cheapest or draft.weighed >= MOST_WEIGHED or not _leads_on(cheapest, need, draft):
         return cheapest
-    draft.weighed += 1 if len(roster.row) <= MOST_ENTRIES else MOST_WEIGHED // 2
-    return _Search(need, draft, roster, holder).run(cheapest)
+    draft.weighed += 1 if len(candidates.row) <= MOST_ENTRIES else MOST_WEIGHED // 2
+    return _Search(need, draft, candidates, holder).run(cheapest)
 
 
 def _leads_on(victims: Victims, need: Need, draft: Draft) -> bool:
     """Whether a victim may have somebody stopped in turn, or more devices become free than are needed."""
-    running, roster = draft.snapshot.running, draft.stoppable.roster
-    lowest = int(running.priority[roster.order[roster.there]].min())
+    running, candidates = draft.snapshot.running, draft.stoppable.candidates
+    lowest = int(running.priority[candidates.order[candidates.there]].min())
     if any(victim.job.priority > lowest and not victim.keeps for victim in victims):
         return True
     coming = draft.room.coming
@@ -60,13 +60,13 @@ def _leads_on(victims: Victims, need: Need, draft: Draft) -> bool:
 class _Search:
     """The search for the set that loses least."""
 
-    def __init__(self, need: Need, draft: Draft, roster: Roster, holder: str) -> None:
-        self._need, self._coming, self._full = need, draft.room.coming, roster
+    def __init__(self, need: Need, draft: Draft, candidates: Candidates, holder: str) -> None:
+        self._need, self._coming, self._full = need, draft.room.coming, candidates
         self._foreseen = Foreseen(need, draft, holder)
         self._losses: dict[tuple[tuple[int, int], ...], float] = {}
-        self._running, self._there = roster.running, roster.order[roster.there]
-        self._place = np.full(len(roster.running.jobs), -1)
-        self._place[roster.order] = np.arange(len(roster.order))
+        self._running, self._there = candidates.running, candidates.order[candidates.there]
+        self._place = np.full(len(candidates.running.jobs), -1)
+        self._place[candidates.order] = np.arange(len(candidates.order))
 
     def run(self, cheapest: Victims) -> Victims:
         """Return the best of the cheapest and of all sets; of some sets near it where there are many."""
@@ -107,10 +107,10 @@ class _Search:
 
     def _every(self) -> Iterator[Victims]:
         """Yield all sets that are enough and of whom none could be left out, those first that cost and free least."""
-        who, roster, need = self._full.there, self._full, self._need
-        rows, row = np.unique(roster.row, return_inverse=True)
-        freed = np.zeros((len(who), len(rows), roster.freed.shape[1]), dtype=np.int64)
-        freed[np.searchsorted(who, roster.who), row] = roster.freed
+        who, candidates, need = self._full.there, self._full, self._need
+        rows, row = np.unique(candidates.row, return_inverse=True)
+        freed = np.zeros((len(who), len(rows), candidates.freed.shape[1]), dtype=np.int64)
+        freed[np.searchsorted(who, candidates.who), row] = candidates.freed
         sets = all_sets(len(who))
         on_host = np.tensordot(sets.astype(np.int64), freed, axes=1).reshape(-1, freed.shape[2])
         hosts = np.tile(rows, len(sets))
@@ -122,7 +122,7 @@ class _Search:
         found = np.flatnonzero(enough & ~spare.any(axis=1))
         price = self._foreseen.costs[self._there]
         for chosen in sets[found[np.argsort(sets[found] @ price, kind="stable")]]:
-            yield tuple(roster.victim(int(index)) for index in who[chosen])
+            yield tuple(candidates.victim(int(index)) for index in who[chosen])
 
     def _least_important(self) -> Iterator[Victims]:
         """Yield who frees least, and who costs least, of the lowest priorities that are enough."""
@@ -143,14 +143,14 @@ class _Search:
             others = np.setdiff1d(self._there, self._full.order[[victim.index for victim in without]])
             yield from filter(None, (self._found(others, held_s) for held_s in (self._foreseen.stays_s, 0.0)))
 
-    def _found(self, candidates: NDArray[np.int64], held_s: float) -> Victims | None:
+    def _found(self, rows: NDArray[np.int64], held_s: float) -> Victims | None:
         """Return the cheapest of some running jobs, where whatever is freed costs so many seconds of it, too."""
         there = np.zeros(len(self._running.jobs), dtype=bool)
-        there[candidates] = True
+        there[rows] = True
         cost = np.zeros(len(there))
         cost[self._full.order] = self._full.cost
-        roster = Roster.of(self._running, there, cost + held_s * self._running.gpus)
-        found = victims_for(self._need, self._coming, roster)
+        candidates = Candidates.of(self._running, there, cost + held_s * self._running.gpus)
+        found = victims_for(self._need, self._coming, candidates)
         if not found:
             return None
-        return tuple(self._full.victim(int(self._place[roster.order[victim.index]])) for victim in found)
+        return tuple(self._full.victim(int(self._place[candidates.order[victim.index]])) for victim in found)
