@@ -210,7 +210,7 @@ def state_of(draft: Draft) -> dict[str, object]:
 def accounts_of(quotas: Quotas | None) -> object:
     if quotas is None:
         return None
-    held = {name: (one.held, one.will_hold, one.promised) for name, one in quotas._accounts.items()}
+    held = {name: (one.held, one.will_hold, one.reserved) for name, one in quotas._accounts.items()}
     return {name: amounts for name, amounts in held.items() if any(map(any, amounts))}, quotas._free_now
 
 
