@@ -1,6 +1,5 @@
 """Drives the real control loop over a simulated world, turn by turn: the same cycle and planner as live."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -10,11 +9,13 @@ from scheduler.control.board import Board
 from scheduler.control.cycle import Cycle
 from scheduler.control.demand import DemandMemory
 from scheduler.control.ports import TrafficSource
+from scheduler.control.records import CycleRecord
 from scheduler.control.settings import Served, Settings
 from scheduler.control.surveying import Experience
 from scheduler.model.hosts import Host
 from scheduler.model.policy import Policy
 from simulations.arrivals import Arrival
+from simulations.beats import earliest_limit_s, may_decide, next_beat_s
 from simulations.engine import Order
 from simulations.faults import Outage, schedule
 from simulations.outcome import Outcome, outcome_of
@@ -36,7 +37,7 @@ class Setup:
     Attributes:
         start_s, end_s: what is counted, epoch seconds.
         lead_in_s: the world begins this much before `start_s`.
-        idle_period_s: longest time between two turns.
+        idle_period_s: longest time between two turns while nothing can be decided; see `simulations.beats`.
         hosts: see `Host`.
         served: models, most important first.
         sources: what the loop sees of the traffic, by source name.
@@ -120,12 +121,10 @@ class Simulation:
     def run(self, progress: Progress = no_progress) -> Outcome:
         """Let it all happen and count."""
         engine, setup = self.world.engine, self.setup
-        refused: tuple[tuple[str, int], ...] = ()
         while engine.now_s() < setup.end_s:
             report = self.cycle.turn()
             self.turns += 1
-            engine.run_until(self._next_turn_s(settled=report.refused == refused))
-            refused = report.refused
+            engine.run_until(min(self._next_turn_s(report.cycle), setup.end_s))
             progress(max(0.0, engine.now_s() - setup.start_s) / (setup.end_s - setup.start_s))
         return self.outcome()
 
@@ -135,17 +134,13 @@ class Simulation:
         serving = account(services, self.setup.start_s, self.setup.end_s)
         return outcome_of(self.world, serving, self.setup.start_s - self.setup.lead_in_s)
 
-    def _next_turn_s(self, *, settled: bool) -> float:
-        """Return the first beat of the period at or after the next event, at most one idle period ahead.
-
-        A settled plan stays as it is until something happens, so the beats in between are left out; only a change of
-        the forecast between them is seen up to an idle period late. Where an action was refused the next beat counts.
-        """
-        if not settled:
-            return min(self.world.engine.now_s() + self.setup.settings.period_s, self.setup.end_s)
-        now_s, period_s, end_s = self.world.engine.now_s(), self.setup.settings.period_s, self.setup.end_s
-        wait_s = min(self.world.engine.next_at_s() - now_s, self.setup.idle_period_s, end_s - now_s)
-        return min(now_s + max(1, math.ceil(wait_s / period_s)) * period_s, end_s)
+    def _next_turn_s(self, seen: CycleRecord) -> float:
+        """Return the next beat of the period at which something may be decided."""
+        engine, period_s = self.world.engine, self.setup.settings.period_s
+        if may_decide(seen.snapshot, seen.plan):
+            return engine.now_s() + period_s
+        until_s = min(engine.next_at_s(), earliest_limit_s(seen.snapshot))
+        return next_beat_s(engine.now_s(), until_s, period_s, self.setup.idle_period_s)
 
     def _service(self, served: Served) -> Service:
         own = bool(served.own_source)

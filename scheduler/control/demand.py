@@ -19,7 +19,7 @@ from scheduler.control.pools import Member, kind_of, outlooks_of, pools_of
 from scheduler.control.settings import Served, Settings
 from scheduler.control.silences import basis_changes
 from scheduler.control.swings import Swings
-from scheduler.control.traffic import OUTLOOK_S, WEEK_S, Known, Wish
+from scheduler.control.traffic import WEEK_S, Known, Wish
 from scheduler.model.demand import Basis, Demand, Level, ModelDemand
 from scheduler.model.errors import InvariantBroken
 from scheduler.model.plan import Plan
@@ -251,9 +251,13 @@ def remembering(memory: DemandMemory, served: Sequence[Served], made: Plan, now_
 
 
 def wishes_of(served: Sequence[Served], sources: Iterable[str], settings: Settings) -> dict[str, Wish]:
-    """Return what is wished of each source; only those that models are planned by are forecast."""
+    """Return what is wished of each source; only those that models are planned by are forecast.
+
+    A forecast reaches as far whether people look or not: paths drawn for another horizon are others, and so would be
+    what is decided by them.
+    """
     reach_s = max((lead_s_of(model, settings) for model in served), default=0.0) + settings.min_runtime_s
-    reach_s = max(reach_s, WEEK_S if settings.outlooks else OUTLOOK_S)
+    reach_s = max(reach_s, WEEK_S)
     measured_only = {one.own_source for one in served} - {one.source for one in served}
     return {
         name: Wish(reach_s, not settings.reactive and name not in measured_only, settings.flash_crowd > 0)
