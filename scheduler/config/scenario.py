@@ -155,7 +155,7 @@ class Scenario(Section):
     lead_in: DurationSeconds = 7200.0
     """The world begins this much earlier, so that replicas are up when the counting starts."""
     idle_period: DurationSeconds = 300.0
-    """Longest time between two turns of the loop while no model is served and no job waits; else it turns each period."""
+    """Longest time between two turns while no model is served and no job waits; else the loop turns each period."""
     hosts: tuple[ScenarioHost, ...] = Field(min_length=1)
     """The cluster."""
     traffic: dict[str, ReplayTraffic] = Field(default_factory=dict)

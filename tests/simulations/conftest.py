@@ -1,5 +1,6 @@
-"""Builders shared by the simulation's tests."""
+"""Builders shared by the simulation's tests, and a queue played request by request."""
 
+import heapq
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -78,3 +79,36 @@ def make_setup(wave: Wave) -> Callable[..., Setup]:
         return replace(setup, **changes)
 
     return make
+
+
+class DiscreteEvents:
+    """First come, first served before equal servers, request by request: what the accounting is held against."""
+
+    @staticmethod
+    def starts_s(
+        arrivals_s: NDArray[np.float64], services_s: NDArray[np.float64], servers: int, beat_s: float = 0.0
+    ) -> NDArray[np.float64]:
+        """Return when each request is taken up, (n,), for ascending arrivals; at a beat where there are beats."""
+        free = [0.0] * servers
+        starts = np.empty(len(arrivals_s))
+        for index, (at_s, takes_s) in enumerate(zip(arrivals_s.tolist(), services_s.tolist(), strict=True)):
+            start_s = max(at_s, free[0])
+            starts[index] = start_s = -(-start_s // beat_s) * beat_s if beat_s else start_s
+            heapq.heapreplace(free, start_s + takes_s)
+        return starts
+
+    @staticmethod
+    def arrivals_s(
+        rate: Callable[[NDArray[np.float64]], NDArray[np.float64]], most: float, until_s: float, seed: int
+    ) -> NDArray[np.float64]:
+        """Return the arrivals of a Poisson process whose rate moves, thinned from one of the highest rate."""
+        rng = np.random.default_rng(seed)
+        number = rng.poisson(most * until_s)
+        at_s = np.sort(rng.uniform(0.0, until_s, number))
+        return at_s[rng.uniform(0.0, most, number) < rate(at_s)]
+
+
+@pytest.fixture(scope="session")
+def discrete_events() -> DiscreteEvents:
+    """Return queues that are played request by request."""
+    return DiscreteEvents()
