@@ -3,13 +3,20 @@
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Final, Protocol
+
+import numpy as np
 
 from policies.erlang import Impatient, erlang_b, waits
+from policies.station import Station
 
 _TOLERANCE = 1e-9
 """A load this little above what n replicas serve is rounding, not load."""
 _BISECTIONS = 50
+RATED_BUSY: Final = 0.85
+"""Share of the time that a replica is taken to be busy at its target rate: assumed, as a rate says nothing of it."""
+RATED_LATE: Final = 0.01
+"""Share of requests that are late there: that of the other rules, unless they are told otherwise."""
 _KEPT = 8192
 """Answers of rules that take long to work out; a site asks for the same loads again and again."""
 
@@ -30,10 +37,20 @@ class CapacityRule(Protocol):
     def highest_rps(self, replicas: int) -> float:
         """Return the highest load, requests per second, for which no more than `replicas` are needed."""
 
+    def on_time(self, replicas: int, rps: float) -> float:
+        """Return the share of requests that meet the objective when `rps` has come for long."""
+
+    def station(self, replicas: int) -> Station | None:
+        """Return the queue that it stands for; None where requests give up, so that none grows for ever."""
+
 
 @dataclass(frozen=True)
 class TargetRate:
     """Each replica serves a given rate.
+
+    A rate has no physics of its own. Where lateness is counted, a replica is taken to work on one request at a time,
+    each as long as the other, to be busy `RATED_BUSY` of the time at its rate, and to have `RATED_LATE` of its
+    requests late there when it is alone; several share one line. Say service time and objective for more.
 
     Attributes:
         rps_per_replica: requests per second one replica serves at its objective.
@@ -48,6 +65,14 @@ class TargetRate:
     def highest_rps(self, replicas: int) -> float:
         """Return what so many replicas serve."""
         return max(replicas, 0) * self.rps_per_replica
+
+    def on_time(self, replicas: int, rps: float) -> float:
+        """Return the share of requests that are on time."""
+        return _on_time(self.station(replicas), rps)
+
+    def station(self, replicas: int) -> Station:
+        """Return the queue that replicas of a target rate are taken for."""
+        return Station(replicas, RATED_BUSY / self.rps_per_replica, _rated_slack_s(self.rps_per_replica), fixed=True)
 
 
 @dataclass(frozen=True)
@@ -104,6 +129,11 @@ class ErlangC:
         """Return the share of requests that are on time."""
         servers, load = replicas * self.concurrency, rps * self.service_time_s
         return 1.0 - self._late(servers, load, erlang_b(servers, load))
+
+    def station(self, replicas: int) -> Station:
+        """Return the queue of so many replicas."""
+        slack_s = self.latency_objective_s - self.service_time_s
+        return Station(replicas * self.concurrency, self.service_time_s, slack_s)
 
     def _late(self, servers: int, load: float, blocked: float) -> float:
         """Return the share of requests that wait too long; 1.0 when the queue grows for ever."""
@@ -163,6 +193,9 @@ class ErlangA:
         queue = Impatient(replicas * self.concurrency, rps, self.service_time_s, self.patience_s)
         return queue.served_within(self.latency_objective_s - self.service_time_s)
 
+    def station(self, replicas: int) -> None:
+        """Return nothing: those who wait give up, so that no queue grows for ever."""
+
 
 def ladder(rule: CapacityRule, most: int) -> tuple[float, ...]:
     """Return the highest loads, requests per second, that 1, 2, … `most` replicas serve, ascending."""
@@ -172,6 +205,19 @@ def ladder(rule: CapacityRule, most: int) -> tuple[float, ...]:
 def clamp(replicas: int, least: int, most: int) -> int:
     """Return `replicas` within a model's limits."""
     return min(max(replicas, least), most)
+
+
+def _on_time(station: Station, rps: float) -> float:
+    if station.servers <= 0 or rps <= 0:
+        return float(station.servers > 0)
+    return 1.0 - float(station.late(np.array(rps)))
+
+
+@lru_cache(_KEPT)
+def _rated_slack_s(rps_per_replica: float) -> float:
+    """Return the wait that all but `RATED_LATE` of the requests to one replica at its rate stay below."""
+    alone, rate = Station(1, RATED_BUSY / rps_per_replica, 0.0, fixed=True), np.array(rps_per_replica)
+    return math.log(float(alone.waiting(rate)) / RATED_LATE) / float(alone.decay(rate))
 
 
 def _check(objective_s: float, service_s: float) -> None:

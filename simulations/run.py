@@ -147,7 +147,7 @@ class Simulation:
         load, share = self.setup.loads[served.own_source or served.source], 1.0 if own else served.share
         return Service(
             load=lambda at_s: load(at_s) * share,
-            capacity=served.rule.highest_rps,
+            rule=served.rule,
             ready=self.world.cluster.replicas.ready[served.model.name],
         )
 

@@ -1,13 +1,12 @@
-"""What became of the requests: load against ready replicas as fluids, interval by interval.
+"""What became of the requests, interval by interval between two changes of load or of ready replicas.
 
-Between two changes a model with r ready replicas serves `capacity(r)` requests per second within its objective. Of a
-load above that, the excess is late (the least that any order of service can do; queues that outlast the excess are
-not counted, so late shares are a lower bound). With no ready replica all of it has failed. So in an interval of
-`width` seconds with load `x`:
+In an interval of `width` seconds with load `x` and r ready replicas, of x · width requests
 
-    total = x · width
-    late = max(0, x - capacity(r)) · width    where r > 0, else 0
-    failed = total                            where r = 0, else 0
+    late = x · width · share    where r > 0: the share of the model's own rule in the steady state of the load, or of
+                                its backlog where the queue grows or is worked off (`simulations.lateness`)
+    failed = x · width          where r = 0
+
+A model is short while its load is above what its ready replicas serve within the objective; that is another question.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from policies.capacity import CapacityRule
+from simulations.lateness import late_shares
 from simulations.usage import Steps
 
 GRID_S = 60.0
@@ -31,12 +32,12 @@ class Service:
 
     Attributes:
         load: its requests per second over time.
-        capacity: requests per second that a number of ready replicas serve within the objective.
+        rule: what a number of ready replicas serve within the objective, and how late requests are.
         ready: how many were ready.
     """
 
     load: Load
-    capacity: Callable[[int], float]
+    rule: CapacityRule
     ready: Steps
 
 
@@ -79,9 +80,13 @@ def account(services: Mapping[str, Service], start_s: float, end_s: float) -> Se
     short = np.zeros(len(widths), dtype=bool)
     models = {}
     for name, service in services.items():
-        load, capacity = service.load(middles), _capacity(service, edges[:-1])
+        load, ready = service.load(middles), _ready(service, edges[:-1])
+        capacity = np.array([service.rule.highest_rps(number) for number in range(int(ready.max(initial=0)) + 1)])[
+            ready
+        ]
         short |= load > capacity
-        models[name] = _model(load, capacity, widths, middles)
+        late = late_shares(service.rule, load, ready, widths)
+        models[name] = _model(load * widths, late, ready == 0, _Shortness(load, capacity, widths, middles))
     return ServingOutcome(models, float(widths[short].sum()))
 
 
@@ -91,26 +96,38 @@ def _edges(steps: Sequence[Steps], start_s: float, end_s: float) -> NDArray[np.f
     return np.unique(np.concatenate([grid, changes, [end_s]]))
 
 
-def _capacity(service: Service, at_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the capacity from each moment on, (n,)."""
+def _ready(service: Service, at_s: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the ready replicas from each moment on, (n,)."""
     latest = np.searchsorted(np.array(service.ready.at_s), at_s, side="right")
-    by_change = np.array([0.0, *(service.capacity(ready) for ready in service.ready.values)])
-    return by_change[latest]
+    return np.array([0, *service.ready.values], dtype=np.int64)[latest]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shortness:
+    """Load and capacity of each interval, (n,), its width and its middle."""
+
+    load: NDArray[np.float64]
+    capacity: NDArray[np.float64]
+    widths: NDArray[np.float64]
+    at_s: NDArray[np.float64]
+
+    @property
+    def ratio(self) -> NDArray[np.float64]:
+        """Capacity over load; infinity without load."""
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            return np.where(self.load > 0, self.capacity / self.load, np.inf)
 
 
 def _model(
-    load: NDArray[np.float64], capacity: NDArray[np.float64], widths: NDArray[np.float64], at_s: NDArray[np.float64]
+    requests: NDArray[np.float64], late: NDArray[np.float64], nobody: NDArray[np.bool_], short: _Shortness
 ) -> ModelService:
-    excess = np.maximum(load - capacity, 0.0) * widths
-    nobody = capacity <= 0
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        ratio = np.where(load > 0, capacity / load, np.inf)
+    ratio = short.ratio
     lowest = int(np.argmin(ratio))
     return ModelService(
-        requests=float((load * widths).sum()),
-        late=float(excess[~nobody].sum()),
-        failed=float(excess[nobody].sum()),
-        violation_s=float(widths[load > capacity].sum()),
+        requests=float(requests.sum()),
+        late=float((requests * late)[~nobody].sum()),
+        failed=float(requests[nobody].sum()),
+        violation_s=float(short.widths[short.load > short.capacity].sum()),
         min_headroom_ratio=float(ratio[lowest]),
-        min_headroom_at_s=float(at_s[lowest]),
+        min_headroom_at_s=float(short.at_s[lowest]),
     )
