@@ -11,6 +11,8 @@ Floats = NDArray[np.float64]
 
 _CRITICAL: Final = 1e-6
 """A load this near to 1 counts as so far below it: what is divided by the distance has a limit there."""
+_NEAR: Final = 0.01
+"""So near to a load of 1 a series of three terms is exact to a millionth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,7 @@ class Station:
         load = self.load(rps)
         if not self.fixed:
             return np.asarray(self.most_rps * (1.0 - load))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            inner = -load * np.exp(-load)
-            other = np.where(load < 1.0, lambertw(inner, -1).real, lambertw(inner, 0).real)
-            root = -other - load
-        return np.where(load > 0, self.most_rps * root, np.inf)
+        return np.asarray(self.most_rps * _root(load))
 
     def odds(self, rps: Floats) -> Floats:
         """Return P / (1 - C) times the share of time that servers are free: finite at a load of 1 and beyond."""
@@ -99,3 +97,16 @@ class Station:
         for number in range(1, self.servers + 1):
             blocked = offered * blocked / (number + offered * blocked)
         return blocked
+
+
+def _root(load: Floats) -> Floats:
+    """Return the root other than 0 of e^x = 1 + x / load; infinity without load.
+
+    By Lambert's W, and near a load of 1, where that has no digits left, by its series.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        beyond = 1.0 / load - 1.0
+        inner = -load * np.exp(-load)
+        root = -np.where(load < 1.0, lambertw(inner, -1).real, lambertw(inner, 0).real) - load
+        near = beyond * (2.0 - beyond * (4.0 / 3.0 - beyond * 10.0 / 9.0))
+        return np.where(load > 0, np.where(np.abs(beyond) < _NEAR, near, root), np.inf)

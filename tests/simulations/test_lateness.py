@@ -66,13 +66,23 @@ def test_it_is_within_a_tenth_of_what_comes_out_request_by_request(
     assert found > 0.0 or true < 1e-5
 
 
-def test_a_load_of_one_for_a_while_is_neither_all_late_nor_none(discrete_events: Any) -> None:
+@pytest.mark.parametrize("rule", [ErlangC(1.0, 6.0), TargetRate(0.85 / 0.25)])
+def test_a_load_of_one_for_a_while_is_neither_all_late_nor_none(rule: CapacityRule, discrete_events: Any) -> None:
     """There is no steady state, and runs differ widely: the mean of many."""
-    rule = ErlangC(1.0, 6.0)
-    rps = lambda at_s: np.full_like(at_s, 20.0)  # noqa: E731  # one line of the set-up
-    true, error = played(discrete_events, rule.station(20), rps, runs=40)
+    station = rule.station(20)
+    assert station
+    rps = lambda at_s: np.full_like(at_s, station.most_rps)  # noqa: E731  # one line of the set-up
+    true, error = played(discrete_events, station, rps, runs=40)
     assert 0.1 < true < 0.9
     assert abs(estimated(rule, 20, rps) - true) <= 0.1 * true + 3 * error
+
+
+@pytest.mark.parametrize("load", [0.3, 0.9, 0.9899, 0.9901, 0.999, 1.001, 1.02, 3.0])
+def test_the_decay_of_equal_services_is_the_root_of_its_equation(load: float) -> None:
+    station = Station(1, 1.0, 0.0, fixed=True)
+    decay = float(station.decay(np.array(load)))
+    assert decay / load == pytest.approx(np.expm1(decay), rel=1e-6)
+    assert (decay > 0) == (load < 1)
 
 
 @given(
