@@ -48,7 +48,7 @@ class Replicas:
         if slot.devices and self._sits(model, slot) and self._room.missing(slot, self._models[model].shape):
             return
         self._room.take((slot,), self._models[model].shape)
-        replica_id = ReplicaId(f"{model}-{next(self._ids)}")
+        replica_id = self._new_id(model)
         now_s = self._engine.now_s()
         self._replicas[replica_id] = Replica(
             replica_id, model, slot, ReplicaState.STARTING, now_s, self._models[model].shape
@@ -84,6 +84,11 @@ class Replicas:
         """Take away every replica of a host at once."""
         for replica in [replica for replica in self.all if replica.slot.host == host]:
             self._gone(replica.replica_id)
+
+    def _new_id(self, model: str) -> ReplicaId:
+        """Return one that no replica has, of those that were there before the simulation began either."""
+        named = (ReplicaId(f"{model}-{number}") for number in self._ids)
+        return next(replica_id for replica_id in named if replica_id not in self._replicas)
 
     def _sits(self, model: str, slot: Slot) -> bool:
         return any(
