@@ -73,7 +73,7 @@ def test_so_it_is_in_a_fleet_with_queues_and_shares() -> None:
 
 def test_an_hour_goes_on_without_a_refused_action(make_setup: Callable[..., Setup]) -> None:
     setup = make_setup(per_day=200.0)
-    turn = turns_of(setup, 9.0)[-1]
+    turn = turns_of(setup, 7.0)[-1]
     simulation = resumed(setup, turn)
     outcome = simulation.run()
     assert simulation.world.cluster.refused == 0
