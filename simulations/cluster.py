@@ -191,6 +191,15 @@ class SimulatedCluster:
         """Return the seconds of progress from which a job would go on."""
         return self._saved_s.get(job_id, 0.0)
 
+    def totals_now(self) -> TrainingTotals:
+        """Return where the GPU-seconds of attempts went, with those that run: what they have done is not lost yet."""
+        now_s, totals = self.engine.now_s(), self.totals
+        for key in self._timers:
+            attempt = self._attempts[key]
+            done = (attempt.done_s(now_s) - attempt.base_s) * attempt.gpus / attempt.speed
+            totals = totals.plus(held=(now_s - attempt.run.started_at_s) * attempt.gpus, kept=done, lost=0.0)
+        return totals
+
     def _leave(self, name: str) -> None:
         stray = self._strays.pop(name, None)
         for slot, shape in stray.held if stray else ():

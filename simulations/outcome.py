@@ -13,7 +13,7 @@ from scheduler.control.records import Outcome as Ending
 from scheduler.model.plan import Cause
 from scheduler.model.workloads import JobState
 from simulations.serving import ModelService, ServingOutcome
-from simulations.usage import Use
+from simulations.usage import TrainingTotals, Use
 from simulations.world import World
 
 
@@ -29,16 +29,18 @@ class Outcome:
         min_headroom_ratio: lowest capacity of ready replicas over load, of any model at any moment.
         min_headroom_at_s: when that was, epoch seconds.
         jobs, jobs_succeeded, jobs_failed, jobs_unfinished: the first is the sum of the others.
+        jobs_never_started: of the unfinished ones; their waits are cut off where the run ends.
+        drained_s: for how long the run went on after the counted time, so that jobs could end.
         wait_mean_s, wait_p95_s: from submission to the first start; to the end of the run for jobs never started.
-        completion_mean_s: from submission to success.
+        completion_mean_s: from submission to success; unfinished jobs have none.
         preemptions: attempts that were stopped for others.
         attempts_lost: attempts that went with a host.
         actions_refused: by the cluster; other than 0 is a fault of the planner.
-        trained_gpu_s: progress kept by checkpoints and successes, of ended attempts.
+        trained_gpu_s: progress kept by checkpoints and successes, and that of attempts that run in the end.
         lost_gpu_s: progress after the last checkpoint.
-        overhead_gpu_s: starting up and saving, of ended attempts.
-        serving_gpu_s, starting_gpu_s, training_gpu_s, down_gpu_s, idle_gpu_s: where all device time went, lead-in
-            included.
+        overhead_gpu_s: starting up and saving; with the two above it makes `training_gpu_s`.
+        serving_gpu_s, starting_gpu_s, training_gpu_s, down_gpu_s, idle_gpu_s: where all device time went, from the
+            lead-in to the end of the counted time.
         models: requests of each served model, most important first.
     """
 
@@ -52,6 +54,8 @@ class Outcome:
     jobs_succeeded: float
     jobs_failed: float
     jobs_unfinished: float
+    jobs_never_started: float
+    drained_s: float
     wait_mean_s: float
     wait_p95_s: float
     completion_mean_s: float
@@ -86,12 +90,35 @@ class Estimate:
     half_width: float
 
 
-def outcome_of(world: World, serving: ServingOutcome, begun_s: float) -> Outcome:
-    """Count what happened in a world up to now; `begun_s` is when it began."""
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Where device time went up to some moment.
+
+    Attributes:
+        by_use: GPU-seconds of each use.
+        idle_gpu_s: of nobody.
+        training: where those of training went.
+    """
+
+    by_use: Mapping[Use, float]
+    idle_gpu_s: float
+    training: TrainingTotals
+
+
+def usage_of(world: World, begun_s: float) -> Usage:
+    """Return where device time went in a world that began at `begun_s`, up to now."""
     now_s = world.engine.now_s()
+    used = {use: world.cluster.meter.total(use, now_s) for use in Use}
+    devices = sum(len(host.devices) for host in world.cluster.room.hosts)
+    return Usage(used, devices * (now_s - begun_s) - sum(used.values()), world.cluster.totals_now())
+
+
+def outcome_of(world: World, serving: ServingOutcome, used: Usage, drained_s: float) -> Outcome:
+    """Count what happened in a world up to now, which is `drained_s` after the end of the counted time."""
     jobs = world.store.jobs(open_only=False)
-    counts = {**_requests(serving), **_jobs(jobs, now_s), **_gpu_seconds(world, begun_s, now_s)}
-    return Outcome(**counts, actions_refused=world.cluster.refused, models=tuple(serving.models.items()))
+    counts = {**_requests(serving), **_jobs(jobs, world.engine.now_s()), **_gpu_seconds(used)}
+    refused = world.cluster.refused
+    return Outcome(**counts, drained_s=drained_s, actions_refused=refused, models=tuple(serving.models.items()))
 
 
 def estimates(outcomes: Sequence[Outcome]) -> dict[str, Estimate]:
@@ -149,6 +176,7 @@ def _jobs(jobs: Sequence[JobRecord], now_s: float) -> dict[str, float]:
         "jobs_succeeded": len(done),
         "jobs_failed": failed,
         "jobs_unfinished": len(jobs) - len(done) - failed,
+        "jobs_never_started": sum(not job.state.is_final and first_start_s(job, math.inf) == math.inf for job in jobs),
         "wait_mean_s": _mean(waits),
         "wait_p95_s": float(np.quantile(waits, 0.95)) if waits else math.nan,
         "completion_mean_s": _mean((job.finished_at_s or now_s) - job.submitted_at_s for job in done),
@@ -157,19 +185,16 @@ def _jobs(jobs: Sequence[JobRecord], now_s: float) -> dict[str, float]:
     }
 
 
-def _gpu_seconds(world: World, begun_s: float, now_s: float) -> dict[str, float]:
-    used = {use: world.cluster.meter.total(use, now_s) for use in Use}
-    devices = sum(len(host.devices) for host in world.cluster.room.hosts)
-    totals = world.cluster.totals
+def _gpu_seconds(used: Usage) -> dict[str, float]:
     return {
-        "trained_gpu_s": totals.kept_gpu_s,
-        "lost_gpu_s": totals.lost_gpu_s,
-        "overhead_gpu_s": totals.overhead_gpu_s,
-        "serving_gpu_s": used[Use.SERVING],
-        "starting_gpu_s": used[Use.STARTING],
-        "training_gpu_s": used[Use.TRAINING],
-        "down_gpu_s": used[Use.LOST],
-        "idle_gpu_s": devices * (now_s - begun_s) - sum(used.values()),
+        "trained_gpu_s": used.training.kept_gpu_s,
+        "lost_gpu_s": used.training.lost_gpu_s,
+        "overhead_gpu_s": used.training.overhead_gpu_s,
+        "serving_gpu_s": used.by_use[Use.SERVING],
+        "starting_gpu_s": used.by_use[Use.STARTING],
+        "training_gpu_s": used.by_use[Use.TRAINING],
+        "down_gpu_s": used.by_use[Use.LOST],
+        "idle_gpu_s": used.idle_gpu_s,
     }
 
 

@@ -1,4 +1,4 @@
-"""A finished simulation as a document for programs and as three lines for people.
+"""A finished simulation as a document for programs and as a few lines for people.
 
 The document of `headroom simulate --json`:
 
@@ -84,7 +84,7 @@ def lines(result: Result, moment: Callable[[float], str]) -> list[str]:
         (
             f"jobs done      {_count(found['jobs_succeeded'])} of {_count(found['jobs'])}",
             f"failed       {_count(found['jobs_failed'])}",
-            f"unfinished   {_count(found['jobs_unfinished'])}",
+            _left_open(found),
             _gpu_hours(found),
         ),
     ]
@@ -92,7 +92,22 @@ def lines(result: Result, moment: Callable[[float], str]) -> list[str]:
         f"{result.scenario} · {result.days:g} days · {result.hosts} hosts, {result.gpus} GPUs · "
         f"{_count(found['jobs'])} jobs · {seeds} {'seed' if seeds == 1 else 'seeds'} · {result.wall_s:.1f} s"
     )
-    return [head, *_aligned(rows)]
+    return [head, *_aligned(rows), *_cut_off(found)]
+
+
+def _left_open(found: Mapping[str, Estimate]) -> str:
+    if found["jobs_unfinished"].mean:
+        return f"unfinished   {_count(found['jobs_unfinished'])}"
+    return f"drained in   {_duration(found['drained_s'])}"
+
+
+def _cut_off(found: Mapping[str, Estimate]) -> list[str]:
+    """Return what the end of the run left open, so that no wait is taken for a whole one."""
+    if not found["jobs_unfinished"].mean:
+        return []
+    unfinished, never = _count(found["jobs_unfinished"]), _count(found["jobs_never_started"])
+    open_ = f"cut off        {unfinished} jobs were open {format_duration(found['drained_s'].mean)} after the last day"
+    return [f"{open_} (drain): no finish counts of them, and of the {never} never started the wait up to then"]
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

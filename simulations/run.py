@@ -18,7 +18,7 @@ from simulations.arrivals import Arrival
 from simulations.beats import earliest_limit_s, may_decide, next_beat_s
 from simulations.engine import Order
 from simulations.faults import Outage, schedule
-from simulations.outcome import Outcome, outcome_of
+from simulations.outcome import Outcome, Usage, outcome_of, usage_of
 from simulations.serving import Load, Service, account
 from simulations.world import World
 
@@ -36,6 +36,7 @@ class Setup:
 
     Attributes:
         start_s, end_s: what is counted, epoch seconds.
+        drain_s: for at most so long the run goes on after `end_s`, until no job is open.
         lead_in_s: the world begins this much before `start_s`.
         idle_period_s: longest time between two turns while nothing can be decided; see `simulations.beats`.
         hosts: see `Host`.
@@ -60,6 +61,7 @@ class Setup:
     outages: Sequence[Outage] = ()
     lead_in_s: float = 0.0
     idle_period_s: float = 300.0
+    drain_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,25 +116,42 @@ class Simulation:
             memory=known.memory,
         )
         self.turns = 0
+        self._used: Usage | None = None
         for arrival in setup.arrivals:
             self.world.engine.at(arrival.at_s, _submission(self.world, arrival), Order.ARRIVAL)
         schedule(setup.outages, self.world.cluster, self.world.engine)
 
     def run(self, progress: Progress = no_progress) -> Outcome:
         """Let it all happen and count."""
-        engine, setup = self.world.engine, self.setup
-        while engine.now_s() < setup.end_s:
-            report = self.cycle.turn()
-            self.turns += 1
-            engine.run_until(min(self._next_turn_s(report.cycle), setup.end_s))
-            progress(max(0.0, engine.now_s() - setup.start_s) / (setup.end_s - setup.start_s))
+        setup = self.setup
+        self._turn_until(setup.end_s, progress)
+        self._used = usage_of(self.world, setup.start_s - setup.lead_in_s)
+        while self._goes_on():
+            self._turn(setup.end_s + setup.drain_s)
         return self.outcome()
 
     def outcome(self) -> Outcome:
-        """Return what came out up to now."""
+        """Return what came out up to now; requests and devices are counted to `end_s`, jobs as far as the run goes."""
         services = {served.model.name: self._service(served) for served in self.setup.served}
         serving = account(services, self.setup.start_s, self.setup.end_s)
-        return outcome_of(self.world, serving, self.setup.start_s - self.setup.lead_in_s)
+        used = self._used or usage_of(self.world, self.setup.start_s - self.setup.lead_in_s)
+        return outcome_of(self.world, serving, used, max(0.0, self.world.engine.now_s() - self.setup.end_s))
+
+    def _turn_until(self, end_s: float, progress: Progress) -> None:
+        engine, start_s = self.world.engine, self.setup.start_s
+        while engine.now_s() < end_s:
+            self._turn(end_s)
+            progress(max(0.0, engine.now_s() - start_s) / (end_s - start_s))
+
+    def _turn(self, end_s: float) -> None:
+        """Take one turn, and let all happen up to the next."""
+        report = self.cycle.turn()
+        self.turns += 1
+        self.world.engine.run_until(min(self._next_turn_s(report.cycle), end_s))
+
+    def _goes_on(self) -> bool:
+        """Whether a job is open, and there is time left to drain."""
+        return self.world.engine.now_s() < self.setup.end_s + self.setup.drain_s and bool(self.world.store.jobs())
 
     def _next_turn_s(self, seen: CycleRecord) -> float:
         """Return the next beat of the period at which something may be decided."""

@@ -46,6 +46,7 @@ def setup_of(scenario: Scenario, *, seed: int, reactive: bool = False, say: Say 
         end_s=ends_s,
         lead_in_s=scenario.lead_in,
         idle_period_s=scenario.idle_period,
+        drain_s=scenario.drain,
         hosts=hosts,
         policy=policy_of(scenario.policy, cluster_config(scenario).queues),
         settings=settings_of(control, scenario.policy, cluster_config(scenario).queues),

@@ -12,6 +12,7 @@ import typer
 
 from scheduler.cli.documents import json_text
 from scheduler.cli.errors import warn
+from scheduler.cli.flags import duration_flag
 from scheduler.cli.output_files import check_file, check_plot
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Session
@@ -32,6 +33,18 @@ PlotOption = Annotated[
     Path | None,
     typer.Option("--plot", metavar="FILE", help="Also draw who holds the GPUs over time.", show_default=False),
 ]
+DrainOption = Annotated[
+    str,
+    typer.Option(
+        "--drain",
+        metavar="TIME",
+        help="Longest time the run goes on after the last day, until all jobs are over; the scenario's if not given.",
+        show_default=False,
+    ),
+]
+SkipOption = Annotated[
+    bool, typer.Option("--skip-bad-rows", help="Leave out rows of job traces that cannot be read, counted and named.")
+]
 
 
 def simulate(  # noqa: PLR0913  # one argument a flag
@@ -42,6 +55,8 @@ def simulate(  # noqa: PLR0913  # one argument a flag
     reactive: ReactiveOption = False,
     json_file: JsonOption = "",
     plot: PlotOption = None,
+    drain: DrainOption = "",
+    skip_bad_rows: SkipOption = False,
 ) -> None:
     """Run a scenario offline with the real planner and show what comes out."""
     from scheduler.config.scenario_loading import load_scenario  # noqa: PLC0415  # other commands need not load it
@@ -50,7 +65,8 @@ def simulate(  # noqa: PLR0913  # one argument a flag
     screen = Session.of(context).screen
     check_file("--json", Path(json_file) if json_file not in {"", "-"} else None)
     check_plot(plot)
-    result, first = _run(load_scenario(scenario), seeds, screen, reactive=reactive)
+    asked = _as_asked(load_scenario(scenario), drain, skip_bad_rows=skip_bad_rows)
+    result, first = _run(asked, seeds, screen, reactive=reactive)
     if plot:
         _draw(plot, first, result.scenario, screen)
     text = json_text(document(result))
@@ -75,6 +91,15 @@ def _draw(path: Path, first: "Simulation", name: str, screen: Screen) -> None:
 
     plot_holders(path, first, f"{name}: who holds the GPUs")
     screen.note(f"picture in {path}")
+
+
+def _as_asked(scenario: "Scenario", drain: str, *, skip_bad_rows: bool) -> "Scenario":
+    """Return the scenario with what flags say in place of the file."""
+    changes: dict[str, object] = {"drain": duration_flag(drain, "--drain")} if drain else {}
+    if skip_bad_rows:
+        traces = tuple(trace.model_copy(update={"skip_bad_rows": True}) for trace in scenario.jobs.traces)
+        changes["jobs"] = scenario.jobs.model_copy(update={"traces": traces})
+    return scenario.model_copy(update=changes)
 
 
 def _run(scenario: "Scenario", seeds: int, screen: Screen, *, reactive: bool) -> "tuple[Result, Simulation]":

@@ -102,6 +102,8 @@ class JobTrace(Training, Written):
     """Jobs with more devices are left out."""
     gpus_per_worker: Annotated[int, Field(ge=1)] = 8
     """Most devices of one worker; larger jobs become gangs."""
+    skip_bad_rows: bool = False
+    """Leave out rows with a cell that cannot be read, or more or fewer than the header has, counted and named."""
     per_gpu: Resources = Resources(cpus=4, memory=16384)
     """CPUs and memory for each device; its own `gpus` are not looked at."""
 
@@ -149,7 +151,9 @@ class Scenario(Section):
     start: str
     """RFC 3339; the traffic plays at its own dates."""
     days: Annotated[float, Field(gt=0)]
-    """How long it is counted."""
+    """How long jobs arrive, and requests and devices are counted."""
+    drain: DurationSeconds = 7 * 86400.0
+    """The run goes on for at most so long after that, until no job is open; those still open then are counted."""
     seed: int = 1
     """Of all that is left to chance; further seeds count on from it."""
     lead_in: DurationSeconds = 7200.0

@@ -16,7 +16,7 @@ SETTLED_S = 3 * 3600.0
 
 @pytest.fixture(scope="module")
 def day() -> Simulation:
-    scenario = load_scenario(SCENARIO).model_copy(update={"days": 0.5})
+    scenario = load_scenario(SCENARIO).model_copy(update={"days": 0.5, "drain": 0.0})
     simulation = Simulation(setup_of(scenario, seed=5))
     simulation.run()
     return simulation

@@ -66,7 +66,7 @@ def test_the_first_plan_is_the_one_that_was_made_there(make_setup: Callable[...,
 
 
 def test_so_it_is_in_a_fleet_with_queues_and_shares() -> None:
-    scenario = load_scenario(SCENARIOS / "fair-share.yaml").model_copy(update={"days": 5 / 24})
+    scenario = load_scenario(SCENARIOS / "fair-share.yaml").model_copy(update={"days": 5 / 24, "drain": 0.0})
     setup = setup_of(scenario, seed=scenario.seed)
     assert_same_first_plan(setup, turns_of(setup, 5.0)[::20])
 

@@ -14,7 +14,7 @@ SCENARIOS = Path(__file__).parents[2] / "configs" / "scenarios"
 
 
 def scenario(name: str, **changes: object) -> Scenario:
-    return load_scenario(SCENARIOS / f"{name}.yaml").model_copy(update=changes)
+    return load_scenario(SCENARIOS / f"{name}.yaml").model_copy(update={"drain": 0.0, **changes})
 
 
 def run(scenario: Scenario, *, reactive: bool = False) -> Outcome:

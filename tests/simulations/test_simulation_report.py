@@ -112,3 +112,15 @@ def test_what_does_not_exist_is_a_dash() -> None:
     assert "late requests  -" in text
     assert "headroom min -" in text
     assert "nan" not in text
+
+
+def test_what_the_end_cut_off_is_said_and_counted() -> None:
+    left = outcome(jobs_unfinished=2, jobs_never_started=1, drained_s=7 * 86400.0)
+    text = "\n".join(lines(result(left), moment))
+    assert "unfinished   2" in text
+    assert "cut off        2 jobs were open 7d after the last day (drain)" in text
+    assert "of the 1 never started the wait up to then" in text
+    whole = "\n".join(lines(result(outcome(jobs_unfinished=0, drained_s=5400.0)), moment))
+    assert "drained in   1h30m" in whole
+    assert "cut off" not in whole
+    assert document(result(left))["outcome"]["jobs_never_started"] == 1.0

@@ -14,7 +14,6 @@ from simulations.arrivals import DAY_S
 from simulations.faults import Outage
 from simulations.outcome import NUMBERS, Outcome, as_json, estimates
 from simulations.run import Setup, Simulation
-from simulations.usage import Use
 
 MakeSetup = Callable[..., Setup]
 
@@ -42,9 +41,33 @@ def test_gpu_seconds_add_up(make_setup: MakeSetup) -> None:
     assert sum(getattr(outcome, f"{part}_gpu_s") for part in parts) == pytest.approx(8 * (86400 + 7200))
     assert outcome.idle_gpu_s >= 0.0
     assert outcome.down_gpu_s == pytest.approx(0.2 * 86400 * 4)
-    ended = outcome.trained_gpu_s + outcome.lost_gpu_s + outcome.overhead_gpu_s
-    running = simulation.world.cluster.meter.total(Use.TRAINING, simulation.world.engine.now_s()) - ended
-    assert running >= 0.0, "what has not ended yet"
+    into = outcome.trained_gpu_s + outcome.lost_gpu_s + outcome.overhead_gpu_s
+    assert into == pytest.approx(outcome.training_gpu_s), "what runs in the end among it"
+
+
+def test_a_run_drains_and_cuts_off_no_wait(make_setup: MakeSetup) -> None:
+    setup = make_setup(per_day=150, served=(), sources={}, loads={})
+    short, whole = Simulation(setup), Simulation(replace(setup, drain_s=7 * DAY_S))
+    cut, drained = short.run(), whole.run()
+    assert cut.jobs_unfinished > cut.jobs_never_started > 0
+    assert cut.drained_s == 0.0
+    assert (drained.jobs_unfinished, drained.jobs_never_started) == (0.0, 0.0)
+    assert 0.0 < drained.drained_s < 7 * DAY_S, "it stops when all are over"
+    assert whole.world.engine.now_s() == setup.end_s + drained.drained_s
+    assert drained.wait_mean_s > cut.wait_mean_s
+    assert drained.completion_mean_s > cut.completion_mean_s
+    for use in ("serving", "training", "idle", "trained", "lost", "overhead"):
+        name = f"{use}_gpu_s"
+        assert getattr(drained, name) == getattr(cut, name), "devices are counted to the same moment"
+
+
+def test_a_job_that_never_fits_ends_the_drain_and_is_counted(make_setup: MakeSetup) -> None:
+    setup = make_setup(per_day=10, served=(), sources={}, loads={})
+    first = setup.arrivals[0]
+    many = replace(first, spec=replace(first.spec, gang=replace(first.spec.gang, workers=9)))
+    outcome = Simulation(replace(setup, arrivals=(*setup.arrivals, many), drain_s=2 * DAY_S)).run()
+    assert (outcome.jobs_unfinished, outcome.jobs_never_started) == (1.0, 1.0)
+    assert outcome.drained_s == 2 * DAY_S
 
 
 def test_equal_seeds_give_equal_runs_and_others_do_not(make_setup: MakeSetup) -> None:
