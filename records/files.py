@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from records.fault import RecordError, Say, nobody
+from records.swf import is_swf, swf_table
 from records.table import Layout, Table, cell_of, of_items, of_text
 from records.text import content, text_of
 
@@ -17,14 +18,16 @@ ENDINGS: Final = tuple(
 _PARQUET: Final = b"PAR1"
 
 
-def read_table(path: Path, layouts: Sequence[Layout], say: Say = nobody) -> Table:
+def read_table(path: Path, layouts: Sequence[Layout], say: Say = nobody, *, skip_bad_rows: bool = False) -> Table:
     """Return the table in a file.
 
     Args:
         path: CSV (cut by comma, semicolon, tab or bar; UTF-8, UTF-16 or Western European), Parquet, or JSON with a
-            list of objects, alone or under "items"; packed by gzip, bzip2 or xz or not.
+            list of objects, alone or under "items"; a log in Standard Workload Format; packed by gzip, bzip2 or xz
+            or not.
         layouts: names of columns that together will do; the first line with all of one is the header.
         say: is told what was passed over.
+        skip_bad_rows: leave out, and tell, rows that are longer or shorter than the header.
 
     Raises:
         RecordError: it cannot be read, with the line.
@@ -36,7 +39,9 @@ def read_table(path: Path, layouts: Sequence[Layout], say: Say = nobody) -> Tabl
     start = text.lstrip("\ufeff \t\r\n")[:1]
     if start == "{" or (start == "[" and ".json" in path.suffixes) or path.suffix == ".json":
         return of_items(_items(text))
-    return of_text(text, layouts, say)
+    if is_swf(text, path.name):
+        return swf_table(text, say, skip=skip_bad_rows)
+    return of_text(text, layouts, say, skip_bad_rows=skip_bad_rows)
 
 
 def _items(text: str) -> Sequence[object]:

@@ -94,6 +94,10 @@ class Table:
         """Where the rows are."""
         return [line for line, _ in self.rows]
 
+    def only(self, places: Sequence[int]) -> "Table":
+        """Return some of the rows."""
+        return Table(self.names, [self.rows[place] for place in places], self.typed, self.title)
+
     def without_sums(self, name: str, say: Say) -> "Table":
         """Return the rows without those that sum others up, told by the word in a column."""
         place = self._place(name)
@@ -130,7 +134,7 @@ class Table:
         raise RecordError("there is no such column", column=name, help=f"columns are: {listed}")
 
 
-def of_text(text: str, layouts: Sequence[Layout], say: Say) -> Table:
+def of_text(text: str, layouts: Sequence[Layout], say: Say, *, skip_bad_rows: bool = False) -> Table:
     """Return the table in a text; blank lines, lines of comment and repeated headers are passed over.
 
     Args:
@@ -138,6 +142,7 @@ def of_text(text: str, layouts: Sequence[Layout], say: Say) -> Table:
             line with the names of one of the layouts.
         layouts: names of columns that together will do.
         say: is told what was passed over but for blanks.
+        skip_bad_rows: whether rows that are not as long as the header are left out, and told.
 
     Raises:
         RecordError: there is nothing in it, or a row is not as long as the header.
@@ -146,7 +151,7 @@ def of_text(text: str, layouts: Sequence[Layout], say: Say) -> Table:
     if not text.strip():
         raise RecordError("the file is empty", help="a header and rows")
     for delimiter in _delimiters(text):
-        table = _cut(text, delimiter, layouts, say)
+        table = _cut(text, delimiter, layouts, say, skip=skip_bad_rows)
         if table is not None:
             return table
     delimiter = max(_DELIMITERS, key=_first_line(text).count)
@@ -184,7 +189,7 @@ def _first_line(text: str) -> str:
     return text.lstrip().splitlines()[0]
 
 
-def _cut(text: str, delimiter: str, layouts: Sequence[Layout], say: Say) -> Table | None:
+def _cut(text: str, delimiter: str, layouts: Sequence[Layout], say: Say, *, skip: bool) -> Table | None:
     """Return the table if some line is a header when lines are cut so; else None."""
     rows = _rows(text, delimiter, layouts)
     found = _header(rows, layouts)
@@ -193,7 +198,7 @@ def _cut(text: str, delimiter: str, layouts: Sequence[Layout], say: Say) -> Tabl
     line, names, above = found
     if above:
         say(f"passed over: {above} line{'s' if above > 1 else ''} above the header")
-    return Table(names, list(_body(rows, names, line, say)))
+    return Table(names, list(_body(rows, names, line, say, skip=skip)))
 
 
 def _header(rows: Iterator[Row], layouts: Sequence[Layout]) -> tuple[int, list[str], int] | None:
@@ -214,19 +219,24 @@ def _fits(cells: Sequence[str], layouts: Sequence[Layout]) -> bool:
     return any(all(_plain(name) in there for name in layout) for layout in layouts)
 
 
-def _body(rows: Iterator[Row], names: list[str], header: int, say: Say) -> Iterator[Row]:
-    repeated = 0
+def _body(rows: Iterator[Row], names: list[str], header: int, say: Say, *, skip: bool) -> Iterator[Row]:
+    repeated, ragged = 0, list[int]()
     for line, found in rows:
         cells = _trimmed(found, len(names))
         if cells == names:
             repeated += 1
-        elif len(cells) != len(names):
+        elif len(cells) == len(names):
+            yield line, cells
+        elif skip:
+            ragged.append(line)
+        else:
             said = f"{len(cells)} cell{'s' if len(cells) > 1 else ''}, but the header (line {header}) has {len(names)}"
             raise RecordError(said, line=line, help="correct the row; cells with a separator inside need quotes")
-        else:
-            yield line, cells
     if repeated:
         say(f"passed over: the header, which comes {repeated} more time{'s' if repeated > 1 else ''}")
+    if ragged:
+        where = f"line {ragged[0]}{', …' if len(ragged) > 1 else ''}"
+        say(f"left out: {len(ragged)} row{'s' if len(ragged) > 1 else ''} not as long as the header ({where})")
 
 
 def _trimmed(cells: Sequence[str], least: int = 1) -> list[str]:

@@ -11,6 +11,7 @@ from scheduler.config.scenario import JobStream, Training
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.workloads import Gang
 from simulations.chance import chance
+from simulations.estimates import Words
 from simulations.work import Work
 
 DAY_S = 86400.0
@@ -38,16 +39,17 @@ def from_stream(
         require_same=stream.require_same,
     )
     at_s = start_s + rng.exponential(DAY_S / stream.per_day)
-    number = 1
+    words, number = Words(stream, seed, f"stream {stream.name}"), 1
     while at_s < end_s:
         work = work_of(stream, _duration_s(stream, rng), rng)
-        yield Arrival(at_s, job_spec(stream, f"{stream.name}-{number}", gang, priorities, work), work)
+        said_s = words.said_s(work, stream.owner)
+        yield Arrival(at_s, job_spec(stream, f"{stream.name}-{number}", gang, priorities, said_s), work)
         at_s += rng.exponential(DAY_S / stream.per_day)
         number += 1
 
 
-def job_spec(origin: Training, name: str, gang: Gang, priorities: Mapping[str, int], work: Work) -> JobSpec:
-    """Return the specification of one job of a stream or trace."""
+def job_spec(origin: Training, name: str, gang: Gang, priorities: Mapping[str, int], said_s: float | None) -> JobSpec:
+    """Return the specification of one job of a stream or trace, which says that it takes at most so long."""
     return JobSpec(
         name=name,
         entrypoint="simulated",
@@ -59,7 +61,7 @@ def job_spec(origin: Training, name: str, gang: Gang, priorities: Mapping[str, i
         preemptible=origin.preemptible,
         grace_period_s=origin.grace,
         checkpoint_interval_s=origin.checkpoint_interval,
-        max_runtime_s=2 * (work.duration_s + work.start_up_s) if origin.says_runtime else None,
+        max_runtime_s=said_s,
     )
 
 

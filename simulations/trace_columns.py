@@ -2,10 +2,11 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from records.fault import RecordError, Say
+from records.swf import PROCESSORS
 from records.table import Table
 from scheduler.config.scenario import JobTrace
 
@@ -16,13 +17,17 @@ DURATIONS: Final = tuple(name + unit for name in ("duration", "run_time", "runti
 BEGINS: Final = ("scheduled_time", "start_time", "started_at")
 ENDS: Final = ("deletion_time", "end_time", "finish_time", "finished_at", "ended_at")
 GPUS: Final = ("num_gpus", "num_gpu", "gpu_num", "gpus", "plan_gpu")
+USERS: Final = ("user", "user_id", "username", "owner", "uid")
+QUEUES: Final = ("queue", "queue_name", "cluster", "vc", "virtual_cluster", "partition")
+REQUESTED: Final = ("requested_time", "time_limit", "timelimit", "walltime", "wallclock_limit")
+NONE: Final = "none"
+"""Said in place of a column that is not to be used."""
 _MILLI: Final = "gpu_milli"
 _INSTANCES: Final = "inst_num"
 _HELP: Final = "needed: timestamp, duration, num_gpus; others by timestamp:, duration: and gpus: (docs/files.md)"
 _HEADLESS: Final = (
     "write the names of the columns into the first line; of PAI 2020's tasks:"
-    " job_name,task_name,inst_num,status,start_time,end_time,plan_cpu,plan_mem,plan_gpu,gpu_type;"
-    " in Standard Workload Format there are no GPUs"
+    " job_name,task_name,inst_num,status,start_time,end_time,plan_cpu,plan_mem,plan_gpu,gpu_type"
 )
 
 
@@ -37,6 +42,8 @@ class TraceColumns:
         begin, end: when it ran.
         milli: thousandths of each device that it holds.
         workers: how many.
+        user, queue: whose it was, and where it waited.
+        requested: how long it was let run at most.
     """
 
     time: str
@@ -46,11 +53,14 @@ class TraceColumns:
     end: str = ""
     milli: str = ""
     workers: str = ""
+    user: str = ""
+    queue: str = ""
+    requested: str = ""
 
 
 def layouts(trace: JobTrace) -> Sequence[Sequence[str]]:
     """Return the sets of columns that will do, so that a header can be told from what stands above it."""
-    times, gpus = _choices(trace.timestamp, TIMES), _choices(trace.gpus, GPUS)
+    times, gpus = _choices(trace.timestamp, TIMES), _choices(trace.gpus, _gpus_of(trace))
     return list(itertools.product(times, gpus, _choices(trace.duration, (*DURATIONS, *ENDS))))
 
 
@@ -62,17 +72,20 @@ def columns_of(table: Table, trace: JobTrace, say: Say) -> TraceColumns:
     """
     found = TraceColumns(
         time=_one_of(table, _choices(trace.timestamp, TIMES)),
-        gpus=_one_of(table, _choices(trace.gpus, GPUS)),
+        gpus=_gpu_column(table, trace),
         duration=next(_there(table, _choices(trace.duration, DURATIONS)), ""),
         end=next(_there(table, ENDS), ""),
         milli=next(_there(table, (_MILLI,)), ""),
         workers=next(_there(table, (_INSTANCES,)), ""),
+        user=_wanted(table, trace.user, () if trace.owner else USERS),
+        queue=_wanted(table, trace.queue_column, () if "queue" in trace.model_fields_set else QUEUES),
+        requested=_wanted(table, trace.requested_time, () if trace.says_runtime else REQUESTED),
     )
     if not found.duration and (trace.duration or not found.end):
         raise _missing(table, _choices(trace.duration, DURATIONS))
     begin = next((name for name in _there(table, BEGINS)), found.time)
-    found = TraceColumns(found.time, found.gpus, found.duration, begin, found.end, found.milli, found.workers)
-    if (found.time, found.duration, found.gpus) != OWN:
+    found = replace(found, begin=begin)
+    if (found.time, found.duration, found.gpus) != OWN or found.user or found.queue or found.requested:
         say(f"columns: {_told(found)}")
     return found
 
@@ -80,7 +93,30 @@ def columns_of(table: Table, trace: JobTrace, say: Say) -> TraceColumns:
 def _told(found: TraceColumns) -> str:
     lasts = f"duration {found.duration}" if found.duration else f"duration {found.end} less {found.begin}"
     times = "".join(f" × {name}" for name in (found.milli and "gpu_milli / 1000", found.workers) if name)
-    return f"time {found.time}, {lasts}, GPUs {found.gpus}{times}"
+    named = {"owner": found.user, "queue": found.queue, "requested time": found.requested}
+    others = "".join(f", {what} {column}" for what, column in named.items() if column)
+    return f"time {found.time}, {lasts}, GPUs {found.gpus}{times}{others}"
+
+
+def _gpus_of(trace: JobTrace) -> Sequence[str]:
+    """Return where devices stand; in processors only where it is said how many of them make a device."""
+    return GPUS if trace.units_per_gpu == 1 else (*GPUS, PROCESSORS)
+
+
+def _gpu_column(table: Table, trace: JobTrace) -> str:
+    names = _choices(trace.gpus, _gpus_of(trace))
+    found = next(_there(table, names), "")
+    if not found and table.has(PROCESSORS):
+        said = "there are processors and no GPUs in Standard Workload Format"
+        raise RecordError(said, help="units_per_gpu: how many processors count as a GPU; or gpus: processors")
+    return found or _one_of(table, names)
+
+
+def _wanted(table: Table, said: str, usual: Sequence[str]) -> str:
+    """Return a column that need not be there, unless it is said by name."""
+    if said == NONE:
+        return ""
+    return _one_of(table, (said,)) if said else next(_there(table, usual), "")
 
 
 def _choices(said: str, usual: Sequence[str]) -> Sequence[str]:
@@ -99,9 +135,6 @@ def _one_of(table: Table, names: Sequence[str]) -> str:
 
 
 def _missing(table: Table, names: Sequence[str]) -> RecordError:
-    if table.title.startswith(";"):
-        said = "no columns with names: in Standard Workload Format, which knows processors and no GPUs"
-        return RecordError(said, help="write a table with the columns timestamp, duration and num_gpus")
     if table.headless:
         said = f'there is no header: the first line is "{table.title[:80]}"'
         return RecordError(said, help=_HEADLESS)

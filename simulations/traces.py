@@ -1,6 +1,7 @@
 """Training jobs of recorded clusters, from files in their own columns (Philly, openb, Helios, PAI and alike)."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -14,6 +15,7 @@ from scheduler.model.workloads import Gang
 from scheduler.recorded import input_faults
 from simulations.arrivals import Arrival, job_spec, work_of
 from simulations.chance import chance
+from simulations.estimates import Words
 from simulations.recorded_jobs import RecordedJobs, read_jobs
 
 
@@ -29,10 +31,12 @@ def from_trace(  # noqa: PLR0913  # like `from_stream`, and who is told
     jobs = _window(_read(trace, say), trace, end_s - start_s, about(trace.file, say))
     stem = trace.file.name.partition(".")[0]
     drawn = rng.random(len(jobs.at_s)) < trace.share
-    for number, (at_s, duration_s, gpus, workers) in enumerate(jobs.rows(drawn), start=1):
-        work = work_of(trace, duration_s, rng)
-        spec = job_spec(trace, f"{stem}-{number}", _gang(gpus, workers, trace), priorities, work)
-        yield Arrival(start_s + at_s, spec, work)
+    words = Words(trace, seed, f"trace {trace.file.name}")
+    for number, job in enumerate(jobs.rows(drawn), start=1):
+        owner, work = trace.owner or job.user, work_of(trace, job.duration_s, rng)
+        said_s = words.said_s(work, owner, job.requested_s)
+        spec = job_spec(trace, f"{stem}-{number}", _gang(job.gpus, job.workers, trace), priorities, said_s)
+        yield Arrival(start_s + job.at_s, replace(spec, owner=owner, queue=job.queue or trace.queue), work)
 
 
 def first_day(trace: JobTrace, say: Say = nobody) -> str:

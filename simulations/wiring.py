@@ -41,6 +41,7 @@ def setup_of(scenario: Scenario, *, seed: int, reactive: bool = False, say: Say 
     _refuse_no_jobs(scenario, arrivals)
     _refuse_impossible(arrivals, hosts)
     traffic = {name: ReplayTraffic.described(section, say) for name, section in scenario.traffic.items()}
+    queues = cluster_config(scenario, {arrival.spec.queue for arrival in arrivals}).queues
     return Setup(
         start_s=began_s,
         end_s=ends_s,
@@ -48,8 +49,8 @@ def setup_of(scenario: Scenario, *, seed: int, reactive: bool = False, say: Say 
         idle_period_s=scenario.idle_period,
         drain_s=scenario.drain,
         hosts=hosts,
-        policy=policy_of(scenario.policy, cluster_config(scenario).queues),
-        settings=settings_of(control, scenario.policy, cluster_config(scenario).queues),
+        policy=policy_of(scenario.policy, queues),
+        settings=settings_of(control, scenario.policy, queues),
         served=served_of(scenario.models),
         sources=traffic,
         loads={name: np.vectorize(recorded.rate_at, otypes=[np.float64]) for name, recorded in traffic.items()},

@@ -52,6 +52,9 @@ class Training(Section):
     """Share of jobs that break at a random point of their work."""
     says_runtime: bool = False
     """Whether owners declare a longest runtime (twice the real one), which lets others be fitted around it."""
+    runtime_error: Annotated[float, Field(ge=0, le=5)] | None = None
+    """Owners declare the real one x e^(this x |z|), z normal: half of it an owner's habit, half by chance; never too
+    short, as a job is stopped at what was declared."""
 
 
 class JobStream(Training):
@@ -80,7 +83,7 @@ class JobStream(Training):
 
 
 class JobTrace(Training, Written):
-    """Jobs of a recorded cluster: CSV or Parquet with columns of times, durations and devices; see docs/files.md."""
+    """Recorded jobs: a table with times, durations and devices, or Standard Workload Format (docs/files.md)."""
 
     file: Path
     """Relative to the scenario file."""
@@ -90,10 +93,20 @@ class JobTrace(Training, Written):
     """Column of the durations; empty for duration or run_time, or the end of a job less its beginning."""
     gpus: str = ""
     """Column of the devices of a job; empty for num_gpus, num_gpu or gpu_num (times gpu_milli), or plan_gpu."""
+    user: str = ""
+    """Column of the owners; empty for user, user_id, username, owner or uid, if it is there; none for no column."""
+    queue_column: str = ""
+    """Column of the queues; empty for queue, cluster, vc or partition, if there and `queue` is not said; or none."""
+    requested_time: str = ""
+    """Column of the longest time that was asked for; empty for requested_time, time_limit or walltime; or none."""
     duration_unit: Literal["", "s", "ms", "us", "ns", "min", "h"] = ""
     """Of durations that are numbers; empty for the one in the column's name, or the likeliest, which is told."""
     gpu_unit: Literal["", "gpu", "percent", "milli"] = ""
     """Of numbers of devices: whole ones (with shares below 1), hundredths or thousandths of one."""
+    units_per_gpu: Annotated[float, Field(gt=0)] = 1.0
+    """So many of what is counted (processors, nodes) are one GPU; what is left over takes a whole one."""
+    max_duration: Annotated[DurationSeconds, Field(gt=0)] | None = None
+    """Longer jobs are cut to it, counted and told."""
     first: str = ""
     """RFC 3339 time of the trace that plays at the scenario's start; empty for its first row."""
     share: Annotated[float, Field(gt=0, le=1)] = 1.0

@@ -1,7 +1,7 @@
 """Reads a scenario file: each value on its own first, then what must hold between them."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -51,25 +51,30 @@ def _joined(base: object, own: object) -> object:
     return {**base, **{key: _joined(base.get(key), value) for key, value in own.items()}}
 
 
-def cluster_config(scenario: Scenario) -> Config:
-    """Return the `cluster.yaml` that the scenario amounts to, so that a simulation is wired like the real thing."""
+def cluster_config(scenario: Scenario, used: Iterable[str] = ()) -> Config:
+    """Return the `cluster.yaml` that the scenario amounts to, so that a simulation is wired like the real thing.
+
+    Args:
+        scenario: see `Scenario`.
+        used: queues that its job traces name.
+    """
     return Config(
         cluster=scenario.scenario,
         backend=LocalRay(kind="local", hosts=tuple(hosts_of(scenario))),
         control=scenario.control,
         policy=scenario.policy,
         priorities=scenario.priorities,
-        queues=(*scenario.queues, *(QueueSection(name=name) for name in _other_queues(scenario))),
+        queues=(*scenario.queues, *(QueueSection(name=name) for name in _other_queues(scenario, used))),
         replay=Replay(start=scenario.start),
         traffic=dict(scenario.traffic),
         models=scenario.models,
     )
 
 
-def _other_queues(scenario: Scenario) -> Iterator[str]:
+def _other_queues(scenario: Scenario, used: Iterable[str]) -> Iterator[str]:
     """Yield the default queue and those that jobs name, as far as they are not declared."""
     declared = {queue.name for queue in scenario.queues}
-    named = dict.fromkeys(["default", *(origin.queue for _, origin in _origins(scenario))])
+    named = dict.fromkeys(["default", *(origin.queue for _, origin in _origins(scenario)), *sorted(used)])
     yield from (name for name in named if name not in declared)
 
 

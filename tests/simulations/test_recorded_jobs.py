@@ -1,8 +1,13 @@
 """Job traces as sites publish them: read as they are meant, or refused with row and column; all left out is told."""
 
+import json
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from scheduler.cli.main import run
 from scheduler.config.scenario import JobTrace
@@ -18,6 +23,17 @@ days: 1
 lead_in: 0s
 hosts: [{name: gpu1, count: 2, cpus: 96, memory: 512Gi, gpus: 8, gpu_model: V100}]
 jobs: {traces: [{file: trace.csv%s}]}
+"""
+
+SWF = """\
+; Version: 2.2
+; UnixStartTime: 1600000000
+; MaxProcs: 64
+1 0 5 3600 16 -1 -1 16 7200 -1 1 3 1 -1 2 -1 -1 -1
+2 60 0 600 -1 -1 -1 1 -1 -1 0 4 1 -1 2 -1 -1 -1
+3 90 0 300 8 -1 -1 8 200 -1 1 3 1 -1 1 -1 -1 -1
+3 90 0 100 8 -1 -1 8 200 -1 2 3 1 -1 1 -1 -1 -1
+4 95 0 -1 8 -1 -1 8 200 -1 5 3 1 -1 1 -1 -1 -1
 """
 
 
@@ -123,7 +139,8 @@ def test_what_is_left_out_is_counted_by_cause(row: str, cause: str, tmp_path: Pa
         (rows("2020-07-01,-1,1"), 0, "no job can be played"),
         ("a1f3,tensorflow,1.0,Terminated,16.0,17.0,600.0,29.3,50.0,MISC\n", 0, "there is no header"),
         ("1 0 5 3600 8 -1 -1 8\n", 0, "there is no header"),
-        ("; Version: 2\n1 0 5 3600 8 -1 -1 8\n", 0, "Standard Workload Format"),
+        ("; Version: 2\n1 0 5 3600 8 -1 -1 8\n", 2, "not 18 numbers, as Standard Workload Format has them"),
+        (SWF, 0, "there are processors and no GPUs in Standard Workload Format"),
     ],
 )
 def test_what_cannot_be_read_names_row_and_column(text: str, line: int, told: str, tmp_path: Path) -> None:
@@ -153,6 +170,121 @@ def test_columns_may_be_named_and_units_said(tmp_path: Path) -> None:
     assert first_day(trace) == "2020-07-01"
 
 
+OWNED = rows(
+    "0,100,1,ann,a,300",
+    "10,200,2,bob,b,100",
+    "20,5000,1,ann,b,",
+    head="timestamp,duration,num_gpus,user,cluster,requested_time",
+)
+
+
+def test_owners_queues_and_times_asked_for_are_the_trace_s(tmp_path: Path) -> None:
+    said: list[str] = []
+    specs = [a.spec for a in played(tmp_path, OWNED, said)]
+    assert [(spec.owner, spec.queue) for spec in specs] == [("ann", "a"), ("bob", "b"), ("ann", "b")]
+    assert [spec.max_runtime_s for spec in specs] == [300.0, 260.0, None], "start-up of a minute counts as run time"
+    assert "owner user, queue cluster, requested time requested_time" in said[0]
+    assert "1 jobs ran past the time they asked for" in said[-1]
+    without = [a.spec for a in played(tmp_path, OWNED, user="none", queue_column="none", requested_time="none")]
+    assert {(spec.owner, spec.queue, spec.max_runtime_s) for spec in without} == {("", "default", None)}
+    fixed = [a.spec for a in played(tmp_path, OWNED, owner="us", queue="ours", says_runtime=True)]
+    assert {(spec.owner, spec.queue) for spec in fixed} == {("us", "ours")}
+    assert fixed[0].max_runtime_s == 2 * 160.0
+    with pytest.raises(ConfigError, match="person: there is no such column"):
+        played(tmp_path, OWNED, user="person")
+
+
+def test_jobs_are_cut_to_the_longest_duration_and_that_is_told(tmp_path: Path) -> None:
+    said: list[str] = []
+    found = played(tmp_path, OWNED, said, max_duration="20m")
+    assert [a.work.duration_s for a in found] == [100, 200, 1200]
+    assert "1 jobs were cut to 20m (max_duration)" in said[-1]
+
+
+def test_nodes_and_processors_count_as_gpus_where_it_is_said_how_many_make_one(tmp_path: Path) -> None:
+    nodes = rows("0,60,128", "1,60,300", "2,60,129", head="timestamp,duration,num_nodes")
+    assert gangs(played(tmp_path, nodes, gpus="num_nodes", units_per_gpu=128)) == [
+        (1, 1, 1000),
+        (1, 3, 1000),
+        (1, 2, 1000),
+    ]
+
+
+def test_a_log_in_standard_workload_format_is_played(tmp_path: Path) -> None:
+    said: list[str] = []
+    found = played(tmp_path, SWF, said, units_per_gpu=8)
+    assert [(a.at_s, a.work.duration_s, a.spec.owner, a.spec.queue) for a in found] == [
+        (0, 3600, "3", "2"),
+        (60, 600, "4", "2"),
+        (90, 300, "3", "1"),
+    ]
+    assert gangs(found) == [(1, 2, 1000), (1, 1, 1000), (1, 1, 1000)]
+    assert [a.spec.max_runtime_s for a in found] == [7200, None, 360]
+    told = "\n".join(said)
+    assert "left out: 1 lines that are parts of jobs" in told
+    assert "left out: 1 of 4 rows: 1 without a duration (line 8)" in told
+    trace = JobTrace(file=tmp_path / "trace.csv", units_per_gpu=8)
+    assert first_day(trace) == "2020-09-13", "from the start that its header says"
+
+
+BAD = rows(
+    "2020-07-01 00:00,60,1", "yesterday,60,1", "2020-07-01 00:10,soon,1", "2020-07-01 00:20,60,two",
+    "2020-07-01 00:30,60", "2020-07-01 00:40,90,2", "2020-07-01 00:50,30,4", "2020-07-01 01:00,30,4",
+)  # fmt: skip
+
+
+def test_bad_rows_are_left_out_counted_and_named_where_that_is_asked_for(tmp_path: Path) -> None:
+    said: list[str] = []
+    found = played(tmp_path, BAD, said, skip_bad_rows=True)
+    assert [a.at_s for a in found] == [0, 2400, 3000, 3600]
+    told = "\n".join(said)
+    assert "left out: 1 row not as long as the header (line 6)" in told
+    assert 'left out: 3 rows that cannot be read (line 3: timestamp: "yesterday" is not a time' in told
+    with pytest.raises(ConfigError, match=r"2 cells, but the header"):
+        played(tmp_path, BAD)
+
+
+def test_a_column_that_cannot_be_read_at_all_is_refused_all_the_same(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is not a duration"):
+        played(tmp_path, rows("0,soon,1", "1,later,1", "2,60,1"), skip_bad_rows=True)
+    broken = SWF + "what is this\n"
+    with pytest.raises(ConfigError, match="not 18 numbers"):
+        played(tmp_path, broken, units_per_gpu=8)
+    assert len(played(tmp_path, broken, units_per_gpu=8, skip_bad_rows=True)) == 3
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])  # each example writes anew
+@given(
+    bad=st.sets(st.integers(0, 39), max_size=15),
+    column=st.integers(0, 2),
+    junk=st.sampled_from(["x", "--", "1h?"]),
+)
+def test_all_rows_but_the_bad_ones_are_played(tmp_path: Path, bad: set[int], column: int, junk: str) -> None:
+    cells = [[str(n * 10), str(60 + n), "1"] for n in range(40)]
+    for n in bad:
+        cells[n][column] = junk
+    said: list[str] = []
+    found = played(tmp_path, rows(*map(",".join, cells)), said, skip_bad_rows=True)
+    kept = [n for n in range(40) if n not in bad]
+    assert [a.at_s for a in found] == [(n - kept[0]) * 10 for n in kept]
+    assert [a.work.duration_s for a in found] == [60 + n for n in kept]
+    assert bool(re.search(rf"left out: {len(bad)} (of 40 )?row", "\n".join(said))) == bool(bad)
+
+
+def test_words_have_the_error_that_is_asked_for_and_habits_of_their_owners(tmp_path: Path) -> None:
+    text = rows(*(f"{n},1000,1,u{n % 40}" for n in range(4000)), head="timestamp,duration,num_gpus,user")
+    found = played(tmp_path, text, runtime_error=1.0, start_up=0)
+    logs = np.log([(a.spec.max_runtime_s or 0.0) / 1000.0 for a in found])
+    assert logs.min() >= 0.0, "nobody says less than the job takes: it would be stopped"
+    assert np.sqrt(np.mean(logs**2)) == pytest.approx(1.0, rel=0.15)
+    by_owner = np.array([logs[n::40].mean() for n in range(40)])
+    assert by_owner.std() > 3 * logs.std() / np.sqrt(100), "owners differ by more than chance"
+    again = played(tmp_path, text, runtime_error=1.0, start_up=0)
+    assert [a.spec for a in found] == [a.spec for a in again]
+    without = played(tmp_path, text, start_up=0)
+    assert [a.work for a in found] == [a.work for a in without], "words change nothing else"
+
+
 def scenario(folder: Path, text: str, keys: str = "") -> str:
     (folder / "trace.csv").write_text(text, encoding="utf-8")
     (folder / "s.yaml").write_text(SCENARIO % keys, encoding="utf-8")
@@ -165,6 +297,24 @@ def test_a_simulation_says_once_what_it_left_out(tmp_path: Path, capsys: pytest.
     out, err = capsys.readouterr()
     assert "1 jobs" in out
     assert err.count("warning: trace.csv: left out: 1 of 2 rows: 1 with whole GPUs and a part of one (line 2)") == 1
+
+
+def test_a_simulation_shares_between_the_queues_of_its_trace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = scenario(tmp_path, OWNED)
+    assert run(["simulate", file, "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["outcome"]["jobs_succeeded"] == 3
+
+
+def test_the_command_leaves_bad_rows_out_when_told_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = scenario(tmp_path, BAD)
+    assert run(["simulate", file]) == 2
+    assert run(["simulate", file, "--skip-bad-rows", "--drain", "1d"]) == 0
+    out, err = capsys.readouterr()
+    assert "3 rows that cannot be read" in err
+    assert "drained in   0s" in out
+    assert run(["simulate", file, "--drain", "long"]) == 2
 
 
 def test_a_simulation_without_a_single_job_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
