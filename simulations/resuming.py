@@ -152,7 +152,7 @@ def _attempt(job: TrainingJob, work: Work, now_s: float) -> Attempt:
 
 
 def _is_removed_run(job: TrainingJob) -> bool:
-    """Whether it stands for a run that nobody asked for (any more), see `scheduler.control.snapshotting.stray_job`."""
+    """Whether it stands for a run that nobody asked for (any more), see `snapshots.parts.stray_job`."""
     return "." in job.job_id
 
 

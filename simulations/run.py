@@ -5,13 +5,13 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from scheduler.control.board import Board
 from scheduler.control.cycle import Cycle
-from scheduler.control.demand import DemandMemory
+from scheduler.control.demand.demand import DemandMemory
 from scheduler.control.ports import TrafficSource
 from scheduler.control.records import CycleRecord
+from scheduler.control.reports.board import Board
 from scheduler.control.settings import Served, Settings
-from scheduler.control.surveying import Experience
+from scheduler.control.snapshots.survey import Experience
 from scheduler.model.hosts import Host
 from scheduler.model.policy import Policy
 from simulations.arrivals import Arrival

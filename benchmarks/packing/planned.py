@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.packing.room import Room, Seat, ShapeTable
 from benchmarks.packing.workload import Fleet
-from scheduler.control.lessons import Lessons
+from scheduler.control.snapshots.workload_stats import Lessons
 from scheduler.model.hosts import Device, Host
 from scheduler.model.ledger import Ledger
 from scheduler.model.policy import Policy

@@ -17,7 +17,7 @@ from benchmarks.packing.planned import hosts_of
 from benchmarks.packing.protocol import Play, arrivals, listed
 from benchmarks.packing.room import Seat
 from benchmarks.packing.workload import Fleet, Pods
-from scheduler.control.pauses import spare_collector
+from scheduler.control.gc_freeze import spare_collector
 from scheduler.model.demand import Demand
 from scheduler.model.plan import StartJob
 from scheduler.model.resources import Shape, Slot

@@ -8,11 +8,11 @@ from typing import Final
 
 from benchmarks.speed.site import Size
 from benchmarks.speed.world import CHANGES, World
-from scheduler.control.keeping import Keeper
+from scheduler.control.gc_freeze import spare_collector
+from scheduler.control.jobs.reconcile import reconcile
 from scheduler.control.patience import Patience
-from scheduler.control.pauses import spare_collector
-from scheduler.control.reconcile import reconcile
 from scheduler.control.records import CycleRecord
+from scheduler.control.snapshots.builder import Keeper
 from scheduler.model.plan import Plan, StartJob, StartReplica
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from benchmarks.speed.site import Size, Submissions, hosts_of, models_of, queues_of
-from scheduler.control.attempts import opened
+from scheduler.control.jobs.attempts import opened
 from scheduler.control.records import JobRecord, Wish
 from scheduler.model.demand import Demand
 from scheduler.model.hosts import Host, HostState

@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 
 from scheduler.config.checks import is_loopback
 from scheduler.config.schema import Token
-from scheduler.control.people import Person
+from scheduler.control.service.people import Person
 from scheduler.model.errors import Fault, NotPermitted
 
 COOKIE: Final = "headroom_token"

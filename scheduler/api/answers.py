@@ -12,7 +12,7 @@ from starlette.routing import Match
 from scheduler.api.access import UNKNOWN_CALLER
 from scheduler.api.presenting.times import moment
 from scheduler.api.site import Parts
-from scheduler.control.board import Report
+from scheduler.control.reports.board import Report
 from scheduler.model.errors import (
     ConfigError,
     Conflict,

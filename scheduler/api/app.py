@@ -17,9 +17,9 @@ from scheduler.api.routes import cluster, control, jobs, logs, page, strays, str
 from scheduler.api.site import Logs, Parts, Site
 from scheduler.api.static_files import install_static
 from scheduler.config.schema import Token
-from scheduler.control.board import Board
-from scheduler.control.desk import Desk
-from scheduler.control.leading import Leader
+from scheduler.control.leadership import Leader
+from scheduler.control.reports.board import Board
+from scheduler.control.service.service import Desk
 
 
 def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name

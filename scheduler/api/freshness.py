@@ -5,7 +5,7 @@ from typing import Final
 
 from scheduler.api.site import Parts, Site
 from scheduler.config.units import format_duration
-from scheduler.control.board import STARTING
+from scheduler.control.reports.board import STARTING
 
 MISSED_CYCLES: Final = 3
 LEAST_PATIENCE_S: Final = 10.0

@@ -17,9 +17,9 @@ from scheduler.api.presenting.points import Window
 from scheduler.api.presenting.queues import queue_view
 from scheduler.api.presenting.times import DAY_S, moment
 from scheduler.api.site import Parts, Site
-from scheduler.control.board import ModelOutlook, Report
 from scheduler.control.records import JobRecord
-from scheduler.control.standing import standings
+from scheduler.control.reports.board import ModelOutlook, Report
+from scheduler.control.reports.queue_usage import standings
 from scheduler.model.workloads import JobState
 from scheduler.wire.cluster import Capacity, Host, ServedModel
 from scheduler.wire.jobs import Event, Job, devices_by_host

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scheduler.api.access import SAFE_METHODS
 from scheduler.api.answers import error_answer
-from scheduler.control.leading import Leader
+from scheduler.control.leadership import Leader
 from scheduler.model.errors import Superseded
 from scheduler.wire.base import LEADER_HEADER
 

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from scheduler.control.desk import Desk
 from scheduler.control.records import EventRecord, HostMark, JobRecord
-from scheduler.control.remembering import Remembered
+from scheduler.control.service.service import Desk
+from scheduler.control.upkeep.remembered import Remembered
 
 NEWEST: Final = 1000
 """Jobs that are looked at for what ended lately; open ones are looked at however old they are."""

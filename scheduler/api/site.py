@@ -13,10 +13,10 @@ from scheduler.api.recent import Recent
 from scheduler.config.queues import order_name, queue_names
 from scheduler.config.schema import Config
 from scheduler.config.wiring import policy_of
-from scheduler.control.board import Board
-from scheduler.control.desk import Desk
-from scheduler.control.leading import Leader
+from scheduler.control.leadership import Leader
 from scheduler.control.ports import Clock
+from scheduler.control.reports.board import Board
+from scheduler.control.service.service import Desk
 from scheduler.model.policy import Policy
 from scheduler.model.workloads import JobId
 

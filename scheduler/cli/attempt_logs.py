@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 from scheduler.backends.ray.cluster import RayCluster
-from scheduler.control.desk import Desk
+from scheduler.control.service.service import Desk
 from scheduler.model.errors import NotFound
 from scheduler.model.workloads import JobId
 

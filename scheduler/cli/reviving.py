@@ -10,8 +10,8 @@ from typing import Final
 from scheduler.backends.ray.liveness import is_dead
 from scheduler.backends.ray.local import LocalAddress, LocalRay
 from scheduler.cli.screen import Screen
-from scheduler.control.bulkheads import reason_of
-from scheduler.control.leading import Lease
+from scheduler.control.isolation.bulkheads import reason_of
+from scheduler.control.leadership import Lease
 
 LOOK_S: Final = 2.0
 """How often it is looked at,"""

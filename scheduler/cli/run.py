@@ -113,7 +113,7 @@ def looping(plane: "ControlPlane", server: "uvicorn.Server", screen: Screen, lea
     """Run the control loop beside the block, until another one leads; raise at its end what ended it."""
     from scheduler.cli.ticker import tell_cycles  # noqa: PLC0415  # other commands need not load it
     from scheduler.control.loop import run_forever  # noqa: PLC0415  # likewise
-    from scheduler.control.pruning import prune_forever  # noqa: PLC0415  # likewise
+    from scheduler.control.upkeep.pruning import prune_forever  # noqa: PLC0415  # likewise
 
     died: list[BaseException] = []
     lost = threading.Event()

@@ -12,7 +12,7 @@ from scheduler.api.serving import server_of
 from scheduler.cli.composition.stand_in import StandIn, compose_stand_in
 from scheduler.cli.screen import Screen
 from scheduler.config.schema import Config
-from scheduler.control.leading import Leader
+from scheduler.control.leadership import Leader
 from scheduler.model.errors import ClusterTaken, Superseded, Unreachable
 from scheduler.store.leases import HeldLease
 from scheduler.store.ownership import Candidacy

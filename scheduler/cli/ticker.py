@@ -7,8 +7,8 @@ from threading import Event
 from typing import assert_never
 
 from scheduler.cli.screen import Screen
-from scheduler.control.board import STARTING, Board
 from scheduler.control.records import CycleRecord
+from scheduler.control.reports.board import STARTING, Board
 from scheduler.model.plan import Action, PreemptJob, StartJob, StartReplica, StopReplica
 
 LOOK_S = 1.0

@@ -8,11 +8,11 @@ from policies.registry import policy_from_names
 from scheduler.config import schema
 from scheduler.config.nouns import serving_model_of
 from scheduler.config.queues import order_name, queues_of
-from scheduler.control.admission import Limits
 from scheduler.control.patience import Patience
-from scheduler.control.retention import Retention
-from scheduler.control.secrets import Secret
+from scheduler.control.service.admission import Limits
+from scheduler.control.service.secrets import Secret
 from scheduler.control.settings import Served, Settings
+from scheduler.control.upkeep.retention import Retention
 from scheduler.model.plan import Consolidation
 from scheduler.model.policy import Policy
 

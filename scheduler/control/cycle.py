@@ -10,22 +10,22 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Final
 
-from scheduler.control.acting import Hands
-from scheduler.control.board import Board, GpuShares, ModelOutlook, ModelTally, Report
-from scheduler.control.bulkheads import Bulkheads, Part, reason_of
 from scheduler.control.clocks import stopwatch_s
-from scheduler.control.demand import DemandMemory, demand_of, remembering, wishes_of
-from scheduler.control.giving_up import Warmups
-from scheduler.control.intents import intents_of
-from scheduler.control.listening import Crews, Ears
-from scheduler.control.noticing import Noticed, new_proposals, noticed, noticed_in
+from scheduler.control.demand.demand import DemandMemory, demand_of, remembering, wishes_of
+from scheduler.control.demand.listening import Crews, Ears
+from scheduler.control.isolation.bulkheads import Bulkheads, Part, reason_of
+from scheduler.control.isolation.warmups import Warmups
+from scheduler.control.jobs.actions import Hands
+from scheduler.control.jobs.change_events import Noticed, new_proposals, noticed, noticed_in
+from scheduler.control.jobs.intents import intents_of
+from scheduler.control.jobs.reconcile import Reconciled
 from scheduler.control.ports import Clock, Cluster, Store, TrafficSource
-from scheduler.control.reconcile import Reconciled
 from scheduler.control.records import CycleRecord, EventRecord
+from scheduler.control.reports.board import Board, GpuShares, ModelOutlook, ModelTally, Report
+from scheduler.control.reports.gpu_history import Foresight, gpu_shares
+from scheduler.control.service.strays import obey
 from scheduler.control.settings import Served, Settings
-from scheduler.control.shares import Foresight, gpu_shares
-from scheduler.control.straying import obey
-from scheduler.control.surveying import Experience, Surveyor
+from scheduler.control.snapshots.survey import Experience, Surveyor
 from scheduler.model.demand import Demand
 from scheduler.model.errors import HeadroomError, InvariantBroken, Superseded
 from scheduler.model.observation import Observation

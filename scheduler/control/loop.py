@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Final
 
-from scheduler.control.bulkheads import reason_of
 from scheduler.control.clocks import computed_s, stopwatch_s
 from scheduler.control.cycle import Cycle
-from scheduler.control.pauses import spare_collector
+from scheduler.control.gc_freeze import spare_collector
+from scheduler.control.isolation.bulkheads import reason_of
 from scheduler.model.errors import HeadroomError, Superseded
 
 SPARED_EVERY: Final = 1000

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select
 
-from scheduler.control.retention import Ended
+from scheduler.control.upkeep.retention import Ended
 from scheduler.model.workloads import JobId, JobState
 from scheduler.store.engine import reading, writing
 from scheduler.store.tables import attempts, events, jobs, submissions
@@ -16,7 +16,7 @@ _ENDED_AT: Final[ColumnElement[float]] = func.coalesce(jobs.c.finished_at_s, job
 
 
 class SqlArchive:
-    """`scheduler.control.retention.Archive` on SQLite or PostgreSQL.
+    """`scheduler.control.upkeep.retention.Archive` on SQLite or PostgreSQL.
 
     Args:
         engine: the store's; its fence holds for what is dropped.

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from scheduler.control.private import close, private_file, private_folder
+from scheduler.control.private_files import close, private_file, private_folder
 from scheduler.model.errors import ConfigError, Conflict
 from scheduler.store.engine import answering, open_engine, parsed, postgresql_engine, prepare, reading, writing
 from scheduler.store.marker import Held, damaged, held_in, marker_beside

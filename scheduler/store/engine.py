@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inse
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
-from scheduler.control.private import private_file, private_folder
+from scheduler.control.private_files import private_file, private_folder
 from scheduler.model.errors import ConfigError, Unreachable
 from scheduler.store.fencing import check_fence
 from scheduler.store.marker import check_file, marker_beside

@@ -4,7 +4,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, Double, Engine, cast, extract, func, select, true
 
-from scheduler.control.leading import Leader
+from scheduler.control.leadership import Leader
 from scheduler.model.errors import Superseded
 from scheduler.store.tables import identity, leadership
 

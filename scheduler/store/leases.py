@@ -9,7 +9,7 @@ from typing import IO, Final, Protocol
 
 from sqlalchemy import Engine, update
 
-from scheduler.control.leading import Fence, Lease
+from scheduler.control.leadership import Fence, Lease
 from scheduler.model.errors import HeadroomError, Superseded, Unreachable
 from scheduler.store.engine import reading, writing
 from scheduler.store.fencing import leader_in, now_in_database, superseded_by

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import URL, Connection, func, select
 
-from scheduler.control.private import write_private
+from scheduler.control.private_files import write_private
 from scheduler.model.errors import ConfigError
 from scheduler.store.tables import cycle_changes, cycles, identity, jobs, schema_version
 

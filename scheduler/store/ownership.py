@@ -12,8 +12,8 @@ from typing import Final, Self
 
 from sqlalchemy import URL, Connection, delete, insert, select, update
 
-from scheduler.control.leading import Fence, Leader
-from scheduler.control.private import private_file
+from scheduler.control.leadership import Fence, Leader
+from scheduler.control.private_files import private_file
 from scheduler.model.errors import Conflict
 from scheduler.store.engine import open_engine, parsed, reading, writing
 from scheduler.store.fencing import leader_in, now_in_database, owner_in

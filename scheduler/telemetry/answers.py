@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from scheduler.control.believing import MOST_RPS
+from scheduler.control.demand.plausibility import MOST_RPS
 from scheduler.model.errors import Unreachable
 
 RATE: Final = "is the query right? it must yield one series of requests per second"

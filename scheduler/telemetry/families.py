@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from scheduler.control.board import Effort, Report
-from scheduler.control.standing import guaranteed_gpu_milli, standings
+from scheduler.control.reports.board import Effort, Report
+from scheduler.control.reports.queue_usage import guaranteed_gpu_milli, standings
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.occupancy import HELD, RESERVED, kept
 from scheduler.model.reasons import Reasons

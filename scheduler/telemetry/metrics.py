@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from scheduler.control.board import Board, Report
 from scheduler.control.records import AttemptTotal, Outcome
+from scheduler.control.reports.board import Board, Report
 from scheduler.model.plan import StartJob
 from scheduler.model.workloads import ReplicaState
 from scheduler.telemetry import families

@@ -21,12 +21,12 @@ from fastapi import FastAPI
 from policies.registry import policy_from_names
 from scheduler.api.app import create_app
 from scheduler.api.site import Site
-from scheduler.control.admission import House
-from scheduler.control.board import Board, GpuShares, ModelOutlook, ModelTally, PeakWindow, RatePoint, Report
-from scheduler.control.desk import Desk
-from scheduler.control.packages import PackageShelf
 from scheduler.control.records import AttemptRecord, CycleRecord, EventKind, EventRecord, JobRecord, Outcome, Wish
+from scheduler.control.reports.board import Board, GpuShares, ModelOutlook, ModelTally, PeakWindow, RatePoint, Report
 from scheduler.control.runtimes import RunTimes
+from scheduler.control.service.admission import House
+from scheduler.control.service.packages import PackageShelf
+from scheduler.control.service.service import Desk
 from scheduler.model.demand import Basis, Demand, ModelDemand
 from scheduler.model.hosts import Device, Host, HostState
 from scheduler.model.jobspec import JobSpec

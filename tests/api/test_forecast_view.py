@@ -8,7 +8,7 @@ from forecasting.series import Series
 from forecasting.shares import Share
 from scheduler.api.presenting.models import forecast_view
 from scheduler.api.routes.cluster import _levels
-from scheduler.control.board import ModelOutlook
+from scheduler.control.reports.board import ModelOutlook
 from scheduler.model.demand import Basis
 from scheduler.model.errors import ConfigError
 

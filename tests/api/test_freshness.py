@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scheduler.api.freshness import patience_s
-from scheduler.control import remembering
+from scheduler.control.upkeep import remembered as remembering
 from scheduler.model.errors import Unreachable
 
 

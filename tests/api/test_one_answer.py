@@ -11,9 +11,9 @@ import pytest
 from policies.registry import policy_from_names
 from scheduler.cli.main import run
 from scheduler.client import Client
-from scheduler.control.board import Report
 from scheduler.control.records import CycleRecord
-from scheduler.control.shares import Foresight, gpu_shares
+from scheduler.control.reports.board import Report
+from scheduler.control.reports.gpu_history import Foresight, gpu_shares
 from scheduler.model.demand import Demand, ModelDemand
 from scheduler.model.hosts import Device, Host
 from scheduler.model.observation import Observation

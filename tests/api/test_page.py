@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from scheduler.api.rendering import STATIC_FOLDER
-from scheduler.control.board import Report
-from scheduler.control.bulkheads import Part, Trouble
-from scheduler.control.unheard import Unheard
+from scheduler.control.isolation.bulkheads import Part, Trouble
+from scheduler.control.reports.board import Report
+from scheduler.control.reports.unheard import Unheard
 from scheduler.model.demand import Basis
 from scheduler.model.hosts import Device, Host, devices_offered
 from scheduler.model.snapshot import Snapshot

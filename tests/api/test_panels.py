@@ -8,8 +8,8 @@ from scheduler.api.access import Guard
 from scheduler.api.panels import KEPT, PANELS, PanelDesk
 from scheduler.api.recent import Recent
 from scheduler.api.site import Parts
-from scheduler.control.board import Report
 from scheduler.control.records import EventKind, EventRecord
+from scheduler.control.reports.board import Report
 
 
 def panel_desk(world: Any) -> PanelDesk:

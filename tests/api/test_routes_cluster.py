@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from scheduler.api.presenting.models import forecast_view
-from scheduler.control.board import ModelOutlook
+from scheduler.control.reports.board import ModelOutlook
 from scheduler.model.demand import Basis
 from scheduler.wire.cluster import Forecast
 

@@ -7,7 +7,7 @@ import pytest
 
 from scheduler.api.pointing import pointing_to
 from scheduler.client import Client
-from scheduler.control.leading import Leader
+from scheduler.control.leadership import Leader
 from scheduler.model.errors import Superseded
 
 LEADER = Leader("process 7 on db1", "http://10.0.0.6:8321", 1.0, 3, 9.0, is_alive=True)

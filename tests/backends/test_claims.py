@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scheduler.backends.ray import claims
 from scheduler.backends.ray.claimant import Claimant
 from scheduler.backends.ray.claims import Claim, InTheWay, hold, in_the_way, let_go
-from scheduler.control.leading import Fence, SoleLease
+from scheduler.control.leadership import Fence, SoleLease
 from scheduler.model.errors import ClusterTaken, Superseded
 
 ONE, TWO = "1" * 36, "2" * 36

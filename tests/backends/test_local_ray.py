@@ -19,7 +19,7 @@ from scheduler.backends.ray.cluster import RayCluster
 from scheduler.backends.ray.liveness import answers
 from scheduler.backends.ray.local import LOG_FILE, LocalAddress, LocalHostSpec, LocalRay, read_address
 from scheduler.control.clocks import WallClock
-from scheduler.control.leading import Fence, SoleLease
+from scheduler.control.leadership import Fence, SoleLease
 from scheduler.model.errors import ConfigError, Unreachable
 from scheduler.model.hosts import HostState
 from scheduler.model.jobspec import JobSpec

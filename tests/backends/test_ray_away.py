@@ -6,7 +6,7 @@ import pytest
 
 from scheduler.backends.ray.claimant import Claimant
 from scheduler.backends.ray.link import DriverLink
-from scheduler.control.leading import Fence, SoleLease
+from scheduler.control.leadership import Fence, SoleLease
 from scheduler.model.errors import Unreachable
 
 CLAIMANT = Claimant(SoleLease(Fence("0f6e5a38-0000-4000-8000-000000000000", 1)))

@@ -17,9 +17,9 @@ from scheduler.backends.ray.claimant import Claimant
 from scheduler.backends.ray.cluster import RayCluster
 from scheduler.backends.ray.hosts import host_name
 from scheduler.backends.ray.local import LocalAddress
-from scheduler.control.board import ModelTally
 from scheduler.control.clocks import WallClock
-from scheduler.control.leading import Fence, SoleLease
+from scheduler.control.leadership import Fence, SoleLease
+from scheduler.control.reports.board import ModelTally
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.observation import Observation, RunState
 from scheduler.model.plan import StartJob, StartReplica, StopReplica

@@ -22,9 +22,9 @@ from scheduler.backends.ray.names import Names, RunLabel
 from scheduler.backends.ray.runs import Runs
 from scheduler.backends.ray.stops import StopOrder
 from scheduler.backends.ray.training import Training
-from scheduler.control import packages
-from scheduler.control.packages import PackageShelf
-from scheduler.control.unpacking import unpack
+from scheduler.control.service import packages
+from scheduler.control.service.packages import PackageShelf
+from scheduler.control.service.unpacking import unpack
 from scheduler.jobkit import MARKER
 from scheduler.model.errors import ActionFailed, Unreachable
 from scheduler.model.observation import Progress, Run, RunState

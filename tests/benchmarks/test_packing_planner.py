@@ -13,8 +13,8 @@ from benchmarks.packing.planned import PlannedPacker, hosts_of
 from benchmarks.packing.protocol import Play, arrivals, churn_of, listed
 from benchmarks.packing.room import Room, Seat, ShapeTable
 from benchmarks.packing.workload import Fleet, Pods
-from scheduler.control.lessons import Lessons
 from scheduler.control.records import JobRecord, Wish
+from scheduler.control.snapshots.workload_stats import Lessons
 from scheduler.model.demand import Demand
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import StartJob

@@ -14,7 +14,7 @@ from benchmarks.speed.report import document, percentiles_ms
 from benchmarks.speed.site import Size, Submissions, hosts_of, models_of, queues_of
 from benchmarks.speed.world import CHANGES, World
 from policies.registry import policy_from_names
-from scheduler.control.keeping import Keeper
+from scheduler.control.snapshots.builder import Keeper
 from scheduler.planning.planner import plan
 
 SMALL = Size(hosts=24, running=48, pending=10, models=3)

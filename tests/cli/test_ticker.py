@@ -7,7 +7,7 @@ import pytest
 
 from scheduler.cli.screen import Screen
 from scheduler.cli.ticker import tell_cycles
-from scheduler.control.board import Board, Report
+from scheduler.control.reports.board import Board, Report
 
 
 class Played(Board):

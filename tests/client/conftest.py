@@ -13,11 +13,11 @@ from policies.registry import policy_from_names
 from scheduler.api.app import create_app
 from scheduler.api.site import Site
 from scheduler.config.schema import Token
-from scheduler.control.admission import House
-from scheduler.control.board import Board, GpuShares, ModelOutlook, PeakWindow, RatePoint, Report
-from scheduler.control.desk import Desk
-from scheduler.control.packages import PackageShelf
 from scheduler.control.records import CycleRecord
+from scheduler.control.reports.board import Board, GpuShares, ModelOutlook, PeakWindow, RatePoint, Report
+from scheduler.control.service.admission import House
+from scheduler.control.service.packages import PackageShelf
+from scheduler.control.service.service import Desk
 from scheduler.model.demand import Basis, Demand, ModelDemand
 from scheduler.model.hosts import Device, Host
 from scheduler.model.observation import Observation

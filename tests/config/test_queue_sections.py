@@ -7,7 +7,7 @@ import pytest
 
 from scheduler.config.loading import load_config
 from scheduler.config.queues import order_name, queue_names, queues_of
-from scheduler.control.admission import House, faults_of
+from scheduler.control.service.admission import House, faults_of
 from scheduler.model.errors import Fault
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.queues import Amounts

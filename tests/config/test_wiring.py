@@ -7,7 +7,7 @@ import pytest
 from scheduler.config.schema import Config, Control, Model, PolicyNames
 from scheduler.config.schema import Retention as RetentionSection
 from scheduler.config.wiring import policy_of, retention_of, served_of, settings_of
-from scheduler.control.retention import Retention
+from scheduler.control.upkeep.retention import Retention
 from scheduler.model.errors import ConfigError
 from scheduler.model.plan import Consolidation
 

@@ -24,7 +24,7 @@ from scheduler.backends.ray.cluster import RayCluster
 from scheduler.backends.ray.local import LocalAddress
 from scheduler.backends.ray.names import RunLabel
 from scheduler.control.clocks import WallClock
-from scheduler.control.leading import Fence, SoleLease
+from scheduler.control.leadership import Fence, SoleLease
 from scheduler.control.ports import Cluster
 from scheduler.model.errors import NotFound
 from scheduler.model.hosts import Device, Host

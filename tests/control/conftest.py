@@ -9,9 +9,9 @@ import pytest
 from forecasting.series import Series
 from policies.capacity import TargetRate
 from policies.registry import policy_from_names
-from scheduler.control.board import Board
 from scheduler.control.cycle import Cycle
 from scheduler.control.ports import Store, Traffic, TrafficSource
+from scheduler.control.reports.board import Board
 from scheduler.control.settings import Served, Settings
 from scheduler.model.errors import ActionFailed, Unreachable
 from scheduler.model.hosts import Device, Host, HostState

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.control.board import Board, ModelTally
-from scheduler.control.unheard import Unheard
+from scheduler.control.reports.board import Board, ModelTally
+from scheduler.control.reports.unheard import Unheard
 from scheduler.model.resources import Shape
 
 

@@ -6,9 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.control.bulkheads import FIRST_S, LONGEST_REASON, LONGEST_S, Bulkheads, Part, pause_s, reason_of, spoken
+from scheduler.control.isolation.bulkheads import (
+    FIRST_S,
+    LONGEST_REASON,
+    LONGEST_S,
+    Bulkheads,
+    Part,
+    pause_s,
+    reason_of,
+    spoken,
+)
+from scheduler.control.isolation.told_once import MOST_TOLD, WINDOW_S, States
 from scheduler.control.records import EventKind, EventRecord
-from scheduler.control.states import MOST_TOLD, WINDOW_S, States
 from scheduler.model.errors import Superseded, Unreachable
 
 PART = Part("the share of tone", "tone", "planned by the last one known")

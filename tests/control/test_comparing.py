@@ -1,6 +1,6 @@
 """What a change leads to: the difference of two plans of the same world."""
 
-from scheduler.control.comparing import Difference, compare
+from scheduler.control.whatif.compare import Difference, compare
 from scheduler.model.plan import Cause, Plan, PreemptJob, Reason, StartJob, Unplaced
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.control.courses import MOST_LEVELS, course_of
+from scheduler.control.demand.courses import MOST_LEVELS, course_of
 
 HOUR_S = 3600.0
 

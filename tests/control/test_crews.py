@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from scheduler.control.crews import AtOnce, Threads
+from scheduler.control.isolation.crews import AtOnce, Threads
 
 
 def test_an_errand_done_at_once_is_done_and_keeps_its_error() -> None:

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from forecasting.series import Series
 from policies.capacity import ErlangC, TargetRate
-from scheduler.control.board import ModelOutlook
-from scheduler.control.bulkheads import Bulkheads
-from scheduler.control.demand import DemandMemory, demand_of, wishes_of
-from scheduler.control.listening import Crews, Ears
-from scheduler.control.outlook import peaks_of, quantiles_until
+from scheduler.control.demand.demand import DemandMemory, demand_of, wishes_of
+from scheduler.control.demand.forecast_summary import peaks_of, quantiles_until
+from scheduler.control.demand.listening import Crews, Ears
+from scheduler.control.demand.traffic import Known
+from scheduler.control.isolation.bulkheads import Bulkheads
 from scheduler.control.ports import Traffic
 from scheduler.control.records import EventRecord
+from scheduler.control.reports.board import ModelOutlook
 from scheduler.control.settings import Served, Settings
-from scheduler.control.traffic import Known
 from scheduler.model.demand import Basis, ModelDemand
 from scheduler.model.errors import Unreachable
 from scheduler.model.resources import Shape, Slot

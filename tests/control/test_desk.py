@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from policies.registry import policy_from_names
-from scheduler.control.admission import House
-from scheduler.control.desk import Desk
-from scheduler.control.packages import PackageShelf
 from scheduler.control.records import Wish
+from scheduler.control.service.admission import House
+from scheduler.control.service.packages import PackageShelf
+from scheduler.control.service.service import Desk
 from scheduler.model.errors import ConfigError, Conflict, NotFound
 from scheduler.model.hosts import HostState
 from scheduler.model.jobspec import JobSpec

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from policies.registry import policy_from_names
-from scheduler.control import draining
-from scheduler.control.draining import DrainOutlook, drain_outlook
 from scheduler.control.records import CycleRecord, HostMark
+from scheduler.control.whatif import drain as draining
+from scheduler.control.whatif.drain import DrainOutlook, drain_outlook
 from scheduler.model.demand import Demand, ModelDemand
 from scheduler.model.hosts import Device, Host, HostState
 from scheduler.model.plan import Plan, Reservation

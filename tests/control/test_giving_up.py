@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.control.giving_up import FIRST_S, LATE_AFTER, LONGEST_S, REFUSED
-from scheduler.control.noticing import Noticed, noticed
+from scheduler.control.isolation.warmups import FIRST_S, LATE_AFTER, LONGEST_S, REFUSED
+from scheduler.control.jobs.change_events import Noticed, noticed
 from scheduler.model.errors import ActionFailed
 from scheduler.model.observation import Observation
 from scheduler.model.plan import PreemptJob, StartReplica

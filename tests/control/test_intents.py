@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.control.attempts import opened
-from scheduler.control.intents import Intents, intents_of
+from scheduler.control.jobs.attempts import opened
+from scheduler.control.jobs.intents import Intents, intents_of
 from scheduler.control.records import AttemptRecord, JobRecord, Outcome, Wish
 from scheduler.model.demand import Demand
 from scheduler.model.jobspec import JobSpec

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from benchmarks.speed.site import Size
 from benchmarks.speed.world import CHANGES, World
 from policies.registry import policy_from_names
-from scheduler.control.keeping import Keeper
 from scheduler.control.records import AttemptRecord, HostMark, JobRecord, Outcome, Wish
 from scheduler.control.runtimes import RunTimes
-from scheduler.control.snapshotting import marked, stray_job, training_job, with_deadlines
+from scheduler.control.snapshots.builder import Keeper
+from scheduler.control.snapshots.parts import marked, stray_job, training_job, with_deadlines
 from scheduler.model.hosts import HostState
 from scheduler.model.observation import Observation, Run, RunState
 from scheduler.model.plan import Reservation

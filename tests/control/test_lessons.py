@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.registry import policy_from_names
-from scheduler.control import lessons as learning
-from scheduler.control.lessons import Lessons
 from scheduler.control.records import JobRecord, Wish
+from scheduler.control.snapshots import workload_stats as learning
+from scheduler.control.snapshots.workload_stats import Lessons
 from scheduler.model.hosts import Device, Host
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.ledger import Ledger

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from policies.registry import policy_from_names
-from scheduler.control.admission import House, Limits
-from scheduler.control.board import Board
-from scheduler.control.desk import Desk
-from scheduler.control.packages import PackageShelf
-from scheduler.control.people import Person
+from scheduler.control.reports.board import Board
+from scheduler.control.service.admission import House, Limits
+from scheduler.control.service.packages import PackageShelf
+from scheduler.control.service.people import Person
+from scheduler.control.service.service import Desk
 from scheduler.model.errors import ConfigError, Conflict, NotPermitted
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.resources import Shape

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from forecasting.series import Series
-from scheduler.control.bulkheads import Bulkheads
-from scheduler.control.crews import Threads
-from scheduler.control.listening import LONGEST_PAUSE_S, PATIENT_FOR, SLOW_S, Breaker, Crews, Ears
+from scheduler.control.demand.listening import LONGEST_PAUSE_S, PATIENT_FOR, SLOW_S, Breaker, Crews, Ears
+from scheduler.control.demand.traffic import Known, Wish
+from scheduler.control.isolation.bulkheads import Bulkheads
+from scheduler.control.isolation.crews import Threads
 from scheduler.control.ports import Traffic
-from scheduler.control.traffic import Known, Wish
-from scheduler.control.unheard import Unheard
+from scheduler.control.reports.unheard import Unheard
 from scheduler.model.demand import Basis
 from scheduler.model.errors import Unreachable
 from scheduler.model.workloads import ReplicaState

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.control.board import Board
 from scheduler.control.loop import Backoff, run_forever
+from scheduler.control.reports.board import Board
 from scheduler.control.settings import Settings
 from scheduler.model.errors import InvariantBroken, Unreachable
 

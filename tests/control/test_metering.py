@@ -5,8 +5,8 @@ from math import isclose
 
 import pytest
 
-from scheduler.control.metering import Meter
 from scheduler.control.records import AttemptRecord, JobRecord, Outcome, Wish
+from scheduler.control.snapshots.usage import Meter
 from scheduler.model.hosts import Device, Host
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.resources import Shape, Slot

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from scheduler.control.board import Report
-from scheduler.control.noticing import FORGOTTEN_S, Noticed, new_proposals, noticed, noticed_in
+from scheduler.control.jobs.change_events import FORGOTTEN_S, Noticed, new_proposals, noticed, noticed_in
 from scheduler.control.records import CycleRecord, EventKind
+from scheduler.control.reports.board import Report
 from scheduler.model.demand import Demand
 from scheduler.model.hosts import Device, Host, HostState
 from scheduler.model.observation import Observation, Run, RunState

@@ -19,13 +19,18 @@ from sqlalchemy.exc import OperationalError
 from forecasting.forecaster import Forecaster
 from policies.capacity import TargetRate
 from policies.may_preempt import shorter_first
-from scheduler.control import acting, cycle, demand, intents, pools, reconcile, sentences
-from scheduler.control.board import Board
-from scheduler.control.lessons import Lessons
+from scheduler.control import cycle
+from scheduler.control.demand import demand
+from scheduler.control.demand import joint_peaks as pools
+from scheduler.control.jobs import actions as acting
+from scheduler.control.jobs import event_text as sentences
+from scheduler.control.jobs import intents, reconcile
 from scheduler.control.loop import Backoff, run_forever
 from scheduler.control.records import Outcome
+from scheduler.control.reports.board import Board
 from scheduler.control.runtimes import RunTimes
 from scheduler.control.settings import Settings
+from scheduler.control.snapshots.workload_stats import Lessons
 from scheduler.model.errors import ActionFailed, ConfigError, Conflict, InvariantBroken, NotFound, Unreachable
 from scheduler.model.policy import Policy
 from scheduler.model.workloads import JobState, ReplicaState

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scheduler.control import unpacking
-from scheduler.control.packages import PackageShelf
-from scheduler.control.unpacking import Limits, unpack
+from scheduler.control.service import unpacking
+from scheduler.control.service.packages import PackageShelf
+from scheduler.control.service.unpacking import Limits, unpack
 from scheduler.model.errors import ConfigError, HeadroomError, NotFound, Unreachable
 from scheduler.package import pack
 

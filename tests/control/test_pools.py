@@ -12,11 +12,11 @@ from forecasting.forecaster import Forecaster
 from forecasting.series import Series
 from forecasting.shares import Share
 from policies.capacity import ErlangA, ErlangC, TargetRate
-from scheduler.control.bulkheads import Bulkheads
-from scheduler.control.pools import Member, kind_of, name_of, outlooks_of, pools_of, replicas_for
+from scheduler.control.demand.joint_peaks import Member, kind_of, name_of, outlooks_of, pools_of, replicas_for
+from scheduler.control.demand.traffic import Known
+from scheduler.control.isolation.bulkheads import Bulkheads
 from scheduler.control.ports import Traffic
 from scheduler.control.settings import Served, Settings
-from scheduler.control.traffic import Known
 from scheduler.model.demand import ModelDemand
 from scheduler.model.resources import Shape
 from scheduler.model.workloads import ServingModel

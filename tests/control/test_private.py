@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.control.packages import PackageShelf
-from scheduler.control.private import close, close_state, private_file, private_folder, write_private
+from scheduler.control.private_files import close, close_state, private_file, private_folder, write_private
+from scheduler.control.service.packages import PackageShelf
 from scheduler.store.ownership import Candidacy
 from scheduler.store.sql import SqlStore
 

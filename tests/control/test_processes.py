@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from scheduler.control.clocks import stopwatch_s
-from scheduler.control.crews import AtOnce, Threads
-from scheduler.control.processes import OneProcess
+from scheduler.control.isolation.crews import AtOnce, Threads
+from scheduler.control.isolation.processes import OneProcess
 from scheduler.model.errors import Unreachable
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler.control.jobs.reconcile import Reconciled, reconcile
 from scheduler.control.patience import Patience
-from scheduler.control.reconcile import Reconciled, reconcile
 from scheduler.control.records import AttemptRecord, EventKind, JobRecord, Outcome, Wish
 from scheduler.model.hosts import Device, Host, HostState
 from scheduler.model.jobspec import JobSpec

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from scheduler.control import remembering
-from scheduler.control.remembering import Remembered
+from scheduler.control.upkeep import remembered as remembering
+from scheduler.control.upkeep.remembered import Remembered
 from scheduler.model.errors import NotFound, Unreachable
 
 

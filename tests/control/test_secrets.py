@@ -16,9 +16,9 @@ from scheduler.backends.ray.training import Training
 from scheduler.config.job import parse_job
 from scheduler.config.loading import load_config
 from scheduler.config.wiring import secrets_of
-from scheduler.control.admission import House, faults_of
-from scheduler.control.packages import PackageShelf
-from scheduler.control.secrets import HIDDEN, Secret, SecretShelf
+from scheduler.control.service.admission import House, faults_of
+from scheduler.control.service.packages import PackageShelf
+from scheduler.control.service.secrets import HIDDEN, Secret, SecretShelf
 from scheduler.model.errors import ActionFailed, ConfigError, NotFound
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.resources import Slot

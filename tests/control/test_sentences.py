@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.control import sentences
-from scheduler.control.attempts import VANISHED, opened
-from scheduler.control.intents import intents_of
+from scheduler.control.jobs import event_text as sentences
+from scheduler.control.jobs.attempts import VANISHED, opened
+from scheduler.control.jobs.intents import intents_of
 from scheduler.control.records import AttemptRecord, EventKind, JobRecord, Outcome, Wish
 from scheduler.model.demand import Demand, ModelDemand
 from scheduler.model.jobspec import JobSpec

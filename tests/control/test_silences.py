@@ -8,11 +8,11 @@ import pytest
 
 from forecasting.series import Series
 from policies.capacity import TargetRate
-from scheduler.control.bulkheads import Bulkheads
+from scheduler.control.demand.source_events import basis_changes
+from scheduler.control.demand.traffic import Known, heard, mute
+from scheduler.control.isolation.bulkheads import Bulkheads
 from scheduler.control.ports import Traffic
 from scheduler.control.settings import Served
-from scheduler.control.silences import basis_changes
-from scheduler.control.traffic import Known, heard, mute
 from scheduler.model.demand import Basis, ModelDemand
 from scheduler.model.resources import Shape
 from scheduler.model.workloads import ServingModel

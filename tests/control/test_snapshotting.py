@@ -5,9 +5,9 @@ from math import inf
 
 import pytest
 
-from scheduler.control.keeping import Keeper
 from scheduler.control.records import AttemptRecord, HostMark, JobRecord, Outcome, Wish
-from scheduler.control.snapshotting import training_job
+from scheduler.control.snapshots.builder import Keeper
+from scheduler.control.snapshots.parts import training_job
 from scheduler.model.hosts import Device, Host, HostState
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.observation import Observation, Run, RunState

@@ -7,7 +7,7 @@ from scheduler.api.presenting.times import moment
 from scheduler.cli.queues import queue_table
 from scheduler.cli.table import cell
 from scheduler.control.records import CycleRecord
-from scheduler.control.standing import Standing, standings
+from scheduler.control.reports.queue_usage import Standing, standings
 from scheduler.model.demand import Demand
 from scheduler.model.hosts import Device, Host
 from scheduler.model.plan import Plan

@@ -100,7 +100,7 @@ def test_a_marked_run_of_another_store_says_nothing_about_our_job_of_that_number
 def desk(lab: Any) -> Any:
     from threading import Event  # noqa: PLC0415  # only here
 
-    from scheduler.control.straying import StrayDesk  # noqa: PLC0415  # likewise
+    from scheduler.control.service.strays import StrayDesk  # noqa: PLC0415  # likewise
 
     return StrayDesk(lab.store, lab.cycle.board, lab.clock, Event())
 

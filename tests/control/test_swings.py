@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.control.swings import FACTOR, LONGEST_S, ONE_ROUND_S, REMEMBERED_S, Swings
+from scheduler.control.demand.swings import FACTOR, LONGEST_S, ONE_ROUND_S, REMEMBERED_S, Swings
 from scheduler.model.plan import Cause, Plan, PreemptJob, StopReplica
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import JobId, ReplicaId

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from forecasting.series import Series
-from scheduler.control.crews import AtOnce
-from scheduler.control.listening import Ear
+from scheduler.control.demand.listening import Ear
+from scheduler.control.demand.traffic import Known, Wish
+from scheduler.control.isolation.crews import AtOnce
 from scheduler.control.ports import Traffic
-from scheduler.control.traffic import Known, Wish
 from scheduler.model.errors import Unreachable
 
 HOUR_S = 3600

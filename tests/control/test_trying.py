@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from policies.registry import policy_from_names
 from scheduler.control.records import CycleRecord
-from scheduler.control.trying import THE_JOB, submit_outlook
+from scheduler.control.whatif.submission import THE_JOB, submit_outlook
 from scheduler.model.demand import Demand
 from scheduler.model.hosts import Host, devices_offered
 from scheduler.model.jobspec import JobSpec

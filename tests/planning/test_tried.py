@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from benchmarks.speed.site import Size
 from benchmarks.speed.world import CHANGES, World
 from policies.registry import policy_from_names
-from scheduler.control.keeping import Keeper
+from scheduler.control.snapshots.builder import Keeper
 from scheduler.model.gang_table import GangTable
 from scheduler.model.hosts import Device, Host
 from scheduler.model.ledger import Ledger

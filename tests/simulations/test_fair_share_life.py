@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.config.scenario_loading import load_scenario
-from scheduler.control.metering import Meter
+from scheduler.control.snapshots.usage import Meter
 from simulations.run import Simulation
 from simulations.wiring import setup_of
 

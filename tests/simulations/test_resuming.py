@@ -8,7 +8,7 @@ import pytest
 
 from scheduler.config.scenario_loading import load_scenario
 from scheduler.control.records import CycleRecord
-from scheduler.control.snapshotting import training_job
+from scheduler.control.snapshots.parts import training_job
 from scheduler.model.hosts import HostState
 from scheduler.model.observation import RunState
 from scheduler.model.resources import Shape, Slot

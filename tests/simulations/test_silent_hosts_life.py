@@ -6,10 +6,10 @@ from itertools import pairwise
 import pytest
 
 from policies.registry import policy_from_names
-from scheduler.control.board import Board
 from scheduler.control.cycle import Cycle
 from scheduler.control.patience import Patience
 from scheduler.control.records import JobRecord, Outcome, Wish
+from scheduler.control.reports.board import Board
 from scheduler.control.settings import Settings
 from scheduler.model.hosts import Host, HostState, devices_offered
 from scheduler.model.jobspec import JobSpec

@@ -19,12 +19,12 @@ from sqlalchemy import Connection, delete
 
 from scheduler.api.paging import in_chunks
 from scheduler.backends.ray.remains import RunRemains
-from scheduler.control import pruning
-from scheduler.control.packages import PackageShelf
-from scheduler.control.private import remove_folder
-from scheduler.control.pruning import Pruner, prune_forever
+from scheduler.control.private_files import remove_folder
 from scheduler.control.records import AttemptRecord, EventKind, EventRecord, JobRecord, Once, Outcome
-from scheduler.control.retention import Retention
+from scheduler.control.service.packages import PackageShelf
+from scheduler.control.upkeep import pruning
+from scheduler.control.upkeep.pruning import Pruner, prune_forever
+from scheduler.control.upkeep.retention import Retention
 from scheduler.model.errors import NotFound, Superseded, Unreachable
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.resources import Shape

@@ -19,7 +19,7 @@ from scheduler.cli.composition.cluster import Seat
 from scheduler.cli.composition.state import store_url
 from scheduler.cli.main import run
 from scheduler.config.loading import load_config
-from scheduler.control.board import ModelTally
+from scheduler.control.reports.board import ModelTally
 from scheduler.model.hosts import Device, Host
 from scheduler.store.ownership import Candidacy
 from simulations.world import World

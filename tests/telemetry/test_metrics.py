@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from scheduler.control.board import Board, GpuShares, ModelOutlook, ModelTally, PeakWindow, Report
 from scheduler.control.records import AttemptTotal, CycleRecord, Outcome
+from scheduler.control.reports.board import Board, GpuShares, ModelOutlook, ModelTally, PeakWindow, Report
 from scheduler.model.demand import Basis, Demand, ModelDemand
 from scheduler.model.hosts import Device, Host, HostState
 from scheduler.model.observation import Observation

@@ -12,8 +12,8 @@ from scheduler.api.presenting.points import Window, gpu_points, rate_points
 from scheduler.api.presenting.pools import pool_view
 from scheduler.api.presenting.proposals import proposal_view
 from scheduler.api.presenting.times import DAY_S, moment
-from scheduler.control.board import GpuShares, Report
 from scheduler.control.records import JobRecord, Outcome
+from scheduler.control.reports.board import GpuShares, Report
 from scheduler.model.occupancy import HELD, RESERVED
 from scheduler.model.policy import Policy
 from scheduler.model.resources import WHOLE_DEVICE_MILLI

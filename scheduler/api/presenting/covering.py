@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from scheduler.api.formatting import HOUR_S, THIN, clock, duration
 from scheduler.api.presenting.times import DAY_S, moment
-from scheduler.control.board import ModelOutlook, Report
+from scheduler.control.reports.board import ModelOutlook, Report
 from scheduler.model.policy import Policy
 from scheduler.planning.reasons.verdict import Verdict, verdict
 from scheduler.planning.serving.coverage import Coverage, Curve, coverage

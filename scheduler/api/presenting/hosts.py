@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from scheduler.api.presenting.jobs import places
 from scheduler.api.presenting.times import MIB, moment, moment_or_none
-from scheduler.control.board import Report
 from scheduler.control.records import HostMark
+from scheduler.control.reports.board import Report
 from scheduler.model.hosts import Host as ModelHost
 from scheduler.model.hosts import HostState
 from scheduler.model.occupancy import Use, kept, work

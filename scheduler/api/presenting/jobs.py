@@ -5,9 +5,9 @@ from math import isfinite
 from typing import Final, NamedTuple
 
 from scheduler.api.presenting.times import MIB, moment, moment_or_none
-from scheduler.control.board import Report
 from scheduler.control.records import AttemptRecord, EventRecord, JobRecord, Outcome
-from scheduler.control.trying import SubmitOutlook
+from scheduler.control.reports.board import Report
+from scheduler.control.whatif.submission import SubmitOutlook
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import Unplaced
 from scheduler.model.policy import Policy

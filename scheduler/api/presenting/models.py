@@ -5,8 +5,8 @@ from typing import Any
 
 from scheduler.api.presenting.jobs import why_view
 from scheduler.api.presenting.times import DAY_S, finite, moment, moment_or_none
-from scheduler.control.board import GpuShares, ModelOutlook, ModelTally, Report
-from scheduler.control.outlook import LEVELS, PEAK_LEVELS, peaks_of, quantiles_until
+from scheduler.control.demand.forecast_summary import LEVELS, PEAK_LEVELS, peaks_of, quantiles_until
+from scheduler.control.reports.board import GpuShares, ModelOutlook, ModelTally, Report
 from scheduler.model.demand import ModelDemand
 from scheduler.model.hosts import HostState
 from scheduler.model.workloads import ReplicaState, ServingModel

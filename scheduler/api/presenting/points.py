@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from scheduler.api.presenting.models import gpus_per_replica, outlook_of, replicas_of
 from scheduler.api.presenting.times import finite, moment
-from scheduler.control.board import GpuShares, ModelOutlook, Report
+from scheduler.control.reports.board import GpuShares, ModelOutlook, Report
 from scheduler.model.workloads import ReplicaState, ServingModel
 from scheduler.planning.serving.coverage import Coverage, CoveragePoint
 from scheduler.wire.cluster import CapacityPoint

@@ -1,7 +1,7 @@
 """Models on one kind of device together, on the wire."""
 
 from scheduler.api.presenting.times import moment_or_none
-from scheduler.control.board import PoolOutlook
+from scheduler.control.reports.board import PoolOutlook
 from scheduler.wire.cluster import Pool, PoolPeak
 
 

@@ -1,6 +1,6 @@
 """Queues on the wire, from where they stand after the last plan."""
 
-from scheduler.control.standing import Standing, guaranteed_gpu_milli
+from scheduler.control.reports.queue_usage import Standing, guaranteed_gpu_milli
 from scheduler.model import queues as model
 from scheduler.wire.queues import Amounts, Queue
 

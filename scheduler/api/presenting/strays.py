@@ -1,7 +1,7 @@
 """Strays on the wire."""
 
 from scheduler.api.presenting.times import MIB
-from scheduler.control.straying import StrayDesk
+from scheduler.control.service.strays import StrayDesk
 from scheduler.model.observation import Stray as SeenStray
 from scheduler.wire.cluster import Stray
 

@@ -14,7 +14,7 @@ from scheduler.api.presenting.points import Window
 from scheduler.api.presenting.queues import queue_view
 from scheduler.api.presenting.times import DAY_S, moment_or_none
 from scheduler.api.site import Parts, PartsDep
-from scheduler.control.standing import standings
+from scheduler.control.reports.queue_usage import standings
 from scheduler.model.errors import ConfigError, NotFound
 from scheduler.wire.base import Listing, Single
 from scheduler.wire.cluster import Capacity, CordonOrder, DrainAnswer, DrainOrder, Forecast, Host, ServedModel

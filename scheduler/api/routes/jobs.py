@@ -16,8 +16,8 @@ from scheduler.api.paging import Place, in_chunks, page_of
 from scheduler.api.presenting.jobs import NOTHING_AHEAD, Ahead, ahead_of, job_view, outlook_view, queue_of
 from scheduler.api.site import Parts, PartsDep
 from scheduler.config.job import parse_job
-from scheduler.control import packages
 from scheduler.control.records import JobRecord
+from scheduler.control.service import packages
 from scheduler.model.errors import ConfigError
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.workloads import JobId

@@ -4,8 +4,8 @@ import time
 from dataclasses import dataclass, field
 
 from scheduler.backends.ray.claims import Claim, InTheWay
-from scheduler.control.leading import Lease
-from scheduler.control.sentences import span
+from scheduler.control.jobs.event_text import span
+from scheduler.control.leadership import Lease
 from scheduler.model.errors import ClusterTaken, Superseded
 
 

@@ -19,10 +19,10 @@ from scheduler.backends.ray.runs import Runs
 from scheduler.backends.ray.serving import Serving
 from scheduler.backends.ray.strangers import Group, strays_of, with_devices
 from scheduler.backends.ray.training import Training
-from scheduler.control.board import ModelTally
 from scheduler.control.ports import Clock, JobSpecs
-from scheduler.control.private import private_folder
-from scheduler.control.secrets import SecretShelf
+from scheduler.control.private_files import private_folder
+from scheduler.control.reports.board import ModelTally
+from scheduler.control.service.secrets import SecretShelf
 from scheduler.model.errors import ActionFailed, Unreachable
 from scheduler.model.observation import Observation, Run, Stray, StrayKind
 from scheduler.model.plan import Action, PreemptJob, StartJob, StartReplica, StopReplica

@@ -7,7 +7,7 @@ that is first done with one removes it under the others' feet.
 import threading
 from pathlib import Path
 
-from scheduler.control.packages import PackageShelf
+from scheduler.control.service.packages import PackageShelf
 from scheduler.model.errors import ActionFailed, HeadroomError
 
 

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from scheduler.backends.ray import machine, processes
 from scheduler.backends.ray.liveness import answers, port_of
-from scheduler.control.private import private_folder
+from scheduler.control.private_files import private_folder
 from scheduler.model.errors import ConfigError, Unreachable
 
 ADDRESS_FILE: Final = "local-ray.json"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from scheduler.backends.ray.rest import RayRest
-from scheduler.control.private import private_folder, write_private
+from scheduler.control.private_files import private_folder, write_private
 from scheduler.model.errors import ActionFailed
 
 

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from scheduler.backends.ray.names import run_name
-from scheduler.control.private import remove_folder
-from scheduler.control.retention import Ended
+from scheduler.control.private_files import remove_folder
+from scheduler.control.upkeep.retention import Ended
 from scheduler.model.workloads import JobId
 
 
 class RunRemains:
-    """`scheduler.control.retention.Remains` of one store's runs.
+    """`scheduler.control.upkeep.retention.Remains` of one store's runs.
 
     Args:
         state_dir: has `logs/` and `checkpoints/`.

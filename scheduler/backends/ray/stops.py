@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from scheduler.control.private import private_folder, write_private
+from scheduler.control.private_files import private_folder, write_private
 
 
 @dataclass(frozen=True, slots=True)

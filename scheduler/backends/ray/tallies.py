@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from scheduler.control.private import private_folder, write_private
+from scheduler.control.private_files import private_folder, write_private
 
 FIELDS: Final = ("total", "late", "failed")
 

@@ -15,8 +15,8 @@ from scheduler.backends.ray.outputs import Outputs
 from scheduler.backends.ray.rest import RayRest
 from scheduler.backends.ray.stops import StopOrder, StopOrders
 from scheduler.control.ports import Clock, JobSpecs
-from scheduler.control.private import private_folder
-from scheduler.control.secrets import SecretShelf
+from scheduler.control.private_files import private_folder
+from scheduler.control.service.secrets import SecretShelf
 from scheduler.jobkit import MARKER
 from scheduler.model.counting import plural
 from scheduler.model.errors import ActionFailed, NotFound

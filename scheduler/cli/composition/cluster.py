@@ -15,7 +15,7 @@ from scheduler.config import schema
 from scheduler.config.schema import Config, RemoteRay
 from scheduler.config.wiring import secrets_of
 from scheduler.control.ports import Clock
-from scheduler.control.secrets import SecretShelf
+from scheduler.control.service.secrets import SecretShelf
 from scheduler.control.settings import Served
 from scheduler.store.leases import HeldLease
 from scheduler.store.sql import SqlStore

@@ -15,14 +15,14 @@ from scheduler.cli.composition.state import store_url
 from scheduler.config.queues import queue_names, submitters_of
 from scheduler.config.schema import Config
 from scheduler.config.wiring import limits_of, policy_of
-from scheduler.control.admission import House
-from scheduler.control.board import Board, Report
-from scheduler.control.desk import Desk
-from scheduler.control.leading import Leader
-from scheduler.control.packages import PackageShelf
+from scheduler.control.leadership import Leader
 from scheduler.control.ports import Clock
 from scheduler.control.records import AttemptTotal
-from scheduler.control.remembering import Remembered
+from scheduler.control.reports.board import Board, Report
+from scheduler.control.service.admission import House
+from scheduler.control.service.packages import PackageShelf
+from scheduler.control.service.service import Desk
+from scheduler.control.upkeep.remembered import Remembered
 from scheduler.model.policy import Policy
 from scheduler.store.backup import back_up
 from scheduler.store.sql import SqlStore

@@ -16,15 +16,15 @@ from scheduler.cli.composition.state import clock_of, store_url
 from scheduler.cli.traffic_sources import servers_of, sources_of
 from scheduler.config.schema import Config, RemoteRay
 from scheduler.config.wiring import policy_of, retention_of, served_of, settings_of
-from scheduler.control.board import Board
-from scheduler.control.crews import Threads
 from scheduler.control.cycle import Cycle
-from scheduler.control.desk import Desk
-from scheduler.control.listening import Crews
+from scheduler.control.demand.listening import Crews
+from scheduler.control.isolation.crews import Threads
+from scheduler.control.isolation.processes import OneProcess
 from scheduler.control.ports import Clock
-from scheduler.control.private import close_state
-from scheduler.control.processes import OneProcess
-from scheduler.control.pruning import Pruner
+from scheduler.control.private_files import close_state
+from scheduler.control.reports.board import Board
+from scheduler.control.service.service import Desk
+from scheduler.control.upkeep.pruning import Pruner
 from scheduler.store.replays import Replays
 from scheduler.store.sql import SqlStore
 

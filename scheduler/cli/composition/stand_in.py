@@ -11,10 +11,10 @@ from scheduler.cli.composition.people import api_of, desk_of, metrics_over
 from scheduler.cli.composition.state import clock_of, store_url
 from scheduler.config.schema import Config
 from scheduler.config.wiring import policy_of
-from scheduler.control.board import Board, Report
-from scheduler.control.leading import Leader
-from scheduler.control.private import close_state
-from scheduler.control.shares import Foresight, gpu_shares
+from scheduler.control.leadership import Leader
+from scheduler.control.private_files import close_state
+from scheduler.control.reports.board import Board, Report
+from scheduler.control.reports.gpu_history import Foresight, gpu_shares
 from scheduler.model.observation import Observation
 from scheduler.store.sql import SqlStore
 

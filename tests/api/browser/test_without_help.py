@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.control.bulkheads import Part, Trouble
+from scheduler.control.isolation.bulkheads import Part, Trouble
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -1,0 +1,142 @@
+"""What a site allows, and all that is wrong with a submission."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from scheduler.control.records import JobRecord
+from scheduler.control.service.packages import PackageShelf
+from scheduler.control.service.people import Person
+from scheduler.model.errors import ConfigError, Conflict, Fault, NotFound, NotPermitted
+from scheduler.model.hosts import Host
+from scheduler.model.jobspec import JobSpec
+from scheduler.planning.reasons.feasibility import never_fits
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of what there is one person may have.
+
+    Attributes:
+        most_pending: jobs of one owner that may wait at once; 0 for any number.
+        by_role: the highest priority class that a role may use; any where there is none.
+        by_queue: likewise in a queue, for everybody.
+    """
+
+    most_pending: int = 0
+    by_role: Mapping[str, str] = field(default_factory=dict)
+    by_queue: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What a site allows.
+
+    Attributes:
+        priorities: integer of each priority class; higher goes first.
+        queues: names that exist.
+        submitters: who may submit to a queue, for queues that are not open to everybody.
+        longest_grace_s: longest grace period a job may ask for; it is part of serving's lead time.
+        limits: of single persons.
+        secrets: names that jobs may use, each with whose jobs may; everybody's when there are none.
+    """
+
+    priorities: Mapping[str, int] = field(default_factory=dict)
+    queues: tuple[str, ...] = ("default",)
+    longest_grace_s: float = 60.0
+    submitters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def priority(self, name: str) -> int:
+        """Return the integer of a priority class.
+
+        Raises:
+            ConfigError: there is none of that name.
+        """
+        if name not in self.priorities:
+            raise ConfigError(_unknown("UnknownPriority", f'unknown priority "{name}"', "priority", self.priorities))
+        return self.priorities[name]
+
+    def refuse_priority(self, name: str, queue: str, by: Person) -> None:
+        """Let a person use a priority class in a queue.
+
+        Raises:
+            NotPermitted: it is higher than their role, or anybody, may use there.
+        """
+        bounds = (
+            (f"role {by.role}", self.limits.by_role.get(by.role)),
+            (f"queue {queue}", self.limits.by_queue.get(queue)),
+        )
+        for where, highest in bounds:
+            if highest is not None and self.priorities.get(name, 0) > self.priorities[highest]:
+                said = f"priority {name} is above what {where} allows"
+                raise NotPermitted(Fault("NotPermitted", said, field="priority", help=f"at most {highest}"))
+
+    def refuse_one_more(self, owner: str, jobs: Iterable[JobRecord]) -> None:
+        """Let an owner have one more job that waits; `jobs` are all open ones.
+
+        Raises:
+            Conflict: as many as one may have wait already.
+        """
+        most = self.limits.most_pending
+        if not most:
+            return
+        waiting = sum(job.spec.owner == owner and not job.state.holds_room for job in jobs)
+        if waiting >= most:
+            said = f"{waiting} jobs of {owner or 'nobody'} wait already, and one owner may have {most}"
+            raise Conflict(said, help="submit it when some have started, or stop some")
+
+    def refuse_output(self, spec: JobSpec, by: Person) -> None:
+        """Let a person read what a job printed: its owner, whoever its queue is kept for, and operators.
+
+        Raises:
+            NotPermitted: they are none of these.
+        """
+        if by.role == "operator" or (by.name and by.name in {spec.owner, *self.submitters.get(spec.queue, ())}):
+            return
+        said = f"the output of this job is for {spec.owner or 'nobody'}, for its queue and for operators"
+        raise NotPermitted(said, help="ask its owner, or an operator")
+
+
+def faults_of(spec: JobSpec, house: House, packages: PackageShelf, hosts: Sequence[Host] | None) -> Iterator[Fault]:
+    """Yield all that is wrong with a submission; `hosts` are those last seen, None when none were yet."""
+    if spec.queue not in house.queues:
+        yield _unknown("UnknownQueue", f'unknown queue "{spec.queue}"', "queue", house.queues)
+    allowed = house.submitters.get(spec.queue)
+    if allowed and spec.owner not in allowed:
+        message = f"{spec.owner or 'nobody'} may not submit to queue {spec.queue}"
+        yield Fault("NotPermitted", message, field="queue", help=f"it is open to: {', '.join(allowed)}")
+    if spec.grace_period_s > house.longest_grace_s:
+        message = f"grace period {spec.grace_period_s:g} s is longer than the site allows"
+        yield Fault("BadValue", message, field="grace", help=f"at most {house.longest_grace_s:g} s")
+    if spec.working_dir:
+        yield from _faults_of_package(spec.working_dir, packages)
+    yield from _faults_of_secrets(spec, house)
+    why = never_fits(hosts, spec.gang) if hosts is not None else None
+    if why is not None:
+        yield Fault(why.reason.value, why.message, field="resources", help="ask for less, or for other hosts")
+
+
+def _faults_of_package(digest: str, packages: PackageShelf) -> tuple[Fault, ...]:
+    """Return what is wrong with a package; unpacks it if that was not done when it came, or was undone since."""
+    try:
+        packages.wanted(digest)
+    except NotFound:
+        return (Fault("UnknownPackage", f"no package {digest}", field="working_dir", help="upload it first"),)
+    except ConfigError as error:
+        return tuple(replace(fault, field="working_dir") for fault in error.faults)
+    return ()
+
+
+def _faults_of_secrets(spec: JobSpec, house: House) -> Iterator[Fault]:
+    for variable, name in spec.secrets:
+        owners = house.secrets.get(name)
+        if owners is None:
+            yield _unknown("UnknownSecret", f'unknown secret "{name}"', f"env.{variable}", house.secrets)
+        elif owners and spec.owner not in owners:
+            message = f'{spec.owner or "nobody"} may not use the secret "{name}"'
+            yield Fault("NotPermitted", message, field=f"env.{variable}", help="ask an operator")
+
+
+def _unknown(code: str, message: str, field_name: str, known: Iterable[str]) -> Fault:
+    return Fault(code, message, field=field_name, help="there are: " + ", ".join(known))

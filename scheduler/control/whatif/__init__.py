@@ -1,0 +1,1 @@
+"""Questions answered with the planner on a copy of the last snapshot."""
