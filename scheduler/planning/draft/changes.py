@@ -168,6 +168,7 @@ class Ledgers:
         self._log(self.room.expect, slots, shape)
 
     def _note(self, given: Sequence[Release], taken: Sequence[Release]) -> None:
+        """Let the bookings know what somebody no longer has, and what somebody has from now on."""
         self.bookings.note(given, taken)
         self._log(self.bookings.note, taken, given)
 

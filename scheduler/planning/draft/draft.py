@@ -211,8 +211,9 @@ class Draft(Ledgers):
 
 def _with(holds: tuple[PeakHold, ...], more: PeakHold) -> tuple[PeakHold, ...]:
     """Return the holds with one more; what is held for the same peak one after the other is one hold."""
-    if holds and replace(holds[-1], slots=more.slots) == more:
-        return (*holds[:-1], replace(more, slots=(*holds[-1].slots, *more.slots)))
+    last = holds[-1] if holds else None
+    if last is not None and (last.models, last.shape, last.until_s) == (more.models, more.shape, more.until_s):
+        return (*holds[:-1], replace(more, slots=(*last.slots, *more.slots)))
     return (*holds, more)
 
 

@@ -114,13 +114,14 @@ class Bookings:
 
     def note(self, given: Sequence[Release], taken: Sequence[Release]) -> None:
         """Note what somebody no longer has, and what somebody has from about now on, each with when it is left."""
-        if not given and not taken:
-            return
         for each in given:
             if not each.is_known and each in self._releases:
                 self._releases.remove(each)
-        self._releases += [each for each in taken if not each.is_known and isfinite(each.at_s)]
-        self._noted += 1
+                self._noted += 1
+        for each in taken:
+            if not each.is_known and isfinite(each.at_s):
+                self._releases.append(each)
+                self._noted += 1
         for booking, room in self._at:
             for each in given:
                 if booking.start_s < each.at_s:
