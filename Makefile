@@ -9,8 +9,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_FLAGS ?=
 PYTEST_FLAGS ?=
-# Tests that start programs of their own (Ray, a browser, Prometheus) come one after the other; all others side by side.
+# Tests that start programs of their own (Ray, a browser, Prometheus) mostly wait: they run in two lanes, a module in one
+# lane, and all others beside them in what they leave of the processors.
 REAL := ray or browser or prometheus
+LANES := -n 2 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install test check format system-packages clean constraints
@@ -25,10 +27,11 @@ install: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev system-packages
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
-	@failed=0; \
-	  $(BIN)/python -m pytest -n auto --dist worksteal -m "not ($(REAL))" $(PYTEST_FLAGS) || failed=$$?; \
-	  $(BIN)/python -m pytest -m "$(REAL)" $(PYTEST_FLAGS) || failed=$$?; \
-	  exit $$failed
+	@failed=0; said=$$(mktemp); \
+	  nice -n 10 $(BIN)/python -m pytest -n auto --dist worksteal -m "not ($(REAL))" $(PYTEST_FLAGS) >$$said 2>&1 & \
+	  others=$$!; trap 'kill $$others; rm -f $$said; exit 130' INT TERM; \
+	  $(BIN)/python -m pytest $(LANES) -m "$(REAL)" $(PYTEST_FLAGS) || failed=$$?; \
+	  wait $$others || failed=$$?; cat $$said; rm -f $$said; exit $$failed
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

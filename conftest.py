@@ -12,16 +12,36 @@ from hypothesis import settings
 settings.register_profile("headroom", deadline=None)  # a slow machine is not a failure
 settings.load_profile("headroom")
 
+pytest_plugins = ["tests.leftovers"]
+
 REAL = ("ray", "browser", "prometheus")
 """Markers of tests whose programs `make test` installs."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a module that start programs on one worker, for they share them; the longest groups first."""
+    for item in items:
+        if is_real(item) and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=lambda item: item.get_closest_marker("ray") is None)
+
+
+def is_real(item: pytest.Item) -> bool:
+    """Whether a test starts a program that `make test` installs."""
+    return any(item.get_closest_marker(name) for name in REAL)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn the skip of such a test into a failure that gives the reason."""
     report = yield
-    real = any(item.get_closest_marker(name) for name in REAL)
-    if report.skipped and real and not hasattr(report, "wasxfail") and os.environ.get("CI", "").lower() == "true":
+    if (
+        report.skipped
+        and is_real(item)
+        and not hasattr(report, "wasxfail")
+        and os.environ.get("CI", "").lower() == "true"
+    ):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         report.outcome = "failed"
         report.longrepr = f"not to be skipped with CI=true: {reason}"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.backends.ray import processes
 from scheduler.backends.ray.local import LocalAddress, LocalHostSpec, LocalRay
 
 SERVED = Path(__file__).parent / "backends" / "served"
@@ -25,4 +24,3 @@ def local_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAddress
         environment.setenv("PYTHONPATH", os.pathsep.join([str(SERVED), os.environ.get("PYTHONPATH", "")]))
         with LocalRay(hosts, tmp_path_factory.mktemp("ray"), leashed=True) as address:
             yield address
-    assert processes.family(address.token, address.pid) == frozenset(), "something of Ray is left running"

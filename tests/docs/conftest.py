@@ -122,15 +122,15 @@ class Newcomer:
         file = self.folder / "log"
         return file.read_text(errors="replace") if file.exists() else ""
 
-    def leaves(self) -> None:
-        """End what stays, the youngest first, as Ctrl-C does."""
+    def leaves(self, *others: subprocess.Popen[bytes]) -> None:
+        """End what stays but for some others, the youngest first, as Ctrl-C does."""
         self.client.close()
         self.client = Client(self.environment["HEADROOM_URL"])
-        for process in reversed(self.running):
+        for process in reversed([one for one in self.running if one not in others]):
             if process.poll() is None:
                 process.terminate()
             process.wait(90.0)
-        self.running.clear()
+        self.running[:] = others
 
     def _command(self, text: str) -> list[str]:
         first, *words = shlex.split(text, comments=True)

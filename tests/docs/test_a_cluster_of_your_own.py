@@ -1,13 +1,19 @@
 """The README's way to a cluster that Headroom did not start: labelled hosts of Ray, one file, replicas that answer."""
 
+import os
 import re
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 import pytest
 import yaml
+
+from tests.leftovers import descendants
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -34,13 +40,20 @@ def written(newcomer: Any, gcs: int, dashboard: int) -> Path:
 
 
 @pytest.fixture(scope="module")
-def site(newcomer: Any, free_ports: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def short_folder() -> Iterator[str]:
+    """A folder for Ray's sockets, whose paths end at 107 characters."""
+    with TemporaryDirectory(prefix="r", dir="/tmp", ignore_cleanup_errors=True) as folder:  # short
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def site(newcomer: Any, free_ports: Any, short_folder: str) -> Iterator[Any]:
     """A Ray started by hand with the README's labels, and a control plane beside it."""
     gcs, dashboard, agent, grpc, metrics, runtime, client = free_ports(7)
     labels = re.search(r'--labels="([^"]+)"', (ROOT / "README.md").read_text(encoding="utf-8"))
     assert labels is not None
     assert f"host={HOST}" in labels[1]
-    newcomer.environment |= {"RAY_TMPDIR": str(tmp_path_factory.mktemp("r")), "RAY_AUTH_MODE": "disabled"}
+    newcomer.environment |= {"RAY_TMPDIR": short_folder, "RAY_AUTH_MODE": "disabled"}
     newcomer.environment |= {"PATH": f"{Path(sys.executable).parent}:{newcomer.environment['PATH']}"}
     newcomer.starts(
         f"ray start --head --block --disable-usage-stats --node-ip-address=127.0.0.1 --port={gcs}"
@@ -49,9 +62,13 @@ def site(newcomer: Any, free_ports: Any, tmp_path_factory: pytest.TempPathFactor
         f" --ray-client-server-port={client} --num-cpus=32 --num-gpus=4 --memory=68719476736"
         f" --object-store-memory=100000000 --labels={labels[1]}"
     )
+    ray = newcomer.running[-1]
     newcomer.waits(lambda: _answers(f"http://127.0.0.1:{dashboard}/api/version"), 120.0)
     newcomer.runs(written(newcomer, gcs, dashboard))
-    return newcomer
+    yield newcomer
+    newcomer.leaves(ray)
+    for process in descendants(ray.pid):  # told to end, `ray start --block` waits half a minute for each of its own
+        os.kill(process.pid, signal.SIGKILL)
 
 
 def _answers(url: str) -> bool:

@@ -12,24 +12,12 @@ import pytest
 
 from scheduler.client import Client
 from scheduler.model.errors import HeadroomError
+from tests.leftovers import descendants
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(500)]
 
 ROOT = Path(__file__).parents[2]
 WITHIN_S = 300.0
-
-
-def of_ray() -> set[int]:
-    """Return the processes of any Ray, by what they are called."""
-    found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            called = (folder / "cmdline").read_bytes().decode(errors="replace")
-        except OSError:
-            continue
-        if re.search(r"ray::|/raylet|/gcs_server|ray/dashboard", called):
-            found.add(int(folder.name))
-    return found
 
 
 def plays(said: str) -> bool:
@@ -46,7 +34,7 @@ def plays(said: str) -> bool:
 
 
 def test_it_serves_and_trains_and_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
-    before, log = of_ray(), tmp_path / "log"
+    before, log = descendants(), tmp_path / "log"
     words = [sys.executable, "-m", "scheduler.cli", "demo", "--port", "0", "--router-port", "0"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with log.open("wb") as told:
@@ -60,8 +48,8 @@ def test_it_serves_and_trains_and_ctrl_c_leaves_nothing_running(tmp_path: Path) 
             assert demo.poll() is None, log.read_text()
             assert time.monotonic() < until_s, log.read_text()
             time.sleep(1.0)
-        assert of_ray() > before
+        assert len(descendants(demo.pid)) > 5, "a Ray with its hosts"
     finally:
         demo.send_signal(signal.SIGINT)
         demo.wait(90.0)
-    assert not of_ray() - before, log.read_text()
+    assert not {process for process in descendants() - before if process.is_alive}, log.read_text()
