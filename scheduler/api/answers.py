@@ -1,7 +1,7 @@
 """Envelopes and errors: how every answer of the API begins and what it says when something is wrong."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -33,6 +33,14 @@ STATUS: Final = (
     (NotPermitted, 403),
     (Unreachable, 503),
 )
+WHAT_IS_WRONG: Final = "What is wrong, and what to do"
+NOT_AS_TEXT: Final[dict[int | str, dict[str, Any]]] = {
+    "default": {
+        "description": WHAT_IS_WRONG,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}},
+    }
+}
+"""What routes say of errors whose other answers are no JSON."""
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 CODES: Final = {400: "BadRequest", 404: "NotFound", 405: "MethodNotAllowed", 413: "TooLarge"}
 
@@ -59,6 +67,17 @@ def report_of(parts: Parts) -> Report:
     if report is None:
         raise Unreachable(f"no plan yet: {parts.board.degraded or 'starting'}", help="try again in a moment")
     return report
+
+
+def check_model(report: Report, model: str) -> None:
+    """Refuse a model that is not served; nothing said is fine.
+
+    Raises:
+        NotFound: there is none of that name.
+    """
+    names = [one.name for one in report.cycle.snapshot.models]
+    if model and model not in names:
+        raise NotFound(f"no model {model}", help=f"there are: {', '.join(names) or 'none'}")
 
 
 def error_answer(faults: Sequence[Fault], status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:

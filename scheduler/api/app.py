@@ -7,7 +7,7 @@ from fastapi import Depends, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from scheduler.api.access import Guard
-from scheduler.api.answers import install_handlers
+from scheduler.api.answers import WHAT_IS_WRONG, install_handlers
 from scheduler.api.bodies import MOST_BYTES, well_formed
 from scheduler.api.headers import PlainHeaders
 from scheduler.api.panels import PanelDesk
@@ -20,6 +20,7 @@ from scheduler.config.schema import Token
 from scheduler.control.leadership import Leader
 from scheduler.control.reports.board import Board
 from scheduler.control.service.service import Desk
+from scheduler.wire.base import ErrorAnswer
 
 
 def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
@@ -56,6 +57,7 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
         openapi_url="/openapi.json",
         max_body_size=MOST_BYTES,
         dependencies=[Depends(well_formed)],
+        responses={"default": {"model": ErrorAnswer, "description": WHAT_IS_WRONG}},
     )
     app.state.parts = Parts(desk, board, site, Guard(bind_host, tokens), metrics, logs_of, Recent(desk), leader, backup)
     app.state.panels = PanelDesk(app.state.parts)

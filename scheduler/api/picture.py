@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from scheduler.api.answers import check_model
 from scheduler.api.formatting import clock, number, ratio
 from scheduler.api.past import past_of
 from scheduler.api.presenting.capacity import capacity_view
@@ -58,10 +59,15 @@ class Picture:
 
 
 def picture_of(parts: Parts, range_name: RangeName, model: str = "") -> Picture | None:
-    """Return the picture of the last report; None before the first cycle."""
+    """Return the picture of the last report; None before the first cycle.
+
+    Raises:
+        NotFound: there is no such model.
+    """
     report = parts.board.report
     if report is None:
         return None
+    check_model(report, model)
     window = Window.around(report.cycle.at_s, RANGES[range_name] * 3600.0, model=model)
     view = capacity_view(report, past_of(parts), window, parts.site.policy)
     return Picture(view, moment(report.cycle.at_s), str(report.cycle.number))

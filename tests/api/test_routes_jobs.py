@@ -75,7 +75,9 @@ def test_the_list_is_in_the_order_of_trying_and_can_be_narrowed(http: httpx.Clie
     assert len(jobs["items"]) == 12
     found = http.get("/api/v1/jobs", params={"state": "running", "owner": "growth"}).json()["items"]
     assert {job["id"] for job in found} == {"405", "412"}
-    assert http.get("/api/v1/jobs", params={"queue": "none"}).json()["items"] == []
+    assert http.get("/api/v1/jobs", params={"queue": "default"}).json()["items"] == []
+    nowhere = http.get("/api/v1/jobs", params={"queue": "none"})
+    assert (nowhere.status_code, nowhere.json()["error"]["message"]) == (404, "no queue none")
 
 
 def test_ended_jobs_are_listed_only_when_asked_for(world: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from scheduler.api.access import Operator, Viewer
-from scheduler.api.answers import listing, report_of, single
+from scheduler.api.answers import check_model, listing, report_of, single
 from scheduler.api.past import past_of
 from scheduler.api.presenting.capacity import capacity_view
 from scheduler.api.presenting.hosts import host_views
@@ -14,6 +14,7 @@ from scheduler.api.presenting.points import Window
 from scheduler.api.presenting.queues import queue_view
 from scheduler.api.presenting.times import DAY_S, moment_or_none
 from scheduler.api.site import Parts, PartsDep
+from scheduler.control.reports.board import Report
 from scheduler.control.reports.queue_usage import standings
 from scheduler.model.errors import ConfigError, NotFound
 from scheduler.wire.base import Listing, Single
@@ -97,8 +98,8 @@ def capacity(
 ) -> Single[Capacity]:
     """Return whether serving is covered, until when, and what is being done about it."""
     report = report_of(parts)
-    if model:
-        _known(parts, model)
+    check_model(report, model)
+    _check_gpu(report, gpu)
     window = Window.around(report.cycle.at_s, until * 3600.0, gpu_model=gpu, model=model)
     view = capacity_view(report, past_of(parts), window, parts.site.policy)
     return single(parts, "Capacity", view)
@@ -114,8 +115,7 @@ def forecast(
     until: Annotated[float, Query(gt=0, le=168, description="hours ahead")] = 48.0,
 ) -> Single[Forecast]:
     """Return the forecast of one model's traffic."""
-    _known(parts, model)
-    report = report_of(parts)
+    check_model(report := report_of(parts), model)
     outlook = outlook_of(report, model)
     if outlook is None:
         raise NotFound(f"no forecast of {model} yet")
@@ -133,10 +133,10 @@ def _levels(text: str) -> tuple[float, ...]:
     return levels
 
 
-def _known(parts: Parts, model: str) -> None:
-    names = [one.name for one in report_of(parts).cycle.snapshot.models]
-    if model not in names:
-        raise NotFound(f"no model {model}", help=f"there are: {', '.join(names) or 'none'}")
+def _check_gpu(report: Report, gpu: str) -> None:
+    models = sorted({host.gpu_model for host in report.cycle.snapshot.hosts if host.devices})
+    if gpu and gpu not in models:
+        raise NotFound(f"no GPU model {gpu}", help=f"there are: {', '.join(models) or 'none'}")
 
 
 def _host(parts: Parts, name: str) -> Single[Host]:

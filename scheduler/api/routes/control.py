@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse, PlainTextResponse, Response
 from starlette.background import BackgroundTask
 
 from scheduler.api.access import Operator, Viewer
-from scheduler.api.answers import listing, single
+from scheduler.api.answers import NOT_AS_TEXT, listing, single
 from scheduler.api.freshness import standing_of
 from scheduler.api.paging import newest
 from scheduler.api.presenting.jobs import event_view
@@ -53,19 +53,18 @@ def events(  # one argument a part of the query
     parts: PartsDep,
     _: Viewer,
     *,
-    after: int = 0,
+    after: Annotated[int, Query(ge=0, description="an event's id")] = 0,
     subject: str = "",
-    limit: int = 100,
+    limit: Annotated[int, Query(ge=1, le=1000, description="events in a page")] = 100,
     cursor: Annotated[int, Query(ge=0, description="what the page before said under next")] = 0,
 ) -> Listing[Event]:
     """Return the newest events with an id above `after`, oldest first; with a cursor those before a page."""
-    most = max(1, min(limit, 1000))
-    found = parts.desk.events(after_id=after, before_id=cursor, subject=subject, limit=most + 1)
-    kept, following = newest(found, most)
+    found = parts.desk.events(after_id=after, before_id=cursor, subject=subject, limit=limit + 1)
+    kept, following = newest(found, limit)
     return listing(parts, "EventList", map(event_view, kept), following)
 
 
-@router.get("/api/v1/backup", response_class=FileResponse)
+@router.get("/api/v1/backup", response_class=FileResponse, responses=NOT_AS_TEXT)
 def backup(parts: PartsDep, _: Operator) -> FileResponse:
     """Return one consistent state of the store as a file that `headroom restore` reads."""
     if parts.backup is None:
@@ -80,7 +79,7 @@ def backup(parts: PartsDep, _: Operator) -> FileResponse:
     return FileResponse(file, media_type=BACKUP_TYPE, background=BackgroundTask(folder.cleanup))
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", response_class=Response, responses=NOT_AS_TEXT)
 def metrics(parts: PartsDep, _: Viewer) -> Response:
     """Return the metrics in Prometheus' text format."""
     if parts.metrics is None:
@@ -88,13 +87,13 @@ def metrics(parts: PartsDep, _: Viewer) -> Response:
     return Response(parts.metrics(), media_type=METRICS_TYPE)
 
 
-@router.get("/healthz", response_class=PlainTextResponse)
+@router.get("/healthz", response_class=PlainTextResponse, responses=NOT_AS_TEXT)
 async def healthz() -> str:
     """Answer as long as the process does, whatever it waits for; whether plans are made is in /readyz."""
     return "ok\n"
 
 
-@router.get("/readyz", response_class=PlainTextResponse)
+@router.get("/readyz", response_class=PlainTextResponse, responses=NOT_AS_TEXT)
 async def readyz(parts: PartsDep) -> PlainTextResponse:
     """Answer 200 while plans are made, else 503 and why not; asks nobody but the memory of this process."""
     standing = standing_of(parts)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Header, Query, Request, Response
@@ -18,9 +18,9 @@ from scheduler.api.site import Parts, PartsDep
 from scheduler.config.job import parse_job
 from scheduler.control.records import JobRecord
 from scheduler.control.service import packages
-from scheduler.model.errors import ConfigError
+from scheduler.model.errors import ConfigError, Fault, NotFound
 from scheduler.model.jobspec import JobSpec
-from scheduler.model.workloads import JobId
+from scheduler.model.workloads import JobId, JobState
 from scheduler.wire.base import Listing, Single
 from scheduler.wire.jobs import HoldOrder, Job, JobOrder, JobOutlook, PriorityOrder
 
@@ -63,6 +63,7 @@ def list_jobs(  # noqa: PLR0913  # one argument a part of the query
     cursor: Annotated[str, Query(description="what the page before said under next")] = "",
 ) -> Listing[Job]:
     """Return jobs in the order of trying, then the others by submission; only open ones unless `all`."""
+    _check_filters(parts, state, queue)
     if limit is not None:
         wanted = {"state": state.lower(), "queue": queue, "owner": owner}
         found, following = page_of(*_sources(parts, wanted, everything=bool(all or state)), Place.of(cursor), limit)
@@ -161,6 +162,23 @@ def _order(body: Mapping[str, object]) -> JobOrder:
 def _answer(parts: Parts, record: JobRecord, ahead: Ahead = NOTHING_AHEAD) -> Single[Job]:
     events, waiting = parts.desk.events(subject=record.job_id), queue_of(parts.board.report)
     return single(parts, "Job", job_view(record, parts.site.clock.now_s(), waiting, events, ahead))
+
+
+def _check_filters(parts: Parts, state: str, queue: str) -> None:
+    """Refuse words that no job can have, for a list that is empty would be taken for an answer."""
+    states = {each.value.lower(): each.value for each in JobState}
+    if state and state.lower() not in states:
+        raise ConfigError(
+            Fault("UnknownState", f'unknown state "{state}"', field="state", help=_one_of(states.values()))
+        )
+    report = parts.board.report
+    queues = {*parts.site.queues, *((each.name for each in report.cycle.snapshot.queues) if report else ())}
+    if queue and queue not in queues:
+        raise NotFound(f"no queue {queue}", help=_one_of(sorted(queues)))
+
+
+def _one_of(names: Iterable[str]) -> str:
+    return f"there are: {', '.join(names)}"
 
 
 def _matches(job: Job, wanted: Mapping[str, str]) -> bool:

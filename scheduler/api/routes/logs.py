@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Iterator
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from scheduler.api.access import Viewer
+from scheduler.api.answers import NOT_AS_TEXT
 from scheduler.api.formatting import clock
 from scheduler.api.presenting.times import moment
 from scheduler.api.site import Logs, Parts, PartsDep
@@ -19,15 +21,15 @@ POLL_S = 1.0
 """Wall seconds between looks for the next attempt."""
 
 
-@router.get("/jobs/{job_id}/logs", response_class=StreamingResponse)
+@router.get("/jobs/{job_id}/logs", response_class=StreamingResponse, responses=NOT_AS_TEXT)
 def logs(  # noqa: PLR0913  # one argument a part of the query
     parts: PartsDep,
     caller: Viewer,
     job_id: str,
     *,
-    attempt: int | None = None,
+    attempt: Annotated[int | None, Query(ge=1, description="the latest when left out")] = None,
     follow: bool = False,
-    tail: int | None = None,
+    tail: Annotated[int | None, Query(ge=0, description="only the last lines; all of them when left out")] = None,
 ) -> StreamingResponse:
     """Return lines of text, for the job's owner, its queue and operators.
 

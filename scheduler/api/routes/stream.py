@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from scheduler.api.access import Viewer
+from scheduler.api.answers import NOT_AS_TEXT
 from scheduler.api.panels import PanelsDep
 from scheduler.api.site import PartsDep
 
@@ -21,7 +22,7 @@ _waiting = CapacityLimiter(MOST_STREAMS)
 """Threads that wait for the board; apart from those that answer requests, so that neither starves the other."""
 
 
-@router.get("/api/v1/stream", response_class=EventSourceResponse)
+@router.get("/api/v1/stream", response_class=EventSourceResponse, responses=NOT_AS_TEXT)
 async def stream(
     parts: PartsDep,
     panels: PanelsDep,
