@@ -9,10 +9,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_FLAGS ?=
 PYTEST_FLAGS ?=
-# Tests that start programs of their own (Ray, a browser, Prometheus) mostly wait: they run in two lanes, a module in one
-# lane, and all others beside them in what they leave of the processors.
+# Tests that start programs of their own (Ray, a browser, Prometheus) mostly wait: they run in two lanes, each module in one
+# of them, and all others beside them in what they leave of the processors. Before, those that want the machine alone.
 REAL := ray or browser or prometheus
-LANES := -n 2 --dist loadgroup --no-loadscope-reorder
+LANES := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install test check format system-packages clean constraints
@@ -28,9 +28,10 @@ install: $(VENV)/.installed
 test: $(VENV)/.installed-dev system-packages
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 	@failed=0; said=$$(mktemp); \
+	  $(BIN)/python -m pytest -m alone $(PYTEST_FLAGS) || failed=$$?; \
 	  nice -n 10 $(BIN)/python -m pytest -n auto --dist worksteal -m "not ($(REAL))" $(PYTEST_FLAGS) >$$said 2>&1 & \
 	  others=$$!; trap 'kill $$others; rm -f $$said; exit 130' INT TERM; \
-	  $(BIN)/python -m pytest $(LANES) -m "$(REAL)" $(PYTEST_FLAGS) || failed=$$?; \
+	  $(BIN)/python -m pytest $(LANES) -m "($(REAL)) and not alone" $(PYTEST_FLAGS) || failed=$$?; \
 	  wait $$others || failed=$$?; cat $$said; rm -f $$said; exit $$failed
 
 check: $(VENV)/.installed-dev

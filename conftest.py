@@ -18,12 +18,6 @@ REAL = ("ray", "browser", "prometheus")
 """Markers of tests whose programs `make test` installs."""
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep the tests of a module that start programs on one worker, for they share them."""
-    if is_real(item) and item.get_closest_marker("xdist_group") is None:
-        item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest."""
     items.sort(key=lambda item: item.get_closest_marker("ray") is None)

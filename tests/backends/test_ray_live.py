@@ -26,7 +26,7 @@ from scheduler.model.plan import StartJob, StartReplica, StopReplica
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import Gang, JobId, ReplicaState, ServingModel
 
-pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("shared-ray")]
+pytestmark = pytest.mark.ray
 
 GANG = JobSpec(
     "gang", f"{sys.executable} {Path(__file__).parent / 'jobs' / 'gang.py'}", Gang(3, Shape(1000, 256, gpu_count=2))

@@ -37,7 +37,7 @@ from simulations.engine import Engine
 from simulations.work import Work
 from simulations.world import World
 
-CLUSTERS: Final = ("simulated", pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.xdist_group("shared-ray")]))
+CLUSTERS: Final = ("simulated", pytest.param("ray", marks=pytest.mark.ray))
 MODEL: Final = ServingModel(
     "echo", Shape(cpu_milli=1000, memory_mib=512, gpu_count=1, gpu_milli=500), 1, 8, warm_up_s=5
 )

@@ -14,7 +14,7 @@ from scheduler.client import Client
 from scheduler.model.errors import HeadroomError
 from tests.leftovers import descendants
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.ray, pytest.mark.alone, pytest.mark.slow, pytest.mark.timeout(500)]
 
 ROOT = Path(__file__).parents[2]
 WITHIN_S = 300.0
