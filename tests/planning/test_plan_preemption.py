@@ -220,13 +220,14 @@ def test_one_that_is_enough_alone_is_preferred_to_several_that_cost_more_togethe
 
 
 def test_nobody_is_spared_whose_room_was_promised_to_a_third(say: Any) -> None:
+    fast = (("disk", "fast"),)
     jobs = [saved(say, "1", "h0:0,1,2,3", 0), saved(say, "2", "h1:0,1,2,3,4,5,6,7", 500)]
     waiting = [
-        say.waiting("3", say.gpus(3), priority=75),
-        say.waiting("4", say.gpus(1), priority=75),
+        say.waiting("3", say.gpus(3, host_labels=fast), priority=75),
+        say.waiting("4", say.gpus(1, host_labels=fast), priority=75),
         say.waiting("5", say.gpus(2), priority=75),
     ]
-    made = say.plan(hosts=[say.host("h0"), say.host("h1", 8)], jobs=[*jobs, *waiting])
+    made = say.plan(hosts=[say.host("h0", labels=fast), say.host("h1", 8)], jobs=[*jobs, *waiting])
     assert sorted(victims(say, made)) == ["1", "2"]
     held = {promise.holder: promise.slots[0].host for promise in made.reservations}
     assert held == {"3": "h0", "4": "h0", "5": "h1"}

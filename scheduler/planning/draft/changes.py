@@ -65,7 +65,7 @@ class Ledgers:
         stops: jobs that are stopped for somebody, by job id.
         preemptions: for what, in the order in which it was decided, where it may turn out that fewer would do.
         holds: room held for peaks.
-        placed: ids of waiting jobs that start or have room reserved.
+        placed: waiting jobs that start or have room reserved, by id: where they start, () for a reservation.
         spared: candidates that queues can spare, with those they were cut from, until somebody is stopped.
         in_vain: queues and gangs within guarantees that find nothing even where bookings do not count.
         weighed: how often it was weighed what follows from stopping one or another.
@@ -83,7 +83,7 @@ class Ledgers:
     stops: dict[str, PreemptJob] = field(default_factory=dict)
     preemptions: list[Preemption] = field(default_factory=list)
     holds: tuple[PeakHold, ...] = ()
-    placed: set[str] = field(default_factory=set)
+    placed: dict[str, tuple[Slot, ...]] = field(default_factory=dict)
     spared: dict[Hashable, tuple[Candidates, Candidates]] = field(default_factory=dict)
     in_vain: set[tuple[str, int]] = field(default_factory=set)
     weighed: int = 0
@@ -110,17 +110,17 @@ class Ledgers:
                 self.room.grown, self.spared = grown, spared
                 self.stoppable.known = candidates
 
-    def place(self, job: TrainingJob) -> None:
-        """Let the order of the queue know that a job whose reservation stands had its turn."""
+    def place(self, job: TrainingJob, slots: tuple[Slot, ...] = ()) -> None:
+        """Let the order of the queue know that a job that starts, or whose reservation stands, had its turn."""
         if job.job_id not in self.placed:
-            self.placed.add(job.job_id)
-            self._log(self.placed.discard, job.job_id)
+            self.placed[job.job_id] = slots
+            self._log(self.placed.pop, job.job_id)
 
     def _started(self, job: TrainingJob, slots: tuple[Slot, ...]) -> None:
         if slots:
             self._log(self.room.take_back, slots, job.gang.shape)
             self._note((), [beginning_anew(job, slots, self.snapshot.taken_at_s)])
-            self.place(job)
+            self.place(job, slots)
             if self.quotas is not None:
                 self.quotas.start(job, slots)
 

@@ -1,6 +1,7 @@
 """Victims weighed by what follows: the cheapest to stop may have others stopped in turn, or leave devices idle."""
 
 from collections.abc import Iterator
+from math import inf
 from typing import Final
 
 import numpy as np
@@ -18,9 +19,9 @@ MOST_WEIGHED: Final = 4
 """Needs of one plan for which sets are weighed, the first; half as many on large sites."""
 MOST_LEFT_OUT: Final = 3
 """Members of the best set without whom others are looked for."""
-MOST_SETS: Final = 16
+MOST_SETS: Final = 24
 """Sets that are weighed for one need."""
-FEW_VICTIMS: Final = 10
+FEW_VICTIMS: Final = 12
 """Victims of whom all sets are looked at, those first that cost and free least."""
 MOST_ENTRIES: Final = 128
 """Entries of a candidates up to which more than one set is looked at beside the cheapest."""
@@ -38,9 +39,10 @@ def weighed(need: Need, draft: Draft, candidates: Candidates, cheapest: Victims,
         cheapest: those whose stop costs least, whatever follows.
         holder: job id or model name for which they are stopped.
     """
-    if not cheapest or draft.weighed >= MOST_WEIGHED or not _leads_on(cheapest, need, draft):
+    is_small = len(candidates.row) <= MOST_ENTRIES
+    if not cheapest or draft.weighed >= MOST_WEIGHED or not (is_small or _leads_on(cheapest, need, draft)):
         return cheapest
-    draft.weighed += 1 if len(candidates.row) <= MOST_ENTRIES else MOST_WEIGHED // 2
+    draft.weighed += 1 if is_small else MOST_WEIGHED // 2
     return _Search(need, draft, candidates, holder).run(cheapest)
 
 
@@ -95,14 +97,15 @@ class _Search:
         for each in sets:
             if len(self._losses) >= MOST_SETS:
                 break
-            if self._loss(each) < self._loss(best):
+            if self._loss(each, self._loss(best)) < self._loss(best):
                 best = each
         return best
 
-    def _loss(self, victims: Victims) -> float:
+    def _loss(self, victims: Victims, bound: float = inf) -> float:
+        """Return what is lost with all that follows; infinity, perhaps, when that is more than the bound."""
         key = tuple((victim.index, len(victim.keeps)) for victim in victims)
         if key not in self._losses:
-            self._losses[key] = loss_gpu_s(self._foreseen, victims)
+            self._losses[key] = loss_gpu_s(self._foreseen, victims, bound)
         return self._losses[key]
 
     def _every(self) -> Iterator[Victims]:
