@@ -15,7 +15,8 @@ def test_both_sizes_are_measured_with_the_yardstick_beside_them(monkeypatch: pyt
     found = measured.speeds(fleet_of(30, 1), pods_for(30, 1), 1)
     assert [one.hosts for one in found] == [30, 240]
     for one in found:
-        assert min(one.turn_each_per_s, one.one_plan_per_s, one.exact_fgd_per_s) > 0
+        assert min(one.placements_per_s, one.exact_fgd_per_s) > 0
+        assert one.times_fgd == one.placements_per_s / one.exact_fgd_per_s
     assert set(measured.document(found)) == {"30", "240"}
 
 
