@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-import numpy as np
-
 from records.fault import Say, nobody
 from scheduler.config.scenario import Scenario
 from scheduler.config.scenario_loading import cluster_config, hosts_of, start_s
@@ -15,6 +13,7 @@ from scheduler.planning.reasons.feasibility import empty, never_fits_on
 from scheduler.telemetry.replay import ReplayTraffic
 from simulations.arrivals import DAY_S, Arrival, from_stream
 from simulations.faults import outages
+from simulations.noise import NoisyTraffic
 from simulations.run import Setup
 from simulations.traces import from_trace
 
@@ -40,7 +39,12 @@ def setup_of(scenario: Scenario, *, seed: int, reactive: bool = False, say: Say 
     arrivals = tuple(_arrivals(scenario, began_s, ends_s, seed, say))
     _refuse_no_jobs(scenario, arrivals)
     _refuse_impossible(arrivals, hosts)
-    traffic = {name: ReplayTraffic.described(section, say) for name, section in scenario.traffic.items()}
+    traffic = {
+        name: NoisyTraffic(
+            ReplayTraffic.described(section, say), scenario.noise, began_s - scenario.lead_in, seed, name
+        )
+        for name, section in scenario.traffic.items()
+    }
     queues = cluster_config(scenario, {arrival.spec.queue for arrival in arrivals}).queues
     return Setup(
         start_s=began_s,
@@ -53,7 +57,7 @@ def setup_of(scenario: Scenario, *, seed: int, reactive: bool = False, say: Say 
         settings=settings_of(control, scenario.policy, queues),
         served=served_of(scenario.models),
         sources=traffic,
-        loads={name: np.vectorize(recorded.rate_at, otypes=[np.float64]) for name, recorded in traffic.items()},
+        loads={name: source.load for name, source in traffic.items()},
         arrivals=arrivals,
         outages=outages(scenario.faults, [host.name for host in hosts], began_s, ends_s, seed),
     )

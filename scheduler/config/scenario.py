@@ -130,6 +130,17 @@ class Jobs(Section):
     """Jobs as recorded."""
 
 
+class Noise(Section):
+    """How traffic differs from the means that were recorded, while the scenario plays; drawn by seed and source."""
+
+    poisson: bool = True
+    """The loop sees requests that were counted, a minute at a time, as a metrics server shows them; else their rate."""
+    spread: Annotated[float, Field(ge=0, le=3)] = 0.0
+    """Over-dispersion: the load is about that share of the recorded one above or below it (gamma)."""
+    lasts: Annotated[DurationSeconds, Field(ge=1)] = 60.0
+    """For so long the load stays above or below."""
+
+
 class Outage(Section):
     """A host that is lost and comes back."""
 
@@ -177,6 +188,8 @@ class Scenario(Section):
     """The cluster."""
     traffic: dict[str, ReplayTraffic] = Field(default_factory=dict)
     """Recorded traffic by name."""
+    noise: Noise = Noise()
+    """By how much the traffic that is played differs from the recorded means."""
     models: tuple[Model, ...] = ()
     """Served models, most important first."""
     jobs: Jobs = Jobs()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecasting.reading import read_series
 from forecasting.series import Series
@@ -125,4 +126,8 @@ class ReplayTraffic:
 
     def rate_at(self, at_s: float) -> float:
         """Return requests per second at a moment: straight lines between the centres of known bins, level outside."""
-        return float(np.interp(at_s, self._centres, self._rates))
+        return float(self.rates_at(np.array(at_s)))
+
+    def rates_at(self, at_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the same for many moments, in their shape."""
+        return np.asarray(np.interp(at_s, self._centres, self._rates))
