@@ -7,6 +7,7 @@ from typing import Self
 
 from scheduler.control.cycle import Cycle
 from scheduler.control.demand.demand import DemandMemory
+from scheduler.control.demand.listening import Crews
 from scheduler.control.ports import TrafficSource
 from scheduler.control.records import CycleRecord
 from scheduler.control.reports.board import Board
@@ -47,6 +48,7 @@ class Setup:
         settings: numbers of the loop.
         arrivals: jobs to come, all before `end_s`.
         outages: hosts that are lost.
+        crews: who reads the traffic and fits forecasts.
     """
 
     start_s: float
@@ -62,6 +64,7 @@ class Setup:
     lead_in_s: float = 0.0
     idle_period_s: float = 300.0
     drain_s: float = 0.0
+    crews: Crews = field(default_factory=Crews)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ class Simulation:
             policy=setup.policy,
             settings=replace(setup.settings, outlooks=False),
             board=Board(),
+            crews=setup.crews,
             experience=known.experience,
             memory=known.memory,
         )

@@ -30,6 +30,9 @@ jobs:
 NODES = "cpu_milli,memory_mib,gpu,model\n96000,100000,8,G2\n"
 PODS = "cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec\n4000,100,1,500,\n8000,100,1,1000,\n"
 JOBS = "timestamp,duration,num_gpus\n" + "".join(f"2017-09-05 {hour:02}:00:00,3600,1\n" for hour in range(8))
+MANY_JOBS = "timestamp,duration,num_gpus\n" + "".join(
+    f"2017-09-05 {minute // 60:02}:{minute % 60:02}:00,600,1\n" for minute in range(0, 240, 2)
+)
 TRAFFIC = "timestamp,requests\n" + "".join(
     f"2012-01-{1 + hour // 24:02}T{hour % 24:02}:00:00Z,{100 + 40 * abs(12 - hour % 24)}\n" for hour in range(24 * 28)
 )
@@ -40,6 +43,7 @@ GOOD = {
     "nodes.csv": NODES,
     "pods.csv": PODS,
     "jobs.csv": JOBS,
+    "many.csv": MANY_JOBS,
     "traffic.csv": TRAFFIC,
     "days.txt": "2012-01-06\n",
 }
@@ -54,6 +58,9 @@ LOCAL = {
                       "--nodes", "nodes.csv", "--pods", "pods.csv"],
     "bench preemption": ["--cases", "2"],
     "bench queueing": [*QUEUEING, "--workers", "1", "--seeds", "1"],
+    "bench joint": ["--traffic", "traffic.csv", "--jobs", "many.csv", "--from", "2012-01-20", "--days", "0.05",
+                    "--jobs-from", "2017-09-05", "--hosts", "1", "--seeds", "1", "--workers", "1",
+                    "--policy", "static"],
     "bench packing": PACKING,
     "bench forecast-fleet": ["traffic.csv", "--series", "2", "--weeks", "2", "--horizon", "24h", "--workers", "1"],
     "backtest": ["traffic.csv", "--models", "seasonal-naive", "--every", "60h", "--horizons", "6h"],
