@@ -61,7 +61,12 @@ PlotOption = Annotated[
     Path | None, typer.Option("--plot", metavar="FILE", help="Also write a picture.", show_default=False)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-_WRITTEN: Final = ("time_format", "local_times", "zone", "decimal", "thousands", "duration_unit", "gpu_unit")
+SkipOption = Annotated[
+    bool, typer.Option("--skip-bad-rows", help="Leave out rows of the trace that cannot be read, counted and named.")
+]
+_WRITTEN: Final = (
+    "time_format", "local_times", "zone", "decimal", "thousands", "duration_unit", "gpu_unit", "skip_bad_rows",
+)  # fmt: skip
 TOLD: Final = 20
 """Progress is told so many times."""
 
@@ -83,6 +88,7 @@ def queueing(  # noqa: PLR0913  # one argument a flag
     thousands: ThousandsOption = "",
     duration_unit: DurationUnitOption = "",
     gpu_unit: GpuUnitOption = "",
+    skip_bad_rows: SkipOption = False,
     workers: WorkersOption = 0,
     plot: PlotOption = None,
     as_json: JsonOption = False,
@@ -97,7 +103,12 @@ def queueing(  # noqa: PLR0913  # one argument a flag
     check_plot(plot)
     screen = Session.of(context).screen
     written = {"time_format": time_format, "local_times": local_times, "zone": zone, "decimal": decimal}
-    written |= {"thousands": thousands, "duration_unit": duration_unit, "gpu_unit": gpu_unit}
+    written |= {
+        "thousands": thousands,
+        "duration_unit": duration_unit,
+        "gpu_unit": gpu_unit,
+        "skip_bad_rows": skip_bad_rows,
+    }
     recorded = None if trace is None else _trace(trace, written)
     windows = _windows(recorded, window or [], partial(Recorded, days=days, hosts=hosts, share=share), screen)
     names = chosen(compare or [], on_trace=trace is not None)

@@ -329,6 +329,12 @@ def test_the_bench_takes_how_a_trace_is_written(tmp_path: Path, capsys: pytest.C
     (tmp_path / "t.csv").write_text(rows("01/02/2020,60,1"), encoding="utf-8")
     assert run(["bench", "queueing", "--trace", str(tmp_path / "t.csv")]) == 2
     assert "is 1 February or 2 January" in capsys.readouterr().err
+    (tmp_path / "t.csv").write_text(rows("2020-07-01,60,1", "2020-07-01,soon,1", "2020-07-01,60,1"), encoding="utf-8")
+    line = ["bench", "queueing", "--trace", str(tmp_path / "t.csv"), "--share", "1", "--days", "0.05", "--hosts", "1"]
+    assert run(line) == 2
+    capsys.readouterr()
+    assert run([*line, "--skip-bad-rows", "--compare", "bookings", "--workers", "1", "--seeds", "1"]) == 0
+    assert "1 row that cannot be read (line 3" in capsys.readouterr().err
     for flag, value in (("--gpu-unit", "pounds"), ("--time-format", "d/m/y"), ("--duration-unit", "ages")):
         assert run(["bench", "queueing", "--trace", str(tmp_path / "t.csv"), flag, value]) == 2
         assert f"error: {flag}: " in capsys.readouterr().err
