@@ -55,11 +55,11 @@ def swf_table(text: str, say: Say, *, skip: bool = False) -> Table:
         raise RecordError(said, line=bad[0], help=_HELP)
     if bad:
         where = f"line {bad[0]}{', …' if len(bad) > 1 else ''}"
-        say(f"left out: {len(bad)} line{'s' if len(bad) > 1 else ''} that are not {len(NAMES)} numbers ({where})")
+        say(f"left out: {len(bad)} of {len(bad) + len(rows)} lines: not {len(NAMES)} numbers ({where})")
     status = NAMES.index("status")
     whole = [row for row in rows if row[1][status] not in _PARTS]
     if len(whole) < len(rows):
-        say(f"left out: {len(rows) - len(whole)} lines that are parts of jobs (status 2 to 4)")
+        say(f"left out: {len(rows) - len(whole)} of {len(rows)} lines: parts of jobs (status 2 to 4)")
     return Table([*NAMES, PROCESSORS], whole)
 
 

@@ -144,12 +144,12 @@ def _within(jobs: RecordedJobs, trace: JobTrace, say: Say) -> RecordedJobs:
     """Return the jobs, none longer than allowed; tell how many were cut, and how many ran past what they asked for."""
     past = int((jobs.duration_s > jobs.requested_s).sum())
     if past:
-        say(f"{past} jobs ran past the time they asked for: they are let run for as long as they did")
+        say(f"past the time asked for: {past} of {len(jobs.at_s)} jobs, let run for as long as they did")
     if trace.max_duration is None:
         return jobs
     cut = int((jobs.duration_s > trace.max_duration).sum())
     if cut:
-        say(f"{cut} jobs were cut to {format_duration(trace.max_duration)} (max_duration)")
+        say(f"cut to {format_duration(trace.max_duration)} (max_duration): {cut} of {len(jobs.at_s)} jobs")
     return replace(jobs, duration_s=np.minimum(jobs.duration_s, trace.max_duration))
 
 

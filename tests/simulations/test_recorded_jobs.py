@@ -184,7 +184,7 @@ def test_owners_queues_and_times_asked_for_are_the_trace_s(tmp_path: Path) -> No
     assert [(spec.owner, spec.queue) for spec in specs] == [("ann", "a"), ("bob", "b"), ("ann", "b")]
     assert [spec.max_runtime_s for spec in specs] == [300.0, 260.0, None], "start-up of a minute counts as run time"
     assert "owner user, queue cluster, requested time requested_time" in said[0]
-    assert "1 jobs ran past the time they asked for" in said[-1]
+    assert "past the time asked for: 1 of 3 jobs" in said[-1]
     without = [a.spec for a in played(tmp_path, OWNED, user="none", queue_column="none", requested_time="none")]
     assert {(spec.owner, spec.queue, spec.max_runtime_s) for spec in without} == {("", "default", None)}
     fixed = [a.spec for a in played(tmp_path, OWNED, owner="us", queue="ours", says_runtime=True)]
@@ -198,7 +198,7 @@ def test_jobs_are_cut_to_the_longest_duration_and_that_is_told(tmp_path: Path) -
     said: list[str] = []
     found = played(tmp_path, OWNED, said, max_duration="20m")
     assert [a.work.duration_s for a in found] == [100, 200, 1200]
-    assert "1 jobs were cut to 20m (max_duration)" in said[-1]
+    assert "cut to 20m (max_duration): 1 of 3 jobs" in said[-1]
 
 
 def test_nodes_and_processors_count_as_gpus_where_it_is_said_how_many_make_one(tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_a_log_in_standard_workload_format_is_played(tmp_path: Path) -> None:
     assert gangs(found) == [(1, 2, 1000), (1, 1, 1000), (1, 1, 1000)]
     assert [a.spec.max_runtime_s for a in found] == [7200, None, 360]
     told = "\n".join(said)
-    assert "left out: 1 lines that are parts of jobs" in told
+    assert "left out: 1 of 5 lines: parts of jobs" in told
     assert "left out: 1 of 4 rows: 1 without a duration (line 8)" in told
     trace = JobTrace(file=tmp_path / "trace.csv", units_per_gpu=8)
     assert first_day(trace) == "2020-09-13", "from the start that its header says"
