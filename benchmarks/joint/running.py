@@ -85,7 +85,7 @@ def play_all(
 
 
 def best(tried: Sequence[Tried]) -> Tried:
-    """Return the feasible value with the shortest wait, and of equals with fewer late; else that with the fewest late."""
+    """Return the feasible value with the shortest wait (of equals: with fewer late), else that with the fewest late."""
     feasible = [each for each in tried if each.is_feasible]
     if feasible:
         return min(feasible, key=lambda each: (each.wait_s, each.late_ratio))
