@@ -164,3 +164,12 @@ def test_what_is_given_up_adds_to_what_is_free(say: Any) -> None:
     )
     assert stops(say, made) == [("1", 2)]
     assert promised(made)["9"] == (say.slot("h1:0,1,2,3"),)
+
+
+def test_who_is_stopped_anyhow_gives_more_important_work_all_it_needs_at_once(say: Any) -> None:
+    jobs = [elastic(say.running("1", *(f"h0:{device}" for device in range(4)), priority=25), 1, 4)]
+    waiting = say.waiting("2", say.gpus(2), priority=75, submitted_at_s=say.now_s - 5.0)
+    world = {"hosts": [say.host("h0", 4)], "models": [say.model("chat")], "jobs": [*jobs, waiting]}
+    made = say.plan(say.demand(chat=1), **world)
+    assert stops(say, made) == [("1", 1)]
+    assert {promise.holder: len(promise.slots) for promise in made.reservations} == {"1": 1, "2": 1, "chat": 1}

@@ -287,7 +287,15 @@ def promise_fits(kit: SimpleNamespace, snapshot: Snapshot, room: Ledger, made: P
 @FEWER
 @given(data=st.data())
 def test_plans_settle(kit: SimpleNamespace, data: st.DataObject) -> None:
-    scene = data.draw(kit.scenes())
+    assert_settles(kit, data.draw(kit.scenes()))
+
+
+@pytest.mark.parametrize("seed", [1816532])
+def test_plans_settle_where_many_take_from_one_who_shrinks(kit: SimpleNamespace, seed: int) -> None:
+    assert_settles(kit, kit.crowded(Random(seed)))  # noqa: S311  # a world, not a secret
+
+
+def assert_settles(kit: SimpleNamespace, scene: SimpleNamespace) -> None:
     snapshot, preemptions, quiet = scene.snapshot, Counter(), 0
     for _ in range(60):
         made = plan(snapshot, scene.demand, kit.POLICY)

@@ -51,6 +51,13 @@ class Stoppable:
         """Return who may still be stopped for a waiting job."""
         return self._eligibility.of(job, self.candidates)
 
+    def of(self, others: Iterable[TrainingJob], job: TrainingJob) -> list[TrainingJob]:
+        """Return those of some running jobs whom a waiting one could have stopped, whether they are stopped or not."""
+        known = list(others)
+        running = self._snapshot.running
+        may = self._eligibility.may_stop(job, running) & worth_stopping(self._snapshot) if known else ()
+        return [other for other in known if may[place_of(other, running.jobs)]]
+
     def equals_for(self, job: TrainingJob) -> Candidates:
         """Return who of its equals may still be stopped for a waiting job because it is so much shorter."""
         return self._eligibility.of_equals(job, self.candidates)

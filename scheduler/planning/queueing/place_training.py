@@ -145,7 +145,9 @@ def _reserve_or_preempt(job: TrainingJob, draft: Draft, memo: SearchMemo) -> Non
     """Reserve room that is being freed for a blocked job; where that is too little, have others stopped for it."""
     if _reserve(job, draft, memo) or not may_have_others_stopped(job, draft) or memo.waits_for_bookings(job):
         return  # where enough is coming, and booked, stopping others would not change that
-    if _preempt(job, draft, memo) or _preempt_equals(job, draft, memo):
+    if _reserve_in_remainders(job, draft, memo):
+        keep_remainders(draft)
+    elif _preempt(job, draft, memo) or _preempt_equals(job, draft, memo):
         _reserve(job, draft, memo)
         keep_remainders(draft)
     else:
@@ -165,6 +167,21 @@ def _reserve(job: TrainingJob, draft: Draft, memo: SearchMemo) -> bool:
         return False
     draft.reserve(job.job_id, rows, usable)
     return True
+
+
+def _reserve_in_remainders(job: TrainingJob, draft: Draft, memo: SearchMemo) -> bool:
+    """Reserve what others were to keep who are stopped anyhow, if a job may have them stopped; say whether it does.
+
+    Else they would go on with it, and be stopped once more for this job after their minimum run.
+    """
+    keeping = (draft.snapshot.by_id[job_id] for job_id in draft.stops if draft.reservations.of(job_id))
+    others = draft.stoppable.of(keeping, job) if draft.quotas is None else []
+    with draft.trial() as trial:
+        for other in others:
+            draft.release(other.job_id)
+        if others and _reserve(job, draft, memo):
+            trial.keep()
+    return trial.kept
 
 
 def _preempt(job: TrainingJob, draft: Draft, memo: SearchMemo) -> bool:
