@@ -1,5 +1,6 @@
 """The README's way to a cluster that Headroom did not start: labelled hosts of Ray, one file, replicas that answer."""
 
+import contextlib
 import os
 import re
 import signal
@@ -67,8 +68,12 @@ def site(newcomer: Any, free_ports: Any, short_folder: str) -> Iterator[Any]:
     newcomer.runs(written(newcomer, gcs, dashboard))
     yield newcomer
     newcomer.leaves(ray)
-    for process in descendants(ray.pid):  # told to end, `ray start --block` waits half a minute for each of its own
-        os.kill(process.pid, signal.SIGKILL)
+    its_own = descendants(ray.pid)  # told to end, `ray start --block` waits half a minute for them
+    ray.kill()
+    ray.wait()
+    for process in its_own:
+        with contextlib.suppress(ProcessLookupError):  # one takes others with it
+            os.kill(process.pid, signal.SIGKILL)
 
 
 def _answers(url: str) -> bool:
