@@ -7,9 +7,9 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.basis import Basis
-from forecasting.models.cloud import Cloud
+from forecasting.models.sample_paths import SamplePaths
 from forecasting.models.transform import Transform
+from forecasting.provenance import Provenance
 from forecasting.quantiles import nested_quantiles, predictive_quantiles, weighted_quantiles
 
 Floats = NDArray[np.float64]
@@ -59,8 +59,8 @@ class Fitted:
 
     start_s: int
     step_s: int
-    basis: Basis
-    cloud: Cloud = field(repr=False)
+    basis: Provenance
+    cloud: SamplePaths = field(repr=False)
     transform: Transform = field(repr=False)
     last: float = np.nan
     unit: float = 0.0

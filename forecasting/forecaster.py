@@ -7,14 +7,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.basis import EVER_SEEN, EVER_SEEN_OF_FEW_DAYS, Basis, Footing
 from forecasting.cleaning import Cleaned, clean
 from forecasting.clock import felt_positions, wall_positions
 from forecasting.fitted import Fitted
 from forecasting.heard import Heard
-from forecasting.models import cold, ensemble, fine, holidays, sparse
-from forecasting.models.cloud import Cloud
+from forecasting.models import cold_start, ensemble, holidays, sparse, subhourly
+from forecasting.models.sample_paths import SamplePaths
 from forecasting.models.transform import Transform
+from forecasting.provenance import EVER_SEEN, EVER_SEEN_OF_FEW_DAYS, Footing, Provenance
 from forecasting.series import Series
 
 Floats = NDArray[np.float64]
@@ -122,8 +122,8 @@ def _counted(lived: Heard, start_s: int, age: int, bins: int) -> Fitted:
 
 
 def _ignorant(series: Series, start_s: int, bins: int) -> Fitted:
-    cloud = Cloud(np.full(bins, -np.inf), np.zeros((1, bins)), np.ones(1), np.zeros(1))
-    return Fitted(start_s, series.step_s, Basis(Footing.NOTHING), cloud, Transform(1e-9))
+    cloud = SamplePaths(np.full(bins, -np.inf), np.zeros((1, bins)), np.ones(1), np.zeros(1))
+    return Fitted(start_s, series.step_s, Provenance(Footing.NOTHING), cloud, Transform(1e-9))
 
 
 def _finer(series: Series, hourly: Fitted, bins: int) -> Fitted:
@@ -139,7 +139,7 @@ def _finer(series: Series, hourly: Fitted, bins: int) -> Fitted:
     per_hour = _HOUR_S // series.step_s
     transform = Transform.fitted(past.values)  # one arrival is much more of a rate here than in an hour
     coarse = hourly.cloud.mapped(lambda scaled: transform.forward(hourly.transform.inverse(scaled)))
-    cloud = fine.refined(coarse, transform.forward(past.values), lead, bins, per_hour)
+    cloud = subhourly.refined(coarse, transform.forward(past.values), lead, bins, per_hour)
     more = _unevenness(past.values, per_hour)
     basis = replace(hourly.basis, ceiling=more * hourly.basis.ceiling, lately=more * hourly.basis.lately)
     return Fitted(series.end_s, series.step_s, basis, cloud, transform, float(past.values[-1])).checked()
@@ -168,7 +168,7 @@ def _fit(lived: Heard, start_s: int, age: int, bins: int) -> tuple[Fitted, Float
     ahead = np.maximum(felt - places[-1] - 1, 0.0)
     cleaned = clean(scaled, day, 7 * day)
     leads = int(np.ceil(ahead.max())) + 1
-    model = ensemble if ensemble.enough(len(scaled), 7 * day, leads) else cold
+    model = ensemble if ensemble.enough(len(scaled), 7 * day, leads) else cold_start
     cloud = model.forecast(cleaned.values, cleaned.above, day, 7 * day, leads)
     unheard = age + lived.held_bins
     cloud = cloud.widened(np.sqrt(1 + unheard / day / _DOUBLED_AFTER_DAYS))
@@ -190,10 +190,10 @@ def _on_wall_clock(scaled: Floats, places: NDArray[np.int64]) -> Floats:
         return np.where(count > 0, total / count, np.nan)
 
 
-def _basis(lived: Heard, cleaned: Cleaned, start_s: int, day: int) -> Basis:
+def _basis(lived: Heard, cleaned: Cleaned, start_s: int, day: int) -> Provenance:
     n, step = len(cleaned.values), lived.series.step_s
     footing = Footing.WEEKS if ensemble.enough(n, 7 * day, 7 * day) else Footing.DAYS if n > day else Footing.HOURS
-    return Basis(
+    return Provenance(
         footing=footing,
         history_s=len(lived.series) * step,
         age_s=start_s - lived.series.end_s,
@@ -207,7 +207,7 @@ def _basis(lived: Heard, cleaned: Cleaned, start_s: int, day: int) -> Basis:
     )
 
 
-def _bounded(basis: Basis, series: Series, cleaned: Cleaned, repaired: Floats) -> Basis:
+def _bounded(basis: Provenance, series: Series, cleaned: Cleaned, repaired: Floats) -> Provenance:
     """Return the basis with what the forecast is held below, given the repaired values (n,) in the series' unit."""
     measured = series.values[: len(cleaned.spikes)]
     plain = measured[~np.isnan(measured) & ~cleaned.spikes[: len(measured)]]

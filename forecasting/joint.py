@@ -16,9 +16,9 @@ Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 
 _NEAR_S: Final = 7200.0
-"""Moments no further apart count as one: errors are kept for every other hour, and sources end a little apart."""
+"""Origins no further apart count as one: errors are kept for every other hour, and sources end a little apart."""
 _ENOUGH: Final = 40
-"""Moments in common from which it is learnt how two sources go together; with fewer they are taken to err apart."""
+"""Origins in common from which it is learnt how two sources go together; with fewer they are taken to err apart."""
 _HIGHEST: Final = 1 - 1e-6
 
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from forecasting.evaluation.scores import Run, span, trade_off
 from forecasting.fitted import Fitted
-from forecasting.scores import Run, span, trade_off
 from forecasting.series import Series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Line = tuple[Any, NDArray[np.float64]]
-"""Moments as the library takes them, and values; both (n,)."""
+"""Origins as the library takes them, and values; both (n,)."""
 
 _BANDS: Final = (0.1, 0.5, 0.9, 0.99)
 _PAST_OF_HORIZON: Final = 1.0

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.models.moments import FOLDS, Learnt, Moments
+from forecasting.models.origins import FOLDS, MemberForecast, Origins
 from forecasting.models.profile import Profile, trailing_mean, weekly_profile
 
 Floats = NDArray[np.float64]
@@ -18,22 +18,22 @@ _BLOCK_ENDS_DAYS: Final = (0.25, 1.0, 3.0, np.inf)
 """Leads up to each are learnt together, from all moments whose future is known so far."""
 
 
-def learn(scaled: Floats, moments: Moments, day: int, week: int, leads: int) -> Learnt:
+def fit(scaled: Floats, origins: Origins, day: int, week: int, leads: int) -> MemberForecast:
     """Return what follows values (n,) without gaps, of which the first moment has two weeks and a day before it."""
     profile = weekly_profile(scaled, week)
     centred = profile.centred(scaled)
-    seen = _features(np.nan_to_num(centred), profile.level, day, week)[moments.at]
-    followed = moments.followed(centred, leads) - profile.level[moments.at, None]
+    seen = _features(np.nan_to_num(centred), profile.level, day, week)[origins.at]
+    followed = origins.followed(centred, leads) - profile.level[origins.at, None]
     centre, errors = np.empty(leads), np.full_like(followed, np.nan)
     first = 0
     for last in _block_ends(day, leads):
         rows = np.flatnonzero(~np.isnan(followed[:, last - 1]))
         block = slice(first, last)
-        lesson = _Lesson(seen[rows], followed[rows, block], moments.weights(_HALF_LIFE_DAYS)[rows], moments.fold[rows])
+        lesson = _Lesson(seen[rows], followed[rows, block], origins.weights(_HALF_LIFE_DAYS)[rows], origins.fold[rows])
         penalty, errors[rows, block] = lesson.best()
         centre[block] = seen[-1] @ lesson.coefficients(penalty)
         first = last
-    return Learnt(profile.level[-1] + _future(profile, week, leads) + centre, errors)
+    return MemberForecast(profile.level[-1] + _future(profile, week, leads) + centre, errors)
 
 
 def _block_ends(day: int, leads: int) -> list[int]:

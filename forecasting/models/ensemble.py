@@ -5,9 +5,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.models import changes, deviations, ripple, smoothing, spread, stacking
-from forecasting.models.cloud import Cloud
-from forecasting.models.moments import Moments
+from forecasting.models import deviations, peak_bias, smoothing, stacking, volatility, weekly_differences
+from forecasting.models.origins import Origins
+from forecasting.models.sample_paths import SamplePaths
 
 Floats = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ def enough(count: int, week: int, leads: int) -> bool:
     return count >= _LEAST_WEEKS * week + max(0, leads - week)
 
 
-def forecast(scaled: Floats, above: Floats, day: int, week: int, leads: int) -> Cloud:
+def forecast(scaled: Floats, above: Floats, day: int, week: int, leads: int) -> SamplePaths:
     """Return the paths that follow values (n,) without gaps or spikes, for which there is `enough`.
 
     What spikes stood above them, (n,), teaches nothing of what is usual and lets no other error look larger, but
@@ -38,25 +38,25 @@ def forecast(scaled: Floats, above: Floats, day: int, week: int, leads: int) -> 
     The errors are those of the mean of all members on weeks that they had not seen: whole paths, so that what goes
     together (a high morning and a high evening) stays together in the peak.
     """
-    moments = Moments.until_now(len(scaled), _WEEKS_BEFORE * week + day, day, week)
-    near = moments.hours_apart < _ERROR_HOURS + 1
+    origins = Origins.until_now(len(scaled), _WEEKS_BEFORE * week + day, day, week)
+    near = origins.hours_apart < _ERROR_HOURS + 1
     members = (
-        *(member.learn(scaled, moments, day, week, leads).of(near) for member in (deviations, changes)),
-        *(smoothing.learn(scaled, moments.only(near), day, leads, pace) for pace in _PACES),
+        *(member.fit(scaled, origins, day, week, leads).of(near) for member in (deviations, weekly_differences)),
+        *(smoothing.fit(scaled, origins.only(near), day, leads, pace) for pace in _PACES),
     )
-    moments = moments.only(near)
-    newer = moments.weights(_ERROR_HALF_LIFE_DAYS)
+    origins = origins.only(near)
+    newer = origins.weights(_ERROR_HALF_LIFE_DAYS)
     missed = np.stack([member.errors for member in members])
     shares = stacking.shares(missed, newer, np.array(_USUAL_SHARES), day)
-    weights = newer * (1 - moments.hours_apart / (_ERROR_HOURS + 1))
+    weights = newer * (1 - origins.hours_apart / (_ERROR_HOURS + 1))
     centre = (shares * np.stack([member.centre for member in members])).sum(axis=0)
     errors = np.einsum("ml,mrl->rl", shares, missed)
-    centre, errors = ripple.calmed(centre, errors, moments.followed(scaled, leads), newer, day)
-    errors = spread.adjusted(errors, moments.age_days, day)
-    errors += moments.followed(above, leads)
+    centre, errors = peak_bias.calmed(centre, errors, origins.followed(scaled, leads), newer, day)
+    errors = volatility.adjusted(errors, origins.age_days, day)
+    errors += origins.followed(above, leads)
     errors -= (1 - _BIAS_BELIEVED) * _common(errors, weights)
-    a_day = max(1.0, len(newer) * day / (moments.at[-1] - moments.at[0] + 1))
-    return Cloud(centre, errors, weights, moments.age_days * 24, a_day)
+    a_day = max(1.0, len(newer) * day / (origins.at[-1] - origins.at[0] + 1))
+    return SamplePaths(centre, errors, weights, origins.age_days * 24, a_day)
 
 
 def _common(errors: Floats, weights: Floats) -> Floats:

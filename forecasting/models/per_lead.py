@@ -12,15 +12,15 @@ _PENALTY_OF_CONSTANT: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class Features:
     """Features of all leads: `common` (rows, c), the constant first, and `own` (rows, leads) each, one value a lead."""
 
     common: Floats
     own: tuple[Floats, ...]
 
-    def __getitem__(self, rows: NDArray[np.bool_] | slice) -> "Seen":
+    def __getitem__(self, rows: NDArray[np.bool_] | slice) -> "Features":
         """Return the same of some rows."""
-        return Seen(self.common[rows], tuple(feature[rows] for feature in self.own))
+        return Features(self.common[rows], tuple(feature[rows] for feature in self.own))
 
     def predict(self, coefficients: Floats) -> Floats:
         """Return (rows, leads) for coefficients (leads, p), those of `common` first."""
@@ -31,8 +31,8 @@ class Seen:
         return np.asarray(said)
 
 
-def learn(
-    seen: Seen, followed: Floats, weights: Floats, fold: NDArray[np.intp], penalty: float
+def fit(
+    seen: Features, followed: Floats, weights: Floats, fold: NDArray[np.intp], penalty: float
 ) -> tuple[Floats, Floats]:
     """Return what the last row's features say, (leads,), and the errors of all rows on folds left out, (rows, leads).
 
@@ -53,7 +53,7 @@ def learn(
     return seen[-1:].predict(_solved(total, ridge))[0], errors
 
 
-def _summed(seen: Seen, followed: Floats, weights: Floats) -> Floats:
+def _summed(seen: Features, followed: Floats, weights: Floats) -> Floats:
     """Return (leads, p + 1, p + 1), sums of squares and products of the features and, last, of what followed."""
     rows, size = seen.common.shape
     own = (*seen.own, followed)

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.models.moments import Learnt, Moments
+from forecasting.models.origins import MemberForecast, Origins
 
 Floats = NDArray[np.float64]
 
@@ -38,7 +38,7 @@ QUICK: Final = Pace(level=0.1, daily=0.1, weekly=0.2, memory=0.7)
 STEADY: Final = Pace(level=0.02, daily=0.05, weekly=0.2, memory=0.9)
 
 
-def learn(scaled: Floats, moments: Moments, day: int, leads: int, pace: Pace) -> Learnt:
+def fit(scaled: Floats, origins: Origins, day: int, leads: int, pace: Pace) -> MemberForecast:
     """Return what follows values (n,) without gaps, of which the first moment has three weeks before it."""
     week = 7 * day
     begun = scaled[: _WEEKS_TO_BEGIN * week].reshape(_WEEKS_TO_BEGIN, week).mean(axis=0)
@@ -46,10 +46,10 @@ def learn(scaled: Floats, moments: Moments, day: int, leads: int, pace: Pace) ->
     gains = (1 - (1 - pace.level) ** hours, pace.daily if day > 1 else 0.0, pace.weekly)
     memory = pace.memory**hours
     level, daily, weekly, off = _smoothed(scaled - np.resize(begun, len(scaled)), day, week, gains, memory)
-    at, ahead = moments.at[:, None], np.arange(leads)
+    at, ahead = origins.at[:, None], np.arange(leads)
     said = level[at] + daily[at + ahead % day + 1 - day] + weekly[at + ahead % week + 1 - week]
     said += off[at] * memory ** (ahead + 1) + begun[(at + ahead + 1) % week]
-    return Learnt(said[-1], moments.followed(scaled, leads) - said)
+    return MemberForecast(said[-1], origins.followed(scaled, leads) - said)
 
 
 def _smoothed(

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.models.cloud import Cloud
+from forecasting.models.sample_paths import SamplePaths
 from forecasting.models.transform import Transform
 from forecasting.sifting import arrival_of
 
@@ -59,7 +59,7 @@ def _by_chance(known: Floats, one: float) -> bool:
     return float(np.mean(np.diff(known) ** 2)) >= _BY_CHANCE * 2 * one * float(known.mean())
 
 
-def forecast(values: Floats, places: Places, ahead: Places, day: int, transform: Transform) -> Cloud:
+def forecast(values: Floats, places: Places, ahead: Places, day: int, transform: Transform) -> SamplePaths:
     """Return the paths that follow few whole requests.
 
     Args:
@@ -84,7 +84,7 @@ def forecast(values: Floats, places: Places, ahead: Places, day: int, transform:
     drawn = transform.forward(np.asarray(one * came_then))
     centre = np.full(len(ahead), transform.forward(np.zeros(1))[0])
     never_h = np.asarray(-24.0 * (1 + np.arange(paths)), dtype=np.float64)
-    return Cloud(centre, drawn - centre, np.ones(paths), never_h, alike=0.0)
+    return SamplePaths(centre, drawn - centre, np.ones(paths), never_h, alike=0.0)
 
 
 def _swing(counts: Floats, weights: Floats, at: Places, ahead: Places, day: int) -> Floats:

@@ -5,7 +5,7 @@ from datetime import date
 from importlib import import_module
 from typing import Final
 
-from forecasting.asked import Model
+from forecasting.evaluation.questions import Model
 
 _HOMES: Final = {
     "headroom": ("forecasting.peers.own", ""),

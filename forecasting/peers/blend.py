@@ -1,6 +1,6 @@
 """MSTL and LightGBM together: the mean of their quantiles on the logarithmic scale, the best of the peers."""
 
-from forecasting.asked import Mixture
+from forecasting.evaluation.questions import Mixture
 from forecasting.peers import boosted, mstl
 
 

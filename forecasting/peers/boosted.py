@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
-from forecasting.asked import Answer, Ask
+from forecasting.evaluation.questions import Answer, Ask
 from forecasting.peers.naive import bridged, logarithm
 from forecasting.series import Series
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from statsforecast.models import MSTL, AutoETS
 
-from forecasting.asked import Answer, Ask, from_paths
+from forecasting.evaluation.questions import Answer, Ask, from_paths
 from forecasting.peers.naive import bridged, logarithm
 from forecasting.series import Series
 

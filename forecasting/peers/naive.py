@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.asked import Answer, Ask, from_paths
+from forecasting.evaluation.questions import Answer, Ask, from_paths
 from forecasting.series import Series
 
 _WEEK_S = 7 * 86400

@@ -4,7 +4,7 @@ from datetime import date
 
 import numpy as np
 
-from forecasting.asked import Answer, Ask
+from forecasting.evaluation.questions import Answer, Ask
 from forecasting.forecaster import Forecaster
 from forecasting.series import Series
 

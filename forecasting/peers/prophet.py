@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from prophet import Prophet
 
-from forecasting.asked import Answer, Ask, from_paths
+from forecasting.evaluation.questions import Answer, Ask, from_paths
 from forecasting.peers.naive import bridged
 from forecasting.series import Series
 

@@ -39,7 +39,7 @@ from scheduler.cli.wording import NOTHING, seconds
 from scheduler.model.errors import ConfigError
 
 if TYPE_CHECKING:
-    from forecasting.backtest import Answers, Plan
+    from forecasting.evaluation.backtest import Answers, Plan
     from forecasting.series import Series
 
 _OWN: Final = "headroom"
@@ -137,10 +137,10 @@ def backtest(  # noqa: PLR0913  # one argument a flag
 
     --finer draws each bin in shorter ones: straight lines between the bins' centres, and arrivals by chance (Poisson).
     """
-    from forecasting.intervals import as_json as named  # noqa: PLC0415  # only this command pays for the numerics
-    from forecasting.intervals import over_others  # noqa: PLC0415  # likewise
-    from forecasting.pooling import pooled  # noqa: PLC0415  # likewise
-    from forecasting.scores import report  # noqa: PLC0415  # likewise
+    from forecasting.evaluation.intervals import as_json as named  # noqa: PLC0415  # only this command pays for it
+    from forecasting.evaluation.intervals import over_others  # noqa: PLC0415  # likewise
+    from forecasting.evaluation.pooling import pooled  # noqa: PLC0415  # likewise
+    from forecasting.evaluation.scores import report  # noqa: PLC0415  # likewise
 
     screen = Session.of(context).screen
     with faults():
@@ -172,8 +172,8 @@ def backtest(  # noqa: PLR0913  # one argument a flag
 
 
 def _plan(source: Source, columns: FileColumns, asked: _Questions) -> "Plan":
-    from forecasting import backtest as engine  # noqa: PLC0415  # likewise
-    from forecasting.finer import drawn_finer  # noqa: PLC0415  # likewise
+    from forecasting.evaluation import backtest as engine  # noqa: PLC0415  # likewise
+    from forecasting.evaluation.disaggregate import drawn_finer  # noqa: PLC0415  # likewise
 
     series = source.read(columns)
     if asked.step_s is not None:
@@ -183,7 +183,7 @@ def _plan(source: Source, columns: FileColumns, asked: _Questions) -> "Plan":
 
 def _run(text: str, plan: "Plan", asked: _Questions, screen: Screen) -> "dict[str, Answers]":
     """Ask models of its own for each series: some remember what they said."""
-    from forecasting import backtest as engine  # noqa: PLC0415  # likewise
+    from forecasting.evaluation import backtest as engine  # noqa: PLC0415  # likewise
     from forecasting.peers import model  # noqa: PLC0415  # likewise
 
     models = {name: model(name, asked.holidays) for name in asked.models}
@@ -269,7 +269,7 @@ def _row(name: str, said: "dict[str, Any]", windows: list[str], judged: list[str
 
 
 def _ratios(found: "dict[str, Any]", screen: Screen) -> str:
-    from forecasting.pooling import ratios  # noqa: PLC0415  # likewise
+    from forecasting.evaluation.pooling import ratios  # noqa: PLC0415  # likewise
 
     over = ratios(found, _OWN)
     titles = [key for key in next(iter(over.values()), {}) if not key.startswith("wql")]

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forecasting import Series, SeriesError, backtest, peers, pooling, scores
-from forecasting.asked import Answer, Ask, Mixture, from_paths, mixed
-from forecasting.finer import drawn_finer
+from forecasting import Series, SeriesError, peers
+from forecasting.evaluation import backtest, pooling, scores
+from forecasting.evaluation.disaggregate import drawn_finer
+from forecasting.evaluation.questions import Answer, Ask, Mixture, from_paths, mixed
 
 HOUR_S = 3600
 

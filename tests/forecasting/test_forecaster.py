@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from forecasting import Fitted, Forecaster, Series
-from forecasting.basis import Footing
+from forecasting.provenance import Footing
 
 HOUR_S = 3600
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from forecasting.backtest import DAY_S, Answers, Plan, plan
-from forecasting.intervals import over_others
+from forecasting.evaluation.backtest import DAY_S, Answers, Plan, plan
+from forecasting.evaluation.intervals import over_others
 from forecasting.series import Series
 
 HOUR_S = 3600

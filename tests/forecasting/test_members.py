@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.models import smoothing, spread, stacking
-from forecasting.models.moments import Moments
+from forecasting.models import smoothing, stacking, volatility
+from forecasting.models.origins import Origins
 
 PACES = (smoothing.QUICK, smoothing.STEADY)
 
@@ -16,27 +16,27 @@ def periodic(day: int, weeks: int) -> np.ndarray:
     return np.resize(np.random.default_rng(day).standard_normal(7 * day), 7 * day * weeks)
 
 
-def moments(count: int, day: int) -> Moments:
+def moments(count: int, day: int) -> Origins:
     """Return the moments of a series from its fourth week on."""
-    return Moments.until_now(count, 3 * 7 * day + day, day, 7 * day)
+    return Origins.until_now(count, 3 * 7 * day + day, day, 7 * day)
 
 
 @pytest.mark.parametrize("day", [1, 2, 4, 24])
 @pytest.mark.parametrize("pace", PACES)
 def test_smoothing_knows_a_week_that_repeats(day: int, pace: smoothing.Pace) -> None:
     values = periodic(day, 8)
-    learnt = smoothing.learn(values, moments(len(values), day), day, 9 * day, pace)
-    np.testing.assert_allclose(learnt.centre, np.resize(values[: 7 * day], 9 * day), atol=1e-9)
-    assert np.nanmax(np.abs(learnt.errors)) < 1e-9
+    fitted = smoothing.fit(values, moments(len(values), day), day, 9 * day, pace)
+    np.testing.assert_allclose(fitted.centre, np.resize(values[: 7 * day], 9 * day), atol=1e-9)
+    assert np.nanmax(np.abs(fitted.errors)) < 1e-9
 
 
 @pytest.mark.parametrize("pace", PACES)
 def test_smoothing_follows_a_new_level_sooner_or_later(pace: smoothing.Pace) -> None:
     values = periodic(24, 16)
     values[12 * 168 :] += 1.0
-    learnt = smoothing.learn(values, moments(len(values), 24), 24, 168, pace)
-    np.testing.assert_allclose(learnt.centre - values[:168], 1.0, atol=0.35)
-    first = smoothing.learn(values[: 12 * 168 + 3], moments(12 * 168 + 3, 24), 24, 24, pace)
+    fitted = smoothing.fit(values, moments(len(values), 24), 24, 168, pace)
+    np.testing.assert_allclose(fitted.centre - values[:168], 1.0, atol=0.35)
+    first = smoothing.fit(values[: 12 * 168 + 3], moments(12 * 168 + 3, 24), 24, 24, pace)
     assert first.centre[0] - values[3] > 0.5
 
 
@@ -44,18 +44,18 @@ def test_smoothing_follows_a_new_level_sooner_or_later(pace: smoothing.Pace) -> 
 @pytest.mark.parametrize("pace", PACES)
 def test_smoothing_is_stable_at_every_step(day: int, pace: smoothing.Pace) -> None:
     values = np.random.default_rng(1).standard_normal(7 * day * 60)
-    learnt = smoothing.learn(values, moments(len(values), day), day, 7 * day, pace)
-    assert np.nanmax(np.abs(learnt.errors)) < 15
-    assert np.nanstd(learnt.errors[-100:]) < 3
+    fitted = smoothing.fit(values, moments(len(values), day), day, 7 * day, pace)
+    assert np.nanmax(np.abs(fitted.errors)) < 15
+    assert np.nanstd(fitted.errors[-100:]) < 3
 
 
 def test_smoothing_looks_at_nothing_later() -> None:
     values = np.random.default_rng(2).standard_normal(168 * 8)
     whole = moments(len(values), 24)
-    errors = smoothing.learn(values, whole, 24, 24, smoothing.QUICK).errors
+    errors = smoothing.fit(values, whole, 24, 24, smoothing.QUICK).errors
     row = len(whole.at) - 40
     end = whole.at[row] + 1
-    earlier = smoothing.learn(values[:end], moments(end, 24), 24, 24, smoothing.QUICK)
+    earlier = smoothing.fit(values[:end], moments(end, 24), 24, 24, smoothing.QUICK)
     np.testing.assert_allclose(values[end : end + 24] - earlier.centre, errors[row], atol=1e-12)
 
 
@@ -102,9 +102,9 @@ def test_errors_of_a_disturbed_time_shrink_in_a_calm_one_and_the_other_way_round
     calm, wild = errors.copy(), errors.copy()
     calm[:30] *= 4
     wild[30:] *= 4
-    assert np.nanstd(spread.adjusted(calm, ages, 24)[10:30, :24]) < 0.55 * np.nanstd(calm[10:30, :24])
-    assert np.nanstd(spread.adjusted(wild, ages, 24)[:30, :24]) > 1.7 * np.nanstd(wild[:30, :24])
-    late = spread.adjusted(np.repeat(calm, 10, axis=1), ages, 24)
+    assert np.nanstd(volatility.adjusted(calm, ages, 24)[10:30, :24]) < 0.55 * np.nanstd(calm[10:30, :24])
+    assert np.nanstd(volatility.adjusted(wild, ages, 24)[:30, :24]) > 1.7 * np.nanstd(wild[:30, :24])
+    late = volatility.adjusted(np.repeat(calm, 10, axis=1), ages, 24)
     assert np.nanstd(late[10:30, -24:]) == pytest.approx(np.nanstd(np.repeat(calm, 10, axis=1)[10:30, -24:]), rel=0.15)
 
 
@@ -113,7 +113,7 @@ def test_sizes_are_relative(scale: float, seed: int) -> None:
     errors = np.random.default_rng(seed).standard_normal((20, 30))
     errors[-2:, 5:] = np.nan
     ages = np.arange(19, -1, -1.0)
-    one, other = spread.adjusted(errors, ages, 24), spread.adjusted(scale * errors, ages, 24)
+    one, other = volatility.adjusted(errors, ages, 24), volatility.adjusted(scale * errors, ages, 24)
     np.testing.assert_allclose(other, scale * one, rtol=1e-6)
     assert (np.isnan(one) == np.isnan(errors)).all()
     assert (np.sign(one[:-2]) == np.sign(errors[:-2])).all()
@@ -121,5 +121,5 @@ def test_sizes_are_relative(scale: float, seed: int) -> None:
 
 def test_errors_that_never_were_stay_as_they_are() -> None:
     nothing, unknown = np.zeros((5, 24)), np.full((5, 24), np.nan)
-    assert (spread.adjusted(nothing, np.arange(5.0)[::-1], 24) == 0).all()
-    assert np.isnan(spread.adjusted(unknown, np.arange(5.0)[::-1], 24)).all()
+    assert (volatility.adjusted(nothing, np.arange(5.0)[::-1], 24) == 0).all()
+    assert np.isnan(volatility.adjusted(unknown, np.arange(5.0)[::-1], 24)).all()

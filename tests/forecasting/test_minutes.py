@@ -1,10 +1,10 @@
-"""What recurs within the hour: timetables are learnt, chance is not, and nothing from later is seen."""
+"""What recurs within the hour: timetables are fitted, chance is not, and nothing from later is seen."""
 
 import numpy as np
 import pytest
 
 from forecasting import Forecaster, Series
-from forecasting.models import minutes, near
+from forecasting.models import hourly_profile, nowcast
 
 PER_HOUR = 12
 DAY = 24 * PER_HOUR
@@ -24,33 +24,33 @@ def on_the_hour(values: np.ndarray, size: float) -> np.ndarray:
 
 @pytest.mark.parametrize("noise", [0.01, 0.1])
 def test_chance_is_not_taken_for_a_timetable(noise: float) -> None:
-    assert np.abs(minutes.recurring(course(30, noise), PER_HOUR, 6)).max() < 0.2 * noise + 0.002  # the day's own bend
+    assert np.abs(hourly_profile.recurring(course(30, noise), PER_HOUR, 6)).max() < 0.2 * noise + 0.002
 
 
 @pytest.mark.parametrize("size", [0.2, -0.4, 1.0])
 def test_what_comes_every_hour_is_known_ahead(size: float) -> None:
     values = on_the_hour(course(30, 0.05), size)
-    known = minutes.recurring(values, PER_HOUR, 2 * PER_HOUR)
+    known = hourly_profile.recurring(values, PER_HOUR, 2 * PER_HOUR)
     assert len(known) == len(values) + 2 * PER_HOUR
     ahead = known[len(values) :].reshape(2, PER_HOUR)
     np.testing.assert_allclose(ahead[:, 0] - ahead[:, 1:].mean(axis=1), size, rtol=0.15)
 
 
 def test_little_history_has_none_and_what_comes_later_is_not_seen() -> None:
-    assert not minutes.recurring(on_the_hour(course(4, 0.01), 1.0), PER_HOUR, 6).any()
+    assert not hourly_profile.recurring(on_the_hour(course(4, 0.01), 1.0), PER_HOUR, 6).any()
     values = on_the_hour(course(20, 0.05), 0.5)
     changed = values.copy()
     changed[-5 * DAY :] += 1.0
-    one, other = (minutes.recurring(v[: -5 * DAY], PER_HOUR, 6) for v in (values, changed))
+    one, other = (hourly_profile.recurring(v[: -5 * DAY], PER_HOUR, 6) for v in (values, changed))
     np.testing.assert_array_equal(one, other)
 
 
 def test_the_next_quarter_of_an_hour_is_high_when_the_hour_is_full() -> None:
     values = on_the_hour(course(30, 0.02), 0.8)
-    before, within = near.learn(values[:-3], PER_HOUR, 3), near.learn(values[:-9], PER_HOUR, 3)
+    before, within = nowcast.fit(values[:-3], PER_HOUR, 3), nowcast.fit(values[:-9], PER_HOUR, 3)
     assert before is not None
     assert within is not None
-    full = near.learn(values, PER_HOUR, 3)
+    full = nowcast.fit(values, PER_HOUR, 3)
     assert full is not None
     assert full.centre[0] - full.centre[1:].mean() == pytest.approx(0.8, abs=0.1)
     assert np.ptp(within.centre) < 0.2

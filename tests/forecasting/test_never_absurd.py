@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from forecasting import Fitted, Forecaster, Series
-from forecasting.basis import EVER_SEEN, EVER_SEEN_OF_FEW_DAYS, SEEN_LATELY, Footing
 from forecasting.flashcrowd import FlashCrowds
+from forecasting.provenance import EVER_SEEN, EVER_SEEN_OF_FEW_DAYS, SEEN_LATELY, Footing
 from tests.forecasting.conftest import HOUR_S, MONDAY_S, weekly_traffic
 from tests.forecasting.histories import DAY_S, history
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.models import ripple
+from forecasting.models import peak_bias
 
 DAY, ROWS, LEADS = 24, 300, 48
 
@@ -24,7 +24,7 @@ def test_peaks_of_paths_are_no_higher_than_those_that_come(chance: float) -> Non
     said, errors, came = world(1, chance)
     plain, calm = [], []
     for row in range(0, ROWS, 10):
-        centre, kept = ripple.calmed(said[row], errors, came, np.ones(ROWS), DAY)
+        centre, kept = peak_bias.calmed(said[row], errors, came, np.ones(ROWS), DAY)
         plain.append((said[row] + errors).max(axis=1).mean())
         calm.append((centre + kept).max(axis=1).mean())
     real = came.max(axis=1).mean()
@@ -34,7 +34,7 @@ def test_peaks_of_paths_are_no_higher_than_those_that_come(chance: float) -> Non
 @given(st.integers(0, 1000), st.floats(0.0, 0.1))
 def test_errors_never_grow(seed: int, chance: float) -> None:
     _, errors, came = world(seed, chance)
-    _, kept = ripple.calmed(came[0] - errors[0], errors, came, np.ones(ROWS), DAY)
+    _, kept = peak_bias.calmed(came[0] - errors[0], errors, came, np.ones(ROWS), DAY)
     near = slice(0, DAY)
     assert (kept[:, near] ** 2).sum() <= (errors[:, near] ** 2).sum() * (1 + 1e-9)
 
@@ -43,7 +43,7 @@ def test_a_forecast_that_ripples_as_traffic_does_is_left_alone() -> None:
     random = np.random.default_rng(2)
     said = random.standard_normal((ROWS, LEADS))
     errors = random.standard_normal((ROWS, LEADS))
-    centre, kept = ripple.calmed(said[0], errors, said + errors, np.ones(ROWS), DAY)
+    centre, kept = peak_bias.calmed(said[0], errors, said + errors, np.ones(ROWS), DAY)
     np.testing.assert_allclose(centre, said[0], atol=0.1)
     np.testing.assert_allclose(kept, errors, atol=0.1)
 
@@ -51,12 +51,12 @@ def test_a_forecast_that_ripples_as_traffic_does_is_left_alone() -> None:
 def test_what_is_still_to_come_stays_unknown_and_teaches_nothing() -> None:
     _, errors, came = world(3, 0.05)
     errors[-5:, 10:] = came[-5:, 10:] = np.nan
-    centre, kept = ripple.calmed(came[0], errors, came, np.ones(ROWS), DAY)
+    centre, kept = peak_bias.calmed(came[0], errors, came, np.ones(ROWS), DAY)
     assert not np.isnan(centre).any()
     assert (np.isnan(kept) == np.isnan(errors)).all()
 
 
 def test_one_lead_and_a_perfect_past_are_survived() -> None:
-    centre, errors = ripple.calmed(np.ones(1), np.zeros((3, 1)), np.ones((3, 1)), np.ones(3), DAY)
+    centre, errors = peak_bias.calmed(np.ones(1), np.zeros((3, 1)), np.ones((3, 1)), np.ones(3), DAY)
     assert centre.tolist() == [1.0]
     assert not errors.any()

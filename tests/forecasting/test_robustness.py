@@ -9,7 +9,7 @@ import pytest
 from forecasting import Forecaster, Series
 from forecasting.cleaning import clean
 from forecasting.clock import offsets_s
-from forecasting.finer import drawn_finer
+from forecasting.evaluation.disaggregate import drawn_finer
 from forecasting.flashcrowd import FlashCrowds
 from forecasting.fleet import fit_all
 from forecasting.reading import read_series

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from forecasting.basis import Footing
 from forecasting.fitted import Fitted
 from forecasting.flashcrowd import FlashCrowds
 from forecasting.forecaster import Forecaster
+from forecasting.provenance import Footing
 from scheduler.control.demand.plausibility import Doubt, believed, checked, highest_of, without_lone_peaks
 from scheduler.control.ports import Traffic, TrafficSource
 

@@ -1,7 +1,7 @@
 """The next hours in fine bins: regressions on the means of the last minutes and on what is usual now.
 
 Means over the last 1 to 240 minutes span the filters of a level and a trend under noise. Which of them is right (with
-little noise the last bins, with much the last hours) is learnt, so that no variance need be known. What follows is
+little noise the last bins, with much the last hours) is fitted, so that no variance need be known. What follows is
 learnt as a line with few knots: the chance of arrivals in single bins averages out, whatever the step.
 """
 
@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.models import minutes, per_lead
-from forecasting.models.moments import FOLDS, Learnt
-from forecasting.models.per_lead import Seen
+from forecasting.models import hourly_profile, per_lead
+from forecasting.models.origins import FOLDS, MemberForecast
+from forecasting.models.per_lead import Features
 from forecasting.models.profile import trailing_mean
 
 Floats = NDArray[np.float64]
@@ -39,7 +39,7 @@ _LESSON_ELSEWHERE: Final = 0.1
 """How mornings rise says little of how evenings fall: moments at another time of day count so much."""
 
 
-def learn(values: Floats, per_hour: int, leads: int) -> Learnt | None:
+def fit(values: Floats, per_hour: int, leads: int) -> MemberForecast | None:
     """Return what follows, and the errors at moments near the time of day; None if there are too few values.
 
     Args:
@@ -54,7 +54,7 @@ def learn(values: Floats, per_hour: int, leads: int) -> Learnt | None:
     at = _moments(len(values), max(7 * weeks, 1) * day + 5 * per_hour, day)
     back = len(values) - 1 - at
     apart = np.minimum(back % day, -back % day) / per_hour
-    known = minutes.recurring(values, per_hour, leads)
+    known = hourly_profile.recurring(values, per_hour, leads)
     values = values - known[: len(values)]
     level = trailing_mean(values, _bins(_LEVEL_MINUTES, per_hour))
     followed = _followed(values, at, leads) - level[at, None]
@@ -63,9 +63,9 @@ def learn(values: Floats, per_hour: int, leads: int) -> Learnt | None:
     seen = _seen(values, level, at, (per_hour, weeks), line)
     usual = np.prod([_usual_rows(changes) for changes in (followed, seen.common[:, 1:], *seen.own)], axis=0)
     weights = ~np.isnan(knots) * (usual * _nearness(apart))[:, None]
-    centre, missed = per_lead.learn(seen, knots, weights, back // day % FOLDS, _PENALTY)
+    centre, missed = per_lead.fit(seen, knots, weights, back // day % FOLDS, _PENALTY)
     errors = followed - (knots - missed) @ line.T
-    return Learnt(
+    return MemberForecast(
         level[-1] + line @ centre + known[len(values) :], errors[(weights[:, -1] > 0) & (apart <= _ERROR_HOURS)]
     )
 
@@ -104,7 +104,7 @@ def _nearness(apart: Floats) -> Floats:
     return np.asarray(_LESSON_ELSEWHERE + (1 - _LESSON_ELSEWHERE) * np.exp(-((apart / _LESSON_HOURS) ** 2)))
 
 
-def _seen(values: Floats, level: Floats, at: Places, shape: tuple[int, int], line: Floats) -> Seen:
+def _seen(values: Floats, level: Floats, at: Places, shape: tuple[int, int], line: Floats) -> Features:
     """Return the features of moments `at`; `shape` is bins in an hour and weeks to look back.
 
     For all knots of the line: 1, the means of the last minutes and hours against the level, how it came here at this
@@ -131,7 +131,7 @@ def _seen(values: Floats, level: Floats, at: Places, shape: tuple[int, int], lin
         (later - now[:, None]) @ knots
         for later, now in zip(_then(centred, ahead, day, weeks), _then(centred, at, day, weeks), strict=True)
     ]
-    return Seen(np.column_stack([np.ones(len(at)), *last, *off, *came]), tuple(went))
+    return Features(np.column_stack([np.ones(len(at)), *last, *off, *came]), tuple(went))
 
 
 def _then(values: Floats, at: Places, day: int, weeks: int) -> list[Floats]:

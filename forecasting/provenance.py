@@ -29,7 +29,7 @@ class Footing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Basis:
+class Provenance:
     """What a forecast rests on.
 
     Attributes:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.asked import Answer, Ask, Mixture, Model, mixed
+from forecasting.evaluation.questions import Answer, Ask, Mixture, Model, mixed
 from forecasting.series import Series, SeriesError
 
 Floats = NDArray[np.float64]

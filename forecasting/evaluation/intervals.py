@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.backtest import PEAK_LEVELS, WEEK_S, Answers, Plan
-from forecasting.scores import Run, actual_peaks, pinball, span
+from forecasting.evaluation.backtest import PEAK_LEVELS, WEEK_S, Answers, Plan
+from forecasting.evaluation.scores import Run, actual_peaks, pinball, span
 
 Floats = NDArray[np.float64]
 

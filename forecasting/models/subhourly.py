@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.models import near
-from forecasting.models.cloud import Cloud
-from forecasting.models.moments import Learnt
+from forecasting.models import nowcast
+from forecasting.models.origins import MemberForecast
+from forecasting.models.sample_paths import SamplePaths
 from forecasting.quantiles import nan_median
 
 Floats = NDArray[np.float64]
@@ -30,7 +30,7 @@ _DAY_H: Final = 24
 _SEED: Final = 20130723
 
 
-def refined(hourly: Cloud, past: Floats, lead: int, bins: int, per_hour: int) -> Cloud:
+def refined(hourly: SamplePaths, past: Floats, lead: int, bins: int, per_hour: int) -> SamplePaths:
     """Return paths in fine bins.
 
     Args:
@@ -56,18 +56,18 @@ def refined(hourly: Cloud, past: Floats, lead: int, bins: int, per_hour: int) ->
     drawn = replace(hourly, centre=centre, errors=errors + stretch)
     if not np.isfinite(past[-per_hour:]).any():  # nothing to go on from
         return drawn
-    learnt = near.learn(_bridged(_without_strange_hours(past, per_hour)), per_hour, min(bins, _NEAR_HOURS * per_hour))
-    return drawn if learnt is None or not len(learnt.errors) else _begun(drawn, learnt, per_hour, random)
+    fitted = nowcast.fit(_bridged(_without_strange_hours(past, per_hour)), per_hour, min(bins, _NEAR_HOURS * per_hour))
+    return drawn if fitted is None or not len(fitted.errors) else _begun(drawn, fitted, per_hour, random)
 
 
-def _begun(drawn: Cloud, learnt: Learnt, per_hour: int, random: np.random.Generator) -> Cloud:
+def _begun(drawn: SamplePaths, fitted: MemberForecast, per_hour: int, random: np.random.Generator) -> SamplePaths:
     """Return the cloud with its first hour as learnt from the last minutes, passing over to its own within the next."""
-    leads = len(learnt.centre)
+    leads = len(fitted.centre)
     share = np.clip(_NEAR_HOURS - np.arange(1, leads + 1) / per_hour, 0.0, 1.0)
-    order = np.resize(random.permutation(len(learnt.errors)), len(drawn.errors))
+    order = np.resize(random.permutation(len(fitted.errors)), len(drawn.errors))
     centre, errors = drawn.centre.copy(), drawn.errors.copy()
-    centre[:leads] = share * learnt.centre + (1 - share) * centre[:leads]
-    errors[:, :leads] = np.sqrt(share) * learnt.errors[order] + np.sqrt(1 - share) * errors[:, :leads]
+    centre[:leads] = share * fitted.centre + (1 - share) * centre[:leads]
+    errors[:, :leads] = np.sqrt(share) * fitted.errors[order] + np.sqrt(1 - share) * errors[:, :leads]
     return replace(drawn, centre=centre, errors=errors)
 
 
@@ -97,7 +97,7 @@ def _begins(flags: NDArray[np.bool_]) -> int:
 
 
 def _drawn_finer(errors: Floats, centres: Floats, at: Floats, known: float) -> Floats:
-    """Return hourly error paths (m, hours) at fine moments, growing from the moment now (`known` of the first hour)."""
+    """Return hourly error paths (m, hours) at fine origins, growing from the moment now (`known` of the first hour)."""
     padded = np.hstack((np.zeros((len(errors), 1)), errors))
     places = np.clip(np.searchsorted(centres, at, side="right") - 1, 0, len(centres) - 2)
     share = at - centres[places]

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.backtest import DAY_S, HOUR_S, LEVELS, PEAK_LEVELS, WEEK_S, Answers, Plan
+from forecasting.evaluation.backtest import DAY_S, HOUR_S, LEVELS, PEAK_LEVELS, WEEK_S, Answers, Plan
 
 Floats = NDArray[np.float64]
 Run: TypeAlias = tuple[Plan, Mapping[str, Answers]]

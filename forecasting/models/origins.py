@@ -15,7 +15,7 @@ _FINE_DAY: Final = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Moments:
+class Origins:
     """Bins of a series at which a forecast could have been made; the last is now.
 
     Attributes:
@@ -39,7 +39,7 @@ class Moments:
         return cls(count - 1 - back, back / day, apart, back // week % FOLDS)
 
     def only(self, rows: NDArray[np.bool_]) -> Self:
-        """Return some of the moments, the last among them."""
+        """Return some of the origins, the last among them."""
         return replace(
             self,
             at=self.at[rows],
@@ -59,7 +59,7 @@ class Moments:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Learnt:
+class MemberForecast:
     """What a member of the ensemble says.
 
     Attributes:

@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.models.cloud import Cloud
 from forecasting.models.profile import trailing_mean
+from forecasting.models.sample_paths import SamplePaths
 
 Floats = NDArray[np.float64]
 
@@ -21,47 +21,49 @@ _DAYS_TO_TRUST: Final = 2.0
 """Of own errors, which begin after the first day, to count as much as experience."""
 _SEED: Final = 20130723
 _NEVER_H: Final[Floats] = np.asarray(-24.0 * (1 + np.arange(_PATHS)), dtype=np.float64)
-"""Moments of paths of experience, which are the same for all series: they never were, and go together."""
+"""Origins of paths of experience, which are the same for all series: they never were, and go together."""
 
 
-def forecast(values: Floats, above: Floats, day: int, week: int, leads: int) -> Cloud:
+def forecast(values: Floats, above: Floats, day: int, week: int, leads: int) -> SamplePaths:
     """Return the paths that follow values (n,) without gaps, n from 1 to a few weeks, and spikes above them."""
     scaled = values + above
     if len(scaled) < day + 1:
-        return Cloud(np.full(leads, scaled[-1]), _experience(leads, day, shape_known=False), np.ones(_PATHS), _NEVER_H)
+        return SamplePaths(
+            np.full(leads, scaled[-1]), _experience(leads, day, shape_known=False), np.ones(_PATHS), _NEVER_H
+        )
     days = len(scaled) / day
     centre = _at(scaled, np.array([len(scaled) - 1]), day, week, leads)[0]
-    guess = Cloud(centre, _experience(leads, day, shape_known=True), np.ones(_PATHS), _NEVER_H)
-    moments = np.arange(day, len(scaled) - 1)
-    if not len(moments):
+    guess = SamplePaths(centre, _experience(leads, day, shape_known=True), np.ones(_PATHS), _NEVER_H)
+    origins = np.arange(day, len(scaled) - 1)
+    if not len(origins):
         return guess
-    errors = _followed(scaled, moments, leads) - _at(scaled, moments, day, week, leads)
-    back_h = np.asarray((len(scaled) - 1 - moments) * (24 / day), dtype=np.float64)
-    own = Cloud(centre, errors, 0.5 ** ((len(scaled) - moments) / (14 * day)), back_h)
+    errors = _followed(scaled, origins, leads) - _at(scaled, origins, day, week, leads)
+    back_h = np.asarray((len(scaled) - 1 - origins) * (24 / day), dtype=np.float64)
+    own = SamplePaths(centre, errors, 0.5 ** ((len(scaled) - origins) / (14 * day)), back_h)
     return own.joined(guess, share=1 / (1 + ((days - 1) / _DAYS_TO_TRUST) ** 2))
 
 
-def _followed(scaled: Floats, moments: NDArray[np.intp], leads: int) -> Floats:
+def _followed(scaled: Floats, origins: NDArray[np.intp], leads: int) -> Floats:
     ahead = np.concatenate((scaled, np.full(leads, np.nan)))
-    return np.lib.stride_tricks.sliding_window_view(ahead[1:], leads)[moments]
+    return np.lib.stride_tricks.sliding_window_view(ahead[1:], leads)[origins]
 
 
-def _at(scaled: Floats, moments: NDArray[np.intp], day: int, week: int, leads: int) -> Floats:
-    """Return (moments, leads), what would have been forecast at each moment (indices, at least a day of history)."""
+def _at(scaled: Floats, origins: NDArray[np.intp], day: int, week: int, leads: int) -> Floats:
+    """Return (origins, leads), what would have been forecast at each moment (indices, at least a day of history)."""
     level = trailing_mean(scaled, day)
     apart = scaled - level
-    shape = _shape(apart, moments, day, week, leads)
-    now = _shape(apart, moments - 1, day, week, 1)[:, 0]
-    off = scaled[moments] - level[moments] - now
+    shape = _shape(apart, origins, day, week, leads)
+    now = _shape(apart, origins - 1, day, week, 1)[:, 0]
+    off = scaled[origins] - level[origins] - now
     fade = np.exp(-np.arange(1, leads + 1) * (24 / day) / _LEVEL_MEMORY_H)
-    return np.asarray(level[moments, None] + shape + off[:, None] * fade)
+    return np.asarray(level[origins, None] + shape + off[:, None] * fade)
 
 
-def _shape(apart: Floats, moments: NDArray[np.intp], day: int, week: int, leads: int) -> Floats:
-    """Return (moments, leads): the mean of the same time of the last days, half of it of the same weekday if known."""
+def _shape(apart: Floats, origins: NDArray[np.intp], day: int, week: int, leads: int) -> Floats:
+    """Return (origins, leads): the mean of the same time of the last days, half of it of the same weekday if known."""
     ahead = np.arange(1, leads + 1)
-    daily = _mean_of(apart, [moments[:, None] + (ahead - 1) % day + 1 - day * k for k in range(1, 8)], day)
-    weekly = _mean_of(apart, [moments[:, None] + (ahead - 1) % week + 1 - week * k for k in (1, 2, 3)], day)
+    daily = _mean_of(apart, [origins[:, None] + (ahead - 1) % day + 1 - day * k for k in range(1, 8)], day)
+    weekly = _mean_of(apart, [origins[:, None] + (ahead - 1) % week + 1 - week * k for k in (1, 2, 3)], day)
     return np.where(np.isnan(weekly), daily, (daily + weekly) / 2)
 
 

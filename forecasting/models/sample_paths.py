@@ -11,7 +11,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cloud:
+class SamplePaths:
     """Paths on the even scale: `centre + errors`, each path with a weight.
 
     Attributes:
