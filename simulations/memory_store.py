@@ -4,7 +4,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRecord, Once, StrayOrder, Wish, moves_of
+from scheduler.control.records import (
+    CycleRecord,
+    DesiredState,
+    EventRecord,
+    HostMark,
+    JobRecord,
+    Once,
+    StrayOrder,
+    moves_of,
+)
 from scheduler.model.errors import NotFound
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import Reservation
@@ -61,7 +70,7 @@ class MemoryStore:
         """
         if once is not None and (earlier := self.submitted(once)) is not None:
             return earlier
-        job = JobRecord(JobId(str(self._last_number + 1)), spec, JobState.PENDING, Wish.RUN, at_s)
+        job = JobRecord(JobId(str(self._last_number + 1)), spec, JobState.PENDING, DesiredState.RUN, at_s)
         self._put(job)
         self._submitted = {key: known for key, known in self._submitted.items() if known[0].until_s >= at_s}
         if once is not None:
@@ -114,7 +123,7 @@ class MemoryStore:
         ]
 
     def save(self, job: JobRecord) -> None:
-        """Replace a job's state, wish, priority and attempts."""
+        """Replace a job's state, desired, priority and attempts."""
         self.save_all([job], [])
 
     def save_all(self, jobs: Sequence[JobRecord], events: Sequence[EventRecord]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from scheduler.control.records import AttemptRecord, CycleRecord, HostMark, JobRecord, Outcome, Wish
+from scheduler.control.records import AttemptRecord, CycleRecord, DesiredState, HostMark, JobRecord, Outcome
 from scheduler.model.demand import Demand
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.jobspec import JobSpec
@@ -59,11 +59,13 @@ def record_of(job: TrainingJob) -> JobRecord:
         checkpoint_interval_s=job.checkpoint_interval_s,
         max_runtime_s=job.max_runtime_s,
     )
-    wish = Wish.HOLD if job.state is JobState.HELD else Wish.STOP if job.stop_asked else Wish.RUN
+    desired = (
+        DesiredState.HOLD if job.state is JobState.HELD else DesiredState.STOP if job.stop_asked else DesiredState.RUN
+    )
     now = (_open_attempt(job),) if job.state.holds_room else ()
     attempts = (*_earlier(job, job.attempt - len(now)), *now)
     return JobRecord(
-        job.job_id, spec, job.state, wish, job.submitted_at_s, not_before_s=job.not_before_s, attempts=attempts
+        job.job_id, spec, job.state, desired, job.submitted_at_s, not_before_s=job.not_before_s, attempts=attempts
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.packing.room import Room, Seat, ShapeTable
 from benchmarks.packing.workload import Fleet
-from scheduler.control.snapshots.workload_stats import Lessons
+from scheduler.control.snapshots.workload_stats import WorkloadStats
 from scheduler.model.hosts import Device, Host
 from scheduler.model.ledger import Ledger
 from scheduler.model.policy import Policy
@@ -29,13 +29,13 @@ class PlannedPacker:
         self._policy = policy
         self._shapes, self._gangs = table.shapes, [Gang(1, shape) for shape in table.shapes]
         self._ledger = Ledger.of(hosts_of(room.fleet))
-        self._lessons = Lessons()
+        self._workload_stats = WorkloadStats()
         self._running, self._waiting = Counter[Shape](), Counter[Shape]()
 
     def choose(self, shape: int) -> Seat | None:
         """Count the arrival and return where the policy starts it."""
         self._count(self._shapes[shape])
-        scorer, now = self._policy.placement_score(self._ledger, self._lessons.work), CachedTrial(self._ledger)
+        scorer, now = self._policy.placement_score(self._ledger, self._workload_stats.work), CachedTrial(self._ledger)
         rows = hosts_for_gang(now, self._gangs[shape], scorer)
         return None if rows is None else Seat(rows[0], now.slot_on(rows[0], self._shapes[shape]).devices)
 
@@ -50,10 +50,10 @@ class PlannedPacker:
 
     def _count(self, asked: Shape) -> None:
         self._waiting[asked] += 1
-        self._lessons.count(asked, 1)
-        self._lessons.forget()
-        if self._lessons.has_news:
-            self._lessons.sum_up(self._running, self._waiting)
+        self._workload_stats.count(asked, 1)
+        self._workload_stats.forget()
+        if self._workload_stats.has_news:
+            self._workload_stats.sum_up(self._running, self._waiting)
 
 
 def hosts_of(fleet: Fleet) -> tuple[Host, ...]:

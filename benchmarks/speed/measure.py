@@ -12,7 +12,7 @@ from scheduler.control.gc_freeze import spare_collector
 from scheduler.control.jobs.reconcile import reconcile
 from scheduler.control.patience import Patience
 from scheduler.control.records import CycleRecord
-from scheduler.control.snapshots.builder import Keeper
+from scheduler.control.snapshots.builder import SnapshotBuilder
 from scheduler.model.plan import Plan, StartJob, StartReplica
 from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
@@ -131,7 +131,7 @@ class _Loop:
     """What a turn of the control loop does between the observation and its plan."""
 
     def __init__(self, policy: Policy) -> None:
-        self._policy, self._keeper, self.number = policy, Keeper(), 0
+        self._policy, self._builder, self.number = policy, SnapshotBuilder(), 0
         self.snapshot = Snapshot.of()
 
     def turn(self, world: World) -> tuple[tuple[Taken, Taken], Plan]:
@@ -139,7 +139,7 @@ class _Loop:
         self.number += 1
         seen, jobs = world.observation(), tuple(world.jobs.values())
         began = _now()
-        self.snapshot = self._keeper.snapshot(
+        self.snapshot = self._builder.snapshot(
             version=self.number,
             seen=seen,
             jobs=jobs,

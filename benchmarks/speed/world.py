@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.speed.site import Size, Submissions, hosts_of, models_of, queues_of
 from scheduler.control.jobs.attempts import opened
-from scheduler.control.records import JobRecord, Wish
+from scheduler.control.records import DesiredState, JobRecord
 from scheduler.model.demand import Demand
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.observation import Observation, Run, RunState
@@ -69,7 +69,7 @@ class World:
     def submit(self) -> None:
         """Let a job arrive."""
         job_id = JobId(str(self._next("job")))
-        record = JobRecord(job_id, self._submissions.next(), JobState.PENDING, Wish.RUN, self.now_s)
+        record = JobRecord(job_id, self._submissions.next(), JobState.PENDING, DesiredState.RUN, self.now_s)
         self.jobs[job_id] = record
 
     def withdraw(self) -> None:

@@ -1,4 +1,4 @@
-"""The HTTP application: routes, errors, limits and the page, put together from a desk and a board."""
+"""The HTTP application: routes, errors, limits and the page, put together from a service and a board."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,13 +19,13 @@ from scheduler.api.static_files import install_static
 from scheduler.config.schema import Token
 from scheduler.control.leadership import Leader
 from scheduler.control.reports.board import Board
-from scheduler.control.service.service import Desk
+from scheduler.control.service.service import ControlService
 from scheduler.wire.base import ErrorAnswer
 
 
 def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
     *,
-    desk: Desk,
+    service: ControlService,
     board: Board,
     site: Site,
     bind_host: str = "127.0.0.1",
@@ -38,7 +38,7 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
     """Return the application.
 
     Args:
-        desk: what can be asked of the control plane.
+        service: what can be asked of the control plane.
         board: what it shows.
         site: what never changes.
         bind_host: the address that is listened on; any but loopback demands tokens.
@@ -59,7 +59,9 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
         dependencies=[Depends(well_formed)],
         responses={"default": {"model": ErrorAnswer, "description": WHAT_IS_WRONG}},
     )
-    app.state.parts = Parts(desk, board, site, Guard(bind_host, tokens), metrics, logs_of, Recent(desk), leader, backup)
+    app.state.parts = Parts(
+        service, board, site, Guard(bind_host, tokens), metrics, logs_of, Recent(service), leader, backup
+    )
     app.state.panels = PanelDesk(app.state.parts)
     for module in (jobs, logs, cluster, strays, control, stream, page):
         app.include_router(module.router)

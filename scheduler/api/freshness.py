@@ -13,7 +13,7 @@ LEAST_PATIENCE_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class QueueUsage:
     """Whether the control loop does its work.
 
     Attributes:
@@ -42,22 +42,22 @@ def age_s(parts: Parts) -> float:
     return parts.board.plan_age_s or 0.0
 
 
-def standing_of(parts: Parts) -> Standing:
+def standing_of(parts: Parts) -> QueueUsage:
     """Return how the control loop stands now."""
     degraded = parts.board.degraded
     if parts.leader is not None:
-        return Standing("standby", degraded)
+        return QueueUsage("standby", degraded)
     if parts.board.report is None:
-        return Standing("starting", "" if degraded == STARTING else degraded)
+        return QueueUsage("starting", "" if degraded == STARTING else degraded)
     age = age_s(parts)
     if degraded:
-        return Standing("degraded", degraded)
+        return QueueUsage("degraded", degraded)
     if age > patience_s(parts.site):
-        return Standing(
+        return QueueUsage(
             "degraded",
             f"the last plan is {format_duration(round(age))} old, and one is due every {_period(parts.site)}",
         )
-    return Standing("live")
+    return QueueUsage("live")
 
 
 def _period(site: Site) -> str:

@@ -19,7 +19,7 @@ from scheduler.api.presenting.times import DAY_S, moment
 from scheduler.api.site import Parts, Site
 from scheduler.control.records import JobRecord
 from scheduler.control.reports.board import ModelOutlook, Report
-from scheduler.control.reports.queue_usage import standings
+from scheduler.control.reports.queue_usage import queue_usages
 from scheduler.model.workloads import JobState
 from scheduler.wire.cluster import Capacity, Host, ServedModel
 from scheduler.wire.jobs import Event, Job, devices_by_host
@@ -176,7 +176,7 @@ def _jobs(records: Sequence[JobRecord], now: datetime, report: Report | None, *,
 
 def _queues(report: Report) -> tuple[Queue, ...]:
     snapshot = report.cycle.snapshot
-    return tuple(map(queue_view, standings(snapshot))) if len(snapshot.queues) > 1 else ()
+    return tuple(map(queue_view, queue_usages(snapshot))) if len(snapshot.queues) > 1 else ()
 
 
 def _in_order(job: Job) -> tuple[bool, float, datetime]:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from scheduler.control.records import EventRecord, HostMark, JobRecord
-from scheduler.control.service.service import Desk
+from scheduler.control.service.service import ControlService
 from scheduler.control.upkeep.remembered import Remembered
 
 NEWEST: Final = 1000
@@ -24,15 +24,15 @@ class Recent:
         host_marks: what operators said of hosts.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, service: ControlService) -> None:
         """Ask nothing yet."""
-        self._desk = desk
+        self._service = service
         self.jobs = Remembered[tuple[JobRecord, ...]](self._jobs, ())
-        self.events = Remembered[tuple[EventRecord, ...]](lambda: desk.events(limit=EVENTS_SHOWN), ())
-        self.all_events = Remembered[tuple[EventRecord, ...]](lambda: desk.events(limit=ALL_EVENTS), ())
-        self.host_marks = Remembered[tuple[HostMark, ...]](desk.host_marks, ())
+        self.events = Remembered[tuple[EventRecord, ...]](lambda: service.events(limit=EVENTS_SHOWN), ())
+        self.all_events = Remembered[tuple[EventRecord, ...]](lambda: service.events(limit=ALL_EVENTS), ())
+        self.host_marks = Remembered[tuple[HostMark, ...]](service.host_marks, ())
 
     def _jobs(self) -> tuple[JobRecord, ...]:
-        newest = self._desk.jobs(open_only=False, limit=NEWEST)
-        jobs = {job.job_id: job for job in (*newest, *self._desk.jobs(open_only=True))}
+        newest = self._service.jobs(open_only=False, limit=NEWEST)
+        jobs = {job.job_id: job for job in (*newest, *self._service.jobs(open_only=True))}
         return tuple(sorted(jobs.values(), key=lambda job: job.submitted_at_s))

@@ -16,7 +16,7 @@ from scheduler.config.wiring import policy_of
 from scheduler.control.leadership import Leader
 from scheduler.control.ports import Clock
 from scheduler.control.reports.board import Board
-from scheduler.control.service.service import Desk
+from scheduler.control.service.service import ControlService
 from scheduler.model.policy import Policy
 from scheduler.model.workloads import JobId
 
@@ -95,7 +95,7 @@ class Site:
 class Parts:
     """What a request may use."""
 
-    desk: Desk
+    service: ControlService
     board: Board
     site: Site
     guard: Guard

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 from scheduler.backends.ray.cluster import RayCluster
-from scheduler.control.service.service import Desk
+from scheduler.control.service.service import ControlService
 from scheduler.model.errors import NotFound
 from scheduler.model.workloads import JobId
 
@@ -17,11 +17,11 @@ class AttemptLogs:
 
     Args:
         cluster: where they run, or ran.
-        desk: knows when they are over.
+        service: knows when they are over.
     """
 
-    def __init__(self, cluster: RayCluster, desk: Desk) -> None:
-        self._cluster, self._desk = cluster, desk
+    def __init__(self, cluster: RayCluster, service: ControlService) -> None:
+        self._cluster, self._service = cluster, service
 
     def __call__(self, job_id: JobId, attempt: int, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield an attempt's lines without their ends; with `follow` until the attempt is over.
@@ -48,4 +48,6 @@ class AttemptLogs:
             seen = max(seen, len(lines))
 
     def _is_over(self, job_id: JobId, attempt: int) -> bool:
-        return any(each.number == attempt and each.ended_at_s is not None for each in self._desk.job(job_id).attempts)
+        return any(
+            each.number == attempt and each.ended_at_s is not None for each in self._service.job(job_id).attempts
+        )

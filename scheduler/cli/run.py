@@ -205,15 +205,15 @@ def kept_alive(local: "LocalRay", address: "LocalAddress", lease: "HeldLease", s
     from scheduler.cli.reviving import keep_alive  # noqa: PLC0415  # other commands need not load it
 
     over = threading.Event()
-    keeper = threading.Thread(
-        target=keep_alive, args=(local, address, lease, over, screen), name="ray-keeper", daemon=True
+    builder = threading.Thread(
+        target=keep_alive, args=(local, address, lease, over, screen), name="ray-builder", daemon=True
     )
-    keeper.start()
+    builder.start()
     try:
         yield
     finally:
         over.set()
-        keeper.join(timeout=LAST_TURN_S)
+        builder.join(timeout=LAST_TURN_S)
 
 
 def url_of(listener: socket.socket) -> str:

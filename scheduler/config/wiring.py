@@ -9,7 +9,7 @@ from scheduler.config import schema
 from scheduler.config.nouns import serving_model_of
 from scheduler.config.queues import order_name, queues_of
 from scheduler.control.patience import Patience
-from scheduler.control.service.admission import Limits
+from scheduler.control.service.admission import PersonLimits
 from scheduler.control.service.secrets import Secret
 from scheduler.control.settings import Served, Settings
 from scheduler.control.upkeep.retention import Retention
@@ -49,10 +49,10 @@ def secrets_of(sections: Mapping[str, schema.SecretSource]) -> dict[str, Secret]
     return {name: Secret(section.file, section.env, section.owners) for name, section in sections.items()}
 
 
-def limits_of(section: schema.Limits, queues: Iterable[schema.QueueSection]) -> Limits:
+def limits_of(section: schema.Limits, queues: Iterable[schema.QueueSection]) -> PersonLimits:
     """Return how much of what there is one person may have."""
     by_queue = {queue.name: queue.highest_priority for queue in queues if queue.highest_priority}
-    return Limits(
+    return PersonLimits(
         section.pending_jobs_per_owner, {str(role): name for role, name in section.highest_priority.items()}, by_queue
     )
 

@@ -11,18 +11,18 @@ from math import inf
 from typing import Final
 
 from scheduler.control.clocks import stopwatch_s
-from scheduler.control.demand.demand import DemandMemory, demand_of, remembering, wishes_of
-from scheduler.control.demand.listening import Crews, Ears
+from scheduler.control.demand.demand import DemandMemory, demand_of, remembering, requests_of
+from scheduler.control.demand.listening import Crews, SourceListeners
 from scheduler.control.isolation.bulkheads import Bulkheads, Part, reason_of
 from scheduler.control.isolation.warmups import Warmups
-from scheduler.control.jobs.actions import Hands
-from scheduler.control.jobs.change_events import Noticed, new_proposals, noticed, noticed_in
+from scheduler.control.jobs.actions import ActionRunner
+from scheduler.control.jobs.change_events import KnownState, change_events, events_of_snapshot, new_proposals
 from scheduler.control.jobs.intents import intents_of
 from scheduler.control.jobs.reconcile import Reconciled
 from scheduler.control.ports import Clock, Cluster, Store, TrafficSource
 from scheduler.control.records import CycleRecord, EventRecord
-from scheduler.control.reports.board import Board, GpuShares, ModelOutlook, ModelTally, Report
-from scheduler.control.reports.gpu_history import Foresight, gpu_shares
+from scheduler.control.reports.board import Board, GpuShares, ModelOutlook, Report, RequestCounts
+from scheduler.control.reports.gpu_history import PastForecasts, gpu_shares
 from scheduler.control.service.strays import obey
 from scheduler.control.settings import Served, Settings
 from scheduler.control.snapshots.survey import Experience, Surveyor
@@ -34,7 +34,7 @@ from scheduler.model.policy import Policy
 from scheduler.model.snapshot import Snapshot
 from scheduler.planning.planner import plan
 
-Tallies = Callable[[], Mapping[str, ModelTally]]
+Tallies = Callable[[], Mapping[str, RequestCounts]]
 KeepReplay = Callable[[CycleRecord, BaseException], str]
 """Keeps what the planner failed on, and returns where."""
 FRESH_S: Final = 3600.0
@@ -56,7 +56,7 @@ class PlannerFailed(InvariantBroken):
     """The planner raised something; the last plan stays."""
 
 
-def no_tallies() -> Mapping[str, ModelTally]:
+def no_request_counts() -> Mapping[str, RequestCounts]:
     """Return nothing: requests do not pass a router of ours."""
     return {}
 
@@ -77,9 +77,9 @@ class Cycle:
         policy: how the site decides.
         settings: see `Settings`.
         board: where the report of each turn goes.
-        tallies: requests by model, counted by a router.
+        request_counts: requests by model, counted by a router.
         timer: wall seconds, for the duration of planning only.
-        gate: held while records are read, changed and saved; share it with the `Desk`.
+        gate: held while records are read, changed and saved; share it with the `ControlService`.
         crews: who reads traffic and fits forecasts.
         keep_replay: keeps what the planner failed on.
         servers: which server a traffic source is read from, for people; several of one server fall silent together.
@@ -95,7 +95,7 @@ class Cycle:
     policy: Policy
     settings: Settings
     board: Board
-    tallies: Tallies = no_tallies
+    request_counts: Tallies = no_request_counts
     timer: Callable[[], float] = stopwatch_s
     gate: threading.RLock = field(default_factory=threading.RLock)
     crews: Crews = field(default_factory=Crews)
@@ -103,12 +103,12 @@ class Cycle:
     servers: Mapping[str, str] = field(default_factory=dict)
     experience: Experience = field(default_factory=Experience)
     memory: DemandMemory = field(default_factory=DemandMemory)
-    _foresight: Foresight = field(default_factory=Foresight)
-    _tallied: Mapping[str, ModelTally] = field(default_factory=dict)
-    _noticed: Noticed = field(default_factory=Noticed)
+    _foresight: PastForecasts = field(default_factory=PastForecasts)
+    _counted: Mapping[str, RequestCounts] = field(default_factory=dict)
+    _noticed: KnownState = field(default_factory=KnownState)
     _walls: Bulkheads = field(default_factory=Bulkheads)
-    _ears: Ears | None = None
-    _hands: Hands | None = None
+    _listeners: SourceListeners | None = None
+    _runner: ActionRunner | None = None
     _surveyor: Surveyor | None = None
     _warmups: Warmups | None = None
     _number: int | None = None
@@ -132,13 +132,13 @@ class Cycle:
             raise
 
     def _turn(self) -> Report:
-        number, ears = self._next_number(), self._listening()
-        ears.ask(self.clock.now_s())
+        number, listeners = self._next_number(), self._listening()
+        listeners.ask(self.clock.now_s())
         seen = self.cluster.observe()
         self._walls.begin(seen.taken_at_s, number)
         self._walls.within(_STRAYS, lambda: obey(self.cluster, self.store, seen, number), lambda: None)
         reconciled, snapshot = self._surveying().survey(seen, number)
-        demand, outlooks = self._demand(snapshot, ears)
+        demand, outlooks = self._demand(snapshot, listeners)
         started_s = self.timer()
         made = self._plan(CycleRecord(number, seen.taken_at_s, snapshot, demand, Plan(number), 0.0), reconciled)
         record = CycleRecord(number, seen.taken_at_s, snapshot, demand, made, self.timer() - started_s)
@@ -161,12 +161,12 @@ class Cycle:
                 self.memory = DemandMemory(demands=demands)
         return self._number + 1
 
-    def _listening(self) -> Ears:
-        if self._ears is None:
+    def _listening(self) -> SourceListeners:
+        if self._listeners is None:
             self._walls.speed = self.clock.speed
-            wishes = wishes_of(self.served, self.sources, self.settings)
-            self._ears = Ears(self.sources, wishes, self.crews, self.clock.speed, self.servers)
-        return self._ears
+            requests = requests_of(self.served, self.sources, self.settings)
+            self._listeners = SourceListeners(self.sources, requests, self.crews, self.clock.speed, self.servers)
+        return self._listeners
 
     def _surveying(self) -> Surveyor:
         if self._surveyor is None:
@@ -181,17 +181,17 @@ class Cycle:
             self._warmups = Warmups(self._walls)
         return self._warmups
 
-    def _acting(self) -> Hands:
-        if self._hands is None:
-            self._hands = Hands(
+    def _acting(self) -> ActionRunner:
+        if self._runner is None:
+            self._runner = ActionRunner(
                 self.cluster, self.store, self.gate, self.settings.patience, self._walls, self._giving_up()
             )
-        self._hands.cluster, self._hands.store = self.cluster, self.store
-        return self._hands
+        self._runner.cluster, self._runner.store = self.cluster, self.store
+        return self._runner
 
-    def _demand(self, snapshot: Snapshot, ears: Ears) -> tuple[Demand, tuple[ModelOutlook, ...]]:
-        known = ears.known(snapshot.taken_at_s, self._walls)
-        self.board.wait_for(ears.unheard)
+    def _demand(self, snapshot: Snapshot, listeners: SourceListeners) -> tuple[Demand, tuple[ModelOutlook, ...]]:
+        known = listeners.known(snapshot.taken_at_s, self._walls)
+        self.board.wait_for(listeners.unheard)
         asked = (self.served, known, self.memory, snapshot, self.settings, self._walls)
         demand, outlooks, self.memory = demand_of(*asked)
         return demand, outlooks
@@ -229,8 +229,10 @@ class Cycle:
     def _said(self, record: CycleRecord, seen: Observation) -> tuple[EventRecord, ...]:
         """Return what happened by itself."""
         walls, before = self._walls, self._noticed
-        hosts, self._noticed = walls.within(_HOSTS, lambda: noticed(before, seen, record.number), lambda: ((), before))
-        others = walls.within(_HOSTS, lambda: tuple(noticed_in(record.snapshot, self._looked_s)), lambda: ())
+        hosts, self._noticed = walls.within(
+            _HOSTS, lambda: change_events(before, seen, record.number), lambda: ((), before)
+        )
+        others = walls.within(_HOSTS, lambda: tuple(events_of_snapshot(record.snapshot, self._looked_s)), lambda: ())
         proposals = walls.within(_PROPOSALS, lambda: tuple(new_proposals(self.board.report, record)), lambda: ())
         return (*hosts, *others, *proposals)
 
@@ -264,10 +266,10 @@ class Cycle:
         self, record: CycleRecord, seen: Observation, outlooks: tuple[ModelOutlook, ...], degraded: str
     ) -> Report:
         walls, learned = self._walls, self._surveying().learned()
-        self._tallied = walls.within(_TALLIES, lambda: dict(self.tallies()), lambda: dict(self._tallied))
-        tallies = tuple(sorted(self._tallied.items()))
+        self._counted = walls.within(_TALLIES, lambda: dict(self.request_counts()), lambda: dict(self._counted))
+        request_counts = tuple(sorted(self._counted.items()))
         refused = tuple(sorted(self._acting().refused.items()))
-        report = Report(record, seen, outlooks, tallies, degraded, refused, self.memory.pools, run_times=learned)
+        report = Report(record, seen, outlooks, request_counts, degraded, refused, self.memory.pools, run_times=learned)
         shares = walls.within(_HISTORY, lambda: self._shares(report), lambda: None)
         report = replace(report, troubles=walls.troubles)
         for error in self.board.publish(report, shares):

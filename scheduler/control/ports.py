@@ -168,7 +168,7 @@ class Store(JobSpecs, Protocol):
         """Return at most `limit` jobs, open or not, with numbers above `after`, oldest first."""
 
     def save(self, job: JobRecord) -> None:
-        """Replace a job's state, wish, priority and attempts."""
+        """Replace a job's state, desired state, priority and attempts."""
 
     def save_all(self, jobs: Sequence[JobRecord], events: Sequence[EventRecord]) -> None:
         """Replace several jobs and add events, all or nothing."""

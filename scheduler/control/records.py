@@ -13,7 +13,7 @@ from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobId, JobState, Moved
 
 
-class Wish(StrEnum):
+class DesiredState(StrEnum):
     """What the owner (or an operator) wants of a job."""
 
     RUN = "run"
@@ -129,7 +129,7 @@ class JobRecord:
         job_id: made by the store.
         spec: what was asked for (its priority may have been changed since).
         state: see `JobState`.
-        wish: see `Wish`.
+        desired: see `DesiredState`.
         submitted_at_s: epoch seconds.
         finished_at_s: None while it is open.
         hold_reason: in the words of who put it on hold.
@@ -140,7 +140,7 @@ class JobRecord:
     job_id: JobId
     spec: JobSpec
     state: JobState
-    wish: Wish
+    desired: DesiredState
     submitted_at_s: float
     finished_at_s: float | None = None
     hold_reason: str = ""

@@ -1,7 +1,7 @@
 """Open-loop load on the front router: Poisson arrivals whose rate follows recorded traffic on the replay clock.
 
 Run as a process of its own (`python -m scheduler.demo.load < orders.json`), so that neither the control plane nor a
-slow answer ever holds an arrival back. It prints one JSON object a wall second, the tallies so far by model, and ends
+slow answer ever holds an arrival back. It prints one JSON object a wall second, the counts so far by model, and ends
 when its standard input is closed.
 """
 

@@ -73,8 +73,8 @@ class DatabaseLease:
         self._lost: Superseded | None = None
         self._tell: Callable[[], None] = lambda: None
         self._released = threading.Event()
-        self._keeper = threading.Thread(target=self._keep, name="lease", daemon=True)
-        self._keeper.start()
+        self._builder = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._builder.start()
 
     def prove(self) -> Fence:
         """Return the fence.
@@ -102,7 +102,7 @@ class DatabaseLease:
     def release(self) -> None:
         """Let the next one in at once."""
         self._released.set()
-        self._keeper.join()
+        self._builder.join()
         self._lost = self._lost or Superseded("this control plane has given up its lead")
         with suppress(HeadroomError), writing(self._engine) as connection:
             connection.execute(update(leadership).where(leadership.c.fence == self.fence.number).values(until_s=0.0))

@@ -12,6 +12,7 @@ from scheduler.control.records import (
     AttemptRecord,
     AttemptTotal,
     CycleRecord,
+    DesiredState,
     EventKind,
     EventRecord,
     HostMark,
@@ -19,7 +20,6 @@ from scheduler.control.records import (
     Once,
     StrayOrder,
     StrayVerb,
-    Wish,
     moves_of,
 )
 from scheduler.model.errors import NotFound
@@ -123,7 +123,7 @@ class SqlStore:
         Raises:
             Conflict: its key was used for something else.
         """
-        new = JobRecord(JobId(""), spec, JobState.PENDING, Wish.RUN, at_s)
+        new = JobRecord(JobId(""), spec, JobState.PENDING, DesiredState.RUN, at_s)
         with self._open.written() as written:
             with writing(self._engine) as connection:
                 if once is not None and (earlier := earlier_job(connection, once)) is not None:
@@ -184,7 +184,7 @@ class SqlStore:
             return tuple(_with_attempts(connection, connection.execute(query).all()[::-1]))
 
     def save(self, job: JobRecord) -> None:
-        """Replace a job's state, wish, priority and attempts."""
+        """Replace a job's state, desired state, priority and attempts."""
         self.save_all([job], [])
 
     def save_all(self, jobs: Sequence[JobRecord], events: Sequence[EventRecord]) -> None:
@@ -305,7 +305,7 @@ def _job_values(job: JobRecord) -> dict[str, Any]:
     return {
         "spec": _SPEC.dump_json(job.spec).decode(),
         "state": job.state.value,
-        "wish": job.wish.value,
+        "wish": job.desired.value,
         "submitted_at_s": job.submitted_at_s,
         "finished_at_s": job.finished_at_s,
         "hold_reason": job.hold_reason,
@@ -355,7 +355,7 @@ def _job(row: Row[Any], tried: Iterable[AttemptRecord]) -> JobRecord:
         JobId(str(row.id)),
         _SPEC.validate_json(row.spec),
         JobState(row.state),
-        Wish(row.wish),
+        DesiredState(row.wish),
         row.submitted_at_s,
         row.finished_at_s,
         row.hold_reason,

@@ -7,7 +7,7 @@ import numpy as np
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from scheduler.control.reports.board import Effort, Report
-from scheduler.control.reports.queue_usage import guaranteed_gpu_milli, standings
+from scheduler.control.reports.queue_usage import guaranteed_gpu_milli, queue_usages
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.occupancy import HELD, RESERVED, kept
 from scheduler.model.reasons import Reasons
@@ -161,7 +161,7 @@ def _elastic_workers(snapshot: Snapshot) -> GaugeMetricFamily:
 
 
 def _queues(snapshot: Snapshot) -> Iterator[Metric]:
-    found = standings(snapshot)
+    found = queue_usages(snapshot)
     guaranteed: dict[Key, float] = {(one.queue.name,): guaranteed_gpu_milli(one.queue) / 1000 for one in found}
     used: dict[Key, float] = {(one.queue.name,): one.gpu_milli / 1000 for one in found}
     borrowed: dict[Key, float] = {(one.queue.name,): one.borrowed_gpu_milli / 1000 for one in found}
@@ -179,9 +179,9 @@ def _queues(snapshot: Snapshot) -> Iterator[Metric]:
 
 def _counters(report: Report) -> Iterator[Metric]:
     requests = CounterMetricFamily("headroom_requests", "Requests that the router counted", labels=("model", "outcome"))
-    for model, tally in report.tallies:
-        on_time = tally.total - tally.late - tally.failed
-        for outcome, count in (("ok", on_time), ("late", tally.late), ("failed", tally.failed)):
+    for model, counts in report.request_counts:
+        on_time = counts.total - counts.late - counts.failed
+        for outcome, count in (("ok", on_time), ("late", counts.late), ("failed", counts.failed)):
             requests.add_metric((model, outcome), count)
     yield requests
     refused = CounterMetricFamily("headroom_action_failures", "Actions that the cluster refused", labels=("action",))

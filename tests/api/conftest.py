@@ -21,12 +21,20 @@ from fastapi import FastAPI
 from policies.registry import policy_from_names
 from scheduler.api.app import create_app
 from scheduler.api.site import Site
-from scheduler.control.records import AttemptRecord, CycleRecord, EventKind, EventRecord, JobRecord, Outcome, Wish
-from scheduler.control.reports.board import Board, GpuShares, ModelOutlook, ModelTally, PeakWindow, RatePoint, Report
+from scheduler.control.records import (
+    AttemptRecord,
+    CycleRecord,
+    DesiredState,
+    EventKind,
+    EventRecord,
+    JobRecord,
+    Outcome,
+)
+from scheduler.control.reports.board import Board, GpuShares, ModelOutlook, PeakWindow, RatePoint, Report, RequestCounts
 from scheduler.control.runtimes import RunTimes
-from scheduler.control.service.admission import House
+from scheduler.control.service.admission import SiteLimits
 from scheduler.control.service.packages import PackageShelf
-from scheduler.control.service.service import Desk
+from scheduler.control.service.service import ControlService
 from scheduler.model.demand import Basis, Demand, ModelDemand
 from scheduler.model.hosts import Device, Host, HostState
 from scheduler.model.jobspec import JobSpec
@@ -203,11 +211,11 @@ class Ask:
 
     def record(self) -> JobRecord:
         """The same as stored."""
-        wish = Wish.HOLD if self.state is JobState.HELD else Wish.RUN
+        desired = DesiredState.HOLD if self.state is JobState.HELD else DesiredState.RUN
         submitted_at_s = NOW_S - self.age_min * MINUTE_S
         attempts = tuple(self._attempts())
         return JobRecord(
-            JobId(self.job_id), self.spec(), self.state, wish, submitted_at_s,
+            JobId(self.job_id), self.spec(), self.state, desired, submitted_at_s,
             hold_reason=self.hold_reason, attempts=attempts,
         )  # fmt: skip
 
@@ -284,10 +292,10 @@ EVENTS = (
 )  # fmt: skip
 
 
-def tallies(share: float = 1.0) -> tuple[tuple[str, ModelTally], ...]:
+def request_counts(share: float = 1.0) -> tuple[tuple[str, RequestCounts], ...]:
     counts = {"edit-check": (152_310, 0), "llm-qwen3-14b": (64_000, 2), "revertrisk-wikidata": (32_000, 0)}
     return tuple(
-        (name, ModelTally(round(total * share), round(late * share))) for name, (total, late) in counts.items()
+        (name, RequestCounts(round(total * share), round(late * share))) for name, (total, late) in counts.items()
     )
 
 
@@ -305,7 +313,18 @@ def history(hours: float = 26.0) -> Iterator[GpuShares]:
         rest = 38 - serving - held - drained - training
         share = 1 - step / (12 * 26)
         yield GpuShares(
-            at_s, need * wobble, need, need * 1.09, serving, serving, held, 0.0, training, rest, drained, tallies(share)
+            at_s,
+            need * wobble,
+            need,
+            need * 1.09,
+            serving,
+            serving,
+            held,
+            0.0,
+            training,
+            rest,
+            drained,
+            request_counts(share),
         )
 
 
@@ -332,7 +351,9 @@ def snapshot() -> Snapshot:
 def report() -> Report:
     """The last report of the evening; frozen, so that all tests share it."""
     cycle = CycleRecord(CYCLE, NOW_S, snapshot(), demand(), PLAN, 0.014)
-    return Report(cycle, observation(), tuple(outlook(model) for model in MODELS), tallies(), run_times=run_times())
+    return Report(
+        cycle, observation(), tuple(outlook(model) for model in MODELS), request_counts(), run_times=run_times()
+    )
 
 
 def run_times() -> RunTimes:
@@ -398,7 +419,7 @@ class World:
     store: MemoryStore
     board: Board
     clock: StillClock
-    desk: Desk
+    service: ControlService
     site: Site
 
     def publish(self, shown: Report | None = None) -> None:
@@ -409,7 +430,7 @@ class World:
 
     def app(self, **changes: Any) -> FastAPI:
         """Return the application over this control plane."""
-        return create_app(desk=self.desk, board=self.board, site=self.site, **changes)
+        return create_app(service=self.service, board=self.board, site=self.site, **changes)
 
     def http(self, token: str = "", **changes: Any) -> httpx.Client:
         """Return a client that calls the application without a network."""
@@ -427,14 +448,14 @@ def world_of(store: MemoryStore, folder: Path) -> World:
     clock = StillClock()
     board = Board(timer=clock.now_s)
     policy = policy_from_names()
-    house = House({"urgent": 100, "high": 75, "normal": 50, "low": 25}, ("default", "product", "research"))
-    desk = Desk(
-        store=store, board=board, clock=clock, policy=policy, house=house, packages=PackageShelf(folder / "packages", 2 * 2**20),
+    site_limits = SiteLimits({"urgent": 100, "high": 75, "normal": 50, "low": 25}, ("default", "product", "research"))
+    service = ControlService(
+        store=store, board=board, clock=clock, policy=policy, site_limits=site_limits, packages=PackageShelf(folder / "packages", 2 * 2**20),
         gate=threading.Lock(), poke=threading.Event(),
     )  # fmt: skip
     owners = {"edit-check": "editing", "revertrisk-wikidata": "moderation", "llm-qwen3-14b": "research"}
     site = Site("ml-serve-eqiad", "ray", clock, policy, queues=("default", "product", "research"), owners=owners)
-    return World(store, board, clock, desk, site)
+    return World(store, board, clock, service, site)
 
 
 @pytest.fixture

@@ -95,7 +95,9 @@ def test_jobs_are_changed_by_their_owner_and_by_operators(world: Any, method: st
 
 
 def test_a_queue_for_some_takes_jobs_of_nobody_else_whatever_their_role(world: Any) -> None:
-    world.desk._house = replace(world.desk._house, submitters={"research": ("some-submitter", "somebody")})
+    world.service._site_limits = replace(
+        world.service._site_limits, submitters={"research": ("some-submitter", "somebody")}
+    )
     order = {**ORDER, "queue": "research", "resources": {"gpus": 1}}
     refused = guarded(world, "operator").post("/api/v1/jobs", json=order)
     assert refused.status_code == 422
@@ -126,7 +128,7 @@ def test_an_open_api_does_not_answer_under_a_foreign_name(http: httpx.Client, ho
 def test_an_open_api_is_not_changed_from_a_foreign_page(world: Any, origin: str) -> None:
     answer = world.http().post("/api/v1/jobs/401/stop", headers={"Origin": origin})
     assert answer.status_code == 403
-    assert world.store.job("401").wish == "run"
+    assert world.store.job("401").desired == "run"
 
 
 def test_the_pages_own_origin_and_programs_without_one_may_change_things(http: httpx.Client) -> None:

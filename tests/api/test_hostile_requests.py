@@ -93,7 +93,7 @@ def app(request: pytest.FixtureRequest, world: Any, tmp_path: Path) -> Iterator[
         yield world.app()
         return
     store = SqlStore(f"sqlite:///{tmp_path / 'state.db'}")
-    world.store = world.desk.store = store
+    world.store = world.service.store = store
     yield world.app()
     store.close()
 

@@ -13,7 +13,7 @@ from scheduler.cli.main import run
 from scheduler.client import Client
 from scheduler.control.records import CycleRecord
 from scheduler.control.reports.board import Report
-from scheduler.control.reports.gpu_history import Foresight, gpu_shares
+from scheduler.control.reports.gpu_history import PastForecasts, gpu_shares
 from scheduler.model.demand import Demand, ModelDemand
 from scheduler.model.hosts import Device, Host
 from scheduler.model.observation import Observation
@@ -49,7 +49,7 @@ def report(*jobs: TrainingJob, reservations: tuple[Reservation, ...] = ()) -> Re
 def published(world: Any, shown: Report) -> Any:
     world.clock.at_s = NOW_S + 1.0
     world.board.history.clear()
-    world.board.publish(shown, gpu_shares(shown, Foresight())[0])
+    world.board.publish(shown, gpu_shares(shown, PastForecasts())[0])
     world.board._planned_at_s = NOW_S
     return world
 
@@ -71,7 +71,7 @@ def test_history_hosts_capacity_command_line_and_page_say_the_same(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     shown = report(SIX)
-    shares = gpu_shares(shown, Foresight())[0]
+    shares = gpu_shares(shown, PastForecasts())[0]
     assert (shares.serving, shares.held, shares.reserved, shares.training, shares.free) == (1, 3, 0, 0, 4)
 
     url = serve(published(world, shown).app())

@@ -18,7 +18,7 @@ from scheduler.api.site import Parts
 
 @pytest.fixture
 def parts(world: Any) -> Parts:
-    return Parts(world.desk, world.board, world.site, Guard("127.0.0.1"), None, None, Recent(world.desk))
+    return Parts(world.service, world.board, world.site, Guard("127.0.0.1"), None, None, Recent(world.service))
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ def test_the_day_s_requests_begin_where_the_day_begins(world: Any) -> None:
     history = tuple(world.board.history)
     at_s = world.board.report.cycle.at_s - 86400
     before = tallies_at(history, at_s)
-    assert 0 < before["edit-check"].total < dict(history[-1].tallies)["edit-check"].total
+    assert 0 < before["edit-check"].total < dict(history[-1].request_counts)["edit-check"].total
     assert tallies_at(history, 0.0) == {}
 
 

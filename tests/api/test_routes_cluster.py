@@ -140,8 +140,8 @@ def test_the_api_describes_itself_and_loads_nothing_from_elsewhere(http: httpx.C
 
 
 def test_a_restarted_router_counts_from_its_start(world: Any) -> None:
-    fewer = tuple((name, replace(tally, total=10, late=1)) for name, tally in world.board.report.tallies)
-    world.publish(replace(world.board.report, tallies=fewer))
+    fewer = tuple((name, replace(tally, total=10, late=1)) for name, tally in world.board.report.request_counts)
+    world.publish(replace(world.board.report, request_counts=fewer))
     models = {model["name"]: model for model in world.http().get("/api/v1/models").json()["items"]}
     assert (models["edit-check"]["requests_24h"], models["edit-check"]["late_24h"]) == (10, 1)
 

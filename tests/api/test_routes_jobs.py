@@ -114,13 +114,13 @@ def test_changes_are_wishes_in_the_store_and_asking_twice_is_asking_once(world: 
     http = world.http()
     for _ in range(2):
         assert http.post("/api/v1/jobs/401/hold", json={"reason": "new data"}).status_code == 200
-    assert (world.store.job("401").wish, world.store.job("401").hold_reason) == ("hold", "new data")
+    assert (world.store.job("401").desired, world.store.job("401").hold_reason) == ("hold", "new data")
     assert http.post("/api/v1/jobs/401/resume").status_code == 200
-    assert world.store.job("401").wish == "run"
+    assert world.store.job("401").desired == "run"
     assert http.put("/api/v1/jobs/401/priority", json={"priority": "urgent"}).json()["item"]["priority"] == 100
     for _ in range(2):
         assert http.post("/api/v1/jobs/401/stop").status_code == 200
-    assert world.store.job("401").wish == "stop"
+    assert world.store.job("401").desired == "stop"
     conflict = http.post("/api/v1/jobs/401/resume")
     assert (conflict.status_code, conflict.json()["error"]["code"]) == (409, "Conflict")
 

@@ -60,7 +60,7 @@ def test_a_former_leader_refuses_and_points_likewise(world: Any) -> None:
     def superseded(*_: object, **__: object) -> None:
         raise Superseded("another control plane leads", leader="http://10.0.0.6:8321")
 
-    world.desk.store.accept = superseded
+    world.service.store.accept = superseded
     answer = world.http().post("/api/v1/jobs", json={"entrypoint": "true"})
     assert (answer.status_code, answer.headers["Headroom-Leader"]) == (503, "http://10.0.0.6:8321")
 

@@ -19,7 +19,7 @@ from scheduler.backends.ray.hosts import host_name
 from scheduler.backends.ray.local import LocalAddress
 from scheduler.control.clocks import WallClock
 from scheduler.control.leadership import Fence, SoleLease
-from scheduler.control.reports.board import ModelTally
+from scheduler.control.reports.board import RequestCounts
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.observation import Observation, RunState
 from scheduler.model.plan import StartJob, StartReplica, StopReplica
@@ -73,7 +73,7 @@ def wait_until(cluster: RayCluster, holds: Callable[[Observation], object]) -> O
 
 def listens(url: str) -> bool:
     with contextlib.suppress(urllib.error.URLError):
-        return ask(f"{url}/headroom/tallies")[0] == 200
+        return ask(f"{url}/headroom/request-counts")[0] == 200
     return False
 
 
@@ -105,7 +105,7 @@ def test_requests_are_answered_and_counted_and_a_broken_model_says_why(cluster: 
         cluster.apply(action)
     wait_until(cluster, lambda seen: any(r.state is ReplicaState.READY for r in seen.replicas))
     wait_until(cluster, lambda _: listens(cluster.router_url))
-    url, before = f"{cluster.router_url}/models", cluster.tallies().get("echo", ModelTally())
+    url, before = f"{cluster.router_url}/models", cluster.request_counts().get("echo", RequestCounts())
 
     status, body = ask(f"{url}/echo/v1/predict?x=1", b"some text")
     assert (status, json.loads(body)) == (
@@ -120,7 +120,7 @@ def test_requests_are_answered_and_counted_and_a_broken_model_says_why(cluster: 
     assert ask(f"{url}/nothing/v1")[0] == 404
     assert ask(f"{url}/broken")[0] == 503
 
-    now = cluster.tallies()
+    now = cluster.request_counts()
     assert (now["echo"].total - before.total, now["echo"].failed - before.failed) == (5, 1)
     assert now["echo"].late - before.late >= 1, "0.4 s where 0.3 s were promised"
     assert now["broken"].failed >= 1

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+from scheduler.backends.ray.request_counts import Tallies
 
 from scheduler.backends.ray.routes import ModelRoutes, Route, set_ready, updated
-from scheduler.backends.ray.tallies import Tallies
 
 CONFIG = {"m": {"objective_s": 0.5, "deployment": "Model", "apps": ["m@a", "m@b"]}}
 
@@ -65,7 +65,7 @@ def test_a_handle_is_made_once_and_only_for_what_is_ready() -> None:
 
 
 def test_counts_go_on_after_a_restart(tmp_path: Path) -> None:
-    file = tmp_path / "deep" / "tallies.json"
+    file = tmp_path / "deep" / "request_counts.json"
     first = Tallies(file)
     first.count("m", late=True, failed=False)
     first.count("m", late=False, failed=True)
@@ -76,12 +76,12 @@ def test_counts_go_on_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_when_nothing_was_counted(tmp_path: Path) -> None:
-    file = tmp_path / "tallies.json"
+    file = tmp_path / "request_counts.json"
     Tallies(file).save()
     assert not file.exists()
 
 
 def test_a_torn_file_counts_from_zero(tmp_path: Path) -> None:
-    file = tmp_path / "tallies.json"
+    file = tmp_path / "request_counts.json"
     file.write_text('{"m": {"tot', encoding="utf-8")
     assert Tallies(file).as_json() == {}

@@ -27,7 +27,7 @@ CATALOGUE = Catalogue(
         "n": ServeApplication("models:app", deployment="Answerer"),
     },
 )
-FRONT = Front("127.0.0.1", 8000, "/state/tallies.json")
+FRONT = Front("127.0.0.1", 8000, "/state/request_counts.json")
 SELECTORS = {"h1": {"host": "h1"}, "h2": {"ray.io/node-id": "ab"}}
 NOW_S = 1000.0
 
@@ -137,7 +137,11 @@ def test_the_router_says_no_word_of_requests_and_listens_itself() -> None:
     config = config_of()
     assert config["proxy_location"] == "Disabled"
     assert config["logging_config"] == {"enable_access_log": False}
-    assert apps(config)[ROUTER_APP]["args"] == {"host": "127.0.0.1", "port": 8000, "tally_file": "/state/tallies.json"}
+    assert apps(config)[ROUTER_APP]["args"] == {
+        "host": "127.0.0.1",
+        "port": 8000,
+        "tally_file": "/state/request_counts.json",
+    }
 
 
 def test_applications_of_models_that_are_declared_no_longer_stay_as_serve_has_them() -> None:

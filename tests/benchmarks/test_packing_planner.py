@@ -13,8 +13,8 @@ from benchmarks.packing.planned import PlannedPacker, hosts_of
 from benchmarks.packing.protocol import Play, arrivals, churn_of, listed
 from benchmarks.packing.room import Room, Seat, ShapeTable
 from benchmarks.packing.workload import Fleet, Pods
-from scheduler.control.records import JobRecord, Wish
-from scheduler.control.snapshots.workload_stats import Lessons
+from scheduler.control.records import DesiredState, JobRecord
+from scheduler.control.snapshots.workload_stats import WorkloadStats
 from scheduler.model.demand import Demand
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import StartJob
@@ -27,12 +27,12 @@ HOSTS = 24
 
 
 class Site:
-    """A control plane's turn, by hand: jobs in its store, its own lessons, its own snapshot, `plan()`."""
+    """A control plane's turn, by hand: jobs in its store, its own workload_stats, its own snapshot, `plan()`."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._hosts = hosts_of(fleet)
         self._rows = {host.name: row for row, host in enumerate(self._hosts)}
-        self._lessons = Lessons()
+        self._workload_stats = WorkloadStats()
         self._jobs: dict[JobId, JobRecord] = {}
         self._slots: dict[JobId, tuple[Slot, ...]] = {}
 
@@ -40,9 +40,9 @@ class Site:
         """Submit a job and plan; what does not start at once waits, and is never tried again."""
         job_id = JobId(f"{len(self._jobs):06}")
         self._jobs[job_id] = JobRecord(
-            job_id, JobSpec("pod", "true", Gang(1, shape)), JobState.PENDING, Wish.RUN, float(len(self._jobs))
+            job_id, JobSpec("pod", "true", Gang(1, shape)), JobState.PENDING, DesiredState.RUN, float(len(self._jobs))
         )
-        work = self._lessons.look(tuple(self._jobs.values()), (), ())
+        work = self._workload_stats.look(tuple(self._jobs.values()), (), ())
         known = [self._planned(each) for each in self._slots] + [self._planned(job_id)]
         snapshot = replace(Snapshot.of(hosts=self._hosts, jobs=known), work=work)
         started = [one for one in plan(snapshot, Demand(()), DEFAULT_POLICY).actions if isinstance(one, StartJob)]

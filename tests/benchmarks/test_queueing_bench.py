@@ -18,7 +18,7 @@ from benchmarks.queueing.report import document, groups_of, runs_of, summary
 from benchmarks.queueing.running import Task, play, play_all, tasks_of
 from benchmarks.queueing.scenes import WEIGHTS, Recorded
 from scheduler.cli.main import app
-from scheduler.control.records import AttemptRecord, JobRecord, Outcome, Wish
+from scheduler.control.records import AttemptRecord, DesiredState, JobRecord, Outcome
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import Gang, JobId, JobState
@@ -62,7 +62,7 @@ def job_of(gpus: int, workers: int, attempts: list[tuple[float, float | None]]) 
         AttemptRecord(JobId("1"), number, slots, began_s, began_s, ended_s, Outcome.OPEN)
         for number, (began_s, ended_s) in enumerate(attempts, start=1)
     )
-    return JobRecord(JobId("1"), spec, JobState.RUNNING, Wish.RUN, 0.0, attempts=records)
+    return JobRecord(JobId("1"), spec, JobState.RUNNING, DesiredState.RUN, 0.0, attempts=records)
 
 
 @given(

@@ -14,7 +14,7 @@ from benchmarks.speed.report import document, percentiles_ms
 from benchmarks.speed.site import Size, Submissions, hosts_of, models_of, queues_of
 from benchmarks.speed.world import CHANGES, World
 from policies.registry import policy_from_names
-from scheduler.control.snapshots.builder import Keeper
+from scheduler.control.snapshots.builder import SnapshotBuilder
 from scheduler.planning.planner import plan
 
 SMALL = Size(hosts=24, running=48, pending=10, models=3)
@@ -54,13 +54,13 @@ def test_the_same_seed_makes_the_same_site() -> None:
 
 @pytest.mark.parametrize("kind", CHANGES)
 def test_after_any_change_and_plan_no_host_has_given_more_than_it_has(kind: str) -> None:
-    world, keeper, policy = World(SMALL), Keeper(), policy_from_names()
+    world, builder, policy = World(SMALL), SnapshotBuilder(), policy_from_names()
     for _ in range(SMALL.running + SMALL.pending):
         world.submit()
     for number in range(6):
         if number:
             CHANGES[kind](world)
-        snapshot = keeper.snapshot(
+        snapshot = builder.snapshot(
             version=number,
             seen=world.observation(),
             jobs=world.jobs.values(),

@@ -15,9 +15,9 @@ from scheduler.api.site import Site
 from scheduler.config.schema import Token
 from scheduler.control.records import CycleRecord
 from scheduler.control.reports.board import Board, GpuShares, ModelOutlook, PeakWindow, RatePoint, Report
-from scheduler.control.service.admission import House
+from scheduler.control.service.admission import SiteLimits
 from scheduler.control.service.packages import PackageShelf
-from scheduler.control.service.service import Desk
+from scheduler.control.service.service import ControlService
 from scheduler.model.demand import Basis, Demand, ModelDemand
 from scheduler.model.hosts import Device, Host
 from scheduler.model.observation import Observation
@@ -93,9 +93,10 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Live]]:
         store, board, clock, policy = MemoryStore(), Board(), StillClock(), policy_from_names()
         board.publish(_report(), GpuShares(NOW_S, 0.7, 0.7, 0.9, 1.0, 1.0, 0.0, 0.0, 0.0, 3.0, 0.0))
         packages = PackageShelf(tmp_path / "packages", 2**20)
-        desk = Desk(
+        service = ControlService(
             store=store, board=board, clock=clock, policy=policy, packages=packages,
-            house=House(PRIORITIES, ("default", "research"), 60.0), gate=threading.Lock(), poke=threading.Event(),
+            site_limits=SiteLimits(PRIORITIES, ("default", "research"), 60.0),
+            gate=threading.Lock(), poke=threading.Event(),
         )  # fmt: skip
         site = Site("small", "ray", clock, policy, queues=("default", "research"), longest_grace_s=60.0)
         live = Live("", store, packages)
@@ -103,7 +104,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Live]]:
             Token(name=f"{role}-{number}", role=role, sha256=hashlib.sha256(token.encode()).hexdigest())
             for number, (token, role) in enumerate(tokens.items())
         ]
-        app = create_app(desk=desk, board=board, site=site, tokens=known, logs_of=live.logs, backup=live.back_up)
+        app = create_app(service=service, board=board, site=site, tokens=known, logs_of=live.logs, backup=live.back_up)
         server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
         thread = threading.Thread(target=server.run)
         thread.start()

@@ -29,7 +29,7 @@ class Dog(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=5, examples=["rex"])]
 
 
-class House(BaseModel):
+class SiteLimits(BaseModel):
     """A section of everything."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -68,33 +68,33 @@ class House(BaseModel):
     ],
 )  # fmt: skip
 def test_each_kind_of_mistake_has_its_sentence(text: str, said: str, help_: str, faults_of: FaultsOf) -> None:
-    (fault,) = faults_of(read_section, parse_yaml(text, "f.yaml"), House, "x")
+    (fault,) = faults_of(read_section, parse_yaml(text, "f.yaml"), SiteLimits, "x")
     assert (str(fault), fault.help) == (f"f.yaml:{said}", help_)
 
 
 def test_faults_stand_in_the_order_of_the_file(faults_of: FaultsOf) -> None:
     text = "height: 0\npets:\n  - {kind: cat, lives: 0}\ncolor: blue\nheight: 1\nzzz: 1\n"
-    found = faults_of(read_section, parse_yaml(text, "f.yaml"), House, "x")
+    found = faults_of(read_section, parse_yaml(text, "f.yaml"), SiteLimits, "x")
     assert [fault.line for fault in found] == [3, 4, 5, 6]
     assert [fault.code for fault in found] == ["BadValue", "BadValue", "DuplicateKey", "UnknownField"]
 
 
 def test_a_duplicate_key_alone_is_enough_to_refuse(faults_of: FaultsOf) -> None:
-    (fault,) = faults_of(read_section, parse_yaml("color: red\ncolor: green", "f.yaml"), House, "x")
+    (fault,) = faults_of(read_section, parse_yaml("color: red\ncolor: green", "f.yaml"), SiteLimits, "x")
     assert fault.code == "DuplicateKey"
 
 
 def test_long_values_are_cut(faults_of: FaultsOf) -> None:
-    (fault,) = faults_of(read_section, Document("", {"color": "x" * 500}, {}), House, "x")
+    (fault,) = faults_of(read_section, Document("", {"color": "x" * 500}, {}), SiteLimits, "x")
     assert len(fault.message) < 120
     assert "…" in fault.message
 
 
 def test_a_sound_document_is_read() -> None:
     document = parse_yaml("pets: [{kind: dog, name: rex}]\nby_room: {hall: {kind: cat}}\n", "f.yaml")
-    house = read_section(document, House, "x")
-    assert house.pets == (Dog(kind="dog", name="rex"),)
-    assert house.by_room == {"hall": Cat(kind="cat")}
+    site_limits = read_section(document, SiteLimits, "x")
+    assert site_limits.pets == (Dog(kind="dog", name="rex"),)
+    assert site_limits.by_room == {"hall": Cat(kind="cat")}
 
 
 def test_a_fault_has_the_line_of_the_nearest_thing_that_is_there() -> None:

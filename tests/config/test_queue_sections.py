@@ -7,7 +7,7 @@ import pytest
 
 from scheduler.config.loading import load_config
 from scheduler.config.queues import order_name, queue_names, queues_of
-from scheduler.control.service.admission import House, faults_of
+from scheduler.control.service.admission import SiteLimits, faults_of
 from scheduler.model.errors import Fault
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.queues import Amounts
@@ -76,9 +76,9 @@ def test_only_those_named_may_submit_to_a_closed_queue() -> None:
         def has(self, _: str) -> bool:
             return False
 
-    house = House({"normal": 50}, ("default", "closed"), 60.0, {"closed": ("ana",)})
+    site_limits = SiteLimits({"normal": 50}, ("default", "closed"), 60.0, {"closed": ("ana",)})
     spec = JobSpec(name="j", entrypoint="x", gang=Gang(1, Shape()), owner="bo", queue="closed")
-    (fault,) = faults_of(spec, house, Nothing(), None)  # type: ignore[arg-type]  # a shelf of which only this is asked
+    (fault,) = faults_of(spec, site_limits, Nothing(), None)  # type: ignore[arg-type]  # a shelf of which only this is asked
     assert (fault.code, fault.field) == ("NotPermitted", "queue")
     assert fault.message == "bo may not submit to queue closed"
     assert fault.help == "it is open to: ana"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from scheduler.control.patience import Patience
-from scheduler.control.records import HostMark, Outcome, Wish
+from scheduler.control.records import DesiredState, HostMark, Outcome
 from scheduler.control.settings import Settings
 from scheduler.model.errors import Unreachable
 from scheduler.model.hosts import HostState
@@ -53,13 +53,13 @@ class Story(RuleBasedStateMachine):
         self.lab.cluster.steps = {**self.lab.cluster.steps, job_id: steps}
         self.accepted.append(job_id)
 
-    @rule(pick=st.integers(0, 20), wish=st.sampled_from(Wish))
-    def wish(self, pick: int, wish: Wish) -> None:
+    @rule(pick=st.integers(0, 20), desired=st.sampled_from(DesiredState))
+    def wish(self, pick: int, desired: DesiredState) -> None:
         """Let an owner change their mind."""
         if self.accepted:
             job = self.lab.store.job(self.accepted[pick % len(self.accepted)])
-            if not job.state.is_final and job.wish is not Wish.STOP:
-                self.lab.store.save(replace(job, wish=wish))
+            if not job.state.is_final and job.desired is not DesiredState.STOP:
+                self.lab.store.save(replace(job, desired=desired))
 
     @rule(rps=st.sampled_from([0.0, 5.0, 15.0, 40.0]))
     def change_load(self, rps: float) -> None:
@@ -150,10 +150,14 @@ class Story(RuleBasedStateMachine):
         self.lab.turns(15, 5.0)
         for job in self.lab.store.jobs():
             if self.lab.cluster.steps[job.job_id] == ENDLESS:
-                self.lab.store.save(replace(job, wish=Wish.STOP))
+                self.lab.store.save(replace(job, desired=DesiredState.STOP))
         self.lab.turns(25, 100.0)
         for job in self.lab.store.jobs(open_only=False):
-            ends = {Wish.RUN: {"Succeeded"}, Wish.HOLD: {"Held", "Succeeded"}, Wish.STOP: {"Stopped", "Succeeded"}}
+            ends = {
+                DesiredState.RUN: {"Succeeded"},
+                DesiredState.HOLD: {"Held", "Succeeded"},
+                DesiredState.STOP: {"Stopped", "Succeeded"},
+            }
             assert job.state.value in ends[job.wish], job
             assert sum(attempt.outcome is Outcome.SUCCEEDED for attempt in job.attempts) == (job.state == "Succeeded")
         assert self.lab.cluster.runs == {}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.control.reports.board import Board, ModelTally
+from scheduler.control.reports.board import Board, RequestCounts
 from scheduler.control.reports.unheard import Unheard
 from scheduler.model.resources import Shape
 
@@ -90,10 +90,14 @@ def test_devices_of_a_cordoned_host_are_drained_and_of_a_stopped_router_uncounte
     from scheduler.model.hosts import HostState  # noqa: PLC0415  # only here
 
     lab.store.mark_host(HostMark("a", HostState.CORDONED, "", 0.0))
-    lab.cycle.tallies = lambda: {"edit-check": ModelTally(10, 1, 0)}
+    lab.cycle.request_counts = lambda: {"edit-check": RequestCounts(10, 1, 0)}
     lab.turns(1)
     assert (lab.board.history[-1].drained, lab.board.history[-1].free) == (2.0, 2.0)
-    assert lab.board.history[-1].tallies == lab.board.report.tallies == (("edit-check", ModelTally(10, 1, 0)),)
+    assert (
+        lab.board.history[-1].request_counts
+        == lab.board.report.request_counts
+        == (("edit-check", RequestCounts(10, 1, 0)),)
+    )
 
 
 def test_what_was_forecast_for_a_moment_is_remembered_until_it_comes(lab: Any) -> None:

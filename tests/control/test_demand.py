@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from forecasting.series import Series
 from policies.capacity import ErlangC, TargetRate
-from scheduler.control.demand.demand import DemandMemory, demand_of, wishes_of
+from scheduler.control.demand.demand import DemandMemory, demand_of, requests_of
 from scheduler.control.demand.forecast_summary import peaks_of, quantiles_until
-from scheduler.control.demand.listening import Crews, Ears
-from scheduler.control.demand.traffic import Known
+from scheduler.control.demand.listening import Crews, SourceListeners
+from scheduler.control.demand.traffic import SourceState
 from scheduler.control.isolation.bulkheads import Bulkheads
 from scheduler.control.ports import Traffic
 from scheduler.control.records import EventRecord
@@ -63,19 +63,19 @@ class Planner:
         self.served = [Served(model, "wiki", 1.0, TargetRate(10.0))]
         self.sources, self.settings, self.memory = {"wiki": source}, settings, DemandMemory()
         self.walls = Bulkheads()
-        self.ears: tuple[dict[str, Any], Ears] | None = None
+        self.listeners: tuple[dict[str, Any], SourceListeners] | None = None
         self.replicas: list[Replica] = []
         self.outlooks: tuple[ModelOutlook, ...] = ()
         self.said: list[EventRecord] = []
 
-    def heard(self, at_s: float) -> dict[str, Known]:
+    def heard(self, at_s: float) -> dict[str, SourceState]:
         """Ask all sources."""
-        if self.ears is None or self.ears[0] is not self.sources:
-            wishes = wishes_of(self.served, self.sources, self.settings)
-            self.ears = self.sources, Ears(self.sources, wishes, Crews(), 1.0, {})
+        if self.listeners is None or self.listeners[0] is not self.sources:
+            requests = requests_of(self.served, self.sources, self.settings)
+            self.listeners = self.sources, SourceListeners(self.sources, requests, Crews(), 1.0, {})
         self.walls.begin(at_s, 1)
-        self.ears[1].ask(at_s)
-        return self.ears[1].known(at_s, self.walls)
+        self.listeners[1].ask(at_s)
+        return self.listeners[1].known(at_s, self.walls)
 
     def at(self, at_s: float) -> ModelDemand:
         """Take one turn at a moment."""

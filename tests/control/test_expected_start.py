@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from policies.registry import policy_from_names
 from scheduler.control.expected_start import ExpectedStart, expected_start, left_s
-from scheduler.control.records import AttemptRecord, CycleRecord, JobRecord, Outcome, Wish
+from scheduler.control.records import AttemptRecord, CycleRecord, DesiredState, JobRecord, Outcome
 from scheduler.control.runtimes import LEAST_LEFT_S, RunTimes
 from scheduler.model.demand import Demand, Level, ModelDemand
 from scheduler.model.hosts import Device, Host
@@ -54,7 +54,9 @@ def learned(*took_s: float) -> RunTimes:
     run_times, spec = RunTimes(), JobSpec("lm-7", "x", Gang(1, GPU), "ana", "default", "normal", 50)
     for number, each_s in enumerate(took_s):
         attempt = AttemptRecord(JobId(str(number)), 1, (), 0.0, 0.0, each_s, Outcome.SUCCEEDED)
-        run_times.learn([JobRecord(attempt.job_id, spec, JobState.SUCCEEDED, Wish.RUN, 0.0, attempts=(attempt,))])
+        run_times.learn(
+            [JobRecord(attempt.job_id, spec, JobState.SUCCEEDED, DesiredState.RUN, 0.0, attempts=(attempt,))]
+        )
     return run_times
 
 

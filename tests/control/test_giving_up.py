@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scheduler.control.isolation.warmups import FIRST_S, LATE_AFTER, LONGEST_S, REFUSED
-from scheduler.control.jobs.change_events import Noticed, noticed
+from scheduler.control.jobs.change_events import KnownState, change_events
 from scheduler.model.errors import ActionFailed
 from scheduler.model.observation import Observation
 from scheduler.model.plan import PreemptJob, StartReplica
@@ -163,11 +163,11 @@ def test_a_model_whose_starts_are_refused_is_told_once_and_given_up(lab: Any) ->
     ],
 )
 def test_a_fault_is_told_once_whatever_grows_in_its_words_and_of_each_host_by_itself(fault: str) -> None:
-    seen, news = Noticed(), []
+    seen, news = KnownState(), []
     for turn in range(60):
         faults = tuple(fault.format(n=n, t=30 * turn) for n in (1, 2)) if turn % 7 else ()
-        said, seen = noticed(seen, Observation(30.0 * turn, faults=faults), turn)
+        said, seen = change_events(seen, Observation(30.0 * turn, faults=faults), turn)
         news += said
     assert len(news) == 2
-    again, _ = noticed(seen, Observation(30.0 * 60 + 3600, faults=(fault.format(n=1, t=5),)), 99)
+    again, _ = change_events(seen, Observation(30.0 * 60 + 3600, faults=(fault.format(n=1, t=5),)), 99)
     assert len(again) == 1

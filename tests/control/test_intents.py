@@ -7,7 +7,7 @@ import pytest
 
 from scheduler.control.jobs.attempts import opened
 from scheduler.control.jobs.intents import Intents, intents_of
-from scheduler.control.records import AttemptRecord, JobRecord, Outcome, Wish
+from scheduler.control.records import AttemptRecord, DesiredState, JobRecord, Outcome
 from scheduler.model.demand import Demand
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import Action, Cause, Plan, PreemptJob, StartJob, StartReplica
@@ -20,7 +20,7 @@ ID = JobId("7")
 SLOTS = (Slot("a", (0,)), Slot("b", (0,)))
 START = StartJob(ID, 3, SLOTS)
 STOP = PreemptJob(ID, 3, 30.0, Cause.PRIORITY, "9")
-PENDING = JobRecord(ID, JobSpec("lm", "run", Gang(2, Shape(1000, 1024, 1))), JobState.PENDING, Wish.RUN, 5.0)
+PENDING = JobRecord(ID, JobSpec("lm", "run", Gang(2, Shape(1000, 1024, 1))), JobState.PENDING, DesiredState.RUN, 5.0)
 
 
 def ended(number: int, outcome: Outcome, **more: Any) -> AttemptRecord:
@@ -59,8 +59,8 @@ def test_the_first_order_to_stop_stays_as_it_was_given() -> None:
 @pytest.mark.parametrize(
     ("job", "action"),
     [
-        (replace(TRIED, wish=Wish.STOP), START),
-        (replace(TRIED, wish=Wish.HOLD), START),
+        (replace(TRIED, desired=DesiredState.STOP), START),
+        (replace(TRIED, desired=DesiredState.HOLD), START),
         (replace(TRIED, state=JobState.HELD), START),
         (replace(TRIED, state=JobState.STOPPED), START),
         (RUNNING, START),

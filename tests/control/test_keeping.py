@@ -1,4 +1,4 @@
-"""The keeper's snapshot is the one that would be made of all the parts, whatever has changed since the last turn."""
+"""The builder's snapshot is the one that would be made of all the parts, whatever has changed since the last turn."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from benchmarks.speed.site import Size
 from benchmarks.speed.world import CHANGES, World
 from policies.registry import policy_from_names
-from scheduler.control.records import AttemptRecord, HostMark, JobRecord, Outcome, Wish
+from scheduler.control.records import AttemptRecord, DesiredState, HostMark, JobRecord, Outcome
 from scheduler.control.runtimes import RunTimes
-from scheduler.control.snapshots.builder import Keeper
+from scheduler.control.snapshots.builder import SnapshotBuilder
 from scheduler.control.snapshots.parts import marked, stray_job, training_job, with_deadlines
 from scheduler.model.hosts import HostState
 from scheduler.model.observation import Observation, Run, RunState
@@ -139,7 +139,7 @@ def hold(world: World, number: int) -> None:
     waiting = [job for job in world.jobs.values() if job.state.is_waiting]
     if waiting:
         job = waiting[number % len(waiting)]
-        world.jobs[job.job_id] = replace(job, state=JobState.HELD, wish=Wish.HOLD)
+        world.jobs[job.job_id] = replace(job, state=JobState.HELD, desired=DesiredState.HOLD)
 
 
 def again(records: dict[JobId, JobRecord]) -> None:
@@ -164,7 +164,7 @@ EVENTS = st.sampled_from([*CHANGES, "hold", "again", "mark", "stray", "learn", "
 def test_after_any_changes_the_snapshot_and_its_plan_are_those_made_from_scratch(
     events: list[list[str]], seed: int
 ) -> None:
-    world, keeper = World(replace(SIZE, seed=seed)), Keeper()
+    world, builder = World(replace(SIZE, seed=seed)), SnapshotBuilder()
     marks: tuple[HostMark, ...] = ()
     strays: tuple[Run, ...] = ()
     run_times = RunTimes()
@@ -183,7 +183,7 @@ def test_after_any_changes_the_snapshot_and_its_plan_are_those_made_from_scratch
             marks = (CORDONED, DRAINING)[: len(happening)] if event == "mark" else marks
             strays = () if strays else (STRAY,) if event == "stray" else strays
         asked = parts(world, version, marks, strays)
-        kept, anew = keeper.snapshot(**asked, run_times=run_times), snapshot_of(**asked, run_times=run_times)
+        kept, anew = builder.snapshot(**asked, run_times=run_times), snapshot_of(**asked, run_times=run_times)
         assert_same(kept, anew)
         made = plan(kept, world.demand, POLICY)
         assert made == plan(anew, world.demand, POLICY)
@@ -197,42 +197,42 @@ def test_equal_gangs_are_one_object() -> None:
     spec = next(iter(world.jobs.values())).spec
     for job_id, job in world.jobs.items():
         world.jobs[job_id] = replace(job, spec=replace(spec, gang=replace(spec.gang)))
-    jobs = Keeper().snapshot(**parts(world, 1, (), ())).jobs
+    jobs = SnapshotBuilder().snapshot(**parts(world, 1, (), ())).jobs
 
     assert len({id(job.gang) for job in jobs}) == 1
 
 
 def test_nothing_is_made_again_of_what_has_not_changed() -> None:
-    world, keeper = World(SIZE), Keeper()
+    world, builder = World(SIZE), SnapshotBuilder()
     for _ in range(10):
         world.submit()
-    first = keeper.snapshot(**parts(world, 1, (), ()))
+    first = builder.snapshot(**parts(world, 1, (), ()))
     world.submit()
-    second = keeper.snapshot(**parts(world, 2, (), ()))
+    second = builder.snapshot(**parts(world, 2, (), ()))
 
     assert [one is other for one, other in zip(first.jobs, second.jobs, strict=False)] == [True] * 10
     assert second.ledger.table is first.ledger.table
 
 
 def test_a_host_of_another_size_is_counted_anew() -> None:
-    world, keeper = World(SIZE), Keeper()
+    world, builder = World(SIZE), SnapshotBuilder()
     world.submit()
-    keeper.snapshot(**parts(world, 1, (), ()))
+    builder.snapshot(**parts(world, 1, (), ()))
     asked = parts(world, 2, (), ())
     seen = world.observation()
     smaller = replace(seen.hosts[0], cpu_milli=1000)
     asked["seen"] = Observation(seen.taken_at_s, (smaller, *seen.hosts[1:]), seen.runs, seen.replicas)
 
-    assert_same(keeper.snapshot(**asked), snapshot_of(**asked))
+    assert_same(builder.snapshot(**asked), snapshot_of(**asked))
 
 
 def test_when_a_model_was_first_missed_is_remembered_while_its_replicas_are_there() -> None:
-    keeper, world = Keeper(), World(SIZE)
+    builder, world = SnapshotBuilder(), World(SIZE)
     gone, there = (Replica(ReplicaId(name), name, Slot("host00000", (n,))) for n, name in enumerate(("gone", "kept")))
 
     def missed(at_s: float, *replicas: Replica) -> list[float | None]:
         seen = replace(world.observation(), taken_at_s=at_s, replicas=replicas)
-        made = keeper.snapshot(**parts(world, 1, (), ()) | {"seen": seen, "models": [ServingModel("kept", SHAPE)]})
+        made = builder.snapshot(**parts(world, 1, (), ()) | {"seen": seen, "models": [ServingModel("kept", SHAPE)]})
         return [replica.retired_s for replica in made.replicas]
 
     assert missed(10.0, gone, there) == [10.0, None]
@@ -242,14 +242,14 @@ def test_when_a_model_was_first_missed_is_remembered_while_its_replicas_are_ther
 
 
 def test_a_queue_that_is_declared_no_longer_is_kept_until_its_last_job_is_over() -> None:
-    keeper, world = Keeper(), World(SIZE)
+    builder, world = SnapshotBuilder(), World(SIZE)
     declared = (Queue("default"), Queue("b", weight=2.0))
     world.submit()
     world.submit()
     first, second = list(world.jobs.values())[:2]
 
     def queues(*jobs: JobRecord) -> list[tuple[str, bool]]:
-        made = keeper.snapshot(**parts(world, 1, (), ()) | {"jobs": jobs, "queues": declared})
+        made = builder.snapshot(**parts(world, 1, (), ()) | {"jobs": jobs, "queues": declared})
         assert made == Snapshot.of(**{name: getattr(made, name) for name in PARTS})
         return [(queue.name, queue.removed) for queue in made.queues]
 
@@ -259,7 +259,7 @@ def test_a_queue_that_is_declared_no_longer_is_kept_until_its_last_job_is_over()
     known = [("default", False), ("b", False)]
     assert queues(within(first, "b")) == known
     assert queues(within(first, "b"), within(second, "a")) == [*known, ("a", True)]
-    moved = replace(within(second, "a"), state=JobState.HELD, wish=Wish.HOLD)
+    moved = replace(within(second, "a"), state=JobState.HELD, desired=DesiredState.HOLD)
     assert queues(within(first, "b"), moved) == [*known, ("a", True)], "counted once, however it changes"
     assert queues(within(first, "b")) == known
     assert queues(within(first, "default")) == known
@@ -270,4 +270,4 @@ def test_where_no_queue_is_declared_none_was_removed() -> None:
     world.submit()
     job = next(iter(world.jobs.values()))
     job = replace(job, spec=replace(job.spec, queue="a"))
-    assert Keeper().snapshot(**parts(world, 1, (), ()) | {"jobs": [job]}).queues == ()
+    assert SnapshotBuilder().snapshot(**parts(world, 1, (), ()) | {"jobs": [job]}).queues == ()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scheduler.control.patience import Patience
-from scheduler.control.records import Outcome, Wish
+from scheduler.control.records import DesiredState, Outcome
 from scheduler.control.settings import Settings
 from scheduler.model.hosts import HostState
 from scheduler.model.resources import Slot
@@ -80,7 +80,7 @@ def happen(lab: Any, turn: int) -> None:
     if turn == 2:
         lab.cluster.intrude("77", 3, Slot("c", (1,)))
     if turn == 3:
-        lab.store.save(replace(lab.store.job(JobId("3")), wish=Wish.STOP))
+        lab.store.save(replace(lab.store.job(JobId("3")), desired=DesiredState.STOP))
     if turn == 10:
         lab.cluster.lose("b")
     if turn == 20:

@@ -8,10 +8,10 @@ import pytest
 
 from policies.registry import policy_from_names
 from scheduler.control.reports.board import Board
-from scheduler.control.service.admission import House, Limits
+from scheduler.control.service.admission import PersonLimits, SiteLimits
 from scheduler.control.service.packages import PackageShelf
 from scheduler.control.service.people import Person
-from scheduler.control.service.service import Desk
+from scheduler.control.service.service import ControlService
 from scheduler.model.errors import ConfigError, Conflict, NotPermitted
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.resources import Shape
@@ -40,15 +40,15 @@ class FastClock:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    """A desk at a site with limits."""
-    limits = Limits(2, {"submitter": "high"}, {"research": "normal"})
-    return Desk(
+def service(tmp_path: Path) -> ControlService:
+    """A service at a site with limits."""
+    limits = PersonLimits(2, {"submitter": "high"}, {"research": "normal"})
+    return ControlService(
         store=MemoryStore(),
         board=Board(),
         clock=FastClock(),
         policy=policy_from_names(),
-        house=House(PRIORITIES, ("default", "research"), 60.0, {"research": ("ada", "eve")}, limits),
+        site_limits=SiteLimits(PRIORITIES, ("default", "research"), 60.0, {"research": ("ada", "eve")}, limits),
         packages=PackageShelf(tmp_path),
         gate=threading.RLock(),
         poke=threading.Event(),
@@ -59,38 +59,38 @@ def with_priority(name: str, **changes: str) -> JobSpec:
     return replace(SPEC, priority_class=name, priority=PRIORITIES[name], **changes)
 
 
-def test_an_owner_has_so_many_jobs_waiting_and_no_more(desk: Desk) -> None:
-    first = desk.submit(SPEC, by=ADA)
-    desk.hold(desk.submit(SPEC, by=ADA).job_id, by=ADA)
+def test_an_owner_has_so_many_jobs_waiting_and_no_more(service: ControlService) -> None:
+    first = service.submit(SPEC, by=ADA)
+    service.hold(service.submit(SPEC, by=ADA).job_id, by=ADA)
     with pytest.raises(Conflict, match="2 jobs of ada wait already, and one owner may have 2"):
-        desk.submit(SPEC, by=ADA)
-    desk.submit(replace(SPEC, owner="bob"), by=Person("bob", "submitter"))
-    desk.store.save(replace(first, state=JobState.RUNNING))
-    desk.submit(SPEC, by=ADA)
+        service.submit(SPEC, by=ADA)
+    service.submit(replace(SPEC, owner="bob"), by=Person("bob", "submitter"))
+    service.store.save(replace(first, state=JobState.RUNNING))
+    service.submit(SPEC, by=ADA)
 
 
-def test_a_repeated_submission_does_not_count_against_its_owner(desk: Desk) -> None:
-    jobs = [desk.submit(SPEC, by=ADA, key=key, digest="d") for key in ("one", "two", "one", "two", "two")]
+def test_a_repeated_submission_does_not_count_against_its_owner(service: ControlService) -> None:
+    jobs = [service.submit(SPEC, by=ADA, key=key, digest="d") for key in ("one", "two", "one", "two", "two")]
     assert [job.job_id for job in jobs] == ["1", "2", "1", "2", "2"]
-    assert len(desk.events()) == 2
+    assert len(service.events()) == 2
 
 
-def test_a_key_is_kept_for_a_day_of_the_wall(desk: Desk) -> None:
-    clock = desk._clock
-    desk.submit(SPEC, key="one", digest="d")
+def test_a_key_is_kept_for_a_day_of_the_wall(service: ControlService) -> None:
+    clock = service._clock
+    service.submit(SPEC, key="one", digest="d")
     clock.sleep(9.9 * 86_400)
-    desk.submit(SPEC)
-    assert desk.submit(SPEC, key="one", digest="d").job_id == "1"
+    service.submit(SPEC)
+    assert service.submit(SPEC, key="one", digest="d").job_id == "1"
     clock.sleep(0.2 * 86_400)
-    desk._house = House(PRIORITIES)
-    desk.submit(SPEC)
-    assert desk.submit(SPEC, key="one", digest="d").job_id == "4"
+    service._site_limits = SiteLimits(PRIORITIES)
+    service.submit(SPEC)
+    assert service.submit(SPEC, key="one", digest="d").job_id == "4"
 
 
-def test_many_who_send_the_same_at_once_get_one_job(desk: Desk) -> None:
+def test_many_who_send_the_same_at_once_get_one_job(service: ControlService) -> None:
     found: list[str] = []
     threads = [
-        threading.Thread(target=lambda: found.append(desk.submit(SPEC, key="one", digest="d").job_id))
+        threading.Thread(target=lambda: found.append(service.submit(SPEC, key="one", digest="d").job_id))
         for _ in range(16)
     ]
     for thread in threads:
@@ -98,7 +98,7 @@ def test_many_who_send_the_same_at_once_get_one_job(desk: Desk) -> None:
     for thread in threads:
         thread.join()
     assert found == ["1"] * 16
-    assert len(desk.store.jobs()) == len(desk.events()) == 1
+    assert len(service.store.jobs()) == len(service.events()) == 1
 
 
 @pytest.mark.parametrize(
@@ -114,12 +114,12 @@ def test_many_who_send_the_same_at_once_get_one_job(desk: Desk) -> None:
     ],
 )
 def test_the_highest_priority_is_that_of_the_role_and_of_the_queue(
-    desk: Desk, name: str, queue: str, by: Person, refused: str
+    service: ControlService, name: str, queue: str, by: Person, refused: str
 ) -> None:
-    job = desk.submit(with_priority("low", queue=queue), by=by)
+    job = service.submit(with_priority("low", queue=queue), by=by)
     asked = (
-        lambda: desk.submit(with_priority(name, queue=queue), by=by),
-        lambda: desk.set_priority(job.job_id, name, by=by),
+        lambda: service.submit(with_priority(name, queue=queue), by=by),
+        lambda: service.set_priority(job.job_id, name, by=by),
     )
     for ask in asked:
         if refused:
@@ -127,16 +127,16 @@ def test_the_highest_priority_is_that_of_the_role_and_of_the_queue(
                 ask()
         else:
             ask()
-    assert desk.job(job.job_id).spec.priority_class == ("low" if refused else name)
+    assert service.job(job.job_id).spec.priority_class == ("low" if refused else name)
 
 
-def test_what_is_wrong_is_said_before_what_is_not_allowed(desk: Desk) -> None:
+def test_what_is_wrong_is_said_before_what_is_not_allowed(service: ControlService) -> None:
     with pytest.raises(ConfigError, match="unknown queue"):
-        desk.submit(with_priority("urgent", queue="nowhere"), by=ADA)
+        service.submit(with_priority("urgent", queue="nowhere"), by=ADA)
 
 
-def test_output_is_for_the_owner_the_queue_and_operators(desk: Desk) -> None:
-    mine, queued = desk.submit(SPEC), desk.submit(replace(SPEC, owner="eve", queue="research"), by=BOSS)
+def test_output_is_for_the_owner_the_queue_and_operators(service: ControlService) -> None:
+    mine, queued = service.submit(SPEC), service.submit(replace(SPEC, owner="eve", queue="research"), by=BOSS)
     for by, job, allowed in (
         (ADA, mine, True),
         (BOSS, mine, True),
@@ -147,20 +147,20 @@ def test_output_is_for_the_owner_the_queue_and_operators(desk: Desk) -> None:
         (Person("mallory", "submitter"), queued, False),
     ):
         if allowed:
-            assert desk.printed_by(job.job_id, by=by) == job
+            assert service.printed_by(job.job_id, by=by) == job
         else:
             with pytest.raises(NotPermitted, match="the output of this job is for"):
-                desk.printed_by(job.job_id, by=by)
+                service.printed_by(job.job_id, by=by)
 
 
-def test_every_act_of_a_person_says_who_it_was(desk: Desk) -> None:
-    job = desk.submit(SPEC, by=ADA)
+def test_every_act_of_a_person_says_who_it_was(service: ControlService) -> None:
+    job = service.submit(SPEC, by=ADA)
     acts = (
-        lambda: desk.hold(job.job_id, "labels", by=BOSS),
-        lambda: desk.resume(job.job_id, by=ADA),
-        lambda: desk.set_priority(job.job_id, "low", by=BOSS),
-        lambda: desk.stop(job.job_id, by=ADA),
+        lambda: service.hold(job.job_id, "labels", by=BOSS),
+        lambda: service.resume(job.job_id, by=ADA),
+        lambda: service.set_priority(job.job_id, "low", by=BOSS),
+        lambda: service.stop(job.job_id, by=ADA),
     )
     for act in acts:
         act()
-    assert [event.actor for event in desk.events()] == ["ada", "boss", "ada", "boss", "ada"]
+    assert [event.actor for event in service.events()] == ["ada", "boss", "ada", "boss", "ada"]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from forecasting.series import Series
-from scheduler.control.demand.listening import LONGEST_PAUSE_S, PATIENT_FOR, SLOW_S, Breaker, Crews, Ears
-from scheduler.control.demand.traffic import Known, Wish
+from scheduler.control.demand.listening import LONGEST_PAUSE_S, PATIENT_FOR, SLOW_S, Breaker, Crews, SourceListeners
+from scheduler.control.demand.traffic import ForecastRequest, SourceState
 from scheduler.control.isolation.bulkheads import Bulkheads
 from scheduler.control.isolation.crews import Threads
 from scheduler.control.ports import Traffic
@@ -67,82 +67,84 @@ class Source:
         return Traffic(Series(end_s - 48 * HOUR_S, HOUR_S, np.full(48, self.rps)), self.rps, now_s)
 
 
-def ears_of(crews: Crews, **sources: Source) -> Ears:
-    return Ears(sources, dict.fromkeys(sources, Wish(HOUR_S)), crews, 1.0, {})
+def listeners_of(crews: Crews, **sources: Source) -> SourceListeners:
+    return SourceListeners(sources, dict.fromkeys(sources, ForecastRequest(HOUR_S)), crews, 1.0, {})
 
 
-def turn(ears: Ears, now_s: float, walls: Bulkheads | None = None) -> dict[str, Known]:
-    ears.ask(now_s)
-    return ears.known(now_s, walls or Bulkheads())
+def turn(listeners: SourceListeners, now_s: float, walls: Bulkheads | None = None) -> dict[str, SourceState]:
+    listeners.ask(now_s)
+    return listeners.known(now_s, walls or Bulkheads())
 
 
 def test_a_turn_takes_what_is_there_and_says_what_is_not() -> None:
     readers, fitters, news = Later(), Later(), []
-    ears = ears_of(Crews(readers, fitters, lambda: news.append(1)), one=Source(), two=Source())
-    known = turn(ears, NOW_S)
+    listeners = listeners_of(Crews(readers, fitters, lambda: news.append(1)), one=Source(), two=Source())
+    known = turn(listeners, NOW_S)
     assert [each.traffic for each in known.values()] == [None, None]
-    assert ears.unheard == Unheard(("one", "two"), 2)
+    assert listeners.unheard == Unheard(("one", "two"), 2)
     assert (readers.do(), news) == (2, [1]), "told when all have answered"
-    known = turn(ears, NOW_S + 30)
-    assert ears.unheard == Unheard((), 2)
+    known = turn(listeners, NOW_S + 30)
+    assert listeners.unheard == Unheard((), 2)
     assert not any(each.has_history for each in known.values())
     assert fitters.do() == 2
-    assert all(each.has_history for each in turn(ears, NOW_S + 60).values())
+    assert all(each.has_history for each in turn(listeners, NOW_S + 60).values())
 
 
 def test_a_source_is_asked_once_at_a_time_and_is_silent_when_it_takes_too_long() -> None:
     readers = Later()
-    ears = ears_of(Crews(readers), slow=Source())
+    listeners = listeners_of(Crews(readers), slow=Source())
     for late_s in range(0, int(SLOW_S), 30):
-        assert turn(ears, NOW_S + late_s)["slow"].failure == ""
+        assert turn(listeners, NOW_S + late_s)["slow"].failure == ""
     assert len(readers.asked) == 1
-    assert "no answer for more than" in turn(ears, NOW_S + SLOW_S + 1)["slow"].failure
+    assert "no answer for more than" in turn(listeners, NOW_S + SLOW_S + 1)["slow"].failure
     readers.do()
-    assert turn(ears, NOW_S + SLOW_S + 31)["slow"].failure == ""
+    assert turn(listeners, NOW_S + SLOW_S + 31)["slow"].failure == ""
 
 
 def test_who_waits_in_line_for_a_slow_server_is_not_silent_and_for_a_mute_one_is() -> None:
     readers = Later()
     sources = {name: Source() for name in ("first", "last")}
-    ears = Ears(sources, dict.fromkeys(sources, Wish(HOUR_S)), Crews(readers), 1.0, dict.fromkeys(sources, "S"))
-    turn(ears, NOW_S)
+    listeners = SourceListeners(
+        sources, dict.fromkeys(sources, ForecastRequest(HOUR_S)), Crews(readers), 1.0, dict.fromkeys(sources, "S")
+    )
+    turn(listeners, NOW_S)
     for late_s in (30, 60, 90):
         line = readers.asked
         readers.asked = [errand for errand in line if errand[2][0] is sources["first"]]
         assert readers.do() == 1, "it answers, and is asked again, time after time"
         readers.asked = [errand for errand in line if errand[2][0] is sources["last"]]
-        turn(ears, NOW_S + late_s - 1)
-        known = turn(ears, NOW_S + late_s)
+        turn(listeners, NOW_S + late_s - 1)
+        known = turn(listeners, NOW_S + late_s)
         assert (known["first"].failure, known["last"].failure) == ("", "")
     for late_s in (120, 150, 180):
-        known = turn(ears, NOW_S + late_s)
+        known = turn(listeners, NOW_S + late_s)
     assert "no answer for more than" in known["last"].failure
 
 
 def test_one_that_is_read_is_slow_from_when_that_began() -> None:
     readers = Later()
-    ears = ears_of(Crews(readers), one=Source())
-    turn(ears, NOW_S)
+    listeners = listeners_of(Crews(readers), one=Source())
+    turn(listeners, NOW_S)
     assert readers.asked[0][0].set_running_or_notify_cancel()
-    assert turn(ears, NOW_S + 50)["one"].failure == "", "it was seen to begin just now"
-    assert turn(ears, NOW_S + 100)["one"].failure == ""
-    assert "no answer for more than" in turn(ears, NOW_S + 50 + SLOW_S + 1)["one"].failure
+    assert turn(listeners, NOW_S + 50)["one"].failure == "", "it was seen to begin just now"
+    assert turn(listeners, NOW_S + 100)["one"].failure == ""
+    assert "no answer for more than" in turn(listeners, NOW_S + 50 + SLOW_S + 1)["one"].failure
 
 
 def test_a_source_that_fails_is_asked_ever_more_rarely_and_one_success_is_enough() -> None:
     bad, good = Source(), Source()
     bad.error = Unreachable("no answer", help="is it up?")
-    ears = ears_of(Crews(), bad=bad, good=good)
+    listeners = listeners_of(Crews(), bad=bad, good=good)
     for turns in range(240):
-        known = turn(ears, NOW_S + 30.0 * turns)
+        known = turn(listeners, NOW_S + 30.0 * turns)
     assert known["bad"].failure == "no answer; is it up?"
     assert good.reads == 240
     assert PATIENT_FOR < bad.reads <= PATIENT_FOR + 240 * 30 / (LONGEST_PAUSE_S / 2) + 4
     bad.error = None
     late_s = 240 * 30.0 + LONGEST_PAUSE_S
-    assert turn(ears, NOW_S + late_s)["bad"].failure == ""
+    assert turn(listeners, NOW_S + late_s)["bad"].failure == ""
     reads = bad.reads
-    turn(ears, NOW_S + late_s + 30)
+    turn(listeners, NOW_S + late_s + 30)
     assert bad.reads == reads + 1
 
 
@@ -173,10 +175,10 @@ def test_breakers_of_many_do_not_go_off_together() -> None:
 )
 def test_garbage_is_refused_with_its_reason_and_what_was_known_stays(answer: Any, said: str) -> None:
     source, other = Source(), Source()
-    ears = ears_of(Crews(), source=source, other=other)
-    before = turn(ears, NOW_S)["source"]
+    listeners = listeners_of(Crews(), source=source, other=other)
+    before = turn(listeners, NOW_S)["source"]
     source.answer = answer
-    after = turn(ears, NOW_S + 30)
+    after = turn(listeners, NOW_S + 30)
     assert after["source"].failure.startswith(said)
     assert bool(after["source"].failure) is bool(said)
     assert after["other"].failure == ""
@@ -185,14 +187,14 @@ def test_garbage_is_refused_with_its_reason_and_what_was_known_stays(answer: Any
 
 def test_an_absurd_load_is_believed_when_samples_confirm_it_and_that_is_said() -> None:
     source, walls = Source(), Bulkheads()
-    ears = ears_of(Crews(), source=source)
+    listeners = listeners_of(Crews(), source=source)
     rates = []
     for number, rps in enumerate([5.0, 1e9, 5.0, 2e3, 2e3, 2e3, 2e3, 5.0]):
         now_s = NOW_S + 30.0 * number
         end_s = int(now_s // HOUR_S) * HOUR_S
         source.answer = Traffic(Series(end_s - 48 * HOUR_S, HOUR_S, np.full(48, 5.0)), rps, now_s)
         walls.begin(now_s, number)
-        known = turn(ears, now_s, walls)["source"]
+        known = turn(listeners, now_s, walls)["source"]
         rates.append(known.rate_at(now_s)[0])
         assert known.corrected.median_at(now_s + 60) < 1e4
     assert rates == [5.0, 5.0, 5.0, 5.0, 5.0, 2e3, 2e3, 5.0]
@@ -202,11 +204,11 @@ def test_an_absurd_load_is_believed_when_samples_confirm_it_and_that_is_said() -
 
 def test_the_same_sample_read_again_confirms_nothing() -> None:
     source = Source()
-    ears = ears_of(Crews(), source=source)
-    turn(ears, NOW_S)
+    listeners = listeners_of(Crews(), source=source)
+    turn(listeners, NOW_S)
     source.answer = Traffic(Series(0, HOUR_S, np.full(48, 5.0)), 1e6, NOW_S + 10)
     for late_s in range(30, 300, 30):
-        assert turn(ears, NOW_S + late_s)["source"].rate_at(NOW_S + late_s)[0] == 5.0
+        assert turn(listeners, NOW_S + late_s)["source"].rate_at(NOW_S + late_s)[0] == 5.0
 
 
 def test_a_lone_bin_far_above_all_others_is_not_learned_from() -> None:
@@ -214,19 +216,19 @@ def test_a_lone_bin_far_above_all_others_is_not_learned_from() -> None:
     values = np.full(48, 5.0)
     values[20] = 1e9
     source.answer = Traffic(Series(int(NOW_S) - 48 * HOUR_S, HOUR_S, values), 5.0, NOW_S)
-    known = turn(ears_of(Crews(), source=source), NOW_S)["source"]
+    known = turn(listeners_of(Crews(), source=source), NOW_S)["source"]
     assert known.highest_rps == 5.0
     assert known.fitted.peak_within(NOW_S, 24 * 3600.0, (0.99,)).values[0] < 100
 
 
 def test_bins_that_fill_up_late_are_learned_from_but_not_with_each_sample() -> None:
     source, fits = Source(), []
-    ears = ears_of(Crews(), source=source)
+    listeners = listeners_of(Crews(), source=source)
     for number in range(40):
         values = np.full(48, 5.0)
         values[-1] = 3.0 + number * 0.05
         source.answer = Traffic(Series(int(NOW_S) - 48 * HOUR_S, HOUR_S, values), 5.0, NOW_S + 30 * number)
-        fits.append(turn(ears, NOW_S + 30.0 * number)["source"].fitted)
+        fits.append(turn(listeners, NOW_S + 30.0 * number)["source"].fitted)
     assert 2 <= len({id(fit) for fit in fits}) <= 3
 
 

@@ -5,7 +5,7 @@ from math import isclose
 
 import pytest
 
-from scheduler.control.records import AttemptRecord, JobRecord, Outcome, Wish
+from scheduler.control.records import AttemptRecord, DesiredState, JobRecord, Outcome
 from scheduler.control.snapshots.usage import Meter
 from scheduler.model.hosts import Device, Host
 from scheduler.model.jobspec import JobSpec
@@ -28,7 +28,7 @@ def record(began_s: float, ended_s: float | None) -> JobRecord:
     spec = JobSpec(name="j", entrypoint="x", gang=GANG, owner="ana", queue="research")
     outcome = Outcome.OPEN if ended_s is None else Outcome.SUCCEEDED
     attempt = AttemptRecord(JobId("1"), 1, SLOTS, began_s, began_s, ended_s, outcome)
-    return JobRecord(JobId("1"), spec, JobState.RUNNING, Wish.RUN, 0.0, attempts=(attempt,))
+    return JobRecord(JobId("1"), spec, JobState.RUNNING, DesiredState.RUN, 0.0, attempts=(attempt,))
 
 
 def test_after_one_half_life_half_of_what_is_held_counts_and_then_it_fades() -> None:

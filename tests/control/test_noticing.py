@@ -2,7 +2,13 @@
 
 from dataclasses import replace
 
-from scheduler.control.jobs.change_events import FORGOTTEN_S, Noticed, new_proposals, noticed, noticed_in
+from scheduler.control.jobs.change_events import (
+    FORGOTTEN_S,
+    KnownState,
+    change_events,
+    events_of_snapshot,
+    new_proposals,
+)
 from scheduler.control.records import CycleRecord, EventKind
 from scheduler.control.reports.board import Report
 from scheduler.model.demand import Demand
@@ -16,20 +22,22 @@ from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
 READY, LOST = HostState.READY, HostState.LOST
 
 
-def look(before: Noticed, *faults: str, runs: tuple[Run, ...] = (), **hosts: HostState) -> tuple[list[str], Noticed]:
+def look(
+    before: KnownState, *faults: str, runs: tuple[Run, ...] = (), **hosts: HostState
+) -> tuple[list[str], KnownState]:
     """Return titles and what was noticed."""
     states = tuple(Host(name, 1000, 1000, state=state) for name, state in sorted(hosts.items()))
-    told, after = noticed(before, Observation(5.0, states, runs, (), faults), 3)
+    told, after = change_events(before, Observation(5.0, states, runs, (), faults), 3)
     return [f"{event.title} {event.detail}".strip() for event in told], after
 
 
 def test_the_first_look_is_news_only_where_something_is_wrong() -> None:
-    told, _ = look(Noticed(), a=READY, b=LOST)
+    told, _ = look(KnownState(), a=READY, b=LOST)
     assert told == ["b unreachable"]
 
 
 def test_a_host_is_told_when_it_goes_and_when_it_comes_back() -> None:
-    _, before = look(Noticed(), a=READY)
+    _, before = look(KnownState(), a=READY)
     told, gone = look(before, a=LOST)
     assert told == ["a unreachable"]
     assert look(gone, a=LOST)[0] == []
@@ -39,19 +47,19 @@ def test_a_host_is_told_when_it_goes_and_when_it_comes_back() -> None:
 
 
 def test_a_host_that_joins_is_told() -> None:
-    _, before = look(Noticed(), a=READY)
+    _, before = look(KnownState(), a=READY)
     assert look(before, a=READY, b=READY)[0] == ["b answers"]
 
 
 def test_a_lost_host_says_how_many_runs_were_on_it() -> None:
     run = Run(JobId("1"), 1, (Slot("a"),), RunState.RUNNING, 0.0)
-    _, before = look(Noticed(), a=READY)
+    _, before = look(KnownState(), a=READY)
     assert look(before, runs=(run,), a=LOST)[0] == ["a unreachable 1 run lost with it"]
 
 
 def test_a_fault_is_told_once_and_again_when_it_comes_back() -> None:
     fault = "edit-check cannot start: no such image"
-    told, before = look(Noticed(), fault)
+    told, before = look(KnownState(), fault)
     assert told == [fault]
     assert look(before, fault)[0] == []
     _, calm = look(before)
@@ -61,7 +69,7 @@ def test_a_fault_is_told_once_and_again_when_it_comes_back() -> None:
 
 def test_kinds_colour_the_page() -> None:
     hosts = (Host("a", 1000, 1000, state=LOST, reason="no heartbeat"),)
-    told, _ = noticed(Noticed(), Observation(5.0, hosts, (), (), ("broken",)), 3)
+    told, _ = change_events(KnownState(), Observation(5.0, hosts, (), (), ("broken",)), 3)
     assert [(event.kind, event.subject, event.cycle) for event in told] == [
         (EventKind.HOST, "a", 3),
         (EventKind.FAILURE, "cluster", 3),
@@ -92,7 +100,7 @@ def warnings(now_s: float, since_s: float, *, limit_s: float, state: JobState = 
     )
     hosts = [Host("a", 1000, 1000, (Device(0),))]
     snapshot = Snapshot.of(taken_at_s=now_s, hosts=hosts, jobs=[job])
-    return [event.title for event in noticed_in(snapshot, since_s)]
+    return [event.title for event in events_of_snapshot(snapshot, since_s)]
 
 
 def test_a_job_is_warned_once_before_its_limit_by_a_tenth_of_it_and_ten_minutes_at_most() -> None:

@@ -30,7 +30,7 @@ from scheduler.control.records import Outcome
 from scheduler.control.reports.board import Board
 from scheduler.control.runtimes import RunTimes
 from scheduler.control.settings import Settings
-from scheduler.control.snapshots.workload_stats import Lessons
+from scheduler.control.snapshots.workload_stats import WorkloadStats
 from scheduler.model.errors import ActionFailed, ConfigError, Conflict, InvariantBroken, NotFound, Unreachable
 from scheduler.model.policy import Policy
 from scheduler.model.workloads import JobState, ReplicaState
@@ -159,18 +159,18 @@ def break_the_rule(lab: Any, saboteur: Saboteur, _: ExitStack) -> None:
 def break_what_is_shown(lab: Any, saboteur: Saboteur, stack: ExitStack) -> None:
     lab.cycle.settings = replace(SETTINGS, outlooks=True)
     patched(stack, saboteur, (demand, "outlook_of"), (demand, "outlooks_of"), (cycle, "gpu_shares"))
-    lab.cycle.tallies = saboteur.on(dict)
+    lab.cycle.request_counts = saboteur.on(dict)
     lab.board.listeners.append(saboteur.on(lambda _: None))
 
 
 def break_what_is_told(_: Any, saboteur: Saboteur, stack: ExitStack) -> None:
     told = ((intents, "starting"), (intents, "preempting"), (intents, "cause_of"), (intents, "replica_changes"))
     told += ((reconcile, "transition"), (reconcile, "orphan_found"), (acting, "refusal"), (sentences, "span"))
-    patched(stack, saboteur, *told, (cycle, "noticed"), (cycle, "new_proposals"))
+    patched(stack, saboteur, *told, (cycle, "change_events"), (cycle, "new_proposals"))
 
 
 def break_what_is_learned(_: Any, saboteur: Saboteur, stack: ExitStack) -> None:
-    patched(stack, saboteur, (RunTimes, "learn"), (Lessons, "look"))
+    patched(stack, saboteur, (RunTimes, "learn"), (WorkloadStats, "look"))
 
 
 APART = (break_the_source, break_the_rule, break_what_is_shown, break_what_is_told, break_what_is_learned)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from scheduler.control.service import unpacking
 from scheduler.control.service.packages import PackageShelf
-from scheduler.control.service.unpacking import Limits, unpack
+from scheduler.control.service.unpacking import PackageLimits, unpack
 from scheduler.model.errors import ConfigError, HeadroomError, NotFound, Unreachable
 from scheduler.package import pack
 
@@ -253,7 +253,9 @@ def test_the_files_are_counted_whatever_the_list_says_of_itself(tmp_path: Path) 
     data = bytearray(zipped(*((f"{number}", b"") for number in range(3))))
     at = data.find(b"PK\5\6")
     data[at + 8 : at + 12] = struct.pack("<2H", 1, 1)
-    assert "has 3 files; 2 are the most" in refusal(PackageShelf(tmp_path / "p", limits=Limits(files=2)), bytes(data))
+    assert "has 3 files; 2 are the most" in refusal(
+        PackageShelf(tmp_path / "p", limits=PackageLimits(files=2)), bytes(data)
+    )
 
 
 def test_the_large_kind_of_zip_cannot_hide_how_long_its_list_is(shelf: PackageShelf) -> None:
@@ -336,15 +338,15 @@ def test_many_who_send_the_same_package_at_once_all_have_it(shelf: PackageShelf)
 @pytest.mark.parametrize(
     ("limits", "is_taken"),
     [
-        (Limits(files=2), True),
-        (Limits(files=1), False),
-        (Limits(unpacked_bytes=16), True),
-        (Limits(unpacked_bytes=15), False),
-        (Limits(path_bytes=8), True),
-        (Limits(path_bytes=7), False),
+        (PackageLimits(files=2), True),
+        (PackageLimits(files=1), False),
+        (PackageLimits(unpacked_bytes=16), True),
+        (PackageLimits(unpacked_bytes=15), False),
+        (PackageLimits(path_bytes=8), True),
+        (PackageLimits(path_bytes=7), False),
     ],
 )
-def test_limits_hold_to_the_last_byte(tmp_path: Path, limits: Limits, is_taken: bool) -> None:  # noqa: FBT001
+def test_limits_hold_to_the_last_byte(tmp_path: Path, limits: PackageLimits, is_taken: bool) -> None:  # noqa: FBT001
     shelf = PackageShelf(tmp_path / "packages", limits=limits)
     taken: Callable[[], object] = lambda: shelf.save(DIGEST, [DATA])  # noqa: E731
     if is_taken:

@@ -13,7 +13,7 @@ from forecasting.series import Series
 from forecasting.shares import Share
 from policies.capacity import ErlangA, ErlangC, TargetRate
 from scheduler.control.demand.joint_peaks import Member, kind_of, name_of, outlooks_of, pools_of, replicas_for
-from scheduler.control.demand.traffic import Known
+from scheduler.control.demand.traffic import SourceState
 from scheduler.control.isolation.bulkheads import Bulkheads
 from scheduler.control.ports import Traffic
 from scheduler.control.settings import Served, Settings
@@ -27,14 +27,16 @@ SETTINGS = Settings(quantile=0.99)
 GPU = Shape(cpu_milli=1000, gpu_count=1, gpu_models=frozenset({"MI300X"}))
 
 
-def known(seed: int, weeks: int = 10, level: float = 40.0) -> Known:
+def known(seed: int, weeks: int = 10, level: float = 40.0) -> SourceState:
     """Return what is known of a noisy source that has been measured for weeks."""
     random, hours = np.random.default_rng(seed), np.arange(weeks * 168)
     noise = np.convolve(random.standard_normal(len(hours) + 11), np.full(12, 0.1), "valid")
     values = level * np.exp(0.5 * np.sin(2 * np.pi * (hours - 9) / 24) + 0.5 * noise)
     series = Series(MONDAY_S, HOUR_S, values)
     fitted = Forecaster(horizon_s=52 * HOUR_S).fit(series)
-    return Known(Traffic(series, float(values[-1]), series.end_s), fitted, fitted, crowds=FlashCrowds((2.0, 3.0), 1e6))
+    return SourceState(
+        Traffic(series, float(values[-1]), series.end_s), fitted, fitted, crowds=FlashCrowds((2.0, 3.0), 1e6)
+    )
 
 
 KNOWN = [known(seed) for seed in range(4)]

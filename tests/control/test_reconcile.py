@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scheduler.control.jobs.reconcile import Reconciled, reconcile
 from scheduler.control.patience import Patience
-from scheduler.control.records import AttemptRecord, EventKind, JobRecord, Outcome, Wish
+from scheduler.control.records import AttemptRecord, DesiredState, EventKind, JobRecord, Outcome
 from scheduler.model.hosts import Device, Host, HostState
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.observation import Observation, Progress, Run, RunState
@@ -28,8 +28,10 @@ def attempt(number: int = 1, **more: object) -> AttemptRecord:
     return replace(AttemptRecord(ID, number, SLOTS, decided_at_s=900.0), **more)
 
 
-def job(*attempts: AttemptRecord, state: JobState = JobState.RUNNING, wish: Wish = Wish.RUN) -> JobRecord:
-    return JobRecord(ID, SPEC, state, wish, 800.0, attempts=attempts)
+def job(
+    *attempts: AttemptRecord, state: JobState = JobState.RUNNING, desired: DesiredState = DesiredState.RUN
+) -> JobRecord:
+    return JobRecord(ID, SPEC, state, desired, 800.0, attempts=attempts)
 
 
 def run(state: RunState, number: int = 1, **more: object) -> Run:
@@ -73,31 +75,31 @@ def test_while_a_run_holds_room_the_job_shows_it(more: dict[str, object], state:
 
 
 @pytest.mark.parametrize(
-    ("more", "wish", "state", "expected", "outcome"),
+    ("more", "desired", "state", "expected", "outcome"),
     [
-        ({}, Wish.RUN, RunState.SUCCEEDED, JobState.SUCCEEDED, Outcome.SUCCEEDED),
-        (TOLD, Wish.RUN, RunState.SUCCEEDED, JobState.SUCCEEDED, Outcome.SUCCEEDED),
-        (ASKED, Wish.STOP, RunState.SUCCEEDED, JobState.SUCCEEDED, Outcome.SUCCEEDED),
-        ({}, Wish.RUN, RunState.FAILED, JobState.FAILED, Outcome.FAILED),
-        (TOLD, Wish.RUN, RunState.FAILED, JobState.PREEMPTED, Outcome.PREEMPTED),
-        (TOLD, Wish.RUN, RunState.STOPPED, JobState.PREEMPTED, Outcome.PREEMPTED),
-        (TOLD, Wish.STOP, RunState.STOPPED, JobState.STOPPED, Outcome.PREEMPTED),
-        (TOLD, Wish.HOLD, RunState.STOPPED, JobState.HELD, Outcome.PREEMPTED),
-        (ASKED, Wish.STOP, RunState.STOPPED, JobState.STOPPED, Outcome.STOPPED),
-        (ASKED, Wish.HOLD, RunState.STOPPED, JobState.HELD, Outcome.STOPPED),
-        (ASKED, Wish.RUN, RunState.STOPPED, JobState.PREEMPTED, Outcome.STOPPED),
-        ({}, Wish.RUN, RunState.STOPPED, JobState.HELD, Outcome.STOPPED),
-        ({}, Wish.STOP, RunState.STOPPED, JobState.STOPPED, Outcome.STOPPED),
-        (TOLD, Wish.RUN, RunState.NOT_STARTED, JobState.PREEMPTED, Outcome.PREEMPTED),
-        (ASKED, Wish.STOP, RunState.NOT_STARTED, JobState.STOPPED, Outcome.STOPPED),
-        ({}, Wish.RUN, RunState.LOST, JobState.PENDING, Outcome.LOST),
-        ({}, Wish.STOP, RunState.LOST, JobState.STOPPED, Outcome.LOST),
+        ({}, DesiredState.RUN, RunState.SUCCEEDED, JobState.SUCCEEDED, Outcome.SUCCEEDED),
+        (TOLD, DesiredState.RUN, RunState.SUCCEEDED, JobState.SUCCEEDED, Outcome.SUCCEEDED),
+        (ASKED, DesiredState.STOP, RunState.SUCCEEDED, JobState.SUCCEEDED, Outcome.SUCCEEDED),
+        ({}, DesiredState.RUN, RunState.FAILED, JobState.FAILED, Outcome.FAILED),
+        (TOLD, DesiredState.RUN, RunState.FAILED, JobState.PREEMPTED, Outcome.PREEMPTED),
+        (TOLD, DesiredState.RUN, RunState.STOPPED, JobState.PREEMPTED, Outcome.PREEMPTED),
+        (TOLD, DesiredState.STOP, RunState.STOPPED, JobState.STOPPED, Outcome.PREEMPTED),
+        (TOLD, DesiredState.HOLD, RunState.STOPPED, JobState.HELD, Outcome.PREEMPTED),
+        (ASKED, DesiredState.STOP, RunState.STOPPED, JobState.STOPPED, Outcome.STOPPED),
+        (ASKED, DesiredState.HOLD, RunState.STOPPED, JobState.HELD, Outcome.STOPPED),
+        (ASKED, DesiredState.RUN, RunState.STOPPED, JobState.PREEMPTED, Outcome.STOPPED),
+        ({}, DesiredState.RUN, RunState.STOPPED, JobState.HELD, Outcome.STOPPED),
+        ({}, DesiredState.STOP, RunState.STOPPED, JobState.STOPPED, Outcome.STOPPED),
+        (TOLD, DesiredState.RUN, RunState.NOT_STARTED, JobState.PREEMPTED, Outcome.PREEMPTED),
+        (ASKED, DesiredState.STOP, RunState.NOT_STARTED, JobState.STOPPED, Outcome.STOPPED),
+        ({}, DesiredState.RUN, RunState.LOST, JobState.PENDING, Outcome.LOST),
+        ({}, DesiredState.STOP, RunState.LOST, JobState.STOPPED, Outcome.LOST),
     ],
 )
 def test_an_ended_run_ends_its_attempt(
-    more: dict[str, object], wish: Wish, state: RunState, expected: JobState, outcome: Outcome
+    more: dict[str, object], desired: DesiredState, state: RunState, expected: JobState, outcome: Outcome
 ) -> None:
-    done = step(job(attempt(**more), wish=wish), run(state, ended_at_s=995.0))
+    done = step(job(attempt(**more), desired=desired), run(state, ended_at_s=995.0))
     moved = done.jobs[0]
     assert (moved.state, moved.attempt.outcome, moved.attempt.ended_at_s) == (expected, outcome, 995.0)
     assert (moved.finished_at_s is not None) == expected.is_final
@@ -186,10 +188,12 @@ def test_a_start_in_part_is_tried_later_and_not_for_ever() -> None:
 def test_who_stops_a_run_by_the_cluster_s_own_means_has_it_stopped_until_somebody_resumes_it() -> None:
     done = step(job(attempt()), run(RunState.STOPPED, ended_at_s=995.0))
     held = done.jobs[0]
-    assert (held.state, held.wish, held.finished_at_s) == (JobState.HELD, Wish.HOLD, None)
+    assert (held.state, held.desired, held.finished_at_s) == (JobState.HELD, DesiredState.HOLD, None)
     assert held.hold_reason == "attempt 1 was stopped on the cluster itself, not by Headroom"
     assert after(held).state is JobState.HELD
-    assert after(replace(held, wish=Wish.RUN, hold_reason="")).state is JobState.PREEMPTED, "resumed, it waits its turn"
+    assert after(replace(held, desired=DesiredState.RUN, hold_reason="")).state is JobState.PREEMPTED, (
+        "resumed, it waits its turn"
+    )
 
 
 @pytest.mark.parametrize("more", [{}, {"started_at_s": 905.0}])
@@ -273,22 +277,22 @@ def test_an_ended_run_of_nobody_is_forgotten_without_a_word() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "state", "expected"),
+    ("desired", "state", "expected"),
     [
-        (Wish.STOP, JobState.PENDING, JobState.STOPPED),
-        (Wish.STOP, JobState.HELD, JobState.STOPPED),
-        (Wish.HOLD, JobState.PENDING, JobState.HELD),
-        (Wish.RUN, JobState.HELD, JobState.PENDING),
-        (Wish.RUN, JobState.PENDING, JobState.PENDING),
+        (DesiredState.STOP, JobState.PENDING, JobState.STOPPED),
+        (DesiredState.STOP, JobState.HELD, JobState.STOPPED),
+        (DesiredState.HOLD, JobState.PENDING, JobState.HELD),
+        (DesiredState.RUN, JobState.HELD, JobState.PENDING),
+        (DesiredState.RUN, JobState.PENDING, JobState.PENDING),
     ],
 )
-def test_a_waiting_job_follows_its_owners_wish(wish: Wish, state: JobState, expected: JobState) -> None:
-    assert after(job(state=state, wish=wish)).state is expected
+def test_a_waiting_job_follows_its_owners_wish(desired: DesiredState, state: JobState, expected: JobState) -> None:
+    assert after(job(state=state, desired=desired)).state is expected
 
 
 def test_stopping_a_job_that_waits_since_long_finishes_it_now() -> None:
     old = attempt(outcome=Outcome.PREEMPTED, ended_at_s=100.0, stop_cause=Cause.SERVING)
-    assert after(job(old, state=JobState.PREEMPTED, wish=Wish.STOP)).finished_at_s == NOW_S
+    assert after(job(old, state=JobState.PREEMPTED, desired=DesiredState.STOP)).finished_at_s == NOW_S
 
 
 def test_a_held_job_that_is_resumed_goes_on_from_its_checkpoint() -> None:
@@ -306,9 +310,11 @@ attempts = st.builds(
     decided_at_s=st.sampled_from([0.0, 990.0]),
 ).map(lambda a: a if a.stop_cause else replace(a, stop_asked_at_s=None))
 jobs = st.builds(
-    lambda tried, wish: job(*(replace(a, number=n) for n, a in enumerate(tried, 1)), state=JobState.PENDING, wish=wish),
+    lambda tried, desired: job(
+        *(replace(a, number=n) for n, a in enumerate(tried, 1)), state=JobState.PENDING, desired=desired
+    ),
     st.lists(attempts, max_size=3).map(lambda found: [*(a for a in found[:-1] if not a.is_open), *found[-1:]]),
-    st.sampled_from(Wish),
+    st.sampled_from(DesiredState),
 )
 runs = st.lists(
     st.builds(run, st.sampled_from(RunState), st.integers(1, 4)), unique_by=lambda found: found.attempt, max_size=4

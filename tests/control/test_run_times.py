@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.control.records import AttemptRecord, JobRecord, Outcome, Wish
+from scheduler.control.records import AttemptRecord, DesiredState, JobRecord, Outcome
 from scheduler.control.runtimes import (
     KEPT,
     LEAST_LEFT_S,
@@ -31,7 +31,7 @@ def attempt(took_s: float, outcome: Outcome = Outcome.SUCCEEDED, saved_s: float 
 
 
 def job(spec: JobSpec = SPEC, *attempts: AttemptRecord, state: JobState = JobState.SUCCEEDED) -> JobRecord:
-    return JobRecord(JobId("1"), spec, state, Wish.RUN, 0.0, attempts=attempts)
+    return JobRecord(JobId("1"), spec, state, DesiredState.RUN, 0.0, attempts=attempts)
 
 
 def learned(*jobs: JobRecord) -> RunTimes:

@@ -16,7 +16,7 @@ from scheduler.backends.ray.training import Training
 from scheduler.config.job import parse_job
 from scheduler.config.loading import load_config
 from scheduler.config.wiring import secrets_of
-from scheduler.control.service.admission import House, faults_of
+from scheduler.control.service.admission import SiteLimits, faults_of
 from scheduler.control.service.packages import PackageShelf
 from scheduler.control.service.secrets import HIDDEN, Secret, SecretShelf
 from scheduler.model.errors import ActionFailed, ConfigError, NotFound
@@ -115,11 +115,11 @@ def test_every_value_passes_a_shell_as_it_is(tmp_path: Path, value: str) -> None
 
 
 def test_who_may_not_have_a_secret_is_told_when_submitting(tmp_path: Path) -> None:
-    house = House({"normal": 50}, secrets={"hf": (), "s3": ("bob",)})
+    site_limits = SiteLimits({"normal": 50}, secrets={"hf": (), "s3": ("bob",)})
     shelf = PackageShelf(tmp_path)
 
     def said(env: dict[str, Any]) -> list[tuple[str, str]]:
-        return [(fault.field, fault.message) for fault in faults_of(spec_of(env), house, shelf, None)]
+        return [(fault.field, fault.message) for fault in faults_of(spec_of(env), site_limits, shelf, None)]
 
     assert said({"A": {"secret": "hf"}}) == []
     assert said({"A": {"secret": "s3"}}) == [("env.A", 'ada may not use the secret "s3"')]

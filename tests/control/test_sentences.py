@@ -7,7 +7,7 @@ import pytest
 from scheduler.control.jobs import event_text as sentences
 from scheduler.control.jobs.attempts import VANISHED, opened
 from scheduler.control.jobs.intents import intents_of
-from scheduler.control.records import AttemptRecord, EventKind, JobRecord, Outcome, Wish
+from scheduler.control.records import AttemptRecord, DesiredState, EventKind, JobRecord, Outcome
 from scheduler.model.demand import Demand, ModelDemand
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import Action, Cause, Plan, PreemptJob, StartJob, StartReplica, StopReplica
@@ -17,7 +17,7 @@ from scheduler.model.workloads import Gang, JobId, JobState, ReplicaId
 
 NOW_S = 1_350_259_200.0 + 17 * 3600
 GANG = Gang(2, Shape(4000, 1024, 2))
-JOB = JobRecord(JobId("409"), JobSpec("embed-wiki", "x", GANG), JobState.RUNNING, Wish.RUN, NOW_S - 420.0)
+JOB = JobRecord(JobId("409"), JobSpec("embed-wiki", "x", GANG), JobState.RUNNING, DesiredState.RUN, NOW_S - 420.0)
 DEMAND = Demand((ModelDemand("edit-check", 2, 4, 5, 20.0, 38.0, 10.0, NOW_S + 7800.0),))
 
 
@@ -167,7 +167,7 @@ def test_a_refusal_is_told_with_the_clusters_words(action: Action, title: str) -
 def test_who_ended_an_attempt_is_told_apart() -> None:
     slots = (Slot("a", (0,)),)
     ended = AttemptRecord(JobId("7"), 1, slots, 0.0, started_at_s=1.0, ended_at_s=9.0, outcome=Outcome.STOPPED)
-    by_hand = JobRecord(JobId("7"), JOB.spec, JobState.HELD, Wish.HOLD, 0.0, attempts=(ended,))
+    by_hand = JobRecord(JobId("7"), JOB.spec, JobState.HELD, DesiredState.HOLD, 0.0, attempts=(ended,))
     gone = replace(ended, outcome=Outcome.LOST, message=VANISHED)
 
     def told(job: JobRecord, attempt: AttemptRecord) -> str:
@@ -179,6 +179,6 @@ def test_who_ended_an_attempt_is_told_apart() -> None:
     assert "not by Headroom; nothing saved; headroom resume 7 lets it go on" in told(by_hand, ended)
     asked = replace(ended, stop_cause=Cause.STOP_ASKED, cause="asked for by its owner")
     assert "asked for by its owner; nothing saved" in told(replace(by_hand, state=JobState.STOPPED), asked)
-    waiting = replace(by_hand, state=JobState.PENDING, wish=Wish.RUN, not_before_s=3600.0)
+    waiting = replace(by_hand, state=JobState.PENDING, desired=DesiredState.RUN, not_before_s=3600.0)
     assert "gone: the cluster no longer shows it, though its hosts are there" in told(waiting, gone)
     assert "lost with a" in told(waiting, replace(gone, message="a host of it was lost"))

@@ -9,7 +9,7 @@ import pytest
 from forecasting.series import Series
 from policies.capacity import TargetRate
 from scheduler.control.demand.source_events import basis_changes
-from scheduler.control.demand.traffic import Known, heard, mute
+from scheduler.control.demand.traffic import SourceState, heard, mute
 from scheduler.control.isolation.bulkheads import Bulkheads
 from scheduler.control.ports import Traffic
 from scheduler.control.settings import Served
@@ -29,13 +29,13 @@ class Site:
     """Sources of one server, and what is told of them turn by turn."""
 
     names: list[str]
-    known: dict[str, Known] = field(default_factory=dict)
+    known: dict[str, SourceState] = field(default_factory=dict)
     walls: Bulkheads = field(default_factory=Bulkheads)
     bases: dict[str, Basis] = field(default_factory=dict)
     now_s: float = NOW_S
 
     def __post_init__(self) -> None:
-        self.known = {name: Known(server=SERVER) for name in self.names}
+        self.known = {name: SourceState(server=SERVER) for name in self.names}
 
     def turn(self, judged: Iterable[str] = (), answers: Callable[[str], bool] = lambda _: True) -> list[str]:
         """Let some sources answer or fail; return what is told."""

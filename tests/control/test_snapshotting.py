@@ -5,8 +5,8 @@ from math import inf
 
 import pytest
 
-from scheduler.control.records import AttemptRecord, HostMark, JobRecord, Outcome, Wish
-from scheduler.control.snapshots.builder import Keeper
+from scheduler.control.records import AttemptRecord, DesiredState, HostMark, JobRecord, Outcome
+from scheduler.control.snapshots.builder import SnapshotBuilder
 from scheduler.control.snapshots.parts import training_job
 from scheduler.model.hosts import Device, Host, HostState
 from scheduler.model.jobspec import JobSpec
@@ -20,7 +20,7 @@ HALF = Shape(2000, 1024, 1, 500)
 SPEC = JobSpec("lm", "x", Gang(2, HALF), "ada", "research", "high", 75, preemptible=False, max_runtime_s=600.0)
 SLOTS = (Slot("a", (0,)), Slot("b", (1,)))
 ATTEMPT = AttemptRecord(JobId("7"), 1, SLOTS, 90.0, started_at_s=95.0, checkpointed_at_s=120.0)
-RUNNING = JobRecord(JobId("7"), SPEC, JobState.RUNNING, Wish.RUN, 50.0, attempts=(ATTEMPT,))
+RUNNING = JobRecord(JobId("7"), SPEC, JobState.RUNNING, DesiredState.RUN, 50.0, attempts=(ATTEMPT,))
 HOSTS = tuple(Host(name, 16000, 65536, (Device(0), Device(1)), "MI210", since_s=1.0) for name in "ab")
 
 
@@ -31,7 +31,7 @@ def seen(*hosts: Host, replicas: tuple[Replica, ...] = ()) -> Observation:
 def world(
     *jobs: JobRecord, strays: tuple[Run, ...] = (), marks: tuple[HostMark, ...] = (), at: Observation | None = None
 ) -> Snapshot:
-    return Keeper().snapshot(
+    return SnapshotBuilder().snapshot(
         version=4,
         seen=at or seen(),
         jobs=jobs,
@@ -102,16 +102,18 @@ def test_final_jobs_are_not_seen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "state", "asked"),
+    ("desired", "state", "asked"),
     [
-        (Wish.STOP, JobState.RUNNING, True),
-        (Wish.HOLD, JobState.RUNNING, True),
-        (Wish.RUN, JobState.RUNNING, False),
-        (Wish.STOP, JobState.PENDING, False),
+        (DesiredState.STOP, JobState.RUNNING, True),
+        (DesiredState.HOLD, JobState.RUNNING, True),
+        (DesiredState.RUN, JobState.RUNNING, False),
+        (DesiredState.STOP, JobState.PENDING, False),
     ],
 )
-def test_a_wish_to_end_is_asked_of_running_attempts_only(wish: Wish, state: JobState, *, asked: bool) -> None:
-    assert training_job(replace(RUNNING, wish=wish, state=state), 0.0).stop_asked is asked
+def test_a_wish_to_end_is_asked_of_running_attempts_only(
+    desired: DesiredState, state: JobState, *, asked: bool
+) -> None:
+    assert training_job(replace(RUNNING, desired=desired, state=state), 0.0).stop_asked is asked
 
 
 def test_a_stray_run_holds_its_room_under_a_name_of_its_own() -> None:

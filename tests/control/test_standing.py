@@ -7,7 +7,7 @@ from scheduler.api.presenting.times import moment
 from scheduler.cli.queues import queue_table
 from scheduler.cli.table import cell
 from scheduler.control.records import CycleRecord
-from scheduler.control.reports.queue_usage import Standing, standings
+from scheduler.control.reports.queue_usage import QueueUsage, queue_usages
 from scheduler.model.demand import Demand
 from scheduler.model.hosts import Device, Host
 from scheduler.model.plan import Plan
@@ -40,8 +40,8 @@ def world(*jobs: TrainingJob) -> Snapshot:
     return Snapshot.of(hosts=[HOST], jobs=jobs, queues=QUEUES, usage=use)
 
 
-def by_name(*jobs: TrainingJob) -> dict[str, Standing]:
-    return {standing.queue.name: standing for standing in standings(world(*jobs))}
+def by_name(*jobs: TrainingJob) -> dict[str, QueueUsage]:
+    return {standing.queue.name: standing for standing in queue_usages(world(*jobs))}
 
 
 def test_what_is_held_above_the_guarantee_is_borrowed_and_what_lacks_is_lent_unless_free() -> None:
@@ -64,7 +64,7 @@ def test_shares_are_the_largest_of_any_resource_now_and_lately() -> None:
 
 
 def test_on_the_wire_amounts_are_in_whole_units_and_what_is_not_named_is_none() -> None:
-    first, second, _ = map(queue_view, standings(world(job(1, "b", 6, 1))))
+    first, second, _ = map(queue_view, queue_usages(world(job(1, "b", 6, 1))))
     assert (first.guarantee.gpus, first.guarantee.cpus, first.lend_limit.gpus) == (4.0, None, 3.0)
     assert (second.used.gpus, second.used.cpus, second.used.memory_bytes) == (6.0, 2.0, 2**30)
     assert (second.borrow_limit.gpu_models, second.submitters) == ({"MI210": 4.0}, ("ana",))
@@ -80,7 +80,7 @@ def test_a_journalled_cycle_has_the_terms_and_the_use_of_its_time() -> None:
 def test_a_queue_that_was_removed_from_the_file_says_so_wherever_it_is_shown() -> None:
     snapshot = world(job(1, "b", 6, 1))
     gone = replace(snapshot, queues=(Queue("b", removed=True), Queue("a")))
-    first, second = map(queue_view, standings(gone))
+    first, second = map(queue_view, queue_usages(gone))
     assert (first.removed, second.removed, first.running) == (True, False, 1)
     table = queue_table(Listing[QueueView](kind="Queue", observed_at=moment(0.0), cycle=1, items=(first, second)))
     assert table.rows[0][0] == cell("b (removed from the file)", "bold")

@@ -97,19 +97,19 @@ def test_a_marked_run_of_another_store_says_nothing_about_our_job_of_that_number
     assert lab.store.job(job).attempts[0].outcome is Outcome.LOST
 
 
-def desk(lab: Any) -> Any:
+def service(lab: Any) -> Any:
     from threading import Event  # noqa: PLC0415  # only here
 
-    from scheduler.control.service.strays import StrayDesk  # noqa: PLC0415  # likewise
+    from scheduler.control.service.strays import StrayService  # noqa: PLC0415  # likewise
 
-    return StrayDesk(lab.store, lab.cycle.board, lab.clock, Event())
+    return StrayService(lab.store, lab.cycle.board, lab.clock, Event())
 
 
 def test_an_eviction_is_carried_out_once_and_said_with_who_asked(lab: Any) -> None:
     crowded = crowd(lab, stray("x", Slot("a", (0,))), stray("y", Slot("a", (1,))))
     lab.turns(1)
-    desk(lab).evict(["x"], "ada")
-    assert desk(lab).poke
+    service(lab).evict(["x"], "ada")
+    assert service(lab).poke
     lab.turns(3)
     assert crowded.said == [("evict", "x")]
     assert lab.store.stray_orders() == ()
@@ -120,7 +120,7 @@ def test_an_eviction_is_carried_out_once_and_said_with_who_asked(lab: Any) -> No
 def test_an_order_outlives_the_process_that_took_it(lab: Any) -> None:
     crowd(lab, stray("x", Slot("a", (0,))))
     lab.turns(1)
-    desk(lab).evict([], "ada")
+    service(lab).evict([], "ada")
     lab.restart()
     crowded = crowd(lab, stray("x", Slot("a", (0,))))
     lab.turns(1)
@@ -145,8 +145,8 @@ def test_only_an_open_attempt_in_its_own_place_is_adopted(lab: Any) -> None:
     lab.turns(1)
     for one in wrong:
         with pytest.raises(Conflict, match="cannot be adopted"):
-            desk(lab).adopt([one.name], "ada")
-    assert [one.name for one in desk(lab).adopt([], "ada")] == ["right"]
+            service(lab).adopt([one.name], "ada")
+    assert [one.name for one in service(lab).adopt([], "ada")] == ["right"]
     lab.turns(1)
     assert crowded.said == [("adopt", "right")]
 
@@ -155,7 +155,7 @@ def test_what_the_cluster_refuses_is_said_and_not_tried_for_ever(lab: Any) -> No
     crowded = crowd(lab, stray("x", Slot("a", (0,))))
     lab.turns(1)
     crowded.refuses = True
-    desk(lab).evict(["x"], "ada")
+    service(lab).evict(["x"], "ada")
     lab.turns(2)
     assert "x cannot be evicted: not now" in lab.events()
     assert lab.store.stray_orders() == ()
@@ -164,7 +164,7 @@ def test_what_the_cluster_refuses_is_said_and_not_tried_for_ever(lab: Any) -> No
 def test_a_stray_that_is_not_there_is_not_found(lab: Any) -> None:
     crowd(lab)
     with pytest.raises(Conflict, match="no plan yet"):
-        desk(lab).all()
+        service(lab).all()
     lab.turns(1)
     with pytest.raises(NotFound, match="no stray nothing"):
-        desk(lab).evict(["nothing"], "ada")
+        service(lab).evict(["nothing"], "ada")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from forecasting.series import Series
-from scheduler.control.demand.listening import Ear
-from scheduler.control.demand.traffic import Known, Wish
+from scheduler.control.demand.listening import SourceListener
+from scheduler.control.demand.traffic import ForecastRequest, SourceState
 from scheduler.control.isolation.crews import AtOnce
 from scheduler.control.ports import Traffic
 from scheduler.model.errors import Unreachable
@@ -32,15 +32,15 @@ def traffic(values: list[float], latest: float = np.nan, at_s: float = 0.0) -> T
     return Traffic(Series(START_S, HOUR_S, np.array(values)), latest, at_s)
 
 
-def listened(ear: Ear, now_s: float) -> Known:
+def listened(listener: SourceListener, now_s: float) -> SourceState:
     """Ask a source and return what is known then."""
-    ear.ask(AtOnce(), now_s)
-    ear.take(AtOnce(), now_s)
-    return ear.known
+    listener.ask(AtOnce(), now_s)
+    listener.take(AtOnce(), now_s)
+    return listener.known
 
 
-def ear_of(source: Said, horizon_s: float = 60.0, *, forecasts: bool = True) -> Ear:
-    return Ear("wiki", source, Wish(horizon_s, forecasts), 1.0)
+def ear_of(source: Said, horizon_s: float = 60.0, *, forecasts: bool = True) -> SourceListener:
+    return SourceListener("wiki", source, ForecastRequest(horizon_s, forecasts), 1.0)
 
 
 @pytest.mark.parametrize(
@@ -56,14 +56,14 @@ def ear_of(source: Said, horizon_s: float = 60.0, *, forecasts: bool = True) -> 
     ],
 )
 def test_the_newest_value_counts_wherever_it_stands(said: Traffic | None, rate: float, age_s: float) -> None:
-    assert Known(traffic=said).rate_at(START_S + 2.0 * HOUR_S) == (rate, age_s)
+    assert SourceState(traffic=said).rate_at(START_S + 2.0 * HOUR_S) == (rate, age_s)
 
 
 def test_a_source_that_fails_leaves_what_was_known_and_says_why() -> None:
     first = traffic([5.0] * 100, 5.0, START_S + 100.0 * HOUR_S)
     source = Said(first, None)
-    ear = ear_of(source)
-    known, later = (listened(ear, START_S + 100.0 * HOUR_S + late_s) for late_s in (0, 30))
+    listener = ear_of(source)
+    known, later = (listened(listener, START_S + 100.0 * HOUR_S + late_s) for late_s in (0, 30))
     assert later.traffic == known.traffic
     assert later.failure.startswith("no answer at")
     assert later.fitted is known.fitted
@@ -86,8 +86,8 @@ def test_a_load_far_above_the_forecast_is_a_surprise_and_raises_it() -> None:
     now_s = START_S + 1000.0 * HOUR_S
     values = [10.0 + (hour % 24) / 10 for hour in range(1000)]
     source = Said(traffic(values, 10.5, now_s), traffic(values, 40.0, now_s))
-    ear = ear_of(source)
-    calm, raised = listened(ear, now_s), listened(ear, now_s)
+    listener = ear_of(source)
+    calm, raised = listened(listener, now_s), listened(listener, now_s)
     assert (calm.surprised, raised.surprised) == (False, True)
     assert raised.fitted is calm.fitted
     assert raised.corrected.median_at(now_s + HOUR_S) > 2 * calm.corrected.median_at(now_s + HOUR_S)

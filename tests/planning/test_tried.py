@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from benchmarks.speed.site import Size
 from benchmarks.speed.world import CHANGES, World
 from policies.registry import policy_from_names
-from scheduler.control.snapshots.builder import Keeper
+from scheduler.control.snapshots.builder import SnapshotBuilder
 from scheduler.model.gang_table import GangTable
 from scheduler.model.hosts import Device, Host
 from scheduler.model.ledger import Ledger
@@ -103,7 +103,7 @@ def test_nobody_is_passed_over_who_would_find_room(
     seed: int, bookings: int, changes: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "SearchMemo", _Checked)
-    policy, keeper = policy_from_names(bookings=bookings, min_runtime_s=0.0), Keeper()
+    policy, builder = policy_from_names(bookings=bookings, min_runtime_s=0.0), SnapshotBuilder()
     world = World(Size(hosts=6, running=15, pending=60, models=2, seed=seed))
     for _ in range(75):
         world.submit()
@@ -111,12 +111,12 @@ def test_nobody_is_passed_over_who_would_find_room(
     for version, change in enumerate(["nothing", "nothing", *changes]):
         if change in CHANGES and (change != "a job ends" or world.running):
             CHANGES[change](world)
-        world.carry_out(plan(snapshot_in(world, keeper, version), world.demand, policy))
+        world.carry_out(plan(snapshot_in(world, builder, version), world.demand, policy))
     assert _Checked.passed_over > passed_over
 
 
-def snapshot_in(world: World, keeper: Keeper, version: int) -> Snapshot:
-    return keeper.snapshot(
+def snapshot_in(world: World, builder: SnapshotBuilder, version: int) -> Snapshot:
+    return builder.snapshot(
         version=version,
         seen=world.observation(),
         jobs=tuple(world.jobs.values()),

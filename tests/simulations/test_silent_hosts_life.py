@@ -8,7 +8,7 @@ import pytest
 from policies.registry import policy_from_names
 from scheduler.control.cycle import Cycle
 from scheduler.control.patience import Patience
-from scheduler.control.records import JobRecord, Outcome, Wish
+from scheduler.control.records import DesiredState, JobRecord, Outcome
 from scheduler.control.reports.board import Board
 from scheduler.control.settings import Settings
 from scheduler.model.hosts import Host, HostState, devices_offered
@@ -139,8 +139,8 @@ def test_a_job_stopped_by_hand_waits_for_its_owner_and_one_removed_by_hand_comes
     life.world.cluster.stop_by_hand(life.job_id)
     life.turns(300.0)
     held = life.job
-    assert (held.state, held.wish, len(held.attempts)) == (JobState.HELD, Wish.HOLD, 1)
-    life.world.store.save(replace(held, wish=Wish.RUN))
+    assert (held.state, held.desired, len(held.attempts)) == (JobState.HELD, DesiredState.HOLD, 1)
+    life.world.store.save(replace(held, desired=DesiredState.RUN))
     life.turns(60.0)
     assert (life.job.state, len(life.job.attempts)) == (JobState.RUNNING, 2)
     life.world.cluster.remove_by_hand(life.job_id)

@@ -98,7 +98,7 @@ class FileCluster:
         with self._ordering("forget"):
             self._world.execute("UPDATE runs SET forgotten = 1 WHERE job = ? AND attempt = ?", (job_id, attempt))
 
-    def tallies(self) -> dict[str, Any]:
+    def request_counts(self) -> dict[str, Any]:
         """Return nothing."""
         return {}
 

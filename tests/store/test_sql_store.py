@@ -15,6 +15,7 @@ from scheduler.control.records import (
     AttemptRecord,
     AttemptTotal,
     CycleRecord,
+    DesiredState,
     EventKind,
     EventRecord,
     HostMark,
@@ -22,7 +23,6 @@ from scheduler.control.records import (
     Outcome,
     StrayOrder,
     StrayVerb,
-    Wish,
 )
 from scheduler.model.demand import Demand, ModelDemand
 from scheduler.model.errors import ConfigError, NotFound, Unreachable
@@ -57,7 +57,7 @@ def cycle(number: int, *promises: Reservation) -> CycleRecord:
 def test_an_accepted_job_has_a_number_and_comes_back_as_it_was(store: SqlStore, url: str) -> None:
     job = store.accept(SPEC, 100.0)
     other = SqlStore(url)
-    assert job == JobRecord(JobId("1"), SPEC, JobState.PENDING, Wish.RUN, 100.0)
+    assert job == JobRecord(JobId("1"), SPEC, JobState.PENDING, DesiredState.RUN, 100.0)
     assert other.job(JobId("1")) == job
     assert other.spec(JobId("1")) == SPEC
     other.close()
@@ -276,7 +276,7 @@ def test_open_jobs_are_remembered_as_the_database_has_them_and_stay_the_same_obj
     for number in range(4):
         store.accept(replace(SPEC, name=f"job{number}"), float(number))
     first = store.jobs()
-    store.save(replace(first[1], state=JobState.HELD, wish=Wish.HOLD))
+    store.save(replace(first[1], state=JobState.HELD, desired=DesiredState.HOLD))
     store.save(replace(first[2], state=JobState.STOPPED, finished_at_s=9.0))
     store.accept(SPEC, 5.0)
     again = store.jobs()

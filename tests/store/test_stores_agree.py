@@ -13,12 +13,12 @@ from scheduler.control.ports import Store
 from scheduler.control.records import (
     AttemptRecord,
     CycleRecord,
+    DesiredState,
     EventKind,
     EventRecord,
     HostMark,
     JobRecord,
     Outcome,
-    Wish,
 )
 from scheduler.model.demand import Demand
 from scheduler.model.errors import NotFound
@@ -51,9 +51,9 @@ def records(draw: st.DrawFn) -> JobRecord:
     """Return a record that somebody may wish to save, of a job that may never have been accepted."""
     job_id = JobId(str(draw(NUMBERS)))
     spec = replace(SPEC, priority=draw(st.sampled_from([25, 75])))
-    state, wish = draw(st.sampled_from(JobState)), draw(st.sampled_from(Wish))
+    state, desired = draw(st.sampled_from(JobState)), draw(st.sampled_from(DesiredState))
     return JobRecord(
-        job_id, spec, state, wish, 5.0, draw(st.sampled_from([None, 9.0])), attempts=draw(attempts(job_id))
+        job_id, spec, state, desired, 5.0, draw(st.sampled_from([None, 9.0])), attempts=draw(attempts(job_id))
     )
 
 
@@ -111,7 +111,7 @@ class TwoStores(RuleBasedStateMachine):
         self.both(lambda store: store.save(self.still_final(job)))
 
     def still_final(self, job: JobRecord) -> JobRecord:
-        """Return a record as a desk may save it: what was final once stays final."""
+        """Return a record as a service may save it: what was final once stays final."""
         known = {one.job_id for one in self.memory.jobs(open_only=False) if one.state.is_final}
         return replace(job, state=JobState.STOPPED) if job.job_id in known else job
 

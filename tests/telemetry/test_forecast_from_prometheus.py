@@ -19,7 +19,7 @@ from scheduler.cli.composition.cluster import Seat
 from scheduler.cli.composition.state import store_url
 from scheduler.cli.main import run
 from scheduler.config.loading import load_config
-from scheduler.control.reports.board import ModelTally
+from scheduler.control.reports.board import RequestCounts
 from scheduler.model.hosts import Device, Host
 from scheduler.store.ownership import Candidacy
 from simulations.world import World
@@ -134,7 +134,7 @@ class Cluster:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.world.cluster, name)
 
-    def tallies(self) -> dict[str, ModelTally]:
+    def request_counts(self) -> dict[str, RequestCounts]:
         return {}
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from scheduler.control.records import AttemptTotal, CycleRecord, Outcome
-from scheduler.control.reports.board import Board, GpuShares, ModelOutlook, ModelTally, PeakWindow, Report
+from scheduler.control.reports.board import Board, GpuShares, ModelOutlook, PeakWindow, Report, RequestCounts
 from scheduler.model.demand import Basis, Demand, ModelDemand
 from scheduler.model.hosts import Device, Host, HostState
 from scheduler.model.observation import Observation
@@ -78,7 +78,7 @@ def report() -> Report:
         CycleRecord(3, 1000.0, world, demand, plan, 0.014),
         Observation(1000.0, world.hosts, (), world.replicas),
         (outlook,),
-        (("edit-check", ModelTally(total=100, late=3, failed=2)),),
+        (("edit-check", RequestCounts(total=100, late=3, failed=2)),),
         refused=(("StartJob", 2),),
     )
 

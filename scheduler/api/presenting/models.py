@@ -6,7 +6,7 @@ from typing import Any
 from scheduler.api.presenting.jobs import why_view
 from scheduler.api.presenting.times import DAY_S, finite, moment, moment_or_none
 from scheduler.control.demand.forecast_summary import LEVELS, PEAK_LEVELS, peaks_of, quantiles_until
-from scheduler.control.reports.board import GpuShares, ModelOutlook, ModelTally, Report
+from scheduler.control.reports.board import GpuShares, ModelOutlook, Report, RequestCounts
 from scheduler.model.demand import ModelDemand
 from scheduler.model.hosts import HostState
 from scheduler.model.workloads import ReplicaState, ServingModel
@@ -16,7 +16,7 @@ TWO_DAYS_S = 2 * DAY_S
 
 
 def model_views(
-    report: Report, day_ago: Mapping[str, ModelTally], owners: Mapping[str, str]
+    report: Report, day_ago: Mapping[str, RequestCounts], owners: Mapping[str, str]
 ) -> tuple[ServedModel, ...]:
     """Return every served model, most important first.
 
@@ -28,18 +28,18 @@ def model_views(
     return tuple(_model_view(report, model, day_ago, owners) for model in report.cycle.snapshot.models)
 
 
-def tallies_at(history: tuple[GpuShares, ...], at_s: float) -> Mapping[str, ModelTally]:
+def tallies_at(history: tuple[GpuShares, ...], at_s: float) -> Mapping[str, RequestCounts]:
     """Return the requests counted until a moment: the last count before it, nothing when history is younger."""
     before = next((shares for shares in reversed(history) if shares.at_s <= at_s), None)
-    return dict(before.tallies) if before else {}
+    return dict(before.request_counts) if before else {}
 
 
-def requests_since(report: Report, model: str, before: Mapping[str, ModelTally]) -> ModelTally:
+def requests_since(report: Report, model: str, before: Mapping[str, RequestCounts]) -> RequestCounts:
     """Return a model's requests after `before`; a router that was restarted since counts from its start."""
-    now, then = dict(report.tallies).get(model, ModelTally()), before.get(model, ModelTally())
+    now, then = dict(report.request_counts).get(model, RequestCounts()), before.get(model, RequestCounts())
     if now.total < then.total:
         return now
-    return ModelTally(now.total - then.total, now.late - then.late, now.failed - then.failed)
+    return RequestCounts(now.total - then.total, now.late - then.late, now.failed - then.failed)
 
 
 def replicas_of(report: Report, model: str) -> Mapping[ReplicaState, int]:
@@ -134,7 +134,7 @@ def lowest_ratio(model: ServingModel, outlook: ModelOutlook, until_s: float) -> 
 
 
 def _model_view(
-    report: Report, model: ServingModel, day_ago: Mapping[str, ModelTally], owners: Mapping[str, str]
+    report: Report, model: ServingModel, day_ago: Mapping[str, RequestCounts], owners: Mapping[str, str]
 ) -> ServedModel:
     now_s = report.cycle.at_s
     demand = report.cycle.demand.of(model.name) or ModelDemand(model.name, 0, 0, 0)

@@ -1,13 +1,13 @@
 """Queues on the wire, from where they stand after the last plan."""
 
-from scheduler.control.reports.queue_usage import Standing, guaranteed_gpu_milli
+from scheduler.control.reports.queue_usage import QueueUsage, guaranteed_gpu_milli
 from scheduler.model import queues as model
 from scheduler.wire.queues import Amounts, Queue
 
 MIB = 2**20
 
 
-def queue_view(standing: Standing) -> Queue:
+def queue_view(standing: QueueUsage) -> Queue:
     """Return one queue."""
     queue = standing.queue
     used = model.Amounts(standing.cpu_milli, standing.memory_mib, standing.gpu_milli)

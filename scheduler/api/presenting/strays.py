@@ -1,15 +1,15 @@
 """Strays on the wire."""
 
 from scheduler.api.presenting.times import MIB
-from scheduler.control.service.strays import StrayDesk
+from scheduler.control.service.strays import StrayService
 from scheduler.model.observation import Stray as SeenStray
 from scheduler.wire.cluster import Stray
 
 
-def stray_views(strays: tuple[SeenStray, ...], desk: StrayDesk) -> tuple[Stray, ...]:
+def stray_views(strays: tuple[SeenStray, ...], service: StrayService) -> tuple[Stray, ...]:
     """Return strays with what can be done about them, and what was asked for already."""
-    orders = {order.name: order.verb.value for order in desk.store.stray_orders()}
-    return tuple(_view(stray, desk.why_not_adopted(stray), orders.get(stray.name, "")) for stray in strays)
+    orders = {order.name: order.verb.value for order in service.store.stray_orders()}
+    return tuple(_view(stray, service.why_not_adopted(stray), orders.get(stray.name, "")) for stray in strays)
 
 
 def _view(stray: SeenStray, why: str, ordered: str) -> Stray:

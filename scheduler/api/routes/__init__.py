@@ -1,1 +1,1 @@
-"""HTTP to the desk and back, a module per thing asked about."""
+"""HTTP to the service and back, a module per thing asked about."""

@@ -15,7 +15,7 @@ from scheduler.api.presenting.queues import queue_view
 from scheduler.api.presenting.times import DAY_S, moment_or_none
 from scheduler.api.site import Parts, PartsDep
 from scheduler.control.reports.board import Report
-from scheduler.control.reports.queue_usage import standings
+from scheduler.control.reports.queue_usage import queue_usages
 from scheduler.model.errors import ConfigError, NotFound
 from scheduler.wire.base import Listing, Single
 from scheduler.wire.cluster import Capacity, CordonOrder, DrainAnswer, DrainOrder, Forecast, Host, ServedModel
@@ -39,14 +39,14 @@ def describe_host(parts: PartsDep, _: Viewer, name: str) -> Single[Host]:
 @router.post("/hosts/{name}/cordon")
 def cordon(parts: PartsDep, caller: Operator, name: str, order: CordonOrder | None = None) -> Single[Host]:
     """Let a host keep its work and take no more."""
-    parts.desk.cordon(name, order.reason if order else "", by=caller.person)
+    parts.service.cordon(name, order.reason if order else "", by=caller.person)
     return _host(parts, name)
 
 
 @router.post("/hosts/{name}/uncordon")
 def uncordon(parts: PartsDep, caller: Operator, name: str) -> Single[Host]:
     """Let a cordoned or draining host take work again."""
-    parts.desk.uncordon(name, by=caller.person)
+    parts.service.uncordon(name, by=caller.person)
     return _host(parts, name)
 
 
@@ -54,7 +54,7 @@ def uncordon(parts: PartsDep, caller: Operator, name: str) -> Single[Host]:
 def drain(parts: PartsDep, caller: Operator, name: str, order: DrainOrder | None = None) -> Single[DrainAnswer]:
     """Empty a host, or say what that would do; refused (`applied` false) when serving would fall short."""
     asked = order or DrainOrder()
-    outlook = parts.desk.drain(
+    outlook = parts.service.drain(
         name,
         reason=asked.reason,
         deadline_s=asked.deadline_s,
@@ -84,7 +84,7 @@ def list_models(parts: PartsDep, _: Viewer) -> Listing[ServedModel]:
 @router.get("/queues")
 def list_queues(parts: PartsDep, _: Viewer) -> Listing[Queue]:
     """Return all queues in the order of declaration: guarantee, use, what is borrowed and lent, and who waits."""
-    return listing(parts, "QueueList", map(queue_view, standings(report_of(parts).cycle.snapshot)))
+    return listing(parts, "QueueList", map(queue_view, queue_usages(report_of(parts).cycle.snapshot)))
 
 
 @router.get("/capacity")
@@ -140,7 +140,7 @@ def _check_gpu(report: Report, gpu: str) -> None:
 
 
 def _host(parts: Parts, name: str) -> Single[Host]:
-    found = next((host for host in host_views(report_of(parts), parts.desk.host_marks()) if host.name == name), None)
+    found = next((host for host in host_views(report_of(parts), parts.service.host_marks()) if host.name == name), None)
     if found is None:
         raise NotFound(f"no host {name}", help="headroom hosts lists them")
     return single(parts, "Host", found)

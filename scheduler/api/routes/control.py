@@ -59,7 +59,7 @@ def events(  # one argument a part of the query
     cursor: Annotated[int, Query(ge=0, description="what the page before said under next")] = 0,
 ) -> Listing[Event]:
     """Return the newest events with an id above `after`, oldest first; with a cursor those before a page."""
-    found = parts.desk.events(after_id=after, before_id=cursor, subject=subject, limit=limit + 1)
+    found = parts.service.events(after_id=after, before_id=cursor, subject=subject, limit=limit + 1)
     kept, following = newest(found, limit)
     return listing(parts, "EventList", map(event_view, kept), following)
 

@@ -40,14 +40,14 @@ def submit(
     """
     digest = hashlib.sha256(json.dumps(order, sort_keys=True).encode()).hexdigest()
     spec = _spec(parts, caller, order)
-    return _answer(parts, parts.desk.submit(spec, by=caller.person, key=idempotency_key, digest=digest))
+    return _answer(parts, parts.service.submit(spec, by=caller.person, key=idempotency_key, digest=digest))
 
 
 @router.post("/jobs/outlook")
 def outlook(parts: PartsDep, caller: Submitter, order: Annotated[dict[str, object], Body()]) -> Single[JobOutlook]:
     """Check a job as submitting it would, and say what would become of it; nothing is accepted or changed."""
     spec = _spec(parts, caller, order)
-    return single(parts, "JobOutlook", outlook_view(spec, parts.desk.try_out(spec, by=caller.person)))
+    return single(parts, "JobOutlook", outlook_view(spec, parts.service.try_out(spec, by=caller.person)))
 
 
 @router.get("/jobs")
@@ -68,7 +68,7 @@ def list_jobs(  # noqa: PLR0913  # one argument a part of the query
         wanted = {"state": state.lower(), "queue": queue, "owner": owner}
         found, following = page_of(*_sources(parts, wanted, everything=bool(all or state)), Place.of(cursor), limit)
         return listing(parts, "JobList", found, following)
-    records = parts.desk.jobs(open_only=not (all or state))
+    records = parts.service.jobs(open_only=not (all or state))
     now_s, waiting = parts.site.clock.now_s(), queue_of(parts.board.report)
     views = [job_view(record, now_s, waiting) for record in records]
     wanted = {"state": state.lower(), "queue": queue, "owner": owner}
@@ -78,35 +78,35 @@ def list_jobs(  # noqa: PLR0913  # one argument a part of the query
 @router.get("/jobs/{job_id}")
 def describe(parts: PartsDep, _: Viewer, job_id: str) -> Single[Job]:
     """Return one job with its attempts, conditions and events, and when it may be expected to start."""
-    return _answer(parts, parts.desk.job(JobId(job_id)), ahead_of(parts.board.report, parts.site.policy, job_id))
+    return _answer(parts, parts.service.job(JobId(job_id)), ahead_of(parts.board.report, parts.site.policy, job_id))
 
 
 @router.post("/jobs/{job_id}/stop")
 def stop(parts: PartsDep, caller: Submitter, job_id: str) -> Single[Job]:
     """End a job for good; a running attempt gets its grace period."""
-    may_change(caller, parts.desk.job(JobId(job_id)).spec.owner)
-    return _answer(parts, parts.desk.stop(JobId(job_id), by=caller.person))
+    may_change(caller, parts.service.job(JobId(job_id)).spec.owner)
+    return _answer(parts, parts.service.stop(JobId(job_id), by=caller.person))
 
 
 @router.post("/jobs/{job_id}/hold")
 def hold(parts: PartsDep, caller: Submitter, job_id: str, order: HoldOrder | None = None) -> Single[Job]:
     """Let a job give up its room and wait until it is resumed."""
-    may_change(caller, parts.desk.job(JobId(job_id)).spec.owner)
-    return _answer(parts, parts.desk.hold(JobId(job_id), order.reason if order else "", by=caller.person))
+    may_change(caller, parts.service.job(JobId(job_id)).spec.owner)
+    return _answer(parts, parts.service.hold(JobId(job_id), order.reason if order else "", by=caller.person))
 
 
 @router.post("/jobs/{job_id}/resume")
 def resume(parts: PartsDep, caller: Submitter, job_id: str) -> Single[Job]:
     """Let a held job run again."""
-    may_change(caller, parts.desk.job(JobId(job_id)).spec.owner)
-    return _answer(parts, parts.desk.resume(JobId(job_id), by=caller.person))
+    may_change(caller, parts.service.job(JobId(job_id)).spec.owner)
+    return _answer(parts, parts.service.resume(JobId(job_id), by=caller.person))
 
 
 @router.put("/jobs/{job_id}/priority")
 def set_priority(parts: PartsDep, caller: Submitter, job_id: str, order: PriorityOrder) -> Single[Job]:
     """Give a job another priority class."""
-    may_change(caller, parts.desk.job(JobId(job_id)).spec.owner)
-    return _answer(parts, parts.desk.set_priority(JobId(job_id), order.priority, by=caller.person))
+    may_change(caller, parts.service.job(JobId(job_id)).spec.owner)
+    return _answer(parts, parts.service.set_priority(JobId(job_id), order.priority, by=caller.person))
 
 
 @router.put("/packages/{digest}", status_code=204, max_body_size=packages.MOST_BYTES)
@@ -114,7 +114,7 @@ async def upload(parts: PartsDep, _: Submitter, digest: str, request: Request) -
     """Store a packed working directory under "sha256:" and its digest; storing it again changes nothing."""
     name = digest if digest.startswith("sha256:") else f"sha256:{digest}"
     async with received(request) as chunks:
-        await run_in_threadpool(parts.desk.packages.save, name, chunks)
+        await run_in_threadpool(parts.service.packages.save, name, chunks)
     return Response(status_code=204)
 
 
@@ -123,12 +123,12 @@ def _sources(
 ) -> tuple[list[Job], Callable[[int], Iterator[Job]]]:
     """Return the jobs that wait in order, and what yields the others that are wanted, from a number on."""
     now_s, queue = parts.site.clock.now_s(), queue_of(parts.board.report)
-    opened = parts.desk.jobs()
+    opened = parts.service.jobs()
     views = [job_view(record, now_s, queue) for record in opened]
     ordered = [view for view in views if view.order is not None and _matches(view, wanted)]
 
     def others(after: int) -> Iterator[Job]:
-        read = parts.desk.jobs_after
+        read = parts.service.jobs_after
         records = in_chunks(read, after) if everything else (job for job in opened if int(job.job_id) > after)
         for view in (job_view(record, now_s, queue) for record in records):
             if view.order is None and _matches(view, wanted):
@@ -160,7 +160,7 @@ def _order(body: Mapping[str, object]) -> JobOrder:
 
 
 def _answer(parts: Parts, record: JobRecord, ahead: Ahead = NOTHING_AHEAD) -> Single[Job]:
-    events, waiting = parts.desk.events(subject=record.job_id), queue_of(parts.board.report)
+    events, waiting = parts.service.events(subject=record.job_id), queue_of(parts.board.report)
     return single(parts, "Job", job_view(record, parts.site.clock.now_s(), waiting, events, ahead))
 
 

@@ -35,7 +35,7 @@ def logs(  # noqa: PLR0913  # one argument a part of the query
 
     Those of the attempt asked for, or of the latest; with `follow` of all that come after it.
     """
-    job = parts.desk.printed_by(JobId(job_id), by=caller.person)
+    job = parts.service.printed_by(JobId(job_id), by=caller.person)
     if parts.logs is None:
         raise Unreachable("no logs are kept here")
     chosen = _chosen(job, attempt)
@@ -78,16 +78,16 @@ def _with_attempt(parts: Parts, job: JobRecord, number: int) -> JobRecord:
     """Wait until an attempt was begun, or never will be."""
     while len(job.attempts) < number and not job.state.is_final:
         time.sleep(POLL_S)
-        job = parts.desk.job(job.job_id)
+        job = parts.service.job(job.job_id)
     return job
 
 
 def _with_attempt_over(parts: Parts, job: JobRecord, number: int) -> JobRecord:
     """Wait until the store knows how an attempt ended; its log ends a moment earlier."""
-    job = parts.desk.job(job.job_id)
+    job = parts.service.job(job.job_id)
     while job.attempts[number - 1].ended_at_s is None and not job.state.is_final:
         time.sleep(POLL_S)
-        job = parts.desk.job(job.job_id)
+        job = parts.service.job(job.job_id)
     return job
 
 

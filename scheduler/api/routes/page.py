@@ -96,7 +96,7 @@ def chart_table(parts: PartsDep, _: Viewer, range: RangeQuery = "48h", model: st
 @router.get("/jobs/{job_id}")
 def job_page(parts: PartsDep, _: Viewer, job_id: str) -> Response:
     """Return everything about one job."""
-    record, now_s = parts.desk.job(JobId(job_id)), parts.site.clock.now_s()
+    record, now_s = parts.service.job(JobId(job_id)), parts.site.clock.now_s()
     report = parts.board.report
     job = job_view(record, now_s, queue_of(report), ahead=ahead_of(report, parts.site.policy, job_id))
     events, now = _events_of(parts, job_id), moment(now_s)
@@ -131,7 +131,7 @@ async def login(parts: PartsDep, request: Request) -> Response:
 def _events_of(parts: Parts, job_id: str) -> tuple[EventRecord, ...] | None:
     """Return a job's events; None while the store is silent, for the rest is known without it."""
     try:
-        return parts.desk.events(subject=job_id)
+        return parts.service.events(subject=job_id)
     except Unreachable:
         return None
 

@@ -21,7 +21,7 @@ from scheduler.backends.ray.strangers import Group, strays_of, with_devices
 from scheduler.backends.ray.training import Training
 from scheduler.control.ports import Clock, JobSpecs
 from scheduler.control.private_files import private_folder
-from scheduler.control.reports.board import ModelTally
+from scheduler.control.reports.board import RequestCounts
 from scheduler.control.service.secrets import SecretShelf
 from scheduler.model.errors import ActionFailed, Unreachable
 from scheduler.model.observation import Observation, Run, Stray, StrayKind
@@ -74,11 +74,13 @@ class RayCluster:
         self._training.secrets = secrets or self._training.secrets
         self._runs = Runs(self._training, self._link, self._rest, clock)
         catalogue = Catalogue({model.name: model for model in served}, dict(applications))
-        front = Front(router_host, router_port or machine.free_ports(1)[0], str(state_dir.resolve() / "tallies.json"))
+        front = Front(
+            router_host, router_port or machine.free_ports(1)[0], str(state_dir.resolve() / "request_counts.json")
+        )
         self._serving = Serving(self._rest, catalogue, clock, front, self._names.owner)
         self._evicted: dict[str, float] = {}
         self._fleet = Fleet()
-        self._tallies: dict[str, ModelTally] = {}
+        self._tallies: dict[str, RequestCounts] = {}
         self._http = httpx.Client(timeout=2.0, trust_env=False)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="ray-serve")
 
@@ -178,11 +180,11 @@ class RayCluster:
         """Where requests go, for instance "http://127.0.0.1:8000"; models answer under /models/<name>/."""
         return f"http://{self._serving.front.host}:{self._serving.front.port}"
 
-    def tallies(self) -> Mapping[str, ModelTally]:
+    def request_counts(self) -> Mapping[str, RequestCounts]:
         """Return the requests counted by the router, by model; the last ones known while it does not answer."""
         try:
-            answer = self._http.get(f"{self.router_url}/headroom/tallies").raise_for_status()
-            self._tallies = {model: ModelTally(**counts) for model, counts in answer.json().items()}
+            answer = self._http.get(f"{self.router_url}/headroom/request-counts").raise_for_status()
+            self._tallies = {model: RequestCounts(**counts) for model, counts in answer.json().items()}
         except httpx.HTTPError:
             return self._tallies
         return self._tallies

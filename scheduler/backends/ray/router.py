@@ -4,7 +4,7 @@ It lives in Ray, so requests go on being answered while the control plane is awa
 in front of it would cost another process and 3.5 ms of a core for each request.
 
     any method /models/<model>/<anything>   to a replica of the model
-    GET /headroom/tallies                   {"<model>": {"total": …, "late": …, "failed": …}}
+    GET /headroom/request-counts                   {"<model>": {"total": …, "late": …, "failed": …}}
 """
 
 import asyncio
@@ -21,8 +21,8 @@ from ray import serve
 from ray.exceptions import RayActorError, RayError
 from ray.serve.exceptions import RayServeException
 
+from scheduler.backends.ray.request_counts import Tallies
 from scheduler.backends.ray.routes import ModelRoutes, Route, set_ready, updated
-from scheduler.backends.ray.tallies import Tallies
 
 LOOK_S: Final = 0.5
 """How often it asks Serve which replicas are ready, and saves its counts."""
@@ -61,14 +61,14 @@ class Router:
 
     async def _listen(self) -> None:
         app = web.Application(client_max_size=LARGEST_BODY)
-        app.router.add_get("/headroom/tallies", self._answer_tallies)
+        app.router.add_get("/headroom/request-counts", self._answer_request_counts)
         app.router.add_route("*", "/models/{model}{rest:.*}", self._answer)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         # When Serve replaces this replica, the new one listens before the old one has gone.
         await web.TCPSite(runner, self._host, self._port, reuse_port=True).start()
 
-    async def _answer_tallies(self, _: web.Request) -> web.Response:
+    async def _answer_request_counts(self, _: web.Request) -> web.Response:
         return web.json_response(self._tallies.as_json())
 
     async def _answer(self, request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""What people and monitoring reach of a control plane: the desk, the HTTP API with the page, the metrics."""
+"""What people and monitoring reach of a control plane: the service, the HTTP API with the page, the metrics."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
@@ -19,9 +19,9 @@ from scheduler.control.leadership import Leader
 from scheduler.control.ports import Clock
 from scheduler.control.records import AttemptTotal
 from scheduler.control.reports.board import Board, Report
-from scheduler.control.service.admission import House
+from scheduler.control.service.admission import SiteLimits
 from scheduler.control.service.packages import PackageShelf
-from scheduler.control.service.service import Desk
+from scheduler.control.service.service import ControlService
 from scheduler.control.upkeep.remembered import Remembered
 from scheduler.model.policy import Policy
 from scheduler.store.backup import back_up
@@ -42,15 +42,15 @@ def api_of(  # noqa: PLR0913  # the parts of an API, by name
     config: Config,
     *,
     clock: Clock,
-    desk: Desk,
+    service: ControlService,
     metrics: Metrics,
     logs: AttemptLogs | None = None,
     leader: Callable[[], Leader | None] | None = None,
 ) -> FastAPI:
-    """Return the HTTP API and the page over a desk."""
+    """Return the HTTP API and the page over a service."""
     return create_app(
-        desk=desk,
-        board=desk.board,
+        service=service,
+        board=service.board,
         site=Site.of(config, clock),
         bind_host=config.api.host,
         tokens=config.api.tokens,
@@ -61,16 +61,16 @@ def api_of(  # noqa: PLR0913  # the parts of an API, by name
     )
 
 
-def desk_of(  # noqa: PLR0913  # the parts of a desk, by name
+def service_of(  # noqa: PLR0913  # the parts of a service, by name
     config: Config, *, store: SqlStore, board: Board, clock: Clock, gate: AbstractContextManager[object], poke: Event
-) -> Desk:
-    """Return the desk of a configuration."""
-    return Desk(
+) -> ControlService:
+    """Return the service of a configuration."""
+    return ControlService(
         store=store,
         board=board,
         clock=clock,
         policy=policy_of(config.policy, config.queues),
-        house=House(
+        site_limits=SiteLimits(
             config.priorities,
             queue_names(config.queues),
             config.control.preemption_grace,

@@ -11,7 +11,7 @@ from scheduler.backends.ray.cluster import RayCluster
 from scheduler.backends.ray.remains import RunRemains
 from scheduler.cli.attempt_logs import AttemptLogs
 from scheduler.cli.composition.cluster import Seat, ray_cluster
-from scheduler.cli.composition.people import api_of, desk_of, metrics_over
+from scheduler.cli.composition.people import api_of, metrics_over, service_of
 from scheduler.cli.composition.state import clock_of, store_url
 from scheduler.cli.traffic_sources import servers_of, sources_of
 from scheduler.config.schema import Config, RemoteRay
@@ -23,7 +23,7 @@ from scheduler.control.isolation.processes import OneProcess
 from scheduler.control.ports import Clock
 from scheduler.control.private_files import close_state
 from scheduler.control.reports.board import Board
-from scheduler.control.service.service import Desk
+from scheduler.control.service.service import ControlService
 from scheduler.control.upkeep.pruning import Pruner
 from scheduler.store.replays import Replays
 from scheduler.store.sql import SqlStore
@@ -46,7 +46,7 @@ class ControlPlane:
         store: what survives a crash.
         cluster: Ray.
         cycle: takes the turns.
-        desk: what people may ask.
+        service: what people may ask.
         board: what the loop shows.
         pruner: drops what is over and old, beside the loop.
         fitters: fit forecasts, beside this process.
@@ -59,7 +59,7 @@ class ControlPlane:
     store: SqlStore
     cluster: RayCluster
     cycle: Cycle
-    desk: Desk
+    service: ControlService
     board: Board
     pruner: Pruner
     fitters: OneProcess
@@ -103,27 +103,27 @@ def compose(config: Config, ray: RemoteRay, seat: Seat, say: Say = nobody) -> Co
         policy=policy,
         settings=settings_of(config.control, config.policy, config.queues),
         board=board,
-        tallies=cluster.tallies,
+        request_counts=cluster.request_counts,
         crews=Crews(Threads("traffic", READERS, READ_WITHIN_S), fitters, poke.set),
         keep_replay=Replays(config.state_dir / "replays").keep,
         servers=servers_of(config),
     )
-    desk = desk_of(config, store=store, board=board, clock=clock, gate=cycle.gate, poke=poke)
+    service = service_of(config, store=store, board=board, clock=clock, gate=cycle.gate, poke=poke)
     pruner = Pruner(
         rules=retention_of(config.retention),
         store=store,
         archive=store.archive,
         remains=RunRemains(config.state_dir, seat.lease.fence.owner),
-        packages=desk.packages,
+        packages=service.packages,
         clock=clock,
         board=board,
         prove=seat.lease.prove,
     )
-    return ControlPlane(config, clock, store, cluster, cycle, desk, board, pruner, fitters, stop, poke)
+    return ControlPlane(config, clock, store, cluster, cycle, service, board, pruner, fitters, stop, poke)
 
 
 def web_app(plane: ControlPlane) -> FastAPI:
     """Return the HTTP API and the page of a control plane."""
-    logs = AttemptLogs(plane.cluster, plane.desk)
+    logs = AttemptLogs(plane.cluster, plane.service)
     metrics = metrics_over(plane.board, plane.store, plane.cycle.policy)
-    return api_of(plane.config, clock=plane.clock, desk=plane.desk, metrics=metrics, logs=logs)
+    return api_of(plane.config, clock=plane.clock, service=plane.service, metrics=metrics, logs=logs)

@@ -7,14 +7,14 @@ from threading import Event
 
 from fastapi import FastAPI
 
-from scheduler.cli.composition.people import api_of, desk_of, metrics_over
+from scheduler.cli.composition.people import api_of, metrics_over, service_of
 from scheduler.cli.composition.state import clock_of, store_url
 from scheduler.config.schema import Config
 from scheduler.config.wiring import policy_of
 from scheduler.control.leadership import Leader
 from scheduler.control.private_files import close_state
 from scheduler.control.reports.board import Board, Report
-from scheduler.control.reports.gpu_history import Foresight, gpu_shares
+from scheduler.control.reports.gpu_history import PastForecasts, gpu_shares
 from scheduler.model.observation import Observation
 from scheduler.store.sql import SqlStore
 
@@ -48,7 +48,7 @@ class StandIn:
         seen = cycles[0].snapshot
         observation = Observation(seen.taken_at_s, seen.hosts, (), seen.replicas)
         report = Report(cycles[0], observation, degraded=message)
-        self.board.publish(report, gpu_shares(report, Foresight())[0])
+        self.board.publish(report, gpu_shares(report, PastForecasts())[0])
 
 
 def compose_stand_in(config: Config, leader: Callable[[], Leader | None]) -> StandIn:
@@ -64,6 +64,6 @@ def compose_stand_in(config: Config, leader: Callable[[], Leader | None]) -> Sta
     close_state(config.state_dir)
     clock = clock_of(config.replay, config.state_dir)
     store, board = SqlStore(store_url(config), fence=0), Board()
-    desk = desk_of(config, store=store, board=board, clock=clock, gate=threading.RLock(), poke=Event())
+    service = service_of(config, store=store, board=board, clock=clock, gate=threading.RLock(), poke=Event())
     metrics = metrics_over(board, store, policy_of(config.policy, config.queues))
-    return StandIn(config, store, board, api_of(config, clock=clock, desk=desk, metrics=metrics, leader=leader))
+    return StandIn(config, store, board, api_of(config, clock=clock, service=service, metrics=metrics, leader=leader))

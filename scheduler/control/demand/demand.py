@@ -16,7 +16,7 @@ from scheduler.control.demand.joint_peaks import Member, kind_of, outlooks_of, p
 from scheduler.control.demand.loads import Load, lead_s_of, load_of
 from scheduler.control.demand.source_events import basis_changes
 from scheduler.control.demand.swings import Swings
-from scheduler.control.demand.traffic import WEEK_S, Known, Wish
+from scheduler.control.demand.traffic import WEEK_S, ForecastRequest, SourceState
 from scheduler.control.isolation.bulkheads import Bulkheads, Part
 from scheduler.control.reports.board import ModelOutlook, PoolOutlook
 from scheduler.control.settings import Served, Settings
@@ -79,7 +79,7 @@ class _Turn:
     """
 
     served: Served
-    known: Mapping[str, Known]
+    known: Mapping[str, SourceState]
     share: Share
     before: Needs
     last: ModelDemand | None
@@ -89,9 +89,9 @@ class _Turn:
     now_s: float
 
     @property
-    def source(self) -> Known:
+    def source(self) -> SourceState:
         """What is known of its source."""
-        return self.known.get(self.served.source, Known())
+        return self.known.get(self.served.source, SourceState())
 
     @property
     def lead_s(self) -> float:
@@ -204,7 +204,7 @@ class _Turn:
 
 def demand_of(  # noqa: PLR0913, PLR0917  # the parts of a turn
     served: Sequence[Served],
-    known: Mapping[str, Known],
+    known: Mapping[str, SourceState],
     memory: DemandMemory,
     snapshot: Snapshot,
     settings: Settings,
@@ -250,7 +250,7 @@ def remembering(memory: DemandMemory, served: Sequence[Served], made: Plan, now_
     return replace(memory, swings=memory.swings.after(made, kinds, now_s))
 
 
-def wishes_of(served: Sequence[Served], sources: Iterable[str], settings: Settings) -> dict[str, Wish]:
+def requests_of(served: Sequence[Served], sources: Iterable[str], settings: Settings) -> dict[str, ForecastRequest]:
     """Return what is wished of each source; only those that models are planned by are forecast.
 
     A forecast reaches as far whether people look or not: paths drawn for another horizon are others, and so would be
@@ -260,7 +260,7 @@ def wishes_of(served: Sequence[Served], sources: Iterable[str], settings: Settin
     reach_s = max(reach_s, WEEK_S)
     measured_only = {one.own_source for one in served} - {one.source for one in served}
     return {
-        name: Wish(reach_s, not settings.reactive and name not in measured_only, settings.flash_crowd > 0)
+        name: ForecastRequest(reach_s, not settings.reactive and name not in measured_only, settings.flash_crowd > 0)
         for name in sources
     }
 
@@ -273,11 +273,11 @@ def _of_one(turn: _Turn, walls: Bulkheads) -> Answer:
     return walls.within(Part(f"the demand of {name}", name, "served as in the plan before"), turn.demand, turn.kept)
 
 
-def _learned(served: Served, known: Mapping[str, Known], memory: DemandMemory, walls: Bulkheads) -> Learned:
+def _learned(served: Served, known: Mapping[str, SourceState], memory: DemandMemory, walls: Bulkheads) -> Learned:
     """Return a model's share: as declared, or learned anew whenever a bin of its own requests has ended."""
     name, before = served.model.name, memory.shares.get(served.model.name)
-    own = known.get(served.own_source, Known()).traffic
-    source = known.get(served.source, Known()).traffic
+    own = known.get(served.own_source, SourceState()).traffic
+    source = known.get(served.source, SourceState()).traffic
     declared = before or Learned(Share(served.share))
     if own is None or source is None:
         return declared

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from forecasting.fitted import Fitted, Peak
 from forecasting.shares import Share
-from scheduler.control.demand.traffic import HOUR_S, OUTLOOK_S, WEEK_S, Known
+from scheduler.control.demand.traffic import HOUR_S, OUTLOOK_S, WEEK_S, SourceState
 from scheduler.control.reports.board import ModelOutlook, PeakWindow, RatePoint
 from scheduler.control.settings import Served
 from scheduler.model.demand import Basis
@@ -24,7 +24,7 @@ WINDOWS_S = (HOUR_S, 6 * HOUR_S, 24 * HOUR_S, WEEK_S)
 
 def outlook_of(  # noqa: PLR0913  # the facts of one row, all by name
     served: Served,
-    known: Known,
+    known: SourceState,
     *,
     share: Share,
     basis: Basis,
@@ -117,7 +117,7 @@ def _peaks_of_source(
     return tuple(fitted.peak_within(now_s, window_s, levels) for window_s in windows)
 
 
-def _recent(known: Known, share: float, now_s: float) -> tuple[tuple[float, float], ...]:
+def _recent(known: SourceState, share: float, now_s: float) -> tuple[tuple[float, float], ...]:
     if known.traffic is None:
         return ()
     series = known.traffic.series.between(now_s - OUTLOOK_S - HOUR_S, now_s)
@@ -127,7 +127,7 @@ def _recent(known: Known, share: float, now_s: float) -> tuple[tuple[float, floa
     return (*closed, *(() if np.isnan(latest) else ((known.traffic.latest_at_s, latest * share),)))
 
 
-def _length_s(known: Known) -> float:
+def _length_s(known: SourceState) -> float:
     """Return how long the history is, from its first known bin on: it may be asked for longer than there is any."""
     if known.traffic is None or not known.traffic.series.known.any():
         return 0.0

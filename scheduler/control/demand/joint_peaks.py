@@ -17,7 +17,7 @@ from forecasting.fitted import Fitted
 from forecasting.joint import joint_paths
 from forecasting.shares import Share
 from policies.capacity import CapacityRule, ladder
-from scheduler.control.demand.traffic import HOUR_S, Known
+from scheduler.control.demand.traffic import HOUR_S, SourceState
 from scheduler.control.isolation.bulkheads import Bulkheads, Part
 from scheduler.control.reports.board import PoolOutlook, PoolPeak
 from scheduler.control.settings import Served, Settings
@@ -51,7 +51,7 @@ class Member:
 
     served: Served
     demand: ModelDemand
-    known: Known
+    known: SourceState
     share: Share
     window_s: float
 

@@ -9,7 +9,17 @@ from typing import Final, TypeVar
 
 from forecasting.fitted import Fitted
 from forecasting.flashcrowd import FlashCrowds
-from scheduler.control.demand.traffic import Known, Task, Wish, asked, corrected, fitted, heard, mute, task_of
+from scheduler.control.demand.traffic import (
+    ForecastRequest,
+    SourceState,
+    Task,
+    asked,
+    corrected,
+    fitted,
+    heard,
+    mute,
+    task_of,
+)
 from scheduler.control.isolation.bulkheads import Bulkheads, Part, pause_s, reason_of
 from scheduler.control.isolation.crews import AtOnce, Crew
 from scheduler.control.ports import Traffic, TrafficSource
@@ -59,15 +69,15 @@ class Breaker:
 
 
 @dataclass(slots=True)
-class Ear:
+class SourceListener:
     """One source: what is known of it, and what is being done to know more; `done` is called when some of it is."""
 
     name: str
     source: TrafficSource
-    wish: Wish
+    request: ForecastRequest
     speed: float
-    done: "Callable[[Ear], None]" = lambda _: None
-    known: Known = field(default_factory=Known)
+    done: "Callable[[SourceListener], None]" = lambda _: None
+    known: SourceState = field(default_factory=SourceState)
     _reading: "Future[Traffic] | None" = None
     _waits_since_s: float = 0.0
     _is_read: bool = False
@@ -76,7 +86,7 @@ class Ear:
     _fits: Breaker = field(init=False)
 
     def __post_init__(self) -> None:
-        self.known = replace(self.known, is_foreseen=self.wish.forecasts)
+        self.known = replace(self.known, is_foreseen=self.request.forecasts)
         self._reads, self._fits = Breaker(self.name), Breaker(f"{self.name}'s forecast", 1)
 
     def ask(self, readers: Crew, now_s: float) -> None:
@@ -98,7 +108,7 @@ class Ear:
         if self._fitting is None and self._fits.lets(now_s, self.speed):
             self._begin_fit(fitters, now_s)
         self._take_fit(now_s)
-        self.known = corrected(self.known, self.wish, now_s)
+        self.known = corrected(self.known, self.request, now_s)
 
     @property
     def is_unheard(self) -> bool:
@@ -142,7 +152,7 @@ class Ear:
         self._reads.failed(now_s, self.speed)
 
     def _begin_fit(self, fitters: Crew, now_s: float) -> None:
-        task = task_of(self.known, self.wish, now_s)
+        task = task_of(self.known, self.request, now_s)
         if task is not None:
             self._fitting = task, fitters.submit(task.fit)
             self._fitting[1].add_done_callback(lambda _: self.done(self))
@@ -175,13 +185,13 @@ class Crews:
     is_news: Callable[[], None] = lambda: None
 
 
-class Ears:
+class SourceListeners:
     """All sources."""
 
     def __init__(
         self,
         sources: Mapping[str, TrafficSource],
-        wishes: Mapping[str, Wish],
+        requests: Mapping[str, ForecastRequest],
         crews: Crews,
         speed: float,
         servers: Mapping[str, str],
@@ -191,37 +201,39 @@ class Ears:
         Pauses are in seconds of a world of that speed.
         """
         self._crews, self._has_news = crews, False
-        self._ears = {
-            name: Ear(name, source, wishes[name], speed, self._done, Known(server=servers.get(name, "")))
+        self._listeners = {
+            name: SourceListener(
+                name, source, requests[name], speed, self._done, SourceState(server=servers.get(name, ""))
+            )
             for name, source in sources.items()
         }
 
     def ask(self, now_s: float) -> None:
         """Begin to ask every source that is to be asked."""
-        for ear in self._ears.values():
+        for listener in self._listeners.values():
             try:
-                ear.ask(self._crews.readers, now_s)
+                listener.ask(self._crews.readers, now_s)
             except Exception as error:  # noqa: BLE001  # this source is silent, the others are not
-                ear.gave_up(error, now_s)
+                listener.gave_up(error, now_s)
         self._crews.readers.tend()
 
-    def known(self, now_s: float, walls: Bulkheads) -> dict[str, Known]:
+    def known(self, now_s: float, walls: Bulkheads) -> dict[str, SourceState]:
         """Return what is known of every source by now."""
         heard_s = self._heard_s()
-        for ear in self._ears.values():
+        for listener in self._listeners.values():
             try:
-                ear.take(self._crews.fitters, now_s, heard_s.get(ear.known.server, -inf))
+                listener.take(self._crews.fitters, now_s, heard_s.get(listener.known.server, -inf))
             except Exception as error:  # noqa: BLE001  # likewise
-                ear.gave_up(error, now_s)
-            _tell(ear, walls)
+                listener.gave_up(error, now_s)
+            _tell(listener, walls)
         self._crews.fitters.tend()
-        return {name: ear.known for name, ear in self._ears.items()}
+        return {name: listener.known for name, listener in self._listeners.items()}
 
     def _heard_s(self) -> dict[str, float]:
         """Return when each server last answered anybody."""
         heard_s: dict[str, float] = {}
-        for ear in self._ears.values():
-            known = ear.known
+        for listener in self._listeners.values():
+            known = listener.known
             if known.server and known.traffic is not None and not known.failure:
                 heard_s[known.server] = max(known.judged_at_s, heard_s.get(known.server, -inf))
         return heard_s
@@ -229,27 +241,33 @@ class Ears:
     @property
     def unheard(self) -> Unheard:
         """Which sources have never been heard."""
-        missing = {name: ear.known.server for name, ear in self._ears.items() if ear.is_unheard}
-        return Unheard(tuple(missing), len(self._ears), tuple(dict.fromkeys(filter(None, missing.values()))))
+        missing = {name: listener.known.server for name, listener in self._listeners.items() if listener.is_unheard}
+        return Unheard(tuple(missing), len(self._listeners), tuple(dict.fromkeys(filter(None, missing.values()))))
 
-    def _done(self, ear: Ear) -> None:
+    def _done(self, listener: SourceListener) -> None:
         """Take note that something was read or fitted; in any thread."""
-        self._has_news |= ear.is_unheard or ear.known.fitted is None
-        if self._has_news and not any(each.is_busy for each in list(self._ears.values())):
+        self._has_news |= listener.is_unheard or listener.known.fitted is None
+        if self._has_news and not any(each.is_busy for each in list(self._listeners.values())):
             self._has_news = False
             self._crews.is_news()
 
 
-def _tell(ear: Ear, walls: Bulkheads) -> None:
+def _tell(listener: SourceListener, walls: Bulkheads) -> None:
     """Tell of a forecast that cannot be made, and of a load that is not believed."""
-    part = Part(f"the forecast of traffic {ear.name}", ear.name, "planned by the last one, or by the load now")
-    if ear.known.unfit:
-        walls.tell(part.name, "failed", part.kind, ear.name, f"{part.name} failed; {part.without}", ear.known.unfit)
-    elif ear.known.fitted is not None:
+    part = Part(
+        f"the forecast of traffic {listener.name}", listener.name, "planned by the last one, or by the load now"
+    )
+    if listener.known.unfit:
+        walls.tell(
+            part.name, "failed", part.kind, listener.name, f"{part.name} failed; {part.without}", listener.known.unfit
+        )
+    elif listener.known.fitted is not None:
         walls.works(part)
-    doubt = ear.known.doubt
+    doubt = listener.known.doubt
     state = "doubted" if doubt.is_held else "believed" if doubt.times_s else ""
-    title = f"traffic {ear.name} jumps absurdly; {'not believed yet' if doubt.is_held else 'believed now'}"
-    if state or walls.was_told(f"load of {ear.name}"):
-        title = title if state else f"traffic {ear.name} is as usual again"
-        walls.tell(f"load of {ear.name}", state, EventKind.FORECAST, ear.name, title, str(doubt) if state else "")
+    title = f"traffic {listener.name} jumps absurdly; {'not believed yet' if doubt.is_held else 'believed now'}"
+    if state or walls.was_told(f"load of {listener.name}"):
+        title = title if state else f"traffic {listener.name} is as usual again"
+        walls.tell(
+            f"load of {listener.name}", state, EventKind.FORECAST, listener.name, title, str(doubt) if state else ""
+        )

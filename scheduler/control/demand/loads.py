@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from forecasting.fitted import Fitted
 from forecasting.shares import Share
 from policies.headroom_rules import lead_time_s
-from scheduler.control.demand.traffic import Known
+from scheduler.control.demand.traffic import SourceState
 from scheduler.control.settings import Served, Settings
 from scheduler.model.demand import Basis
 
@@ -56,7 +56,7 @@ class Load:
     course: tuple[tuple[float, float, float], ...] = ()
 
 
-def load_of(served: Served, known: Mapping[str, Known], share: Share, settings: Settings, now_s: float) -> Load:
+def load_of(served: Served, known: Mapping[str, SourceState], share: Share, settings: Settings, now_s: float) -> Load:
     """Return a model's load from what is known of its source, and of its own requests where they are measured."""
     source = known[served.source]
     rate, age_s = source.rate_at(now_s)
@@ -77,7 +77,9 @@ def load_of(served: Served, known: Mapping[str, Known], share: Share, settings: 
     return Load(now, wanted, max(later, wanted), peak_at_s, basis, low, low_at_s, falls, course)
 
 
-def _rate_of_its_own(served: Served, known: Mapping[str, Known], settings: Settings, now_s: float) -> float | None:
+def _rate_of_its_own(
+    served: Served, known: Mapping[str, SourceState], settings: Settings, now_s: float
+) -> float | None:
     """Return the requests per second measured of the model itself; None when nobody does, or not just now."""
     if not served.own_source:
         return None
@@ -145,7 +147,7 @@ def lead_s_of(served: Served, settings: Settings) -> float:
     return lead_time_s(served.model.warm_up_s, settings.preemption_grace_s, settings.period_s)
 
 
-def _basis(known: Known, age_s: float, settings: Settings) -> Basis:
+def _basis(known: SourceState, age_s: float, settings: Settings) -> Basis:
     if settings.reactive:
         return Basis.REACTIVE
     if known.failure or age_s > settings.silent_after_s:

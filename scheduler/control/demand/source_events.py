@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from scheduler.control.demand.traffic import Known
+from scheduler.control.demand.traffic import SourceState
 from scheduler.control.isolation.bulkheads import Bulkheads
 from scheduler.control.jobs.event_text import span
 from scheduler.control.records import EventKind
@@ -26,7 +26,7 @@ Members = Mapping[str, Sequence[str]]
 
 def basis_changes(  # noqa: PLR0913, PLR0917  # what sources were and are
     served: Sequence[Served],
-    known: Mapping[str, Known],
+    known: Mapping[str, SourceState],
     before: Bases,
     demands: Mapping[str, ModelDemand],
     now_s: float,
@@ -43,7 +43,7 @@ def basis_changes(  # noqa: PLR0913, PLR0917  # what sources were and are
     for server, sources in members.items():
         _tell_server(server, [known[source] for source in sources], _is_down(sources, now, known), walls)
     for source, basis in now.items():
-        mine = known.get(source, Known())
+        mine = known.get(source, SourceState())
         if mine.is_pending or (basis is Basis.SILENT and not _is_by_itself(mine, members, now, known)):
             continue
         title = _basis_change(before.get(source), basis)
@@ -53,7 +53,7 @@ def basis_changes(  # noqa: PLR0913, PLR0917  # what sources were and are
     return told
 
 
-def _members(now: Bases, known: Mapping[str, Known]) -> Members:
+def _members(now: Bases, known: Mapping[str, SourceState]) -> Members:
     sources: dict[str, list[str]] = defaultdict(list)
     for source in now:
         if source in known and known[source].server:
@@ -61,11 +61,11 @@ def _members(now: Bases, known: Mapping[str, Known]) -> Members:
     return {server: names for server, names in sources.items() if len(names) > 1}
 
 
-def _is_down(sources: Sequence[str], now: Bases, known: Mapping[str, Known]) -> bool:
+def _is_down(sources: Sequence[str], now: Bases, known: Mapping[str, SourceState]) -> bool:
     return all(now[source] is Basis.SILENT and not known[source].is_pending for source in sources)
 
 
-def _tell_server(server: str, sources: Sequence[Known], is_down: bool, walls: Bulkheads) -> None:  # noqa: FBT001  # one of two states
+def _tell_server(server: str, sources: Sequence[SourceState], is_down: bool, walls: Bulkheads) -> None:  # noqa: FBT001  # one of two states
     name = f"server {server}"
     if is_down:
         title = f"{server}: all {len(sources)} sources are silent; planned by their last load with a margin"
@@ -74,7 +74,7 @@ def _tell_server(server: str, sources: Sequence[Known], is_down: bool, walls: Bu
         walls.tell(name, "", EventKind.FORECAST, SUBJECT, f"{server} answers again")
 
 
-def _is_by_itself(mine: Known, members: Members, now: Bases, known: Mapping[str, Known]) -> bool:
+def _is_by_itself(mine: SourceState, members: Members, now: Bases, known: Mapping[str, SourceState]) -> bool:
     """Whether a source is silent while another one of its server is known to answer."""
     if mine.server not in members:
         return True
@@ -94,7 +94,7 @@ def _basis_change(was: Basis | None, now: Basis) -> str:
     return "has enough history; planned by the forecast" if was is Basis.COLD_START else ""
 
 
-def _age(known: Known, now_s: float) -> str:
+def _age(known: SourceState, now_s: float) -> str:
     if known.traffic is None:
         return ""
     age_s = known.rate_at(now_s)[1]

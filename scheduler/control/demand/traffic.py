@@ -25,7 +25,7 @@ ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class SourceState:
     """What is known of one source.
 
     Attributes:
@@ -93,7 +93,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ForecastRequest:
     """What is wanted of a source.
 
     Attributes:
@@ -113,22 +113,22 @@ class Task:
 
     Attributes:
         traffic: what it is made from.
-        wish: see `Wish`.
+        request: see `ForecastRequest`.
         now_s: the present, epoch seconds.
         wanted: end of the closed bins, number of the open bin, and a digest of the bins.
     """
 
     traffic: Traffic
-    wish: Wish
+    request: ForecastRequest
     now_s: float
     wanted: tuple[int, ...]
 
     def fit(self) -> tuple[Fitted, FlashCrowds | None]:
         """Return the forecast of the closed bins, and the flash crowds among them if they are wished for."""
         series = without_lone_peaks(self.traffic.series)
-        forecaster = Forecaster(horizon_s=int(self.wish.horizon_s + 2 * HOUR_S), holidays=self.traffic.holidays)
+        forecaster = Forecaster(horizon_s=int(self.request.horizon_s + 2 * HOUR_S), holidays=self.traffic.holidays)
         hourly = max(series.step_s, int(HOUR_S))
-        seen = FlashCrowds.of(series.resample(hourly)) if self.wish.crowds else None
+        seen = FlashCrowds.of(series.resample(hourly)) if self.request.crowds else None
         return forecaster.fit(series, now_s=self.now_s), seen
 
 
@@ -141,7 +141,7 @@ def asked(source: TrafficSource, now_s: float) -> Traffic:
     return checked(source.read(now_s), now_s)
 
 
-def heard(known: Known, traffic: Traffic, now_s: float) -> Known:
+def heard(known: SourceState, traffic: Traffic, now_s: float) -> SourceState:
     """Return what is known when a source has answered."""
     before, series = known.traffic, traffic.series
     if before is None or (before.series.end_s, len(before.series)) != (series.end_s, len(series)):
@@ -151,31 +151,31 @@ def heard(known: Known, traffic: Traffic, now_s: float) -> Known:
     return replace(known, traffic=traffic, failure="", doubt=doubt, judged_at_s=now_s, since_s=since_s)
 
 
-def mute(known: Known, failure: str, now_s: float) -> Known:
+def mute(known: SourceState, failure: str, now_s: float) -> SourceState:
     """Return what is known when a source has not answered, and why."""
     return replace(known, failure=failure, judged_at_s=now_s, since_s=known.since_s if known.failure else now_s)
 
 
-def task_of(known: Known, wish: Wish, now_s: float) -> Task | None:
+def task_of(known: SourceState, request: ForecastRequest, now_s: float) -> Task | None:
     """Return the forecast that is to be made anew; None as long as no bin has ended or changed since the last."""
-    if not wish.forecasts or known.traffic is None or not len(known.traffic.series):
+    if not request.forecasts or known.traffic is None or not len(known.traffic.series):
         return None
     series = known.traffic.series
     bins = (series.end_s, int(now_s // max(series.step_s, HOUR_S)))
     wanted = (*bins, zlib.crc32(series.values.tobytes()))
     is_same = known.fitted_for == wanted
     is_recent = known.fitted_for[:2] == bins and 0 <= now_s - known.fitted_at_s < REFIT_S
-    return None if is_same or is_recent else Task(known.traffic, wish, now_s, wanted)
+    return None if is_same or is_recent else Task(known.traffic, request, now_s, wanted)
 
 
-def fitted(known: Known, task: Task, made: tuple[Fitted, FlashCrowds | None]) -> Known:
+def fitted(known: SourceState, task: Task, made: tuple[Fitted, FlashCrowds | None]) -> SourceState:
     """Return what is known when a forecast was made."""
     return replace(known, fitted=made[0], crowds=made[1], fitted_for=task.wanted, fitted_at_s=task.now_s, unfit="")
 
 
-def corrected(known: Known, wish: Wish, now_s: float) -> Known:
+def corrected(known: SourceState, request: ForecastRequest, now_s: float) -> SourceState:
     """Raise the forecast at once when the load of the moment is above it."""
-    if not wish.forecasts or known.traffic is None or not len(known.traffic.series):
+    if not request.forecasts or known.traffic is None or not len(known.traffic.series):
         return replace(known, fitted=None, corrected=None, surprised=False)
     if known.fitted is None or np.isnan(known.traffic.latest_rps):
         return replace(known, corrected=known.fitted, surprised=False)

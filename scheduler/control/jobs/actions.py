@@ -17,7 +17,7 @@ from scheduler.model.plan import Action, PreemptJob, StartJob, StartReplica
 
 
 @dataclass(slots=True)
-class Hands:
+class ActionRunner:
     """Applies actions and writes down those that the cluster refuses.
 
     Attributes:

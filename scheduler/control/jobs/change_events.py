@@ -28,7 +28,7 @@ WARNED_SHARE: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Noticed:
+class KnownState:
     """What the last turn saw already.
 
     Attributes:
@@ -40,11 +40,11 @@ class Noticed:
     faults: Mapping[str, float] = field(default_factory=dict)
 
 
-def noticed(before: Noticed, seen: Observation, cycle: int) -> tuple[tuple[EventRecord, ...], Noticed]:
+def change_events(before: KnownState, seen: Observation, cycle: int) -> tuple[tuple[EventRecord, ...], KnownState]:
     """Return what to tell of hosts and faults, and what was seen."""
     now_s, faults = seen.taken_at_s, {_lasting(fault): fault for fault in seen.faults}
     known = {key: at_s for key, at_s in before.faults.items() if 0 <= now_s - at_s < FORGOTTEN_S}
-    after = Noticed({host.name: host.state for host in seen.hosts}, {**known, **dict.fromkeys(faults, now_s)})
+    after = KnownState({host.name: host.state for host in seen.hosts}, {**known, **dict.fromkeys(faults, now_s)})
     news = [
         EventRecord(now_s, cycle, EventKind.FAILURE, _subject(fault, seen), fault)
         for key, fault in faults.items()
@@ -73,7 +73,7 @@ def new_proposals(last: Report | None, now: CycleRecord) -> Iterator[EventRecord
             yield EventRecord(now.at_s, now.number, EventKind.TRAINING, subject, title, in_words(proposal))
 
 
-def noticed_in(snapshot: Snapshot, since_s: float) -> Iterator[EventRecord]:
+def events_of_snapshot(snapshot: Snapshot, since_s: float) -> Iterator[EventRecord]:
     """Yield what there is to tell of a snapshot, of which the one before was taken at `since_s`."""
     yield from newly_retired(snapshot)
     yield from nearing_limits(snapshot, since_s)

@@ -9,7 +9,7 @@ from scheduler.control.jobs.attempts import opened, refused, told
 from scheduler.control.jobs.event_text import cause_of, over_limit, preempting, replica_changes, starting
 from scheduler.control.jobs.reconcile import backed_off, settled
 from scheduler.control.patience import Patience
-from scheduler.control.records import EventKind, EventRecord, JobRecord, Wish
+from scheduler.control.records import DesiredState, EventKind, EventRecord, JobRecord
 from scheduler.model.demand import Demand
 from scheduler.model.plan import Action, Cause, Plan, PreemptJob, StartJob
 from scheduler.model.snapshot import Snapshot
@@ -77,7 +77,7 @@ def not_started(job: JobRecord, message: str, patience: Patience, now_s: float) 
 
 def _still_holds(action: StartJob | PreemptJob, job: JobRecord) -> bool:
     if isinstance(action, StartJob):
-        return job.state.is_waiting and job.wish is Wish.RUN and action.attempt == len(job.attempts) + 1
+        return job.state.is_waiting and job.desired is DesiredState.RUN and action.attempt == len(job.attempts) + 1
     attempt = job.attempt
     return attempt is not None and attempt.is_open and action.attempt == attempt.number
 

@@ -16,7 +16,7 @@ from scheduler.control.jobs.attempts import (
 )
 from scheduler.control.jobs.event_text import orphan_found, transition
 from scheduler.control.patience import Patience
-from scheduler.control.records import AttemptRecord, EventKind, EventRecord, JobRecord, Outcome, Wish
+from scheduler.control.records import AttemptRecord, DesiredState, EventKind, EventRecord, JobRecord, Outcome
 from scheduler.model.hosts import HostState
 from scheduler.model.observation import Observation, Run, RunState, Stray, StrayKind
 from scheduler.model.plan import Cause, PreemptJob
@@ -122,9 +122,9 @@ def _after_an_end(job: JobRecord, attempt: AttemptRecord, watch: Watch) -> JobRe
     """Return a job whose attempt just ended, to be tried later or only when somebody says so, where that is due."""
     if attempt.outcome is Outcome.NEVER_STARTED or has_vanished(attempt):
         return backed_off(job, watch.patience, watch.now_s)
-    if was_stopped_by_others(attempt) and job.wish is Wish.RUN:
+    if was_stopped_by_others(attempt) and job.desired is DesiredState.RUN:
         reason = f"attempt {attempt.number} was stopped on the cluster itself, not by Headroom"
-        return replace(job, wish=Wish.HOLD, hold_reason=reason)
+        return replace(job, desired=DesiredState.HOLD, hold_reason=reason)
     return job
 
 
@@ -150,7 +150,12 @@ def _foreign(strays: Sequence[Stray], jobs: Sequence[JobRecord]) -> tuple[Held, 
 
 def _only_waits(job: JobRecord, patience: Patience) -> bool:
     """Whether a job without attempts waits and has to: true of nearly all that have none."""
-    return job.state is JobState.PENDING and job.wish is Wish.RUN and job.finished_at_s is None and patience.starts > 0
+    return (
+        job.state is JobState.PENDING
+        and job.desired is DesiredState.RUN
+        and job.finished_at_s is None
+        and patience.starts > 0
+    )
 
 
 def _is_known(job: JobRecord, attempt: AttemptRecord, run: Run, lost: Mapping[str, float]) -> bool:
@@ -176,9 +181,9 @@ def _resting_state(job: JobRecord, patience: Patience) -> JobState:
     ended = _final_by_itself(job.attempt)
     if ended is not None:
         return ended
-    if job.wish is Wish.STOP:
+    if job.desired is DesiredState.STOP:
         return JobState.STOPPED
-    if job.wish is Wish.HOLD:
+    if job.desired is DesiredState.HOLD:
         return JobState.HELD
     if failed_starts(job) >= patience.starts:
         return JobState.FAILED

@@ -115,7 +115,7 @@ class PoolOutlook:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelTally:
+class RequestCounts:
     """Requests of one model, counted by the front router.
 
     Attributes:
@@ -135,7 +135,7 @@ class GpuShares:
         demand: devices that the load of the moment needed (fractional).
         p50, p99: what the forecast had said for this moment one lead time before; NaN when it had not.
         ready: devices of ready replicas of GPU models.
-        tallies: requests by model as the report of that moment had them; the past day is a difference of two.
+        request_counts: requests by model as the report of that moment had them; the past day is a difference of two.
     """
 
     at_s: float
@@ -149,7 +149,7 @@ class GpuShares:
     training: float
     free: float
     drained: float
-    tallies: tuple[tuple[str, ModelTally], ...] = ()
+    request_counts: tuple[tuple[str, RequestCounts], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ class Report:
         cycle: what was decided, and from what.
         observation: what the cluster showed.
         outlooks: one per served model, in the order of `snapshot.models`.
-        tallies: requests by model; empty where no router of ours counts them.
+        request_counts: requests by model; empty where no router of ours counts them.
         degraded: why the loop cannot do its work ("" when it can), for instance "Ray does not answer, try 3".
         refused: actions the cluster refused since the process began, by kind ("StartJob" and so on).
         pools: models on one kind of device together.
@@ -172,7 +172,7 @@ class Report:
     cycle: CycleRecord
     observation: Observation
     outlooks: tuple[ModelOutlook, ...] = ()
-    tallies: tuple[tuple[str, ModelTally], ...] = ()
+    request_counts: tuple[tuple[str, RequestCounts], ...] = ()
     degraded: str = ""
     refused: tuple[tuple[str, int], ...] = ()
     pools: tuple[PoolOutlook, ...] = ()

@@ -16,13 +16,13 @@ MOST_REMEMBERED = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Foresight:
+class PastForecasts:
     """Forecasts made earlier: (moment, p50, p99) in devices, oldest first."""
 
     said: tuple[tuple[float, float, float], ...] = ()
 
 
-def gpu_shares(report: Report, foresight: Foresight) -> tuple[GpuShares, Foresight]:
+def gpu_shares(report: Report, foresight: PastForecasts) -> tuple[GpuShares, PastForecasts]:
     """Return the shares of a report's moment and what was forecast in it for one lead time later."""
     snapshot, now_s = report.cycle.snapshot, report.cycle.at_s
     serving, ready = _serving(snapshot, only_ready=False), _serving(snapshot, only_ready=True)
@@ -44,9 +44,9 @@ def gpu_shares(report: Report, foresight: Foresight) -> tuple[GpuShares, Foresig
         training=training,
         free=max(0.0, free - held - reserved),
         drained=drained,
-        tallies=report.tallies,
+        request_counts=report.request_counts,
     )
-    return shares, Foresight((*due[-1:], *later, *_foreseen(report))[-MOST_REMEMBERED:])
+    return shares, PastForecasts((*due[-1:], *later, *_foreseen(report))[-MOST_REMEMBERED:])
 
 
 def _serving(snapshot: Snapshot, *, only_ready: bool) -> float:

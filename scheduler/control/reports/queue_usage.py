@@ -12,7 +12,7 @@ from scheduler.model.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class QueueUsage:
     """One queue at one moment.
 
     Attributes:
@@ -48,7 +48,7 @@ def guaranteed_gpu_milli(queue: Queue) -> int:
     return sum(amount for _, amount in guarantee.gpu_models) if guarantee.gpu_milli is None else guarantee.gpu_milli
 
 
-def standings(snapshot: Snapshot) -> tuple[Standing, ...]:
+def queue_usages(snapshot: Snapshot) -> tuple[QueueUsage, ...]:
     """Return where every declared queue stands, in the order of declaration."""
     entitlements = Entitlements(snapshot.queues, snapshot.ledger.table)
     capacity = entitlements.capacity[:PLAIN]
@@ -61,7 +61,7 @@ def standings(snapshot: Snapshot) -> tuple[Standing, ...]:
     unused = {q.name: max(0, guaranteed_gpu_milli(q) - held.get(q.name, (0, 0, 0))[GPU]) for q in snapshot.queues}
     lent = max(0.0, 1.0 - _free_gpu_milli(snapshot) / sum(unused.values())) if any(unused.values()) else 0.0
     return tuple(
-        Standing(
+        QueueUsage(
             queue,
             *(has := held.get(queue.name, (0, 0, 0))),
             lent_gpu_milli=round(lent * unused[queue.name] / WHOLE_DEVICE_MILLI) * WHOLE_DEVICE_MILLI,

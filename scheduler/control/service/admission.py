@@ -13,7 +13,7 @@ from scheduler.planning.reasons.feasibility import never_fits
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PersonLimits:
     """How much of what there is one person may have.
 
     Attributes:
@@ -28,7 +28,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class SiteLimits:
     """What a site allows.
 
     Attributes:
@@ -44,7 +44,7 @@ class House:
     queues: tuple[str, ...] = ("default",)
     longest_grace_s: float = 60.0
     submitters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    limits: Limits = field(default_factory=Limits)
+    limits: PersonLimits = field(default_factory=PersonLimits)
     secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def priority(self, name: str) -> int:
@@ -98,20 +98,22 @@ class House:
         raise NotPermitted(said, help="ask its owner, or an operator")
 
 
-def faults_of(spec: JobSpec, house: House, packages: PackageShelf, hosts: Sequence[Host] | None) -> Iterator[Fault]:
+def faults_of(
+    spec: JobSpec, site_limits: SiteLimits, packages: PackageShelf, hosts: Sequence[Host] | None
+) -> Iterator[Fault]:
     """Yield all that is wrong with a submission; `hosts` are those last seen, None when none were yet."""
-    if spec.queue not in house.queues:
-        yield _unknown("UnknownQueue", f'unknown queue "{spec.queue}"', "queue", house.queues)
-    allowed = house.submitters.get(spec.queue)
+    if spec.queue not in site_limits.queues:
+        yield _unknown("UnknownQueue", f'unknown queue "{spec.queue}"', "queue", site_limits.queues)
+    allowed = site_limits.submitters.get(spec.queue)
     if allowed and spec.owner not in allowed:
         message = f"{spec.owner or 'nobody'} may not submit to queue {spec.queue}"
         yield Fault("NotPermitted", message, field="queue", help=f"it is open to: {', '.join(allowed)}")
-    if spec.grace_period_s > house.longest_grace_s:
+    if spec.grace_period_s > site_limits.longest_grace_s:
         message = f"grace period {spec.grace_period_s:g} s is longer than the site allows"
-        yield Fault("BadValue", message, field="grace", help=f"at most {house.longest_grace_s:g} s")
+        yield Fault("BadValue", message, field="grace", help=f"at most {site_limits.longest_grace_s:g} s")
     if spec.working_dir:
         yield from _faults_of_package(spec.working_dir, packages)
-    yield from _faults_of_secrets(spec, house)
+    yield from _faults_of_secrets(spec, site_limits)
     why = never_fits(hosts, spec.gang) if hosts is not None else None
     if why is not None:
         yield Fault(why.reason.value, why.message, field="resources", help="ask for less, or for other hosts")
@@ -128,11 +130,11 @@ def _faults_of_package(digest: str, packages: PackageShelf) -> tuple[Fault, ...]
     return ()
 
 
-def _faults_of_secrets(spec: JobSpec, house: House) -> Iterator[Fault]:
+def _faults_of_secrets(spec: JobSpec, site_limits: SiteLimits) -> Iterator[Fault]:
     for variable, name in spec.secrets:
-        owners = house.secrets.get(name)
+        owners = site_limits.secrets.get(name)
         if owners is None:
-            yield _unknown("UnknownSecret", f'unknown secret "{name}"', f"env.{variable}", house.secrets)
+            yield _unknown("UnknownSecret", f'unknown secret "{name}"', f"env.{variable}", site_limits.secrets)
         elif owners and spec.owner not in owners:
             message = f'{spec.owner or "nobody"} may not use the secret "{name}"'
             yield Fault("NotPermitted", message, field=f"env.{variable}", help="ask an operator")

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from scheduler.control.private_files import private_file, private_folder, remove_folder
-from scheduler.control.service.unpacking import Limits, unpack
+from scheduler.control.service.unpacking import PackageLimits, unpack
 from scheduler.model.errors import ConfigError, NotFound, Unreachable
 
 MOST_BYTES = 256 * 2**20
@@ -25,12 +25,12 @@ class PackageShelf:
     A file or folder under its final name is whole and checked. Jobs run in the unpacked folders.
     """
 
-    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES, limits: Limits | None = None) -> None:
+    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES, limits: PackageLimits | None = None) -> None:
         """Use a folder that is made when the first package comes."""
         self.folder = folder
         self.work = folder.with_name("work")
         self.most_bytes = most_bytes
-        self._limits = limits or Limits()
+        self._limits = limits or PackageLimits()
         self._turns = threading.BoundedSemaphore(AT_ONCE)
         self._asked = threading.Lock()
 

@@ -10,12 +10,12 @@ from threading import Event, Lock
 from typing import Final
 
 from scheduler.control.ports import Clock, Store
-from scheduler.control.records import EventKind, EventRecord, HostMark, JobRecord, Once, Wish
+from scheduler.control.records import DesiredState, EventKind, EventRecord, HostMark, JobRecord, Once
 from scheduler.control.reports.board import Board, Report
-from scheduler.control.service.admission import House, faults_of
+from scheduler.control.service.admission import SiteLimits, faults_of
 from scheduler.control.service.packages import PackageShelf
 from scheduler.control.service.people import SOMEBODY, Person
-from scheduler.control.service.strays import StrayDesk
+from scheduler.control.service.strays import StrayService
 from scheduler.control.whatif.drain import DrainOutlook, drain_outlook
 from scheduler.control.whatif.submission import SubmitOutlook, submit_outlook
 from scheduler.model.counting import counted, plural
@@ -30,7 +30,7 @@ KEY_KEPT_S: Final = 86_400.0
 """Wall seconds for which a submission is known by its key."""
 
 
-class Desk:
+class ControlService:
     """The use-cases. Thread-safe; every call answers from the store and the last report, never from the cluster."""
 
     def __init__(  # noqa: PLR0913  # the parts of a control plane, all by name
@@ -40,7 +40,7 @@ class Desk:
         board: Board,
         clock: Clock,
         policy: Policy,
-        house: House,
+        site_limits: SiteLimits,
         packages: PackageShelf,
         gate: AbstractContextManager[object],
         poke: Event,
@@ -49,10 +49,10 @@ class Desk:
         self.store = store
         self.board = board
         self.packages = packages
-        self.strays = StrayDesk(store, board, clock, poke)
+        self.strays = StrayService(store, board, clock, poke)
         self._clock = clock
         self._policy = policy
-        self._house = house
+        self._site_limits = site_limits
         self._gate = gate
         self._poke = poke
         self._submitting = Lock()
@@ -78,7 +78,7 @@ class Desk:
             if once is not None and (earlier := self.store.submitted(once)) is not None:
                 return earlier
             self._check(spec, by)
-            self._house.refuse_one_more(spec.owner, self.store.jobs())
+            self._site_limits.refuse_one_more(spec.owner, self.store.jobs())
             job = self.store.accept(spec, now_s, once=once, told=lambda job: self._accepted(job, by))
         self._poke.set()
         return job
@@ -102,7 +102,7 @@ class Desk:
             NotPermitted: it is none of theirs.
         """
         job = self.store.job(job_id)
-        self._house.refuse_output(job.spec, by)
+        self._site_limits.refuse_output(job.spec, by)
         return job
 
     def job(self, job_id: JobId) -> JobRecord:
@@ -135,7 +135,7 @@ class Desk:
             Conflict: it has succeeded or failed already.
         """
         return self._change(
-            job_id, lambda job: replace(job, wish=Wish.STOP), "stop asked", by=by, already=JobState.STOPPED
+            job_id, lambda job: replace(job, desired=DesiredState.STOP), "stop asked", by=by, already=JobState.STOPPED
         )
 
     def hold(self, job_id: JobId, reason: str = "", *, by: Person = SOMEBODY) -> JobRecord:
@@ -147,7 +147,7 @@ class Desk:
         """
         return self._change(
             job_id,
-            lambda job: replace(_not_stopping(job), wish=Wish.HOLD, hold_reason=reason),
+            lambda job: replace(_not_stopping(job), desired=DesiredState.HOLD, hold_reason=reason),
             "put on hold",
             reason,
             by=by,
@@ -162,7 +162,7 @@ class Desk:
         """
         return self._change(
             job_id,
-            lambda job: replace(_not_stopping(job), wish=Wish.RUN, hold_reason="", not_before_s=0.0),
+            lambda job: replace(_not_stopping(job), desired=DesiredState.RUN, hold_reason="", not_before_s=0.0),
             "resumed",
             by=by,
         )
@@ -176,10 +176,10 @@ class Desk:
             NotPermitted: it is above what this person may use in the job's queue.
             Conflict: the job is final.
         """
-        value = self._house.priority(priority_class)
+        value = self._site_limits.priority(priority_class)
 
         def change(job: JobRecord) -> JobRecord:
-            self._house.refuse_priority(priority_class, job.spec.queue, by)
+            self._site_limits.refuse_priority(priority_class, job.spec.queue, by)
             return replace(job, spec=replace(job.spec, priority_class=priority_class, priority=value))
 
         return self._change(job_id, change, f"priority {priority_class}", by=by)
@@ -253,10 +253,10 @@ class Desk:
     def _check(self, spec: JobSpec, by: Person) -> None:
         report = self.board.report
         hosts = report.cycle.snapshot.hosts if report is not None else None
-        faults = tuple(faults_of(spec, self._house, self.packages, hosts))
+        faults = tuple(faults_of(spec, self._site_limits, self.packages, hosts))
         if faults:
             raise ConfigError(*faults)
-        self._house.refuse_priority(spec.priority_class, spec.queue, by)
+        self._site_limits.refuse_priority(spec.priority_class, spec.queue, by)
 
     def _change(  # noqa: PLR0913  # what is changed, and what is told of it
         self,
@@ -317,7 +317,7 @@ class Desk:
 
 
 def _not_stopping(job: JobRecord) -> JobRecord:
-    if job.wish is Wish.STOP:
+    if job.desired is DesiredState.STOP:
         raise Conflict(f"job {job.job_id} {job.spec.name} is being stopped", help="submit it anew when it has ended")
     return job
 

@@ -24,7 +24,7 @@ DONE: Final = {StrayVerb.ADOPT: "adopted", StrayVerb.EVICT: "evicted"}
 
 
 @dataclass(frozen=True, slots=True)
-class StrayDesk:
+class StrayService:
     """What people can ask about strays; answers from the last report and the store."""
 
     store: Store

@@ -30,7 +30,7 @@ PACK_IT: Final = "headroom submit packs a directory by itself; data and checkpoi
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PackageLimits:
     """What a package may take.
 
     Attributes:
@@ -54,7 +54,7 @@ class Limits:
     index_bytes: int = 8 * 2**20
 
 
-def unpack(package: Path, folder: Path, limits: Limits | None = None) -> None:
+def unpack(package: Path, folder: Path, limits: PackageLimits | None = None) -> None:
     """Unpack a zip file; `folder` appears with all that is in it, or not at all. One that is there already stays.
 
     Entries may be plain files and folders only, each path once and below the folder. Which of them may be executed is
@@ -63,7 +63,7 @@ def unpack(package: Path, folder: Path, limits: Limits | None = None) -> None:
     Args:
         package: the zip.
         folder: to be made; its parent is made as well.
-        limits: see `Limits`.
+        limits: see `PackageLimits`.
 
     Raises:
         ConfigError: it is no zip, is damaged or encrypted, holds what it may not, or more than it may.
@@ -73,7 +73,7 @@ def unpack(package: Path, folder: Path, limits: Limits | None = None) -> None:
     draft = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
     try:
         with package.open("rb") as file:
-            _unpack(file, draft, limits or Limits())
+            _unpack(file, draft, limits or PackageLimits())
         draft.chmod(0o700)
         draft.rename(folder)
     except OSError:
@@ -83,7 +83,7 @@ def unpack(package: Path, folder: Path, limits: Limits | None = None) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _unpack(file: IO[bytes], draft: Path, limits: Limits) -> None:
+def _unpack(file: IO[bytes], draft: Path, limits: PackageLimits) -> None:
     _check_index(file, limits)
     with _opened(file) as archive:
         entries = archive.infolist()
@@ -94,7 +94,7 @@ def _unpack(file: IO[bytes], draft: Path, limits: Limits) -> None:
             left -= _extract(archive, entry, draft / path, left)
 
 
-def _check_index(file: IO[bytes], limits: Limits) -> None:
+def _check_index(file: IO[bytes], limits: PackageLimits) -> None:
     """Look at the end of a zip before all of its list of entries is read into memory."""
     size = file.seek(0, os.SEEK_END)
     begin = max(0, size - LARGEST_COMMENT - END_BYTES - LOCATOR_BYTES)
@@ -119,7 +119,7 @@ def _opened(file: IO[bytes]) -> zipfile.ZipFile:
         _refuse(f"is not a zip file that can be read: {error}", error)
 
 
-def _paths(entries: Sequence[zipfile.ZipInfo], limits: Limits) -> tuple[Path, ...]:
+def _paths(entries: Sequence[zipfile.ZipInfo], limits: PackageLimits) -> tuple[Path, ...]:
     """Return where each entry goes, relative to the folder; every one is checked before any is written."""
     if len(entries) > limits.files:
         _refuse(f"has {len(entries)} files; {limits.files} are the most")
@@ -135,7 +135,7 @@ def _paths(entries: Sequence[zipfile.ZipInfo], limits: Limits) -> tuple[Path, ..
     return paths
 
 
-def _path(entry: zipfile.ZipInfo, limits: Limits) -> Path:
+def _path(entry: zipfile.ZipInfo, limits: PackageLimits) -> Path:
     name, shown = entry.orig_filename, _shown(entry.orig_filename)
     parts = [part for part in name.split("/") if part not in {"", "."}]
     _check_kind(entry, shown)
@@ -172,7 +172,7 @@ def _check_extents(entries: Sequence[zipfile.ZipInfo]) -> None:
         end = entry.header_offset + LOCAL_HEADER_BYTES + entry.compress_size
 
 
-def _allowance(file: IO[bytes], limits: Limits) -> int:
+def _allowance(file: IO[bytes], limits: PackageLimits) -> int:
     """Return how many bytes a package may unpack to."""
     return min(limits.unpacked_bytes, max(limits.free_bytes, limits.ratio * file.seek(0, os.SEEK_END)))
 

@@ -36,7 +36,7 @@ class _Settings:
 
 
 @dataclass(slots=True)
-class Keeper:
+class SnapshotBuilder:
     """Makes the snapshot of each turn from that of the turn before; equal to one made of all the parts from scratch.
 
     Records and hosts that are the same objects as in the turn before cost nothing, equal ones a comparison. Equal gangs

@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import takewhile
 
 from scheduler.control.jobs.attempts import failed_starts
-from scheduler.control.records import AttemptRecord, HostMark, JobRecord, Outcome, Wish
+from scheduler.control.records import AttemptRecord, DesiredState, HostMark, JobRecord, Outcome
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.observation import Run
 from scheduler.model.plan import Cause
@@ -39,7 +39,7 @@ def training_job(
         checkpointed_at_s=attempt.checkpointed_at_s if attempt else None,
         restart_cost_s=restart_cost_s,
         not_before_s=job.not_before_s,
-        stop_asked=attempt is not None and job.wish is not Wish.RUN,
+        stop_asked=attempt is not None and job.desired is not DesiredState.RUN,
         stops=sum(past.outcome is Outcome.PREEMPTED and past.stop_cause is not Cause.GROWTH for past in earlier),
         ran_before_s=sum(past.held_s for past in earlier),
         ran_on_s=_ran_on_s(earlier) if attempt else 0.0,

@@ -14,9 +14,9 @@ from scheduler.control.ports import Cluster, Store
 from scheduler.control.records import JobRecord
 from scheduler.control.runtimes import REMEMBERED_JOBS, RunTimes
 from scheduler.control.settings import Settings
-from scheduler.control.snapshots.builder import Keeper
+from scheduler.control.snapshots.builder import SnapshotBuilder
 from scheduler.control.snapshots.usage import METERED_JOBS, Meter
-from scheduler.control.snapshots.workload_stats import REMEMBERED, Lessons
+from scheduler.control.snapshots.workload_stats import REMEMBERED, WorkloadStats
 from scheduler.model.observation import Observation
 from scheduler.model.plan import Consolidation
 from scheduler.model.policy import Policy
@@ -38,12 +38,12 @@ class Experience:
 
     Attributes:
         run_times: how long jobs took.
-        lessons: what work has asked for.
+        workload_stats: what work has asked for.
         meter: what was used lately.
     """
 
     run_times: RunTimes | None = None
-    lessons: Lessons | None = None
+    workload_stats: WorkloadStats | None = None
     meter: Meter | None = None
 
 
@@ -71,7 +71,7 @@ class Surveyor:
     walls: Bulkheads
     warmups: Warmups
     experience: Experience = field(default_factory=Experience)
-    _keeper: Keeper = field(default_factory=Keeper)
+    _builder: SnapshotBuilder = field(default_factory=SnapshotBuilder)
 
     def survey(self, seen: Observation, number: int) -> tuple[Reconciled, Snapshot]:
         """Return what follows of an observation for the jobs (it is saved), and the snapshot to plan from."""
@@ -81,9 +81,9 @@ class Surveyor:
         others = (*self.store.host_marks(),), self.store.reservations(), self._moves(seen.taken_at_s)
         usage = self.walls.within(_USAGE, lambda: self._usage(seen), lambda: ())
 
-        def snapshot(keeper: Keeper, jobs: Sequence[JobRecord]) -> Snapshot:
+        def snapshot(builder: SnapshotBuilder, jobs: Sequence[JobRecord]) -> Snapshot:
             left = aside if len(jobs) == len(reconciled.jobs) else (*aside, *_left_out(reconciled.jobs, jobs))
-            return keeper.snapshot(
+            return builder.snapshot(
                 version=number,
                 seen=seen,
                 jobs=jobs,
@@ -99,7 +99,7 @@ class Surveyor:
                 foreign=reconciled.foreign,
             )
 
-        step, try_out = partial(snapshot, self._keeper), lambda job: snapshot(Keeper(), (job,))
+        step, try_out = partial(snapshot, self._builder), lambda job: snapshot(SnapshotBuilder(), (job,))
         made, _ = without_culprits(reconciled.jobs, step, try_out, self.walls)
         meter = self.experience.meter
         self.walls.within(_USAGE, lambda: meter.see(made) if meter else None, self._forget_usage)
@@ -151,10 +151,10 @@ class Surveyor:
 
     def _work(self, seen: Observation, jobs: Sequence[JobRecord]) -> WorkSeen:
         """Return what work has asked for up to now; a process begins with what the store remembers."""
-        if self.experience.lessons is None:
+        if self.experience.workload_stats is None:
             jobs = self.store.jobs(open_only=False, limit=REMEMBERED)
-            self.experience.lessons = Lessons()
-        return self.experience.lessons.look(jobs, seen.replicas, self.models)
+            self.experience.workload_stats = WorkloadStats()
+        return self.experience.workload_stats.look(jobs, seen.replicas, self.models)
 
     def _moves(self, now_s: float) -> tuple[Moved, ...]:
         if self.policy.consolidation is Consolidation.OFF:

@@ -23,7 +23,7 @@ LESSON: Final = 3
 
 
 @dataclass(slots=True)
-class Lessons:
+class WorkloadStats:
     """What one loop has seen.
 
     Attributes:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from scheduler.control.jobs.event_text import cause_of
-from scheduler.control.records import CycleRecord, JobRecord, Wish
+from scheduler.control.records import CycleRecord, DesiredState, JobRecord
 from scheduler.control.snapshots.parts import training_job
 from scheduler.control.whatif.compare import compare
 from scheduler.model.jobspec import JobSpec
@@ -40,7 +40,7 @@ class SubmitOutlook:
 
 def submit_outlook(cycle: CycleRecord, spec: JobSpec, policy: Policy) -> SubmitOutlook:
     """Return what would become of a job in the state of `cycle`; nothing is touched."""
-    record = JobRecord(THE_JOB, spec, JobState.PENDING, Wish.RUN, cycle.snapshot.taken_at_s)
+    record = JobRecord(THE_JOB, spec, JobState.PENDING, DesiredState.RUN, cycle.snapshot.taken_at_s)
     without = plan(cycle.snapshot, cycle.demand, policy)
     with_it = plan(cycle.snapshot.otherwise({THE_JOB: training_job(record, 0.0)}), cycle.demand, policy)
     reasons, by_id = Reasons.of(with_it.unplaced), cycle.snapshot.by_id

@@ -285,8 +285,8 @@ class Quotas:
             return None
         for column, (wants, left) in enumerate(zip(asked, leeway.lent, strict=True)):
             if wants > left and self._kept_in(one, column):
-                keeper = max(self._others(one), key=lambda other: self._still_kept(other, column))
-                return Refusal(keeper.queue.name, column, wants, max(0, left), None)
+                builder = max(self._others(one), key=lambda other: self._still_kept(other, column))
+                return Refusal(builder.queue.name, column, wants, max(0, left), None)
         return None
 
     def _leeway(self, queue: str) -> _Leeway:
