@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from forecasting.fitted import Fitted
-from forecasting.models.cloud import Cloud
+from forecasting.models.sample_paths import SamplePaths
 from scheduler.control.isolation.crews import AtOnce
 from simulations.serving import Load
 
@@ -42,7 +42,7 @@ class Clairvoyant:
         inside = (np.arange(_MOMENTS) + 0.5) / _MOMENTS
         places = fitted.start_s + (np.arange(fitted.bins)[:, None] + inside) * fitted.step_s
         centre = fitted.transform.forward(self.load(places).mean(axis=1))
-        cloud = Cloud(centre, np.zeros((1, fitted.bins)), np.ones(1), np.zeros(1), alike=0.0)
+        cloud = SamplePaths(centre, np.zeros((1, fitted.bins)), np.ones(1), np.zeros(1), alike=0.0)
         return replace(fitted, cloud=cloud)
 
 

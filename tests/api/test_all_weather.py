@@ -178,9 +178,9 @@ def test_it_answers(route: tuple[str, str], ask: Any) -> None:
 def test_what_is_wrong_is_refused_and_changes_nothing(
     route: tuple[str, str], status: int, parts: dict[str, Any], ask: Any, whole: Any
 ) -> None:
-    before = whole.store.jobs(open_only=False), whole.store.host_marks(), whole.desk.strays.all()
+    before = whole.store.jobs(open_only=False), whole.store.host_marks(), whole.service.strays.all()
     is_refused(ask(route, **parts), status)
-    assert (whole.store.jobs(open_only=False), whole.store.host_marks(), whole.desk.strays.all()) == before
+    assert (whole.store.jobs(open_only=False), whole.store.host_marks(), whole.service.strays.all()) == before
 
 
 @pytest.mark.parametrize("route", [each for each in GOOD if "{" in each[1]], ids=" ".join)
@@ -267,7 +267,7 @@ def test_a_fault_of_our_own_has_the_form_of_all_errors(
 
     monkeypatch.setattr("scheduler.api.answers._seen", broken)
     for name in ("printed_by",):
-        monkeypatch.setattr(whole.desk, name, broken, raising=False)
+        monkeypatch.setattr(whole.service, name, broken, raising=False)
     status, parts = GOOD[route]
     answer = ask(route, **parts)
     if answer.status_code != status:

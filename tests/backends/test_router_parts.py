@@ -4,8 +4,8 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-from scheduler.backends.ray.request_counts import Tallies
 
+from scheduler.backends.ray.request_counts import Tallies
 from scheduler.backends.ray.routes import ModelRoutes, Route, set_ready, updated
 
 CONFIG = {"m": {"objective_s": 0.5, "deployment": "Model", "apps": ["m@a", "m@b"]}}
