@@ -98,7 +98,7 @@ def test_jobs_are_held_resumed_reprioritised_and_stopped(client: Client, live: L
     assert live.store.job(JobId("1")).hold_reason == ""
     assert client.set_priority(1, "urgent").priority == 100
     client.stop(1)
-    assert live.store.job(JobId("1")).wish == "stop"
+    assert live.store.job(JobId("1")).desired == "stop"
 
 
 def test_what_the_state_forbids_is_a_conflict(client: Client, live: Live) -> None:

@@ -158,7 +158,7 @@ class Story(RuleBasedStateMachine):
                 DesiredState.HOLD: {"Held", "Succeeded"},
                 DesiredState.STOP: {"Stopped", "Succeeded"},
             }
-            assert job.state.value in ends[job.wish], job
+            assert job.state.value in ends[job.desired], job
             assert sum(attempt.outcome is Outcome.SUCCEEDED for attempt in job.attempts) == (job.state == "Succeeded")
         assert self.lab.cluster.runs == {}
         assert len(self.lab.cluster.replicas) == 1
