@@ -10,7 +10,7 @@ these moments, so that looking at them, and at now, is looking at all the time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from math import inf, isfinite, nextafter
+from math import isfinite
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -20,6 +20,7 @@ from scheduler.model.policy import Scorer
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobId, TrainingJob
+from scheduler.planning.ledgers.spans import Booked, spans
 from scheduler.planning.placement.availability import ExpectedScaleDown, PlannedStart, Release, going_on
 from scheduler.planning.placement.cached_trial import CachedTrial, ElementwiseMinimum
 from scheduler.planning.placement.expected_releases import ExpectedReleases
@@ -32,8 +33,6 @@ MOST_TRIES: Final = 16
 MOST_FALL_TRIES: Final = 2
 """Of these so many for which what serving is expected to leave is looked at, too: all ends are put in order anew."""
 
-Booked: TypeAlias = tuple[PlannedStart, CachedTrial]
-"""A booking, and what will be free when it begins, all bookings taken off."""
 Withdrawn: TypeAlias = tuple[int, Booked]
 """One that was taken back, with its place among all in queue order."""
 
@@ -212,7 +211,7 @@ class Bookings:
         if falls:
             ends = ends.with_also([*self._releases, *(fall.release for fall in falls)])
             self._ends = None  # those who look next do not count on it
-        for begins_s, until_s, within in self._spans(job.runtime_s):
+        for begins_s, until_s, within in spans(self._at, self._now_s, job.runtime_s):
             base = self._base_at(begins_s)
             ceiling = ElementwiseMinimum([room for _, room in within]) if within else None
             fit_s = ends.first_fit_s(need, base, ceiling, until_s)
@@ -227,22 +226,6 @@ class Bookings:
                 room.take_all(slots, job.gang.shape)
                 models = tuple(fall.model for fall in falls if fall.release.at_s <= start_s and fall.is_on(slots))
                 yield PlannedStart(job, start_s, start_s + job.runtime_s, slots, models), room
-
-    def _spans(self, runtime_s: float) -> Iterator[tuple[float, float, list[Booked]]]:
-        """Yield spans of starting times, one after the other, with the bookings that begin while the job would run.
-
-        They change where a booking begins or ends, and where the job's end meets one's beginning: a span of that one
-        moment lies before the one in which they overlap.
-        """
-        edges = ((b.start_s, b.end_s, b.start_s - runtime_s) for b, _ in self._at)
-        moments = sorted({self._now_s, *(at_s for edge in edges for at_s in edge if self._now_s < at_s < inf)})
-        for begins_s, until_s in zip(moments, [*moments[1:], inf], strict=True):
-            ahead = [pair for pair in self._at if begins_s < pair[0].start_s]
-            touching = [pair for pair in ahead if pair[0].start_s < begins_s + runtime_s]
-            overlapping = [pair for pair in ahead if pair[0].start_s - runtime_s <= begins_s]
-            if len(touching) < len(overlapping):
-                yield begins_s, nextafter(begins_s, inf), touching
-            yield begins_s, until_s, overlapping
 
     def _base_at(self, at_s: float) -> CachedTrial:
         """Return what is coming, without what is booked at a moment."""

@@ -5,70 +5,15 @@ their guarantees. Made only where queues are declared with such terms.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import replace
 
 from scheduler.model.entitlements import Entitlement, Entitlements, Row
 from scheduler.model.resources import Slot
 from scheduler.model.running import place_of
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import TrainingJob
+from scheduler.planning.ledgers.accounts import Account, FreeRoom, Leeway, Refusal, less, plus, times
 from scheduler.planning.placement.cached_trial import CachedTrial
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why the terms of queues let a job wait.
-
-    Attributes:
-        queue: whose terms: the job's own, or the one that keeps most of what is free.
-        column: the resource, as in `scheduler.model.entitlements`.
-        asked: by the job.
-        free: what the terms leave it.
-        ceiling: the most that the job's queue may hold; None when another queue keeps what is free.
-    """
-
-    queue: str
-    column: int
-    asked: int
-    free: int
-    ceiling: int | None
-
-
-@dataclass(slots=True)
-class _Account:
-    """What a queue's running jobs hold, with those that start, what of it leaves, and what is reserved for others."""
-
-    running: Row
-    held: Row
-    leaving: Row
-    reserved: Row
-
-    @property
-    def will_hold(self) -> Row:
-        """What it holds once all that leaves is gone and all for which room is reserved runs."""
-        return plus(less(self.held, self.leaving), self.reserved)
-
-
-@dataclass(frozen=True, slots=True)
-class _Leeway:
-    """What the terms of queues leave one of them.
-
-    Attributes:
-        held: what it holds, with what is reserved for it.
-        below: its ceiling less that.
-        lent: what is free beyond what others keep.
-    """
-
-    held: Row
-    below: Row
-    lent: Row
-
-    def with_more(self, own: Row) -> "_Leeway":
-        """Return it for a job to which a part of what is held is reserved."""
-        return _Leeway(less(self.held, own), plus(self.below, own), plus(self.lent, own))
 
 
 class Quotas:
@@ -89,12 +34,12 @@ class Quotas:
         self._running = snapshot.running
         self.entitlements = Entitlements(snapshot.queues, snapshot.ledger.table)
         self._nothing: Row = (0,) * len(self.entitlements.capacity)
-        self._accounts: dict[str, _Account] = {}
+        self._accounts: dict[str, Account] = {}
         self._reserved: dict[str, Row] = {}
         self._goes_on: dict[str, tuple[Row, Row]] = {}
         self._asked: dict[int, Row] = {}
         self.refused: dict[str, Refusal] = {}
-        self._free = _Free(now, self.entitlements) if self.entitlements.keeps_any else None
+        self._free = FreeRoom(now, self.entitlements) if self.entitlements.keeps_any else None
         self._count_running()
         self._forget()
 
@@ -233,12 +178,12 @@ class Quotas:
         each = self.entitlements.asked_each(job.gang, rows)
         held = plus(account.held, account.reserved)
         one = self.entitlements[job.queue]
-        below = _times(less(one.ceiling, held), each, wanted)
+        below = times(less(one.ceiling, held), each, wanted)
         if not self.entitlements.keeps_any:
             return below
         kept = tuple(self._kept_in(one, column) for column in range(len(each)))
         within = (less(one.guarantee, held), less(self._free_now, kept))
-        return min(below, max(_times(left, each, wanted) for left in within))
+        return min(below, max(times(left, each, wanted) for left in within))
 
     def stop(self, jobs: Iterable[TrainingJob]) -> None:
         """Count running jobs that are told to stop."""
@@ -252,9 +197,9 @@ class Quotas:
     def _free_now(self) -> Row:
         return self._nothing if self._free is None else self._free()
 
-    def _account(self, queue: str) -> _Account:
+    def _account(self, queue: str) -> Account:
         if queue not in self._accounts:
-            self._accounts[queue] = _Account(self._nothing, self._nothing, self._nothing, self._nothing)
+            self._accounts[queue] = Account(self._nothing, self._nothing, self._nothing, self._nothing)
         return self._accounts[queue]
 
     def _covers(self, job: TrainingJob) -> bool:
@@ -266,7 +211,7 @@ class Quotas:
         self._verdicts: dict[tuple[str, int], Refusal | None] = {}
         self._owed: dict[tuple[str, int], bool] = {}
         self._kept: dict[int, int] = {}
-        self._leeways: dict[str, _Leeway] = {}
+        self._leeways: dict[str, Leeway] = {}
 
     def _without_own(self, job: TrainingJob, amounts: Row) -> Row:
         own = self._reserved.get(job.job_id)
@@ -289,13 +234,13 @@ class Quotas:
                 return Refusal(builder.queue.name, column, wants, max(0, left), None)
         return None
 
-    def _leeway(self, queue: str) -> _Leeway:
+    def _leeway(self, queue: str) -> Leeway:
         """Return what the terms leave a queue, worked out once until something changes."""
         if queue not in self._leeways:
             account, one = self._account(queue), self.entitlements[queue]
             held = plus(account.held, account.reserved)
             kept = [self._kept_in(one, column) for column in range(len(held))]
-            self._leeways[queue] = _Leeway(held, less(one.ceiling, held), less(self._free_now, kept))
+            self._leeways[queue] = Leeway(held, less(one.ceiling, held), less(self._free_now, kept))
         return self._leeways[queue]
 
     def _others(self, one: Entitlement) -> list[Entitlement]:
@@ -309,47 +254,3 @@ class Quotas:
 
     def _still_kept(self, other: Entitlement, column: int) -> int:
         return max(0, other.kept[column] - self._account(other.queue.name).held[column])
-
-
-def _times(left: Row, each: Row, most: int) -> int:
-    """Return how often `each` fits into `left`, at most `most` times."""
-    return max(0, min([most, *(have // wants for have, wants in zip(left, each, strict=True) if wants)]))
-
-
-class _Free:
-    """What is free on hosts that take work, one sum a column; it follows the changes of the room, row by row."""
-
-    def __init__(self, now: CachedTrial, entitlements: Entitlements) -> None:
-        self._now, self._seen = now, len(now.touched)
-        self._has_model = [entitlements.has_model(model) for model in entitlements.models]
-        self._of_row = self._counted(np.arange(len(now.cpu_milli)))
-        self._sums = self._of_row.sum(axis=0)
-
-    def __call__(self) -> Row:
-        """Return the sums."""
-        recent = self._now.touched[self._seen :]
-        if recent:
-            rows = np.array(sorted(set(recent)), dtype=np.int64)
-            counted, self._seen = self._counted(rows), self._seen + len(recent)
-            self._sums = self._sums + (counted - self._of_row[rows]).sum(axis=0)
-            self._of_row[rows] = counted
-        return tuple(self._sums.tolist())
-
-    def _counted(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return what is free on N rows, int64 (N, C)."""
-        now, table = self._now, self._now.table
-        gpu_milli = table.in_whole(np.maximum(now.gpu_milli[rows], 0), rows)
-        plain = [np.maximum(free[rows], 0) for free in (now.cpu_milli, now.memory_mib)]
-        columns = [*plain, gpu_milli, *(gpu_milli * has_model[rows] for has_model in self._has_model)]
-        counted: NDArray[np.int64] = np.stack(columns, axis=1) * table.usable[rows][:, None]
-        return counted
-
-
-def plus(one: Row, other: Iterable[int]) -> Row:
-    """Return the sums."""
-    return tuple(a + b for a, b in zip(one, other, strict=True))
-
-
-def less(one: Row, other: Iterable[int]) -> Row:
-    """Return the differences."""
-    return tuple(a - b for a, b in zip(one, other, strict=True))

@@ -6,7 +6,8 @@ from scheduler.model.entitlements import MEMORY, PLAIN
 from scheduler.model.plan import Reason, Unplaced
 from scheduler.model.workloads import TrainingJob
 from scheduler.planning.draft.draft import Draft
-from scheduler.planning.ledgers.quotas import Quotas, Refusal
+from scheduler.planning.ledgers.accounts import Refusal
+from scheduler.planning.ledgers.quotas import Quotas
 from scheduler.planning.reasons.wording import asks
 
 MOST_NAMES = 5
