@@ -9,6 +9,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from scheduler.api.access import Guard
 from scheduler.api.answers import WHAT_IS_WRONG, install_handlers
 from scheduler.api.bodies import MOST_BYTES, well_formed
+from scheduler.api.coming_starts import ComingStarts
 from scheduler.api.headers import PlainHeaders
 from scheduler.api.panels import PanelDesk
 from scheduler.api.pointing import PointsToLeader
@@ -59,9 +60,8 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
         dependencies=[Depends(well_formed)],
         responses={"default": {"model": ErrorAnswer, "description": WHAT_IS_WRONG}},
     )
-    app.state.parts = Parts(
-        service, board, site, Guard(bind_host, tokens), metrics, logs_of, Recent(service), leader, backup
-    )
+    guard, recent, starts = Guard(bind_host, tokens), Recent(service), ComingStarts(site.policy)
+    app.state.parts = Parts(service, board, site, guard, metrics, logs_of, recent, starts, leader, backup)
     app.state.panels = PanelDesk(app.state.parts)
     for module in (jobs, logs, cluster, strays, control, stream, page):
         app.include_router(module.router)

@@ -9,6 +9,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from scheduler.api.access import Guard
+from scheduler.api.coming_starts import ComingStarts
 from scheduler.api.recent import Recent
 from scheduler.config.queues import order_name, queue_names
 from scheduler.config.schema import Config
@@ -102,6 +103,7 @@ class Parts:
     metrics: Callable[[], bytes] | None
     logs: Logs | None
     recent: Recent
+    starts: ComingStarts
     leader: Callable[[], Leader | None] | None = None
     """Where it waits for another to end: says from memory who leads."""
     backup: Callable[[Path], object] | None = None

@@ -269,7 +269,9 @@ class Cycle:
         self._counted = walls.within(_TALLIES, lambda: dict(self.request_counts()), lambda: dict(self._counted))
         request_counts = tuple(sorted(self._counted.items()))
         refused = tuple(sorted(self._acting().refused.items()))
-        report = Report(record, seen, outlooks, request_counts, degraded, refused, self.memory.pools, run_times=learned)
+        report = Report(
+            record, seen, outlooks, request_counts, degraded, refused, self.memory.pools, run_times=learned.frozen()
+        )
         shares = walls.within(_HISTORY, lambda: self._shares(report), lambda: None)
         report = replace(report, troubles=walls.troubles)
         for error in self.board.publish(report, shares):

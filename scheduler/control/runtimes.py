@@ -1,9 +1,8 @@
 """How long jobs take, learned from those that ended: what the planner goes by where the owner says nothing."""
 
 import re
-from collections import deque
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
@@ -36,22 +35,19 @@ REMEMBERED_JOBS: Final = 2000
 """Jobs that are read from the store when the control plane starts."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Sample:
     """Run times of jobs alike, in seconds, and when nearly all of them were over; small changes are not told."""
 
-    newest: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
+    newest: tuple[float, ...] = ()
     expected_s: float = 0.0
 
-    def add(self, runtime_s: float) -> bool:
-        """Take in one; return whether what is expected changed by enough to be told."""
-        self.newest.append(runtime_s)
-        in_order = sorted(self.newest)
-        expected_s = in_order[ceil(NEARLY_ALL * len(in_order)) - 1] * (1 + MARGIN)
+    def with_one(self, runtime_s: float) -> "_Sample":
+        """Return it with one more; what is expected stays unless it changes by enough to be told."""
+        newest = (*self.newest, runtime_s)[-KEPT:]
+        expected_s = sorted(newest)[ceil(NEARLY_ALL * len(newest)) - 1] * (1 + MARGIN)
         told = abs(expected_s - self.expected_s) > TOLD_SHARE * self.expected_s
-        if told:
-            self.expected_s = expected_s
-        return told
+        return _Sample(newest, expected_s if told else self.expected_s)
 
 
 class RunTimes:
@@ -68,19 +64,33 @@ class RunTimes:
         """Know nothing."""
         self.version = 0
         self._samples: dict[Hashable, _Sample] = {}
-        self._words: dict[Hashable, deque[float]] = {}
+        self._words: dict[Hashable, tuple[float, ...]] = {}
+        self._is_shared = False
 
     def learn(self, jobs: Iterable[JobRecord]) -> None:
         """Take in those of the jobs that are over; each is to be given once, when it is."""
         for job in jobs:
+            if job.state in {JobState.SUCCEEDED, JobState.FAILED}:
+                self._unshare()
             if job.spec.max_runtime_s and job.state in {JobState.SUCCEEDED, JobState.FAILED}:
                 self._hold_to_word(job, job.spec.max_runtime_s)
             if job.state is JobState.SUCCEEDED and (worked_s := _worked_s(job)) > 0:
                 for kind, least in _kinds(job.spec):
-                    sample = self._samples.setdefault(kind, _Sample())
-                    told = sample.add(worked_s)
-                    size = len(sample.newest)
-                    self.version += size == least or (told and size > least)
+                    before = self._samples.get(kind, _Sample())
+                    after = self._samples[kind] = before.with_one(worked_s)
+                    told = after.expected_s != before.expected_s
+                    self.version += len(after.newest) == least or (told and len(after.newest) > least)
+
+    def frozen(self) -> "RunTimes":
+        """Return what is known now; whatever is learned later stays out of it."""
+        other, self._is_shared = RunTimes(), True
+        other.version, other._samples, other._words = self.version, self._samples, self._words
+        other._is_shared = True
+        return other
+
+    def _unshare(self) -> None:
+        if self._is_shared:
+            self._samples, self._words, self._is_shared = dict(self._samples), dict(self._words), False
 
     def expected_s(self, job: JobRecord) -> float | None:
         """Return within what time the present or next attempt of a job is almost surely over; None when unknown.
@@ -106,7 +116,8 @@ class RunTimes:
         timed_out = job.attempt is not None and job.attempt.outcome is Outcome.TIMED_OUT
         held = max((attempt.held_s for attempt in job.attempts), default=0.0) / (said_s + job.spec.grace_period_s)
         broken = max(held if held > KEPT_WORD else 1.0, TIMED_OUT_COUNTS if timed_out else 1.0)
-        self._words.setdefault(_closest(job.spec), deque(maxlen=WORDS)).append(min(broken, MOST_DOUBT))
+        words = (*self._words.get(_closest(job.spec), ()), min(broken, MOST_DOUBT))
+        self._words[_closest(job.spec)] = words[-WORDS:]
         self.version += self.doubt(job.spec) != before
 
     def of_like(self, job: TrainingJob) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from scheduler.api.access import Guard
+from scheduler.api.coming_starts import ComingStarts
 from scheduler.api.panels import KEPT, PANELS, PanelDesk
 from scheduler.api.recent import Recent
 from scheduler.api.site import Parts
@@ -14,7 +15,16 @@ from scheduler.control.reports.board import Report
 
 def panel_desk(world: Any) -> PanelDesk:
     return PanelDesk(
-        Parts(world.service, world.board, world.site, Guard("127.0.0.1"), None, None, Recent(world.service))
+        Parts(
+            world.service,
+            world.board,
+            world.site,
+            Guard("127.0.0.1"),
+            None,
+            None,
+            Recent(world.service),
+            ComingStarts(world.site.policy),
+        )
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from scheduler.api.access import Guard
 from scheduler.api.captions import LEAST_GAP, SHARES
 from scheduler.api.chart import chart_document, library_folder
+from scheduler.api.coming_starts import ComingStarts
 from scheduler.api.picture import Picture, picture_of
 from scheduler.api.recent import Recent
 from scheduler.api.series import Chart
@@ -18,7 +19,16 @@ from scheduler.api.site import Parts
 
 @pytest.fixture
 def parts(world: Any) -> Parts:
-    return Parts(world.service, world.board, world.site, Guard("127.0.0.1"), None, None, Recent(world.service))
+    return Parts(
+        world.service,
+        world.board,
+        world.site,
+        Guard("127.0.0.1"),
+        None,
+        None,
+        Recent(world.service),
+        ComingStarts(world.site.policy),
+    )
 
 
 @pytest.fixture

@@ -116,3 +116,20 @@ def test_a_model_without_a_forecast_leaves_the_past_unforecast(lab: Any) -> None
     lab.sources["edit-check"].history_s = 7200.0
     lab.turns(10, pause_s=60.0)
     assert all(math.isnan(shares.p99) for shares in lab.board.history)
+
+
+def test_a_published_report_stays_what_it_was_and_is_told_from_others_at_no_cost(lab: Any) -> None:
+    from scheduler.control.records import AttemptRecord, DesiredState, JobRecord, Outcome  # noqa: PLC0415  # only here
+    from scheduler.model.jobspec import JobSpec  # noqa: PLC0415  # likewise
+    from scheduler.model.resources import Shape, Slot  # noqa: PLC0415  # likewise
+    from scheduler.model.workloads import Gang, JobId, JobState  # noqa: PLC0415  # likewise
+
+    lab.turns(1)
+    report = lab.board.report
+    spec = JobSpec("train", "true", Gang(1, Shape(gpu_count=1)), owner="ada")
+    took = AttemptRecord(JobId("9"), 1, (Slot("a", (0,)),), 0.0, 100.0, 700.0, Outcome.SUCCEEDED)
+    over = JobRecord(JobId("9"), spec, JobState.SUCCEEDED, DesiredState.RUN, 0.0, attempts=(took,))
+    lab.cycle.experience.run_times.learn([over] * 3)
+    assert lab.cycle.experience.run_times.expected_s(over) is not None
+    assert report.run_times.expected_s(over) is None
+    assert hash(report) == object.__hash__(report)

@@ -127,3 +127,13 @@ def test_who_keeps_it_often_enough_is_believed_again() -> None:
 
 def test_a_job_that_its_owner_stopped_says_nothing_of_its_word() -> None:
     assert learned(job(SAYS, attempt(9000.0, Outcome.STOPPED), state=JobState.STOPPED)).doubt(SAYS) == 1.0
+
+
+def test_what_was_frozen_learns_nothing_more() -> None:
+    asked, known = job(state=JobState.PENDING), learned(*[job(SPEC, attempt(600.0))] * 5)
+    frozen = known.frozen()
+    before = (frozen.version, frozen.expected_s(asked), frozen.doubt(SPEC))
+    known.learn([job(SPEC, attempt(6000.0))] * 5)
+    assert (frozen.version, frozen.expected_s(asked), frozen.doubt(SPEC)) == before
+    assert known.expected_s(asked) != before[1]
+    assert known.frozen().expected_s(asked) == known.expected_s(asked)

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Final, NamedTuple
 
+from scheduler.api.coming_starts import ComingStarts
 from scheduler.api.presenting.times import MIB, moment, moment_or_none
 from scheduler.control.records import AttemptRecord, EventRecord, JobRecord, Outcome
 from scheduler.control.reports.board import Report
 from scheduler.control.whatif.submission import SubmitOutlook
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import Unplaced
-from scheduler.model.policy import Policy
 from scheduler.model.reasons import Reasons
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Slot
 from scheduler.model.workloads import JobState
@@ -43,13 +43,13 @@ def queue_of(report: Report | None) -> Reasons:
     return Reasons.of(report.cycle.plan.unplaced) if report else NOBODY_WAITS
 
 
-def ahead_of(report: Report | None, policy: Policy, job_id: str) -> Ahead:
+def ahead_of(report: Report | None, starts: ComingStarts, job_id: str) -> Ahead:
     """Return what is known of a job's coming start; nothing of one that does not wait."""
-    return Ahead(_start_of(report, policy, job_id), _booking_of(report, job_id)) if report else NOTHING_AHEAD
+    return Ahead(_start_of(report, starts, job_id), _booking_of(report, job_id)) if report else NOTHING_AHEAD
 
 
-def _start_of(report: Report, policy: Policy, job_id: str) -> ExpectedStart | None:
-    found = report.expected_start(job_id, policy)
+def _start_of(report: Report, starts: ComingStarts, job_id: str) -> ExpectedStart | None:
+    found = starts.of(report, job_id)
     if found is None:
         return None
     return ExpectedStart(p50=moment(found.p50_s), p90=moment(found.p90_s) if isfinite(found.p90_s) else None)

@@ -78,7 +78,7 @@ def list_jobs(  # noqa: PLR0913  # one argument a part of the query
 @router.get("/jobs/{job_id}")
 def describe(parts: PartsDep, _: Viewer, job_id: str) -> Single[Job]:
     """Return one job with its attempts, conditions and events, and when it may be expected to start."""
-    return _answer(parts, parts.service.job(JobId(job_id)), ahead_of(parts.board.report, parts.site.policy, job_id))
+    return _answer(parts, parts.service.job(JobId(job_id)), ahead_of(parts.board.report, parts.starts, job_id))
 
 
 @router.post("/jobs/{job_id}/stop")

@@ -98,7 +98,7 @@ def job_page(parts: PartsDep, _: Viewer, job_id: str) -> Response:
     """Return everything about one job."""
     record, now_s = parts.service.job(JobId(job_id)), parts.site.clock.now_s()
     report = parts.board.report
-    job = job_view(record, now_s, queue_of(report), ahead=ahead_of(report, parts.site.policy, job_id))
+    job = job_view(record, now_s, queue_of(report), ahead=ahead_of(report, parts.starts, job_id))
     events, now = _events_of(parts, job_id), moment(now_s)
     return _page("job.html", job=job, site=parts.site, now=now, view=_told(events, now, is_unread=events is None))
 

@@ -9,14 +9,12 @@ from typing import Final
 from forecasting.fitted import Fitted
 from forecasting.shares import Share
 from scheduler.control.clocks import stopwatch_s
-from scheduler.control.expected_start import ExpectedStart, expected_start
 from scheduler.control.isolation.bulkheads import Trouble
 from scheduler.control.records import CycleRecord
 from scheduler.control.reports.unheard import Unheard
 from scheduler.control.runtimes import RunTimes
 from scheduler.model.demand import Basis, PoolDemand
 from scheduler.model.observation import Observation
-from scheduler.model.policy import Policy
 
 STARTING: Final = "starting"
 """Why there is no report before the first cycle."""
@@ -152,9 +150,9 @@ class GpuShares:
     request_counts: tuple[tuple[str, RequestCounts], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Report:
-    """The state after one cycle.
+    """The state after one cycle: a value all the way down, told from others by which it is.
 
     Attributes:
         cycle: what was decided, and from what.
@@ -166,7 +164,6 @@ class Report:
         pools: models on one kind of device together.
         troubles: what is cut off for now.
         run_times: how long jobs took that have ended.
-        expected_starts: what was worked out of them for jobs that somebody asked about, by job id.
     """
 
     cycle: CycleRecord
@@ -177,14 +174,7 @@ class Report:
     refused: tuple[tuple[str, int], ...] = ()
     pools: tuple[PoolOutlook, ...] = ()
     troubles: tuple[Trouble, ...] = ()
-    run_times: RunTimes = field(default_factory=RunTimes, compare=False, repr=False)
-    expected_starts: dict[str, ExpectedStart | None] = field(default_factory=dict, compare=False, repr=False)
-
-    def expected_start(self, job_id: str, policy: Policy) -> ExpectedStart | None:
-        """Return when a waiting job may be expected to start; worked out once a cycle for who asks again and again."""
-        if job_id not in self.expected_starts:
-            self.expected_starts[job_id] = expected_start(self.cycle, policy, self.run_times, job_id)
-        return self.expected_starts[job_id]
+    run_times: RunTimes = field(default_factory=RunTimes, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
