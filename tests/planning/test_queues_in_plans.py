@@ -149,6 +149,19 @@ def test_a_guarantee_of_one_model_covers_jobs_that_ask_for_it(say: Any) -> None:
     assert not say.of(say.plan(policy=FAIR, hosts=hosts, jobs=[*held, asks_any], queues=queues), PreemptJob)
 
 
+def test_at_its_limit_a_queue_stops_nobody_for_room_that_another_queue_keeps(say: Any) -> None:
+    """What was lent is asked back only by whom it was lent by; a job of the borrower would find it kept."""
+    jobs = [
+        say.running("1", "h0:0,1", queue="b", priority=25, started_at_s=0.0),
+        say.waiting("2", say.gpus(2), queue="b", priority=75),
+    ]
+    parts = {"hosts": [say.host("h0", 4)], "jobs": jobs}
+    kept = [queue("a", guaranteed=4, lend_limit=0), queue("b", borrow_limit=2)]
+    assert not say.of(say.plan(policy=FAIR, queues=kept, **parts), PreemptJob)
+    free = [queue("a", guaranteed=2, lend_limit=0), queue("b", borrow_limit=2)]
+    assert [stop.job_id for stop in say.of(say.plan(policy=FAIR, queues=free, **parts), PreemptJob)] == ["1"]
+
+
 def test_a_queue_at_its_limit_stops_those_of_one_host_for_a_job_of_one_host(say: Any) -> None:
     """The four that cost least sit two on each of two hosts, and the rest of both is another queue's for good."""
     jobs = [say.running(str(10 + n), f"h0:{n}", queue="q", priority=25, checkpointed_at_s=say.now_s) for n in range(2)]

@@ -188,6 +188,7 @@ def test_every_waiting_job_has_its_turn_once_whatever_starts(kit: SimpleNamespac
 
 @given(rng=SEEDS)
 @example(rng=Random(41711969))  # noqa: S311  # a world, not a secret
+@example(rng=Random(42124840))  # noqa: S311  # likewise: room for which a job was stopped was kept by another queue
 @settings(max_examples=30)
 def test_over_many_turns_nobody_falls_below_and_stopping_comes_to_an_end(kit: SimpleNamespace, rng: Random) -> None:
     """With nothing new and nothing ending, nobody is stopped twice, and in the end nothing moves for days.

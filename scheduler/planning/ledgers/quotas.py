@@ -103,6 +103,26 @@ class Quotas:
             self._owed[key] = self._covers(job)
         return self._owed[key]
 
+    def allows_later(self, job: TrainingJob, coming: CachedTrial) -> bool:
+        """Whether a job may start once all that leaves is gone: what is freed may be what other queues keep.
+
+        Args:
+            job: one that is refused now.
+            coming: what is free then.
+        """
+        if any(self.excess(job)):
+            return False
+        if not self.entitlements.keeps_any or self.is_owed(job):
+            return True
+        free, asked = FreeRoom(coming, self.entitlements)(), self.entitlements.asked_by(job.gang, at_most=True)
+        kept = [self._kept_later(self.entitlements[job.queue], column) for column in range(len(asked))]
+        return all(not wants or wants <= left for wants, left in zip(asked, less(free, kept), strict=True))
+
+    def _kept_later(self, one: Entitlement, column: int) -> int:
+        """Return what others than one queue still keep once all that leaves is gone."""
+        held = ((other, self._account(other.queue.name).will_hold[column]) for other in self._others(one))
+        return sum(max(0, other.kept[column] - amount) for other, amount in held)
+
     def shares_with_others(self, queue: str) -> bool:
         """Whether other queues hold anything that stays, or that is reserved."""
         return any(any(account.will_hold) for name, account in self._accounts.items() if name != queue)

@@ -251,13 +251,17 @@ def _stop_if_it_helps(job: TrainingJob, preemption: Preemption, draft: Draft) ->
 
 
 def _make_way_in_queue(job: TrainingJob, draft: Draft) -> None:
-    """Stop jobs of a queue that is at its limit for one of its own, if that gives it room as well."""
-    victims = victims_in_queue(job, draft)
-    if not victims or not may_have_others_stopped(job, draft):
+    """Stop jobs of a queue at its limit for one of its own, if it has room then, and no other queue keeps that."""
+    victims, quotas = victims_in_queue(job, draft), draft.quotas
+    if not victims or quotas is None or not may_have_others_stopped(job, draft):
         return
     cause = Cause.GUARANTEE if takes_back(job, draft, victims) else Cause.PRIORITY
-    if _stop_if_it_helps(job, Preemption(job.job_id, need_of(job.gang), victims, cause), draft):
+    with draft.trial() as trial:
+        stopped = _stop_if_it_helps(job, Preemption(job.job_id, need_of(job.gang), victims, cause), draft)
+        if not stopped or not quotas.allows_later(job, draft.room.coming):
+            return
         usable = draft.bookings.coming_for(job)
         rows = hosts_for_gang(usable, job.gang, draft.scorer)
         if rows is not None:
             draft.reserve(job.job_id, rows, usable)
+            trial.keep()
