@@ -116,7 +116,7 @@ def _ruin(drift: float, decay: float, variance: float, below: Floats, above: Flo
     """
     whole = below + above
     flat = np.abs(decay) * whole < _FLAT
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # of each pair one is no number, and not taken
         size = abs(decay)
         nearer, farther = (above, below) if decay > 0 else (below, above)
         against = np.exp(-size * nearer) * np.expm1(-size * farther) / np.expm1(-size * whole)

@@ -121,6 +121,15 @@ def test_a_queue_grows_by_what_is_too_much_and_more_servers_shorten_it(
     assert backlog.wait_s == pytest.approx(grown_s * servers / (servers + more), rel=1e-6)
 
 
+@pytest.mark.parametrize("rps", [0.0, 5e-324, 1e-310, 1e-300, 1e-12])
+@pytest.mark.parametrize("fixed", [False, True])
+def test_hardly_any_load_is_a_load_like_another(rps: float, *, fixed: bool) -> None:
+    backlog = Backlog(Station(4, 0.1, 0.2, fixed))
+    backlog.settle(30.0)
+    before = backlog.late
+    assert 0.0 <= backlog.move(rps, 60.0, 6) <= before
+
+
 def test_what_is_rated_for_one_in_a_hundred_has_one_in_a_hundred_late() -> None:
     for rate in (0.2, 3.0, 15.0, 400.0):
         assert TargetRate(rate).on_time(1, rate) == pytest.approx(0.99)
