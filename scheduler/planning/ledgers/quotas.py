@@ -175,10 +175,11 @@ class Quotas:
         """Return what brings back what is counted now."""
         accounts = {queue: replace(account) for queue, account in self._accounts.items()}
         reserved, goes_on = self._reserved.copy(), self._goes_on.copy()
+        judged = self._verdicts, self._owed, self._kept, self._leeways
 
         def restore() -> None:
             self._accounts, self._reserved, self._goes_on = accounts, reserved, goes_on
-            self._forget()
+            self._verdicts, self._owed, self._kept, self._leeways = judged
 
         return restore
 

@@ -24,7 +24,8 @@ MOST_SETS: Final = 24
 FEW_VICTIMS: Final = 12
 """Victims of whom all sets are looked at, those first that cost and free least."""
 MOST_ENTRIES: Final = 128
-"""Entries of a candidates up to which more than one set is looked at beside the cheapest."""
+"""Workers that run on hosts, by job and host, up to which it is played through what follows: on a large site one such
+play costs milliseconds, however few may be stopped."""
 
 Victims = tuple[Victim, ...]
 
@@ -39,7 +40,7 @@ def weighed(need: Need, draft: Draft, candidates: Candidates, cheapest: Victims,
         cheapest: those whose stop costs least, whatever follows.
         holder: job id or model name for which they are stopped.
     """
-    is_small = len(candidates.row) <= MOST_ENTRIES
+    is_small = len(draft.snapshot.running.row) <= MOST_ENTRIES
     if not cheapest or draft.weighed >= MOST_WEIGHED or not (is_small or _leads_on(cheapest, need, draft)):
         return cheapest
     draft.weighed += 1 if is_small else MOST_WEIGHED // 2
@@ -72,10 +73,10 @@ class _Search:
 
     def run(self, cheapest: Victims) -> Victims:
         """Return the best of the cheapest and of all sets; of some sets near it where there are many."""
+        if len(self._running.row) > MOST_ENTRIES:
+            return self._of_many(cheapest)
         if len(self._there) <= FEW_VICTIMS:
             return self._best(cheapest, self._every())
-        if len(self._full.row) > MOST_ENTRIES:
-            return self._of_many(cheapest)
         best = self._best(cheapest, self._first())
         return self._best(best, self._near(best))
 
