@@ -39,9 +39,12 @@ class Quotas:
         self._goes_on: dict[str, tuple[Row, Row]] = {}
         self._asked: dict[int, Row] = {}
         self.refused: dict[str, Refusal] = {}
+        self._verdicts: dict[tuple[str, int], Refusal | None] = {}
+        self._owed: dict[tuple[str, int], bool] = {}
+        self._kept: dict[int, int] = {}
+        self._leeways: dict[str, Leeway] = {}
         self._free = FreeRoom(now, self.entitlements) if self.entitlements.keeps_any else None
         self._count_running()
-        self._forget()
 
     def _count_running(self) -> None:
         running = self._running
@@ -229,10 +232,7 @@ class Quotas:
 
     def _forget(self) -> None:
         """Judge all jobs anew: what queues hold has changed."""
-        self._verdicts: dict[tuple[str, int], Refusal | None] = {}
-        self._owed: dict[tuple[str, int], bool] = {}
-        self._kept: dict[int, int] = {}
-        self._leeways: dict[str, Leeway] = {}
+        self._verdicts, self._owed, self._kept, self._leeways = {}, {}, {}, {}
 
     def _without_own(self, job: TrainingJob, amounts: Row) -> Row:
         own = self._reserved.get(job.job_id)
