@@ -180,7 +180,7 @@ class MemoryStore:
         self._stray_orders.pop(name, None)
 
     def reservations(self) -> tuple[Reservation, ...]:
-        """Return the promises of the last plan."""
+        """Return the reservations of the last plan."""
         return self._reservations
 
     def moves(self, since_s: float) -> tuple[Moved, ...]:
@@ -188,7 +188,7 @@ class MemoryStore:
         return tuple(moved for moved in self._moves if moved.at_s >= since_s)
 
     def journal(self, cycle: CycleRecord) -> None:
-        """Append a cycle and replace the promises by those of its plan; only the newest `CYCLES_KEPT` stay."""
+        """Append a cycle and replace the reservations by those of its plan; only the newest `CYCLES_KEPT` stay."""
         self._cycles.append(cycle)
         self._reservations = cycle.plan.reservations
         self._moves.extend(moves_of(cycle))

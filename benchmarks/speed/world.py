@@ -32,7 +32,7 @@ class World:
         models: served models, most important first.
         queues: with their terms; none where the site has none.
         demand: what they need now.
-        reservations: promises of the last plan.
+        reservations: those of the last plan.
         jobs: records of all open jobs by id, oldest first.
     """
 

@@ -51,7 +51,7 @@ def expected_start(cycle: CycleRecord, policy: Policy, run_times: RunTimes, job_
     job = cycle.snapshot.by_id.get(job_id)
     if job is None or not job.state.is_waiting or _starts(cycle, job_id):
         return None
-    if any(promise.holder == job_id for promise in cycle.plan.reservations):
+    if any(one.holder == job_id for one in cycle.plan.reservations):
         why = cycle.plan.reason_for(job_id)
         return ExpectedStart(why.until_s, why.until_s) if why and why.until_s else None
     prospect = StartEstimate.of(decide(cycle.snapshot, cycle.demand, policy), job)

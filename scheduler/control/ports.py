@@ -200,13 +200,13 @@ class Store(JobSpecs, Protocol):
         """Forget an order."""
 
     def reservations(self) -> tuple[Reservation, ...]:
-        """Return the promises of the last plan."""
+        """Return the reservations of the last plan."""
 
     def moves(self, since_s: float) -> tuple[Moved, ...]:
         """Return the moves of jobs that plans decided on since an epoch second, oldest first."""
 
     def journal(self, cycle: CycleRecord) -> None:
-        """Append a cycle and its moves, and replace the promises by those of its plan."""
+        """Append a cycle and its moves, and replace the reservations by those of its plan."""
 
     def cycles(self, *, limit: int = 100) -> tuple[CycleRecord, ...]:
         """Return the newest `limit` journalled cycles, oldest first."""

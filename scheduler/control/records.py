@@ -58,7 +58,7 @@ class AttemptRecord:
         total_steps: None when the job does not say.
         lost_gpu_s: GPU-seconds between its last checkpoint and its end, when it did not succeed.
         message: the cluster's words when it failed.
-        goes_on_with: workers for which room was promised to it when it was told to stop; 0 when it was to wait.
+        goes_on_with: workers for which room was reserved when it was told to stop; 0 when it was to wait.
     """
 
     job_id: JobId

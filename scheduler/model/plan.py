@@ -68,7 +68,7 @@ class PreemptJob:
         beneficiary: model name or job id for whom; empty for DRAIN, GROWTH, STOP_ASKED,
             TIME_LIMIT and ORPHAN.
         lost_gpu_s: expected GPU-seconds of work lost, restart included.
-        goes_on_with: workers for which room is promised to it; 0 when it waits for room.
+        goes_on_with: workers for which room is reserved; 0 when it waits for room.
     """
 
     job_id: JobId
@@ -110,8 +110,8 @@ class Reservation:
     Attributes:
         holder: model name or job id.
         slots: one per worker or replica.
-        since_s: when the room was first promised, epoch seconds.
-        expires_s: after this the promise is void, so that a holder that cannot use it blocks nobody for ever.
+        since_s: when the room was first reserved, epoch seconds.
+        expires_s: after this the reservation is void, so that a holder that cannot use it blocks nobody for ever.
     """
 
     holder: str
@@ -247,7 +247,7 @@ class Plan:
     Attributes:
         snapshot_version: version of the snapshot it was made from.
         actions: in the order to apply; every prefix is safe.
-        reservations: all promises in force after this plan; replaces the snapshot's.
+        reservations: all in force after this plan; replaces the snapshot's.
         holds: room kept empty for peaks, made anew by each plan.
         bookings: starts planned for later, the earliest first, made anew by each plan.
         unplaced: every waiting or held job, in queue order, then every model that lacks replicas.

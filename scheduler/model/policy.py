@@ -21,7 +21,7 @@ QueueOrder: TypeAlias = Callable[[Snapshot, Collection[str]], Iterable[TrainingJ
 """All jobs with `state.is_waiting`, each once, in the order in which they are tried.
 
 The next job is asked for only when the one before has been decided on: by then the ids of those that start, or have
-been promised room, are in the second argument, which the order may look at but not change.
+room reserved, are in the second argument, which the order may look at but not change.
 """
 Scorer: TypeAlias = Callable[[Ledger, NDArray[np.int64], Shape], NDArray[np.float64]]
 """Scores, float64 (N,), of putting one unit of a shape on each of N host rows (it fits on all of them); the lowest

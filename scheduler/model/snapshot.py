@@ -31,7 +31,7 @@ class Snapshot:
         jobs: every job that is not final, sorted by submission then id.
         models: every served model, most important first.
         replicas: every replica that holds room, sorted by id.
-        reservations: promises of earlier plans.
+        reservations: those of earlier plans.
         held: those that their owners or operators hold, in their order.
         by_id: `jobs` by their id.
         moves: recent moves of running jobs, of those that are over by now too.

@@ -249,7 +249,7 @@ class SqlStore:
             connection.execute(delete(stray_orders).where(stray_orders.c.name == name))
 
     def reservations(self) -> tuple[Reservation, ...]:
-        """Return the promises of the last plan."""
+        """Return the reservations of the last plan."""
         with reading(self._engine) as connection:
             bodies = connection.scalars(select(reservations.c.body).order_by(reservations.c.position)).all()
         return tuple(map(_RESERVATION.validate_json, bodies))
@@ -261,17 +261,17 @@ class SqlStore:
             return tuple(Moved(JobId(str(row.job_id)), row.at_s) for row in connection.execute(query))
 
     def journal(self, cycle: CycleRecord) -> None:
-        """Append a cycle and its moves, and replace the promises; a cycle of the same number is replaced."""
+        """Append a cycle and its moves, and replace the reservations; a cycle of the same number is replaced."""
         entry = self._journal.entry(cycle)
-        promises = [
-            {"position": position, "body": _RESERVATION.dump_json(promise).decode()}
-            for position, promise in enumerate(cycle.plan.reservations)
+        rows = [
+            {"position": position, "body": _RESERVATION.dump_json(reservation).decode()}
+            for position, reservation in enumerate(cycle.plan.reservations)
         ]
         with writing(self._engine) as connection:
             self._journal.write(connection, entry)
             connection.execute(delete(reservations))
-            if promises:
-                connection.execute(insert(reservations), promises)
+            if rows:
+                connection.execute(insert(reservations), rows)
             forgotten_s = cycle.at_s - MOVES_KEPT_S
             connection.execute(delete(moves).where((moves.c.cycle == cycle.number) | (moves.c.at_s < forgotten_s)))
             if moved := [

@@ -83,7 +83,7 @@ class SnapshotBuilder:
             jobs: reconciled; final ones are passed over.
             strays: runs without an open attempt; they hold their room until they are gone.
             marks: what operators said of hosts.
-            reservations: promises of the last plan.
+            reservations: reservations of the last plan.
             models: served models, most important first.
             restart_cost_s: time an attempt needs before it makes progress again.
             moves: recent moves of jobs.

@@ -28,7 +28,7 @@ from scheduler.model.workloads import Moved, ServingModel
 _RUN_TIMES: Final = Part("learning of run times", "control", "planned by what is known")
 _FORGETTING: Final = Part("forgetting of ended runs", "cluster", "they stay listed there")
 _USAGE: Final = Part("metering of use", "control", "planned as if nothing was used lately")
-_WARM_UPS: Final = Part("noticing of replicas that do not get ready", "control", "all models are started as wanted")
+_WARM_UPS: Final = Part("watching replicas that do not get ready", "control", "all models are started as wanted")
 _LESSONS: Final = Part("learning from work", "control", "planned as if nothing was learned")
 
 
