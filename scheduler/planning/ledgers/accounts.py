@@ -105,3 +105,8 @@ def plus(one: Row, other: Iterable[int]) -> Row:
 def less(one: Row, other: Iterable[int]) -> Row:
     """Return the differences."""
     return tuple(a - b for a, b in zip(one, other, strict=True))
+
+
+def excess_over(amounts: Row, most: Iterable[int]) -> Row:
+    """Return by how much amounts are above others, 0 where they are not."""
+    return tuple(max(0, rest) for rest in less(amounts, most))

@@ -12,7 +12,7 @@ from scheduler.model.resources import Slot
 from scheduler.model.running import place_of
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import TrainingJob
-from scheduler.planning.ledgers.accounts import Account, FreeRoom, Leeway, Refusal, less, plus, times
+from scheduler.planning.ledgers.accounts import Account, FreeRoom, Leeway, Refusal, excess_over, less, plus, times
 from scheduler.planning.placement.cached_trial import CachedTrial
 
 
@@ -95,7 +95,17 @@ class Quotas:
         asked = self.entitlements.asked_by(job.gang, at_most=True)
         after = plus(self._without_own(job, self._account(job.queue).will_hold), asked)
         ceiling = self.entitlements[job.queue].ceiling
-        return tuple(max(0, amount - most) for amount, most in zip(after, ceiling, strict=True))
+        return excess_over(after, ceiling)
+
+    def may_go_on(self, job: TrainingJob, slots: Sequence[Slot]) -> bool:
+        """Whether a running job that is told to stop, and keeps nothing yet, may go on in slots of its own."""
+        after = plus(self._account(job.queue).will_hold, self.entitlements.held_at(job.gang, slots))
+        return not any(excess_over(after, self.entitlements[job.queue].ceiling))
+
+    def may_shrink_by(self, job: TrainingJob, slots: Sequence[Slot]) -> bool:
+        """Whether a running job that gives up slots may go on in its others: its queue may be above its limit."""
+        after = less(self._account(job.queue).will_hold, self.entitlements.held_at(job.gang, slots))
+        return not any(excess_over(after, self.entitlements[job.queue].ceiling))
 
     def is_owed(self, job: TrainingJob) -> bool:
         """Whether a job is covered by its queue's guarantee: the queue may have room back for it."""

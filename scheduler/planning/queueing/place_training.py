@@ -16,7 +16,8 @@ from scheduler.planning.queueing.guaranteed import Guaranteed
 from scheduler.planning.queueing.search_memo import SearchMemo
 from scheduler.planning.restarts.grow import top_up
 from scheduler.planning.restarts.shrink import keep_remainders, victims_by_cost
-from scheduler.planning.victim_selection.reclaim import candidates_for, may_all_go, victims_in_queue
+from scheduler.planning.victim_selection.own_queue import victims_in_queue
+from scheduler.planning.victim_selection.reclaim import candidates_for, may_all_go
 from scheduler.planning.victim_selection.weighing import weighed
 
 

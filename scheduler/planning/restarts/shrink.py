@@ -45,7 +45,7 @@ def victims_by_cost(need: Need, draft: Draft, candidates: Candidates) -> tuple[V
     if not stopped:
         return stopped
     now_s = draft.snapshot.taken_at_s
-    given = _offered(candidates, need, coming, now_s)
+    given = _offered(candidates, need, draft)
     if not given:
         return stopped
     offers = _Offers(candidates, given, coming, now_s)
@@ -88,7 +88,7 @@ def _spared(job: TrainingJob, draft: Draft) -> bool:
     """Spare a job if nobody needs any of its room."""
     with draft.trial() as trial:
         draft.release(job.job_id)
-        if fits_in(draft.room.coming, job.slots, job.gang.shape):
+        if _may_go_on(job, job.slots, draft):
             draft.spare(job)
             if not draft.bookings.are_delayed(job.slots):
                 trial.keep()
@@ -101,12 +101,19 @@ def _keep(job: TrainingJob, draft: Draft) -> None:
         before = draft.release(job.job_id)
         kept: list[Slot] = []
         for slot in (*before, *_fullest_hosts_first(job, before)):
-            if len(kept) + 1 < len(job.slots) and fits_in(draft.room.coming, (*kept, slot), job.gang.shape):
+            if len(kept) + 1 < len(job.slots) and _may_go_on(job, (*kept, slot), draft):
                 kept.append(slot)
         kept = _undelaying(job, kept, draft) if len(kept) >= job.gang.workers else []
         if len(kept) >= job.gang.workers:
             draft.reserve_at(job.job_id, slots_without(job.slots, slots_without(job.slots, kept)))
             trial.keep()
+
+
+def _may_go_on(job: TrainingJob, slots: Sequence[Slot], draft: Draft) -> bool:
+    """Whether nobody needs these slots of a job that is told to stop, and its queue may hold them."""
+    return fits_in(draft.room.coming, slots, job.gang.shape) and (
+        draft.quotas is None or draft.quotas.may_go_on(job, slots)
+    )
 
 
 def _undelaying(job: TrainingJob, slots: Sequence[Slot], draft: Draft) -> list[Slot]:
@@ -130,9 +137,9 @@ def _cost(victims: Iterable[Victim]) -> float:
     return sum(victim.cost for victim in victims)
 
 
-def _offered(candidates: Candidates, need: Need, coming: CachedTrial, now_s: float) -> dict[int, tuple[Slot, ...]]:
+def _offered(candidates: Candidates, need: Need, draft: Draft) -> dict[int, tuple[Slot, ...]]:
     """Return what running jobs of a candidates would give up, by their row: at most `MOST_OFFERS` that could go on."""
-    running = candidates.running
+    running, coming, now_s = candidates.running, draft.room.coming, draft.snapshot.taken_at_s
     wanted = np.asarray(coming.table.matching(need.shape).any(axis=1), dtype=bool)
     there, useful = np.zeros((2, len(running.jobs)), dtype=bool)
     there[candidates.order[np.unique(candidates.who)]] = True
@@ -142,14 +149,16 @@ def _offered(candidates: Candidates, need: Need, coming: CachedTrial, now_s: flo
         price = _lost_gpu_s(running, offered, now_s) / running.surplus[offered]
         offered = np.sort(offered[np.argsort(price, kind="stable")[:MOST_OFFERS]])
     given = {index: _given(running.jobs[index], wanted, coming) for index in offered.tolist()}
-    return {index: slots for index, slots in given.items() if _can_go_on(running.jobs[index], slots, coming)}
+    return {index: slots for index, slots in given.items() if _can_go_on(running.jobs[index], slots, draft)}
 
 
-def _can_go_on(job: TrainingJob, without: Sequence[Slot], coming: CachedTrial) -> bool:
-    """Whether a job may start again in the slots that are left to it: their hosts take new work."""
-    rows, usable = coming.table.rows, coming.table.usable
+def _can_go_on(job: TrainingJob, without: Sequence[Slot], draft: Draft) -> bool:
+    """Whether a job may start again in the slots left to it: their hosts take new work, and its queue may hold them."""
+    rows, usable = draft.room.coming.table.rows, draft.room.coming.table.usable
     kept = slots_without(job.slots, without)
-    return all(slot.host in rows and bool(usable[rows[slot.host]]) for slot in kept)
+    if not all(slot.host in rows and bool(usable[rows[slot.host]]) for slot in kept):
+        return False
+    return draft.quotas is None or draft.quotas.may_shrink_by(job, without)
 
 
 class _Offers:

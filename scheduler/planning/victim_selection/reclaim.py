@@ -1,4 +1,4 @@
-"""Whose running jobs may be stopped for a job of another queue, or of its own when that is at its limit.
+"""Whose running jobs may be stopped for a job of another queue.
 
 Between queues: a queue may have room back up to its guarantee, whatever the priorities; beyond guarantees the site's
 rule for preemption decides. Either way others give only what they hold above their own guarantee: sets of victims are
@@ -12,16 +12,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.model.entitlements import GPU, Row, protected
+from scheduler.model.entitlements import GPU, protected
 from scheduler.model.workloads import Gang, TrainingJob
 from scheduler.planning.draft.draft import Draft
 from scheduler.planning.ledgers.quotas import Quotas
-from scheduler.planning.placement.cached_trial import CachedTrial
-from scheduler.planning.placement.placing import capped, limit_of, takes
+from scheduler.planning.placement.placing import capped, limit_of
 from scheduler.planning.placement.topology import most_together
 from scheduler.planning.preemption.candidates import Candidates, Victim
-from scheduler.planning.preemption.domain_needs import needs_of
-from scheduler.planning.preemption.victims import victims_for
 
 MOST_WEIGHED: Final = 512
 """Jobs of one queue that are weighed against its surplus, the first in the order tried."""
@@ -79,7 +76,7 @@ def _is_enough(gang: Gang, draft: Draft, candidates: Candidates) -> bool:
 def _spared(job: TrainingJob, draft: Draft, quotas: Quotas, by_rule: Candidates, cut: Cut) -> Candidates:
     """Return those who may be stopped for a job and whom their queues can spare, all together where they are cut."""
     candidates = draft.stoppable.candidates
-    allowed, own = _those_in(by_rule), _of_queue(job.queue, candidates)
+    allowed, own = those_in(by_rule), of_queue(job.queue, candidates)
     mine, others = own & allowed, ~own & (_old_enough(draft, candidates) if quotas.is_owed(job) else allowed)
     if cut is Cut.NONE:
         spared = others & _above_guarantees(candidates, quotas, np.flatnonzero(others), one_by_one=True)
@@ -101,89 +98,14 @@ def _ordered(job: TrainingJob, draft: Draft, candidates: Candidates, cut: Cut) -
     return there[np.lexsort((there, host[there], -units[host[there]]))]
 
 
-def victims_in_queue(job: TrainingJob, draft: Draft) -> tuple[Victim, ...]:
-    """Return whom a job of a queue at its limit may have stopped to have room and stay below; () when nobody is enough.
-
-    Jobs of its own queue come first, others only where these make no room; none that would go on with fewer workers at
-    once; nobody when room is reserved for the job already. Two ways are compared: those that make room at least cost
-    and whoever is lacking below the limit, or the other way about.
-    """
-    quotas = draft.quotas
-    if quotas is None or draft.reservations.of(job.job_id) or not any(excess := quotas.excess(job)):
-        return ()
-    candidates, by_rule = draft.stoppable.candidates, draft.stoppable.for_job(job)
-    firm = ~np.array([one.gang.is_elastic for one in candidates.running.jobs], dtype=bool)[candidates.order]
-    mine = _those_in(by_rule) & _of_queue(job.queue, candidates) & firm
-    below = _below_limit(np.flatnonzero(mine)[:MOST_WEIGHED], excess, candidates, quotas)
-    ways: list[tuple[tuple[Victim, ...], tuple[Victim, ...]]] = [(below, ())] if below else []
-    for stoppable in (candidates.only(mine[candidates.who]), *candidates_for(job, draft, by_rule)):
-        for victims in _making_room(job, draft, stoppable.only(firm[stoppable.who])):
-            chosen = {victim.index for victim in victims}
-            left = _left_of(excess, sorted(chosen & set(np.flatnonzero(mine).tolist())), candidates, quotas)
-            rest = [index for index in np.flatnonzero(mine)[:MOST_WEIGHED].tolist() if index not in chosen]
-            more = _below_limit(np.array(rest, dtype=np.int64), left, candidates, quotas)
-            ways += [(more or (), victims)] if more is not None else []
-        if ways[1:]:
-            break
-    found = [_needed(job, draft, excess, [*more, *victims]) for more, victims in ways]
-    fitting = [victims for victims in found if victims and may_all_go(job, draft, victims)]
-    return min(fitting, key=lambda victims: sum(victim.cost for victim in victims), default=())
-
-
-def _making_room(job: TrainingJob, draft: Draft, candidates: Candidates) -> Iterator[tuple[Victim, ...]]:
-    coming = draft.room.coming
-    for need in needs_of(job.gang, coming, candidates):
-        victims = victims_for(need, coming, candidates)
-        if victims is not None:
-            yield victims
-
-
-def _below_limit(
-    places: NDArray[np.int64], excess: Row, candidates: Candidates, quotas: Quotas
-) -> tuple[Victim, ...] | None:
-    """Return the first of some jobs that bring their queue below its limit together; None when all are too few."""
-    left, victims = excess, list[Victim]()
-    for index in places.tolist():
-        if not any(left):
-            break
-        after = _left_of(left, [index], candidates, quotas)
-        if after != left:
-            victims.append(candidates.victim(index))
-        left = after
-    return None if any(left) else tuple(victims)
-
-
-def _left_of(excess: Row, indices: Sequence[int], candidates: Candidates, quotas: Quotas) -> Row:
-    """Return by how much a queue is still above its limit when some of its jobs are gone."""
-    gone = quotas.amounts[candidates.order[list(indices)]].sum(axis=0).tolist() if len(indices) else [0] * len(excess)
-    return tuple(max(0, rest - amount) for rest, amount in zip(excess, gone, strict=True))
-
-
-def _needed(job: TrainingJob, draft: Draft, excess: Row, victims: Sequence[Victim]) -> tuple[Victim, ...]:
-    """Return those of victims without whom a job would not fit below its queue's limit; () when all are too few."""
-    quotas, candidates = draft.quotas, draft.stoppable.candidates
-    kept = sorted(victims, key=lambda victim: victim.index)
-    for victim in [None, *reversed(kept)]:
-        fewer = [other for other in kept if other is not victim]
-        room = CachedTrial(draft.room.coming)
-        for other in fewer:
-            room.give_all([slot for slot in other.freed if slot.host in room.table.rows], other.job.gang.shape)
-        own = [other.index for other in fewer if other.job.queue == job.queue]
-        is_met = quotas is not None and not any(_left_of(excess, own, candidates, quotas)) and takes(room, job.gang)
-        if victim is None and not is_met:
-            return ()
-        kept = fewer if is_met else kept
-    return tuple(kept)
-
-
-def _those_in(part: Candidates) -> NDArray[np.bool_]:
+def those_in(part: Candidates) -> NDArray[np.bool_]:
     """Return which victims a part of a candidates has entries of, bool (V,)."""
     there = np.zeros(len(part.order), dtype=bool)
     there[part.who] = True
     return there
 
 
-def _of_queue(name: str, candidates: Candidates) -> NDArray[np.bool_]:
+def of_queue(name: str, candidates: Candidates) -> NDArray[np.bool_]:
     """Return which victims are of a queue, bool (V,)."""
     its: NDArray[np.bool_] = candidates.queue == candidates.running.queue_names.get(name, -1)
     return its
