@@ -9,6 +9,7 @@ from scheduler.model.errors import ActionFailed, NotFound
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.observation import Observation, Run, RunState, Stray
 from scheduler.model.plan import Action, PreemptJob, StartJob, StartReplica, StopReplica
+from scheduler.model.resources import Held
 from scheduler.model.workloads import JobId, ServingModel
 from scheduler.planning.reasons.wording import size
 from simulations.engine import Engine, Event
@@ -59,13 +60,24 @@ class SimulatedCluster:
         self._saved_s: dict[JobId, float] = {}
         self._known: dict[JobId, int] = {}
         self._strays: dict[str, Stray] = {}
+        self._occupied: dict[str, tuple[Held, ...]] = {}
+        self._asked: dict[str, int] = {}
 
     def observe(self) -> Observation:
         """Return what runs now; never fails."""
         now_s = self.engine.now_s()
         runs = tuple(self._last_seen.get(key) or attempt.seen_at(now_s) for key, attempt in self._attempts.items())
         strays = tuple(self._strays[name] for name in sorted(self._strays))
-        return Observation(now_s, self.room.hosts, runs, self.replicas.all, strays=strays)
+        occupied = tuple(held for name in sorted(self._occupied) for held in self._occupied[name])
+        return Observation(
+            now_s,
+            self.room.hosts,
+            runs,
+            self.replicas.all,
+            strays=strays,
+            occupied=occupied,
+            asked=tuple(sorted(self._asked.items())),
+        )
 
     def apply(self, action: Action) -> None:
         """Begin to carry out one action.
@@ -136,6 +148,21 @@ class SimulatedCluster:
         """End a stray when the grace is over."""
         self.engine.after(grace_s, lambda: self._leave(stray.name))
 
+    def occupy(self, host: str, *held: Held) -> None:
+        """Let other work take this room of a host from now on, in place of what it took before; none for nothing.
+
+        Args:
+            host: its name.
+            held: in the order of their slots, one entry a slot; ours goes on where it takes more than is left.
+        """
+        self.room.occupy(self._occupied.pop(host, ()), held)
+        if held:
+            self._occupied[host] = held
+
+    def ask(self, model: str, replicas: int) -> None:
+        """Let a controller of the cluster itself want so many replicas of a model from now on; 0 for none."""
+        self._asked = {name: count for name, count in {**self._asked, model: replicas}.items() if count}
+
     def lose_host(self, name: str, reason: str = "no heartbeat") -> None:
         """Take a host away with all that runs on it; gangs with one worker there are lost whole."""
         now_s = self.engine.now_s()
@@ -164,6 +191,11 @@ class SimulatedCluster:
         """Hear of a silent host again, with all that runs there."""
         self._end_silence(name)
         self.room.replace(replace(self.room.host(name), state=HostState.READY, reason="", since_s=self.engine.now_s()))
+
+    def cordon_host(self, name: str, reason: str) -> None:
+        """Let the cluster itself give a host no new work; what runs there goes on."""
+        cordoned = replace(self.room.host(name), state=HostState.CORDONED, reason=reason, since_s=self.engine.now_s())
+        self.room.replace(cordoned)
 
     def stop_by_hand(self, job_id: JobId) -> None:
         """Stop a job's attempt as somebody would who goes past the control plane."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import groupby
 from typing import Final, TypeAlias
 
 from scheduler.control.records import AttemptRecord, CycleRecord, DesiredState, HostMark, JobRecord, Outcome
@@ -125,6 +126,8 @@ def _settle(world: World, snapshot: Snapshot) -> None:
         world.cluster.replicas.settle(replace(replica, retired_s=None))
     for number, held in enumerate(snapshot.foreign):
         world.cluster.settle(Stray(f"stray-{number:06d}", StrayKind.GROUP, held=(held,)))
+    for name, others in groupby(snapshot.occupied, key=lambda held: held[0].host):
+        world.cluster.occupy(name, *others)
     for host in snapshot.hosts:
         if host.state is HostState.LOST:
             world.cluster.silence_host(host.name, host.reason, host.since_s)

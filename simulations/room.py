@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 from scheduler.model.errors import ActionFailed
 from scheduler.model.hosts import Host, HostState
-from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape, Slot
+from scheduler.model.resources import WHOLE_DEVICE_MILLI, Held, Shape, Slot
 
 
 class HostRoom:
-    """Free capacity of one host; negative amounts never occur."""
+    """Free capacity of one host; amounts are below zero only where other work takes more than is left."""
 
     def __init__(self, host: Host) -> None:
         """Start empty."""
@@ -77,6 +77,12 @@ class Room:
                 raise ActionFailed(why)
             self._rooms[slot.host].add(slot, shape, -1)
             taken.append(slot)
+
+    def occupy(self, before: Iterable[Held], now: Iterable[Held]) -> None:
+        """Let other work leave some slots and take others, whether there is room or not."""
+        for sign, some in ((1, before), (-1, now)):
+            for slot, shape in some:
+                self._rooms[slot.host].add(slot, shape, sign)
 
     def give(self, slots: Iterable[Slot], shape: Shape) -> None:
         """Free one unit for each slot."""

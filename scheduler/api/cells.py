@@ -17,6 +17,7 @@ CLASSES: Final = {
     "held": "h",
     "reserved": "v",
     "stray": "o",
+    "occupied": "o",
     "free": "f",
     "drained": "x",
     "lost": "l",
@@ -27,6 +28,7 @@ WORDS: Final = {
     "held": "held for the peak",
     "reserved": "reserved for it",
     "stray": "somebody else's",
+    "occupied": "somebody else's",
 }
 JOB_KINDS: Final = frozenset({"training", "preempting"})
 MOST_LETTERS: Final = 4

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 
-from scheduler.backends.ray.cluster import RayCluster
+from scheduler.control.ports import Backend
 from scheduler.control.service.service import ControlService
 from scheduler.model.errors import NotFound
 from scheduler.model.workloads import JobId
@@ -20,7 +20,7 @@ class AttemptLogs:
         service: knows when they are over.
     """
 
-    def __init__(self, cluster: RayCluster, service: ControlService) -> None:
+    def __init__(self, cluster: Backend, service: ControlService) -> None:
         self._cluster, self._service = cluster, service
 
     def __call__(self, job_id: JobId, attempt: int, *, follow: bool, tail: int | None) -> Iterator[str]:

@@ -79,6 +79,7 @@ def _verdict(item: Capacity, now: datetime, screen: Screen) -> str:
         (item.gpus_training, "training"),
         (item.gpus_held, "held for the peak"),
         (item.gpus_reserved, "reserved"),
+        (item.gpus_occupied, "other work"),
         (item.gpus_free, "free"),
         (item.gpus_drained, "drained"),
         (item.gpus_lost, "lost"),

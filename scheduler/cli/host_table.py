@@ -38,6 +38,7 @@ _SIGNS: Final = {
     "held": ("▒", "blue"),
     "reserved": ("▒", ""),
     "stray": ("?", "yellow"),
+    "occupied": ("o", "dim"),
     "free": ("∙", "dim"),
 }
 _WORDS: Final = {
@@ -50,8 +51,11 @@ _WORDS: Final = {
     "held": "held",
     "reserved": "reserved",
     "stray": "strays",
+    "occupied": "others",
 }
-LEGEND: Final = "█ serving  c community  ░ starting  ▓ training  ▒ held or reserved  ? stray  ∙ free  / drained"
+LEGEND: Final = (
+    "█ serving  c community  ░ starting  ▓ training  ▒ held or reserved  ? stray  o other work  ∙ free  / drained"
+)
 """What the signs of the column USE mean."""
 MOST_SIGNS: Final = 16
 """Devices of a host that are shown one by one."""

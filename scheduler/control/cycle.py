@@ -138,7 +138,7 @@ class Cycle:
         self._walls.begin(seen.taken_at_s, number)
         self._walls.within(_STRAYS, lambda: obey(self.cluster, self.store, seen, number), lambda: None)
         reconciled, snapshot = self._surveying().survey(seen, number)
-        demand, outlooks = self._demand(snapshot, listeners)
+        demand, outlooks = self._demand(snapshot, listeners, dict(seen.asked))
         started_s = self.timer()
         made = self._plan(CycleRecord(number, seen.taken_at_s, snapshot, demand, Plan(number), 0.0), reconciled)
         record = CycleRecord(number, seen.taken_at_s, snapshot, demand, made, self.timer() - started_s)
@@ -189,10 +189,12 @@ class Cycle:
         self._runner.cluster, self._runner.store = self.cluster, self.store
         return self._runner
 
-    def _demand(self, snapshot: Snapshot, listeners: SourceListeners) -> tuple[Demand, tuple[ModelOutlook, ...]]:
+    def _demand(
+        self, snapshot: Snapshot, listeners: SourceListeners, by_cluster: Mapping[str, int]
+    ) -> tuple[Demand, tuple[ModelOutlook, ...]]:
         known = listeners.known(snapshot.taken_at_s, self._walls)
         self.board.wait_for(listeners.unheard)
-        asked = (self.served, known, self.memory, snapshot, self.settings, self._walls)
+        asked = (self.served, known, self.memory, snapshot, self.settings, self._walls, by_cluster)
         demand, outlooks, self.memory = demand_of(*asked)
         return demand, outlooks
 

@@ -1,12 +1,13 @@
 """The seams of the control loop: narrow protocols that drivers, simulators and tests implement."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
 from forecasting.series import Series
 from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRecord, Once, StrayOrder
+from scheduler.control.reports.board import RequestCounts
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.observation import Observation, Stray
 from scheduler.model.plan import Action, Reservation
@@ -79,6 +80,31 @@ class Cluster(Protocol):
             ActionFailed: the cluster refuses.
             Unreachable: the cluster does not answer.
         """
+
+
+class Backend(Cluster, Protocol):
+    """A cluster as the control plane's process has it: with what people read of it, and an end."""
+
+    def claim(self) -> None:
+        """Claim the cluster, as looking at it does.
+
+        Raises:
+            Unreachable: the cluster does not answer.
+            Superseded: another control plane leads, or has the cluster.
+        """
+
+    def logs(self, job_id: JobId, attempt: int) -> str:
+        """Return what an attempt has printed so far, without secrets; "" when nobody knows it.
+
+        Raises:
+            Unreachable: the cluster does not answer.
+        """
+
+    def request_counts(self) -> Mapping[str, RequestCounts]:
+        """Return the requests counted since counting began, by model; nothing where no router of ours counts."""
+
+    def close(self) -> None:
+        """Let go of the cluster; what runs there goes on."""
 
 
 class JobSpecs(Protocol):

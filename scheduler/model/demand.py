@@ -1,6 +1,6 @@
 """What serving will need, in replicas: all the planner ever learns of the traffic."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -55,6 +55,8 @@ class ModelDemand:
             it, the last one the lowest; () where only that is foreseen.
         course: each time within the next day and a half at which more or fewer are expected to be wanted than just
             before it, in order; () where nothing is foreseen, or nothing changes.
+        replicas_asked: what the cluster's own controllers want now, see `Observation`; more than the model's limit
+            while a rollout lasts. Contained in the others.
     """
 
     model: str
@@ -70,6 +72,16 @@ class ModelDemand:
     low_at_s: float = 0.0
     falls: tuple[tuple[float, int], ...] = ()
     course: tuple[Level, ...] = ()
+    replicas_asked: int = 0
+
+    def at_least(self, asked: int) -> "ModelDemand":
+        """Return the demand where the cluster's own controllers want so many replicas now."""
+        if not asked:
+            return self
+        wanted = max(self.replicas_wanted, asked)
+        return replace(
+            self, replicas_wanted=wanted, replicas_held=max(self.replicas_held, wanted), replicas_asked=asked
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ class HostState(StrEnum):
     DRAINING = "draining"
     """Its work is moved away."""
     LOST = "lost"
-    """Does not answer; what ran there is gone."""
+    """Gone, or not heard of for so long that what ran there is given up for gone; silent for less, it is CORDONED."""
 
 
 @dataclass(frozen=True, slots=True)

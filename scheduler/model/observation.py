@@ -111,12 +111,18 @@ class Observation:
 
     Attributes:
         taken_at_s: epoch seconds of the world's clock.
-        hosts: all hosts known, lost ones included, sorted by name; only READY and LOST are the backend's to say.
+        hosts: all hosts known, lost ones included, sorted by name; READY, CORDONED and LOST are the backend's to say.
         runs: attempts that hold room or ended since they were last forgotten. One that still holds room on a LOST host
             was there when it was last seen, and may be there still; where the cluster knows better, it is LOST as well.
         replicas: that hold room.
         faults: sentences for operators, for instance a replica that cannot start and why.
         strays: what others run here, sorted by name.
+        occupied: room that other work takes, which nobody here can start or stop: daemons, other people's work, what
+            ours needs beyond its declared shape; at most one entry a slot, sorted by slot. What has not changed should
+            be the same objects as before. It may exceed what a host has, and never counts what runs, replicas or
+            strays hold.
+        asked: (model, replicas), what the cluster's own controllers want now, by name: a rollout that starts new
+            replicas beside the old ones, an autoscaler above us. Nothing where nobody but this control plane decides.
     """
 
     taken_at_s: float
@@ -125,3 +131,5 @@ class Observation:
     replicas: tuple[Replica, ...] = ()
     faults: tuple[str, ...] = ()
     strays: tuple[Stray, ...] = ()
+    occupied: tuple[Held, ...] = ()
+    asked: tuple[tuple[str, int], ...] = ()

@@ -16,6 +16,10 @@ RESERVED: Final = "reserved"
 """Kind of room that only its holder may take."""
 STRAY: Final = "stray"
 """Kind and name of what others run: who they are is in the list of strays."""
+OTHERS: Final = "other work"
+"""Holder and name of room of which nothing else is known."""
+OCCUPIED: Final = "occupied"
+"""Kind of room that other work takes."""
 _REPLICA_KINDS: Final = {ReplicaState.STARTING: "starting", ReplicaState.STOPPING: "stopping"}
 
 
@@ -27,7 +31,7 @@ class Use(NamedTuple):
         shape: what it takes there.
         holder: model name or job id; that of the first model where several share a hold.
         name: the same for people.
-        kind: serving, community, starting, stopping, training, preempting, stray, held or reserved.
+        kind: serving, community, starting, stopping, training, preempting, stray, occupied, held or reserved.
     """
 
     slot: Slot
@@ -38,7 +42,7 @@ class Use(NamedTuple):
 
 
 def work(snapshot: Snapshot) -> Iterator[Use]:
-    """Yield everything that has room: replicas first, then jobs, then strays."""
+    """Yield everything that has room: replicas first, then jobs, strays, and other work."""
     models = {model.name: model for model in snapshot.models}
     shapes = {name: model.shape for name, model in models.items()}
     for replica in snapshot.replicas:
@@ -49,6 +53,8 @@ def work(snapshot: Snapshot) -> Iterator[Use]:
             yield Use(slot, job.gang.shape, job.job_id, job.name, _job_kind(job))
     for slot, shape in snapshot.foreign:
         yield Use(slot, shape, STRAY, STRAY, STRAY)
+    for slot, shape in snapshot.occupied:
+        yield Use(slot, shape, OTHERS, OTHERS, OCCUPIED)
 
 
 def kept(snapshot: Snapshot, plan: Plan) -> Iterator[Use]:

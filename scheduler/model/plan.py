@@ -82,7 +82,10 @@ class PreemptJob:
 
 @dataclass(frozen=True, slots=True)
 class StartReplica:
-    """Start one replica of a model in a slot."""
+    """Start one replica of a model in a slot; where a cluster places replicas itself, the slot is a wish.
+
+    The slot in which a replica is observed counts.
+    """
 
     model: str
     slot: Slot

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from scheduler.model.differing import differing
 from scheduler.model.host_table import HostTable
 from scheduler.model.hosts import Host
 from scheduler.model.ledger import Ledger
@@ -39,10 +40,11 @@ class Snapshot:
         queues: as the site declares them; empty where it shares by nothing but the order of the queue.
         usage: what was used lately, by queue and owner.
         foreign: room that somebody holds whom the planner can neither start nor stop, see `Stray`.
+        occupied: room that other work takes on the hosts, see `Observation`; sorted by slot.
         running: those of `jobs` that hold room, as columns.
         queued: those of `jobs` with `state.is_waiting`, as columns.
         living: the replicas of each model that are not stopping and whose hosts are known: ready ones, then others.
-        ledger: free capacity with `jobs`, `replicas` and `foreign` in place (reservations are not taken from it).
+        ledger: free capacity with `jobs`, `replicas`, `foreign` and `occupied` in place; reservations are not in it.
     """
 
     version: int
@@ -63,6 +65,7 @@ class Snapshot:
     queues: tuple[Queue, ...] = ()
     usage: tuple[MeanUse, ...] = ()
     foreign: tuple[Held, ...] = ()
+    occupied: tuple[Held, ...] = ()
 
     @classmethod
     def of(  # noqa: PLR0913  # one argument per attribute, all by name
@@ -79,12 +82,14 @@ class Snapshot:
         queues: Iterable[Queue] = (),
         usage: Iterable[MeanUse] = (),
         foreign: Iterable[Held] = (),
+        occupied: Iterable[Held] = (),
     ) -> "Snapshot":
         """Put the parts in their order and count the ledger from scratch."""
-        in_order, foreign = tuple(sorted(hosts, key=lambda host: host.name)), tuple(foreign)
+        in_order = tuple(sorted(hosts, key=lambda host: host.name))
+        foreign, occupied = tuple(foreign), _by_slot(occupied)
         jobs, models = tuple(sorted(jobs, key=rank_of)), tuple(models)
         replicas = tuple(sorted(replicas, key=lambda replica: replica.replica_id))
-        ledger = Ledger.of(in_order, (*_taken(jobs, models, replicas), *foreign))
+        ledger = Ledger.of(in_order, (*_taken(jobs, models, replicas), *foreign, *occupied))
         return cls(
             version=version,
             taken_at_s=taken_at_s,
@@ -103,6 +108,7 @@ class Snapshot:
             queues=tuple(queues),
             usage=tuple(usage),
             foreign=foreign,
+            occupied=occupied,
         )
 
     def after(  # noqa: PLR0913  # one argument per part, all by name
@@ -116,6 +122,8 @@ class Snapshot:
         reservations: Iterable[Reservation] = (),
         moves: Iterable[Moved] = (),
         usage: Iterable[MeanUse] = (),
+        foreign: Iterable[Held] = (),
+        occupied: Iterable[Held] = (),
     ) -> "Snapshot":
         """Return the next snapshot: equal to one made by `of` from all the parts, but for the price of what changed.
 
@@ -128,7 +136,11 @@ class Snapshot:
             reservations: likewise.
             moves: likewise.
             usage: likewise.
+            foreign: likewise.
+            occupied: likewise.
         """
+        others, occupied = tuple(foreign), tuple(occupied)
+        occupied = self.occupied if occupied == self.occupied else _by_slot(occupied)
         there = tuple(replicas)
         if there == self.replicas:
             there = self.replicas
@@ -150,8 +162,10 @@ class Snapshot:
                 moves=moves,
                 queues=self.queues,
                 usage=usage,
-                foreign=self.foreign,
+                foreign=others,
+                occupied=occupied,
             )
+        come_others, gone_others = differing((*self.foreign, *self.occupied), (*others, *occupied))
         left, started = _moved(self.replicas, there) if there is not self.replicas else ([], [])
         return Snapshot(
             version=version,
@@ -161,7 +175,11 @@ class Snapshot:
             models=self.models,
             replicas=there,
             reservations=tuple(reservations),
-            ledger=self.ledger.after(_taken(gone, self.models, left), _taken(come, self.models, started), table),
+            ledger=self.ledger.after(
+                (*_taken(gone, self.models, left), *gone_others),
+                (*_taken(come, self.models, started), *come_others),
+                table,
+            ),
             running=self.running.after(gone, come, table),
             queued=self.queued.after(*_those(_waits, gone, come)),
             held=_replaced(self.held, *_those(_is_held, gone, come)),
@@ -170,7 +188,8 @@ class Snapshot:
             moves=tuple(moves),
             queues=self.queues,
             usage=tuple(usage),
-            foreign=self.foreign,
+            foreign=others,
+            occupied=occupied,
         )
 
     @property
@@ -196,12 +215,18 @@ class Snapshot:
             reservations=self.reservations,
             moves=self.moves,
             usage=self.usage,
+            foreign=self.foreign,
+            occupied=self.occupied,
         )
         return replace(after, work=self.work)
 
     def model(self, name: str) -> ServingModel | None:
         """Return a served model by name, or None when there is none."""
         return next((model for model in self.models if model.name == name), None)
+
+
+def _by_slot(occupied: Iterable[Held]) -> tuple[Held, ...]:
+    return tuple(sorted(occupied, key=lambda held: (held[0].host, held[0].devices)))
 
 
 def _waits(job: TrainingJob) -> bool:

@@ -10,10 +10,12 @@ from scheduler.control.records import CycleRecord
 from scheduler.model.differing import differing
 from scheduler.model.plan import Unplaced
 from scheduler.model.reasons import Reasons
+from scheduler.model.resources import Held, Slot
 from scheduler.model.work import NOTHING_SEEN
 from scheduler.store.codec import CycleBody, body_of, decode_body, record_of
 
 _Item = TypeVar("_Item")
+_Name = TypeVar("_Name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +23,14 @@ class _Change:
     """One cycle after another.
 
     Attributes:
-        cycle: as it is, but with those hosts, jobs and replicas only that are new or not as they were, without models
-            and work that are the same, and without reasons.
+        cycle: as it is, but with those hosts, jobs, replicas and occupied slots only that are new or not as they were,
+            without models and work that are the same, and without reasons.
         gone_hosts, gone_jobs, gone_replicas: names of those that are there no more.
         same_models, same_work: whether these are as they were.
         subjects: whoever waits, in order.
         which: which of `reasons` each has.
         reasons: each once, whoever it names.
+        gone_occupied: slots that other work has left.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_inf_nan="constants")
@@ -41,6 +44,7 @@ class _Change:
     subjects: tuple[str, ...]
     which: tuple[int, ...]
     reasons: tuple[Unplaced, ...]
+    gone_occupied: tuple[Slot, ...] = ()
 
 
 _CHANGE: TypeAdapter[_Change] = TypeAdapter(_Change)
@@ -52,6 +56,7 @@ def encode_change(before: CycleRecord, after: CycleRecord) -> bytes:
     hosts, gone_hosts = _changed(old.hosts, new.hosts, lambda host: host.name)
     jobs, gone_jobs = _changed(old.jobs, new.jobs, lambda job: str(job.job_id))
     replicas, gone_replicas = _changed(old.replicas, new.replicas, lambda replica: str(replica.replica_id))
+    occupied, gone_occupied = _changed(old.occupied, new.occupied, _slot)
     same_models, same_work = old.models == new.models, old.work == new.work
     body = body_of(replace(after, plan=replace(after.plan, unplaced=())))
     snapshot = replace(
@@ -59,13 +64,16 @@ def encode_change(before: CycleRecord, after: CycleRecord) -> bytes:
         hosts=hosts,
         jobs=jobs,
         replicas=replicas,
+        occupied=occupied,
         models=() if same_models else new.models,
         work=NOTHING_SEEN if same_work else new.work,
     )
     subjects, which, reasons = _shared(Reasons.of(after.plan.unplaced))
     gone = (gone_hosts, gone_jobs, gone_replicas)
     return _CHANGE.dump_json(
-        _Change(replace(body, snapshot=snapshot), *gone, same_models, same_work, subjects, which, reasons)
+        _Change(
+            replace(body, snapshot=snapshot), *gone, same_models, same_work, subjects, which, reasons, gone_occupied
+        )
     )
 
 
@@ -83,6 +91,7 @@ class Replay:
         self._hosts = {host.name: host for host in body.snapshot.hosts}
         self._jobs = {str(job.job_id): job for job in body.snapshot.jobs}
         self._replicas = {str(replica.replica_id): replica for replica in body.snapshot.replicas}
+        self._occupied = {_slot(held): held for held in body.snapshot.occupied}
 
     def follow(self, change: bytes) -> None:
         """Go on to the next cycle, as `encode_change` wrote it."""
@@ -91,6 +100,7 @@ class Replay:
         _bring_up(self._hosts, made.gone_hosts, {host.name: host for host in now.hosts})
         _bring_up(self._jobs, made.gone_jobs, {str(job.job_id): job for job in now.jobs})
         _bring_up(self._replicas, made.gone_replicas, {str(one.replica_id): one for one in now.replicas})
+        _bring_up(self._occupied, made.gone_occupied, {_slot(held): held for held in now.occupied})
         snapshot = replace(
             now,
             models=before.models if made.same_models else now.models,
@@ -106,13 +116,18 @@ class Replay:
             hosts=tuple(self._hosts.values()),
             jobs=tuple(self._jobs.values()),
             replicas=tuple(self._replicas.values()),
+            occupied=tuple(self._occupied.values()),
         )
         return record_of(replace(self._last, snapshot=whole))
 
 
+def _slot(held: Held) -> Slot:
+    return held[0]
+
+
 def _changed(
-    before: Sequence[_Item], after: Sequence[_Item], name: Callable[[_Item], str]
-) -> tuple[tuple[_Item, ...], tuple[str, ...]]:
+    before: Sequence[_Item], after: Sequence[_Item], name: Callable[[_Item], _Name]
+) -> tuple[tuple[_Item, ...], tuple[_Name, ...]]:
     """Return what is new or not the same object as before, and the names of what is there no more."""
     if before is after:
         return (), ()
@@ -121,7 +136,7 @@ def _changed(
     return tuple(changed), tuple(gone for gone in map(name, left) if gone not in there)
 
 
-def _bring_up(known: dict[str, _Item], gone: Sequence[str], changed: dict[str, _Item]) -> None:
+def _bring_up(known: dict[_Name, _Item], gone: Sequence[_Name], changed: dict[_Name, _Item]) -> None:
     for name in gone:
         del known[name]
     known.update(changed)

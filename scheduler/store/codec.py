@@ -103,6 +103,7 @@ class SnapshotBody:
     usage: tuple[MeanUse, ...] = ()
     work: WorkSeen = NOTHING_SEEN
     foreign: tuple[Held, ...] = ()
+    occupied: tuple[Held, ...] = ()
 
 
 def _action_kind(value: object) -> str:
@@ -171,6 +172,7 @@ def body_of(cycle: CycleRecord) -> CycleBody:
             world.usage,
             world.work,
             world.foreign,
+            world.occupied,
         ),
         cycle.demand,
         PlanBody(
@@ -201,6 +203,7 @@ def record_of(body: CycleBody) -> CycleRecord:
         queues=world.queues,
         usage=world.usage,
         foreign=world.foreign,
+        occupied=world.occupied,
     )
     plan = Plan(
         made.snapshot_version,

@@ -15,7 +15,8 @@ class DeviceUse(Resource):
     name: str
     """For people: model name, or the job's name."""
     kind: str
-    """serving, community, starting, stopping, training, preempting, stray, held (for a peak) or reserved (for them)."""
+    """serving, community, starting, stopping, training, preempting, stray, occupied (by other work on the host), held
+    (for a peak) or reserved (for them)."""
     gpu_milli: int
     """Thousandths of the device."""
 
@@ -212,6 +213,8 @@ class Capacity(Resource):
     """For jobs and models for whom they were freed."""
     gpus_free: float
     gpus_drained: float
+    gpus_occupied: float = 0.0
+    """By strays and other work on the hosts."""
     gpus_lost: float = 0.0
     """Devices of lost hosts, as far as nobody is known to hold them."""
     serving_gpus_ready: float

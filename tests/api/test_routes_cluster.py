@@ -6,9 +6,12 @@ from typing import Any
 import httpx
 import pytest
 
+from scheduler.api.presenting.hosts import host_views
 from scheduler.api.presenting.models import forecast_view
+from scheduler.control.records import HostMark
 from scheduler.control.reports.board import ModelOutlook
 from scheduler.model.demand import Basis
+from scheduler.model.hosts import HostState
 from scheduler.wire.cluster import Forecast
 
 
@@ -33,6 +36,19 @@ def test_cordon_shows_at_once_and_uncordon_takes_it_back(world: Any) -> None:
     assert http.get("/api/v1/hosts/ml-serve1012").json()["item"]["state"] == "cordoned"
     assert http.post("/api/v1/hosts/ml-serve1012/uncordon").json()["item"]["state"] == "ready"
     assert world.store.host_marks() == ()
+
+
+def test_a_host_that_the_cluster_itself_cordons_is_shown_so_whatever_operators_said(world: Any) -> None:
+    shown, name = world.board.report, "ml-serve1013"
+    seen = tuple(
+        replace(host, state=HostState.CORDONED, reason="by hand") if host.name == name else host
+        for host in shown.cycle.snapshot.hosts
+    )
+    report = replace(shown, observation=replace(shown.observation, hosts=seen))
+    views = {host.name: host for host in host_views(report, ())}
+    assert (views[name].state, views[name].reason) == ("cordoned", "by hand")
+    marks = (HostMark(name, HostState.DRAINING, "swap", 1.0),)
+    assert {host.name: host.state for host in host_views(report, marks)}[name] == "draining"
 
 
 def test_a_dry_drain_says_what_moves_and_changes_nothing(world: Any) -> None:

@@ -6,12 +6,17 @@ from typing import Any
 
 import pytest
 
+from policies.registry import policy_from_names
 from scheduler.api.cells import cells_of
+from scheduler.api.presenting.capacity import Past, capacity_view
 from scheduler.api.presenting.hosts import host_views
+from scheduler.api.presenting.points import Window
+from scheduler.cli.host_table import host_sums
 from scheduler.client import Client
 from scheduler.control.records import StrayOrder, StrayVerb
 from scheduler.model.errors import Conflict, NotFound
 from scheduler.model.observation import Stray, StrayKind
+from scheduler.model.plan import Plan
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 
@@ -85,3 +90,16 @@ def test_a_device_that_a_stray_holds_is_shown_as_somebody_elses(world: Any) -> N
     assert [use.kind for use in host.devices[3].uses] == ["stray"]
     assert host.cpus_used == 2.0
     assert cells_of(host)[3].words == f"{HOST} GPU 3: stray, somebody else's"
+
+
+def test_a_device_that_other_work_takes_is_shown_and_counted_as_that(world: Any) -> None:
+    shown = world.board.report
+    empty = Snapshot.of(hosts=shown.cycle.snapshot.hosts, occupied=HELD)
+    report = replace(shown, cycle=replace(shown.cycle, snapshot=empty, plan=Plan(1)))
+    host = next(h for h in host_views(report) if h.name == HOST)
+    assert [(use.kind, use.name) for use in host.devices[3].uses] == [("occupied", "other work")]
+    assert host.cpus_used == 2.0
+    assert cells_of(host)[3].words == f"{HOST} GPU 3: other work, somebody else's"
+    capacity = capacity_view(report, Past(), Window(0.0, 1.0), policy_from_names())
+    assert (capacity.gpus_occupied, capacity.gpus - capacity.gpus_free - capacity.gpus_drained) == (1.0, 1.0)
+    assert "7 free, 1 occupied" in host_sums([host])

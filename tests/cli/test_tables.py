@@ -107,7 +107,7 @@ def test_the_hosts_on_a_terminal(headroom: Headroom) -> None:
     assert shown.err == (
         "4 hosts: 2 ready, 1 lost, 1 draining\n"
         "24 GPUs: 5 serving, 7.5 free, 1 held, 2 training, 1 preempting, 7.5 drained\n"
-        "█ serving  c community  ░ starting  ▓ training  ▒ held or reserved  ? stray  ∙ free  / drained\n"
+        "█ serving  c community  ░ starting  ▓ training  ▒ held or reserved  ? stray  o other work  ∙ free  / drained\n"
     )
 
 

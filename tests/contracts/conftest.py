@@ -37,7 +37,7 @@ from simulations.engine import Engine
 from simulations.work import Work
 from simulations.world import World
 
-CLUSTERS: Final = ("simulated", pytest.param("ray", marks=pytest.mark.ray))
+CLUSTERS: Final = ("simulated", "scattering", pytest.param("ray", marks=pytest.mark.ray))
 MODEL: Final = ServingModel(
     "echo", Shape(cpu_milli=1000, memory_mib=512, gpu_count=1, gpu_milli=500), 1, 8, warm_up_s=5
 )
@@ -53,10 +53,20 @@ class Harness(ABC):
     Attributes:
         cluster: under test.
         patience_s: the cluster's seconds that anything may take.
+        shares_devices: whether replicas can have parts of a device; where not, those of `MODEL` take a whole one.
+        places_replicas: whether a replica starts in the slot that was asked for; where not, that is a wish.
+        cordons: whether the cluster itself can give a host no new work.
     """
 
     cluster: Cluster
     patience_s = 60.0
+    shares_devices = True
+    places_replicas = True
+    cordons = False
+
+    def cordon(self, host: str, reason: str) -> None:
+        """Have the cluster itself give a host no new work; only where it `cordons`."""
+        raise NotImplementedError
 
     @abstractmethod
     def job(self, gang: Gang, ending: Ending = "long", *, grace_period_s: float = 10.0) -> JobId:
@@ -91,6 +101,14 @@ class Harness(ABC):
         """Let a run be there that says it is attempt 1 of a job of one worker, with the mark of an owner or none."""
 
     @abstractmethod
+    def occupy(self, host: str, cpus: int, gpus: int) -> None:
+        """Let other people's work be on a host that says nothing of itself."""
+
+    @abstractmethod
+    def vacate(self) -> None:
+        """Let it be gone."""
+
+    @abstractmethod
     def reopen(self) -> None:
         """Replace `cluster` by what a control plane would have after it was killed and started again."""
 
@@ -116,11 +134,13 @@ class Harness(ABC):
 class SimulatedHarness(Harness):
     """The simulated cluster; its time passes when the test pauses."""
 
-    def __init__(self) -> None:
+    cordons = True
+
+    def __init__(self, model: ServingModel = MODEL) -> None:
         """Build a world."""
         devices = tuple(Device(index, 64 * 1024) for index in range(4))
         hosts = [Host(name, 8000, 16384, devices, "Tester") for name in ("gpu-a", "gpu-b")]
-        self._world = World(1_000_000.0, [*hosts, Host("cpu-a", 8000, 16384, labels=(("rack", "7"),))], [MODEL])
+        self._world = World(1_000_000.0, [*hosts, Host("cpu-a", 8000, 16384, labels=(("rack", "7"),))], [model])
         self._engine: Engine = self._world.engine
         self.cluster = self._world.cluster
 
@@ -138,6 +158,10 @@ class SimulatedHarness(Harness):
     def stop_by_hand(self, job_id: JobId) -> None:
         """Stop it."""
         self._world.cluster.stop_by_hand(job_id)
+
+    def cordon(self, host: str, reason: str) -> None:
+        """Cordon it."""
+        self._world.cluster.cordon_host(host, reason)
 
     def silence(self, host: str) -> None:
         """Silence it."""
@@ -160,8 +184,37 @@ class SimulatedHarness(Harness):
         held = ((slot, Shape(cpu_milli=1000, memory_mib=512, gpu_count=len(slot.devices))),)
         self._world.cluster.settle(Stray(f"run-{job_id}-1", StrayKind.RUN, owner, held, job_id, 1))
 
+    def occupy(self, host: str, cpus: int, gpus: int) -> None:
+        """Occupy the host's last devices."""
+        held = (Slot(host, tuple(range(4 - gpus, 4))), Shape(1000 * cpus, gpu_count=gpus))
+        self._world.cluster.occupy(host, held)
+
+    def vacate(self) -> None:
+        """Leave all hosts."""
+        for host in self._world.cluster.observe().hosts:
+            self._world.cluster.occupy(host.name)
+
     def reopen(self) -> None:
         """Do nothing: the simulated cluster is the world, not a client of it."""
+
+
+class ScatteringHarness(SimulatedHarness):
+    """A simulated cluster with a scheduler of its own for replicas, which shares no devices."""
+
+    shares_devices = False
+    places_replicas = False
+
+    def __init__(self) -> None:
+        """Have every replica start in the last room there is, whatever is asked for."""
+        super().__init__(replace(MODEL, shape=replace(MODEL.shape, gpu_milli=1000)))
+        world, start = self._world.cluster, self._world.cluster.replicas.start
+        places = [Slot(host, (device,)) for host in ("gpu-b", "gpu-a") for device in (3, 2, 1, 0)]
+
+        def scatter(model: str, slot: Slot) -> None:
+            shape = replace(MODEL.shape, gpu_milli=1000)
+            start(model, next((place for place in places if not world.room.missing(place, shape)), slot))
+
+        world.replicas.start = scatter  # type: ignore[method-assign]
 
 
 class Specs:
@@ -244,6 +297,24 @@ class RayHarness(Harness):
             }
         )
 
+    def occupy(self, host: str, cpus: int, gpus: int) -> None:
+        """Submit a job past the control plane whose driver itself takes the room."""
+        self.cluster._rest.submit(
+            {
+                "entrypoint": "sleep 600",
+                "submission_id": f"other-work-{next(self._ids)}",
+                "entrypoint_num_cpus": cpus,
+                "entrypoint_num_gpus": gpus,
+                "entrypoint_label_selector": {"host": host},
+            }
+        )
+
+    def vacate(self) -> None:
+        """Stop it."""
+        for job in self.cluster._rest.jobs():
+            if str(job.get("submission_id")).startswith("other-work-"):
+                self.cluster._rest.stop(job["submission_id"])
+
     def reopen(self) -> None:
         """Throw the client away and make a new one."""
         self.cluster.close()
@@ -266,6 +337,12 @@ class RayHarness(Harness):
 def simulated() -> SimulatedHarness:
     """The simulated cluster."""
     return SimulatedHarness()
+
+
+@pytest.fixture
+def scattering() -> ScatteringHarness:
+    """A simulated cluster that places replicas itself."""
+    return ScatteringHarness()
 
 
 @pytest.fixture

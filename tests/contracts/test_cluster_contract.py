@@ -107,6 +107,16 @@ def test_a_start_on_a_host_that_is_not_there_is_refused(harness: Harness) -> Non
     assert run_of(harness.cluster.observe(), job_id) is None
 
 
+def test_a_host_that_the_cluster_cordons_is_shown_so_with_all_that_runs_on_it(harness: Harness) -> None:
+    if not harness.cordons:
+        pytest.skip("this cluster has no hosts of which it says so itself")
+    job_id = running(harness, ONE, (Slot("gpu-a", (0,)),))
+    harness.cordon("gpu-a", "by hand")
+    seen = harness.wait_until(lambda seen: seen.hosts[1].state is HostState.CORDONED)
+    assert (seen.hosts[1].name, seen.hosts[1].reason) == ("gpu-a", "by hand")
+    assert state_of(seen, job_id) is RunState.RUNNING
+
+
 def test_a_job_that_nobody_declared_is_refused(harness: Harness) -> None:
     with pytest.raises(ActionFailed):
         harness.cluster.apply(StartJob(JobId("404404"), 1, (Slot("gpu-a", (0,)),)))
@@ -170,27 +180,39 @@ def test_a_failed_job_says_why(harness: Harness) -> None:
 
 
 def test_replicas_come_up_where_they_were_asked_for_and_go_one_by_one(harness: Harness) -> None:
-    other = Slot("gpu-b", (1,))
-    for slot in (HALF, HALF, other):
+    asked = [HALF, HALF if harness.shares_devices else Slot("gpu-a", (1,)), Slot("gpu-b", (1,))]
+    for slot in asked:
         harness.cluster.apply(StartReplica("echo", slot))
     seen = harness.cluster.observe()
-    assert sorted(replica.slot for replica in seen.replicas) == [HALF, HALF, other]
+    assert len(seen.replicas) == 3
     assert {replica.state for replica in seen.replicas} <= {ReplicaState.STARTING, ReplicaState.READY}
     seen = harness.wait_until(lambda seen: len(ready(seen)) == 3)
-    assert sorted(ready(seen)) == [HALF, HALF, other]
-    first = next(replica for replica in seen.replicas if replica.slot == HALF)
-    harness.cluster.apply(StopReplica(first.replica_id, "echo", HALF))
+    if harness.places_replicas:
+        assert sorted(ready(seen)) == asked
+    first, last, other = sorted(seen.replicas, key=lambda replica: (replica.slot, replica.replica_id))
+    harness.cluster.apply(StopReplica(first.replica_id, "echo", first.slot))
     seen = harness.wait_until(lambda seen: len(seen.replicas) == 2)
-    assert sorted(ready(seen)) == [HALF, other]
-    harness.cluster.apply(StopReplica(first.replica_id, "echo", HALF))
-    last = next(replica for replica in seen.replicas if replica.slot == HALF)
-    assert last.replica_id != first.replica_id
-    harness.cluster.apply(StopReplica(last.replica_id, "echo", HALF))
-    assert ready(harness.wait_until(lambda seen: len(seen.replicas) == 1)) == [other]
+    assert sorted(ready(seen)) == [last.slot, other.slot], "the others stay where they are"
+    harness.cluster.apply(StopReplica(first.replica_id, "echo", first.slot))
+    assert {replica.replica_id for replica in harness.cluster.observe().replicas} == {last.replica_id, other.replica_id}
+    harness.cluster.apply(StopReplica(last.replica_id, "echo", last.slot))
+    assert ready(harness.wait_until(lambda seen: len(seen.replicas) == 1)) == [other.slot]
+
+
+def test_a_replica_is_observed_where_it_is_and_that_room_is_taken(harness: Harness) -> None:
+    harness.cluster.apply(StartReplica("echo", HALF))
+    (slot,) = ready(harness.wait_until(ready))
+    assert harness.places_replicas is (slot == HALF)
+    whole = Gang(1, FULL.shape)
+    with pytest.raises(ActionFailed):
+        harness.cluster.apply(StartJob(harness.job(whole), 1, (Slot(slot.host, (0, 1, 2, 3)),)))
+    other = "gpu-a" if slot.host == "gpu-b" else "gpu-b"
+    running(harness, whole, (Slot(other, (0, 1, 2, 3)),))
 
 
 def test_a_replica_of_an_unknown_model_or_host_is_refused(harness: Harness) -> None:
-    for model, slot in (("nothing", HALF), ("echo", Slot("nowhere", (0,)))):
+    wrong = [("nothing", HALF), ("echo", Slot("nowhere", (0,)))]
+    for model, slot in wrong if harness.places_replicas else wrong[:1]:
         with pytest.raises(ActionFailed):
             harness.cluster.apply(StartReplica(model, slot))
     assert harness.cluster.observe().replicas == ()
@@ -281,6 +303,24 @@ def test_a_stray_holds_its_room_and_is_left_alone_until_it_is_evicted(harness: H
     harness.wait_until(gone(harness, stray))
     harness.cluster.apply(StartJob(job_id, 1, FULL_SLOTS))
     harness.wait_until(lambda seen: state_of(seen, job_id) is RunState.RUNNING)
+
+
+def test_room_that_other_work_takes_is_shown_and_given_to_nobody(harness: Harness) -> None:
+    harness.occupy("gpu-b", cpus=3, gpus=2)
+    seen = harness.wait_until(lambda seen: seen.occupied)
+    (held,) = seen.occupied
+    assert (held[0].host, len(held[0].devices), held[1].cpu_milli, held[1].gpu_count) == ("gpu-b", 2, 3000, 2)
+    assert not any(stray.held for stray in seen.strays), "it is counted once"
+    assert harness.cluster.observe().occupied[0] is held or harness.cluster.observe().occupied[0] == held
+    job_id = harness.job(FULL)
+    with pytest.raises(ActionFailed):
+        harness.cluster.apply(StartJob(job_id, 1, FULL_SLOTS))
+    left = tuple(sorted({0, 1, 2, 3} - set(held[0].devices)))
+    beside = running(harness, Gang(1, Shape(cpu_milli=1000, gpu_count=2)), (Slot("gpu-b", left),))
+    assert harness.cluster.observe().occupied == (held,), "ours is not counted with it"
+    harness.vacate()
+    harness.wait_until(lambda seen: not seen.occupied)
+    assert state_of(harness.cluster.observe(), beside) is RunState.RUNNING
 
 
 def test_an_adopted_run_is_ours_also_for_the_next_control_plane(harness: Harness) -> None:

@@ -51,6 +51,14 @@ def test_a_host_that_joins_is_told() -> None:
     assert look(before, a=READY, b=READY)[0] == ["b answers"]
 
 
+def test_a_host_that_the_cluster_cordons_is_told_and_when_it_takes_work_again() -> None:
+    _, known = look(KnownState(), a=READY)
+    told, known = look(known, a=HostState.CORDONED)
+    assert told == ["a cordoned by the cluster itself"]
+    assert look(known, a=HostState.CORDONED)[0] == []
+    assert look(known, a=READY)[0] == ["a takes work again"]
+
+
 def test_a_lost_host_says_how_many_runs_were_on_it() -> None:
     run = Run(JobId("1"), 1, (Slot("a"),), RunState.RUNNING, 0.0)
     _, before = look(KnownState(), a=READY)

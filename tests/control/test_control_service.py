@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +179,25 @@ def test_nobody_is_not_found(office: Office) -> None:
     for ask_host in (office.service.cordon, office.service.uncordon, office.service.drain):
         with pytest.raises(NotFound, match="no host z"):
             ask_host("z")
+
+
+def test_a_host_that_the_cluster_itself_cordons_keeps_its_work_and_is_uncordoned_there(office: Office) -> None:
+    hosts = office.lab.cluster.hosts
+    hosts["a"] = replace(hosts["a"], state=HostState.CORDONED, reason="kubectl cordon")
+    office.turns()
+    for _ in range(9):
+        office.service.submit(office.spec())
+    office.turns(2)
+    running = [slot.host for job in office.service.jobs() for tried in job.attempts for slot in tried.slots]
+    assert running
+    assert "a" not in running
+    with pytest.raises(Conflict, match="a is cordoned in the cluster itself: kubectl cordon"):
+        office.service.uncordon("a")
+    office.service.drain("a", force=True)
+    office.service.uncordon("a")
+    hosts["a"] = replace(hosts["a"], state=HostState.READY, reason="")
+    office.turns(2)
+    assert any(slot.host == "a" for job in office.service.jobs() for tried in job.attempts for slot in tried.slots)
 
 
 def test_a_cordoned_host_keeps_its_work_and_takes_no_more(office: Office) -> None:

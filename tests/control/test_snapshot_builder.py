@@ -18,7 +18,7 @@ from scheduler.model.hosts import HostState
 from scheduler.model.observation import Observation, Run, RunState
 from scheduler.model.plan import Reservation
 from scheduler.model.queues import MeanUse, Queue
-from scheduler.model.resources import Shape, Slot
+from scheduler.model.resources import Held, Shape, Slot
 from scheduler.model.running import Running
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.waiting import Waiting
@@ -108,6 +108,7 @@ def snapshot_of(  # noqa: PLR0913  # the world has that many parts, all by name
     run_times: RunTimes | None = None,
     queues: Iterable[Queue] = (),
     usage: Iterable[MeanUse] = (),
+    foreign: Iterable[Held] = (),
 ) -> Snapshot:
     """Put together what the planner sees, from scratch: what a kept snapshot is held against."""
     known = {job.job_id: job for job in jobs}
@@ -132,6 +133,8 @@ def snapshot_of(  # noqa: PLR0913  # the world has that many parts, all by name
         moves=moves,
         queues=queues,
         usage=usage,
+        foreign=foreign,
+        occupied=seen.occupied,
     )
 
 
@@ -155,7 +158,19 @@ def teach(run_times: RunTimes, world: World, number: int) -> None:
     run_times.learn([replace(like, state=JobState.SUCCEEDED, attempts=(took,))] * 3)
 
 
-EVENTS = st.sampled_from([*CHANGES, "hold", "again", "mark", "stray", "learn", "nothing"])
+FOREIGN = ((Slot("host00001"), Shape(1000)), (Slot("host00002"), Shape(2000, 512)))
+
+
+def occupied_otherwise(before: tuple[Held, ...], number: int) -> tuple[Held, ...]:
+    """Let other work come, take more or less, or go, each on a host of its own."""
+    host = World(SIZE).observation().hosts[number % 5]
+    kept = [held for held in before if held[0].host != host.name]
+    if len(kept) == len(before) or number % 2:
+        kept.append((Slot(host.name), Shape(500 * (1 + number), 128)))
+    return tuple(sorted(kept))
+
+
+EVENTS = st.sampled_from([*CHANGES, "hold", "again", "mark", "stray", "learn", "others", "foreign", "nothing"])
 
 
 @settings(max_examples=40)
@@ -167,6 +182,8 @@ def test_after_any_changes_the_snapshot_and_its_plan_are_those_made_from_scratch
     world, builder = World(replace(SIZE, seed=seed)), SnapshotBuilder()
     marks: tuple[HostMark, ...] = ()
     strays: tuple[Run, ...] = ()
+    others: tuple[Held, ...] = ()
+    foreign: tuple[Held, ...] = ()
     run_times = RunTimes()
     for _ in range(SIZE.running + SIZE.pending):
         world.submit()
@@ -182,7 +199,10 @@ def test_after_any_changes_the_snapshot_and_its_plan_are_those_made_from_scratch
                 teach(run_times, world, version + number)
             marks = (CORDONED, DRAINING)[: len(happening)] if event == "mark" else marks
             strays = () if strays else (STRAY,) if event == "stray" else strays
-        asked = parts(world, version, marks, strays)
+            others = occupied_otherwise(others, version + number) if event == "others" else others
+            foreign = FOREIGN[version % 2 :] if event == "foreign" else foreign
+        asked = parts(world, version, marks, strays) | {"foreign": foreign}
+        asked["seen"] = replace(asked["seen"], occupied=others)
         kept, anew = builder.snapshot(**asked, run_times=run_times), snapshot_of(**asked, run_times=run_times)
         assert_same(kept, anew)
         made = plan(kept, world.demand, POLICY)

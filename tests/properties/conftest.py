@@ -365,6 +365,7 @@ def again(snapshot: Snapshot, **changed: object) -> Snapshot:
         "reservations": snapshot.reservations,
         "queues": snapshot.queues,
         "usage": snapshot.usage,
+        "occupied": snapshot.occupied,
     }
     return Snapshot.of(**(parts | changed))
 

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from scheduler.model.demand import Demand, ModelDemand
 from scheduler.model.hosts import Device, Host, HostState
 from scheduler.model.plan import Plan, PreemptJob
-from scheduler.model.resources import Shape
+from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobId, JobState, ReplicaState, ServingModel, TrainingJob
 from scheduler.planning.planner import plan
@@ -103,6 +103,20 @@ class Life(RuleBasedStateMachine):
     def a_host_comes_back(self, pick: int) -> None:
         self.set_host(pick, HostState.READY)
 
+    @rule(pick=st.integers(0, 2), shape=st.sampled_from([GPU, PAIR, HALF, Shape(9000, 20_000)]))
+    def other_work_comes_where_there_is_room(self, pick: int, shape: Shape) -> None:
+        host, ledger = HOSTS[pick].name, self.snapshot.ledger
+        devices = ledger.devices_for(pick, shape)
+        taken = {slot for slot, _ in self.snapshot.occupied}
+        if devices is not None and (slot := Slot(host, devices)) not in taken:
+            self.change(occupied=[*self.snapshot.occupied, (slot, shape)])
+
+    @rule(pick=st.integers(0, 5))
+    def other_work_goes(self, pick: int) -> None:
+        if there := self.snapshot.occupied:
+            gone = there[pick % len(there)]
+            self.change(occupied=[held for held in there if held is not gone])
+
     @rule()
     def what_is_under_way_comes_to_its_end(self) -> None:
         stopping = {j.job_id for j in self.snapshot.jobs if j.state is JobState.PREEMPTING and j.stop_asked}
@@ -139,6 +153,7 @@ class Life(RuleBasedStateMachine):
         """Once the world is left alone, everything that fits runs and serving has what it needs."""
         if not hasattr(self, "snapshot"):
             return
+        self.change(occupied=())
         for pick in range(len(HOSTS)):
             self.set_host(pick, HostState.READY)
         for _ in range(40):

@@ -1,6 +1,7 @@
 """The real loop and planner in random worlds: whatever comes, nothing refused, nothing oversubscribed, all done."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from scheduler.control.settings import Served, Settings
 from scheduler.model.hosts import Device, Host
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.ledger import Ledger
-from scheduler.model.resources import Shape
+from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import Gang, JobState, ServingModel
 from simulations.arrivals import Arrival
 from simulations.faults import Outage
@@ -132,7 +133,7 @@ class Watched(Simulation):
     def _look(self) -> None:
         seen = self.world.cluster.observe()
         shapes = {served.model.name: served.model.shape for served in self.setup.served}
-        taken = [(replica.slot, shapes[replica.model]) for replica in seen.replicas]
+        taken = [*seen.occupied, *((replica.slot, shapes[replica.model]) for replica in seen.replicas)]
         for run in seen.runs:
             if run.state.holds_room:
                 taken += [(slot, self.world.store.spec(run.job_id).gang.shape) for slot in run.slots]
@@ -147,6 +148,39 @@ class Watched(Simulation):
 def test_nothing_is_refused_or_oversubscribed_and_every_job_ends(setup: Setup) -> None:
     simulation = Watched(setup)
     simulation.run()
+    assert_all_is_done(simulation, setup)
+
+
+others = st.tuples(
+    st.sampled_from("abc"), st.floats(0, BUSY_S), st.floats(60, HOUR_S), st.sampled_from([*SHAPES, Shape(7000, 8000)])
+)
+
+
+@settings(deadline=None, max_examples=30)
+@given(setups(), st.lists(others, min_size=2, max_size=12))
+def test_nor_with_other_work_that_comes_where_there_is_room_and_goes(
+    setup: Setup, comings: list[tuple[str, float, float, Shape]]
+) -> None:
+    simulation = Watched(setup)
+    for host, at_s, lasts_s, shape in comings:
+        simulation.world.engine.at(at_s, partial(come, simulation, host, shape))
+        simulation.world.engine.at(at_s + lasts_s, partial(simulation.world.cluster.occupy, host))
+    simulation.run()
+    assert simulation.world.cluster.observe().occupied == ()
+    assert_all_is_done(simulation, setup)
+
+
+def come(simulation: Watched, host: str, shape: Shape) -> None:
+    """Let other work take the place of what was on a host before, where there is room, as any scheduler would."""
+    cluster = simulation.world.cluster
+    cluster.occupy(host)
+    devices = [index for index in range(4) if not cluster.room.missing(Slot(host, (index,)), SHAPES[0])]
+    slot = Slot(host, tuple(devices[: shape.gpu_count]))
+    if not cluster.room.missing(slot, shape):
+        cluster.occupy(host, (slot, shape))
+
+
+def assert_all_is_done(simulation: Watched, setup: Setup) -> None:
     store = simulation.world.store
     assert simulation.world.cluster.refused == 0
     jobs = store.jobs(open_only=False)

@@ -31,6 +31,8 @@ LOST = [replace(host, state=HostState.LOST, since_s=5.0) for host in HOSTS]
 GANG = Gang(1, Shape(1000, 512, 1))
 JOBS = [TrainingJob(JobId(str(n)), f"job{n}", GANG, submitted_at_s=float(n)) for n in range(1, 6)]
 HELD = [replace(job, state=JobState.HELD) for job in JOBS]
+OTHERS = [(Slot(f"h{n}", (1,)), GANG.shape) for n in range(3)]
+MORE = [(slot, Shape(2000, 1024, 1)) for slot, _ in OTHERS]
 MODELS = [ServingModel("m", GANG.shape), ServingModel("n", GANG.shape)]
 REPLICAS = [Replica(ReplicaId(f"r{n}"), "m", Slot("h0", (n,))) for n in range(2)]
 WHY = [Unplaced("", Reason.INSUFFICIENT_DEVICES, f"needs {n}", n, 0, None, ("7",)) for n in range(2)]
@@ -51,6 +53,7 @@ def cycles(draw: st.DrawFn) -> CycleRecord:
         jobs=jobs,
         models=MODELS[: draw(st.integers(1, 2))],
         replicas=draw(some(REPLICAS, REPLICAS)),
+        occupied=draw(some(OTHERS, MORE)),
     )
     work = WorkSeen((GANG.shape,), (draw(st.integers(1, 2)),), (1,), (1,))
     reasons = Reasons(

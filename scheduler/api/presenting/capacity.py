@@ -14,7 +14,7 @@ from scheduler.api.presenting.proposals import proposal_view
 from scheduler.api.presenting.times import DAY_S, moment
 from scheduler.control.records import JobRecord, Outcome
 from scheduler.control.reports.board import GpuShares, Report
-from scheduler.model.occupancy import HELD, RESERVED
+from scheduler.model.occupancy import HELD, OCCUPIED, RESERVED, STRAY
 from scheduler.model.policy import Policy
 from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from scheduler.model.workloads import JobState, ReplicaState
@@ -77,6 +77,7 @@ def capacity_view(report: Report, past: Past, window: Window, policy: Policy) ->
         gpus_reserved=devices[RESERVED],
         gpus_free=devices["free"],
         gpus_drained=devices["drained"],
+        gpus_occupied=devices[STRAY] + devices[OCCUPIED],
         gpus_lost=devices["lost"],
         serving_gpus_ready=_ready_gpus(report),
         serving_gpus_p99_now=_wanted_gpus(report),

@@ -1,15 +1,14 @@
 """Hosts with who holds each device."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 
 from scheduler.api.presenting.jobs import places
 from scheduler.api.presenting.times import MIB, moment, moment_or_none
 from scheduler.control.records import HostMark
 from scheduler.control.reports.board import Report
+from scheduler.control.snapshots.parts import marked
 from scheduler.model.hosts import Host as ModelHost
-from scheduler.model.hosts import HostState
 from scheduler.model.occupancy import Use, kept, work
 from scheduler.wire.cluster import Device, DeviceUse, Host, HostBooking
 from scheduler.wire.jobs import devices_by_host
@@ -29,25 +28,16 @@ def host_views(report: Report, marks: Sequence[HostMark] | None = None) -> tuple
     uses = _uses_by_device((*there, *kept(snapshot, report.cycle.plan)))
     used_cpu, used_memory = _used(there)
     booked = _booked_by_host(report)
-    hosts = snapshot.hosts if marks is None else _marked(snapshot.hosts, marks)
+    hosts = snapshot.hosts if marks is None else _marked(report, marks)
     return tuple(
         _host_view(host, uses, used_cpu[host.name], used_memory[host.name], booked[host.name]) for host in hosts
     )
 
 
-def _marked(hosts: Iterable[ModelHost], marks: Iterable[HostMark]) -> Iterator[ModelHost]:
-    """Yield hosts in the state that operators want of them; a lost one stays lost."""
-    by_host = {mark.host: mark for mark in marks}
-    for host in hosts:
-        mark = by_host.get(host.name)
-        if host.state is HostState.LOST:
-            yield host
-        elif mark is not None:
-            yield replace(host, state=mark.state, reason=mark.reason, since_s=mark.since_s)
-        elif not host.takes_new_work:
-            yield replace(host, state=HostState.READY, reason="", since_s=0.0)
-        else:
-            yield host
+def _marked(report: Report, marks: Iterable[HostMark]) -> tuple[ModelHost, ...]:
+    """Return hosts as the cluster has them, in the state that operators want of them."""
+    seen = {host.name: host for host in report.observation.hosts}
+    return marked([seen.get(host.name, host) for host in report.cycle.snapshot.hosts], marks)
 
 
 def _uses_by_device(there: Iterable[Use]) -> Mapping[tuple[str, int], list[DeviceUse]]:

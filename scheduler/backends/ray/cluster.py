@@ -14,6 +14,7 @@ from scheduler.backends.ray.claimant import Claimant
 from scheduler.backends.ray.hosts import Fleet, fleet_of
 from scheduler.backends.ray.link import DriverLink
 from scheduler.backends.ray.names import Names
+from scheduler.backends.ray.occupied import Occupied, beyond
 from scheduler.backends.ray.rest import RayRest
 from scheduler.backends.ray.runs import Runs
 from scheduler.backends.ray.serving import Serving
@@ -26,6 +27,8 @@ from scheduler.control.service.secrets import SecretShelf
 from scheduler.model.errors import ActionFailed, Unreachable
 from scheduler.model.observation import Observation, Run, Stray, StrayKind
 from scheduler.model.plan import Action, PreemptJob, StartJob, StartReplica, StopReplica
+from scheduler.model.resources import Held, Shape
+from scheduler.model.snapshot import shape_held
 from scheduler.model.workloads import JobId, Replica, ServingModel
 
 
@@ -73,7 +76,10 @@ class RayCluster:
         self._training = Training(self._link, self._rest, specs, clock, state_dir, self._names)
         self._training.secrets = secrets or self._training.secrets
         self._runs = Runs(self._training, self._link, self._rest, clock)
-        catalogue = Catalogue({model.name: model for model in served}, dict(applications))
+        models = {model.name: model for model in served}
+        catalogue = Catalogue(models, dict(applications))
+        self._shapes = {name: model.shape for name, model in models.items()}
+        self._occupied = Occupied()
         front = Front(
             router_host, router_port or machine.free_ports(1)[0], str(state_dir.resolve() / "request_counts.json")
         )
@@ -103,12 +109,13 @@ class RayCluster:
         self._claimant.claim()
         asked_at_s = time.monotonic()
         serving = self._pool.submit(self._rest.serve)
-        groups = self._look()
+        nodes, groups = self._look()
         runs = self._runs.observe([group["name"] for group in groups], self._fleet)
         details = serving.result()
         replicas, faults = self._serving.observe(details, asked_at_s, self._fleet)
         strays = self._strays(groups, details, runs, replicas)
-        return Observation(self._clock.now_s(), self._fleet.hosts, runs, replicas, faults, strays)
+        occupied = self._occupation(nodes, groups, strays, runs, replicas)
+        return Observation(self._clock.now_s(), self._fleet.hosts, runs, replicas, faults, strays, occupied)
 
     def apply(self, action: Action) -> None:
         """Begin to carry out one action; changes of replicas are gathered for a moment and sent together.
@@ -207,10 +214,25 @@ class RayCluster:
         taken = [slot for run in runs if run.state.holds_room for slot in run.slots]
         return with_devices(found, [*taken, *(replica.slot for replica in replicas)], self._fleet)
 
-    def _look(self) -> Sequence[Group]:
+    def _occupation(
+        self,
+        nodes: Sequence[Mapping[str, Any]],
+        groups: Sequence[Group],
+        strays: Sequence[Stray],
+        runs: Sequence[Run],
+        replicas: Sequence[Replica],
+    ) -> tuple[Held, ...]:
+        served = [(replica.slot, shape_held(replica, self._shapes)) for replica in replicas]
+        apps = [held for stray in strays if stray.kind is StrayKind.APPLICATION for held in stray.held]
+        others = [held for stray in strays for held in stray.held]
+        going = [(slot, Shape(gpu_count=len(slot.devices))) for r in runs if r.state.holds_room for slot in r.slots]
+        now = beyond(nodes, groups, (*served, *apps), self._fleet)
+        return self._occupied.seen(time.monotonic(), now, (*going, *served, *others), self._fleet)
+
+    def _look(self) -> tuple[Sequence[Mapping[str, Any]], Sequence[Group]]:
         seen: Mapping[str, Any] = self._link.look()
         if "error" in seen:
             raise Unreachable(f"Ray does not say what it has: {seen['error']}")
         self._fleet = fleet_of(seen["nodes"], self._fleet, self._clock.now_s())
         self._names.adopted = frozenset(seen["adopted"])
-        return list(seen["groups"])
+        return list(seen["nodes"]), list(seen["groups"])

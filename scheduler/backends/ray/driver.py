@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import ray
 from ray import serve
+from ray._private.state import available_resources_per_node
 from ray.actor import ActorHandle
 from ray.dashboard.modules.job.common import JOB_ACTOR_NAME_TEMPLATE, SUPERVISOR_ACTOR_RAY_NAMESPACE
 from ray.experimental import internal_kv
@@ -74,11 +75,16 @@ def _in_the_way(order: Mapping[str, Any]) -> InTheWay | None:
 
 
 def look(order: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the nodes, the groups that are not removed with their bundles, and the names of strays adopted by us."""
+    """Return the nodes with what each has free, the groups that are not removed, and the names of strays adopted by us.
+
+    What is free is read first: a group that is made meanwhile is not taken for somebody else's work.
+    """
+    free = available_resources_per_node()
+    nodes = [{**node, "Free": free.get(node["NodeID"], node["Resources"])} for node in ray.nodes()]
     groups = [{"name": name, "bundles": _bundles(group)} for name, group in _groups().items()]
     owner, keys = order["claim"]["owner"], RayKeys()
     adopted = [name.removeprefix(ADOPTED) for name in keys.names(ADOPTED) if keys.get(name) == owner]
-    return {"nodes": ray.nodes(), "groups": groups, "adopted": adopted}
+    return {"nodes": nodes, "groups": groups, "adopted": adopted}
 
 
 def confirm(_: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,12 +11,14 @@ from scheduler.backends.ray.applications import ServeApplication
 from scheduler.backends.ray.claimant import Claimant
 from scheduler.backends.ray.cluster import RayCluster
 from scheduler.backends.ray.local import LocalHostSpec, LocalRay
+from scheduler.backends.ray.remains import RunRemains
 from scheduler.config import schema
 from scheduler.config.schema import Config, RemoteRay
 from scheduler.config.wiring import secrets_of
-from scheduler.control.ports import Clock
+from scheduler.control.ports import Backend, Clock
 from scheduler.control.service.secrets import SecretShelf
 from scheduler.control.settings import Served
+from scheduler.control.upkeep.retention import Remains
 from scheduler.store.leases import HeldLease
 from scheduler.store.sql import SqlStore
 
@@ -65,7 +67,7 @@ def this_process() -> str:
 
 def ray_cluster(  # noqa: PLR0913  # the parts of a cluster, by name
     config: Config, ray: RemoteRay, *, seat: Seat, clock: Clock, specs: SqlStore, served: tuple[Served, ...]
-) -> RayCluster:
+) -> Backend:
     """Return the client of a Ray cluster that runs."""
     return RayCluster(
         ray.address,
@@ -86,6 +88,11 @@ def ray_cluster(  # noqa: PLR0913  # the parts of a cluster, by name
         router_host=config.router.host,
         router_port=config.router.port,
     )
+
+
+def remains_of(config: Config, seat: Seat) -> Remains:
+    """Return what runs leave behind."""
+    return RunRemains(config.state_dir, seat.lease.fence.owner)
 
 
 def _applications(config: Config) -> Mapping[str, ServeApplication]:

@@ -7,10 +7,8 @@ from typing import Final
 from fastapi import FastAPI
 
 from records.fault import Say, nobody
-from scheduler.backends.ray.cluster import RayCluster
-from scheduler.backends.ray.remains import RunRemains
 from scheduler.cli.attempt_logs import AttemptLogs
-from scheduler.cli.composition.cluster import Seat, ray_cluster
+from scheduler.cli.composition.cluster import Seat, ray_cluster, remains_of
 from scheduler.cli.composition.people import api_of, metrics_over, service_of
 from scheduler.cli.composition.state import clock_of, store_url
 from scheduler.cli.traffic_sources import servers_of, sources_of
@@ -20,7 +18,7 @@ from scheduler.control.cycle import Cycle
 from scheduler.control.demand.listening import Crews
 from scheduler.control.isolation.crews import Threads
 from scheduler.control.isolation.processes import OneProcess
-from scheduler.control.ports import Clock
+from scheduler.control.ports import Backend, Clock
 from scheduler.control.private_files import close_state
 from scheduler.control.reports.board import Board
 from scheduler.control.service.service import ControlService
@@ -44,7 +42,7 @@ class ControlPlane:
         config: what it was made from.
         clock: the world's time.
         store: what survives a crash.
-        cluster: Ray.
+        cluster: what its orders are carried out by.
         cycle: takes the turns.
         service: what people may ask.
         board: what the loop shows.
@@ -57,7 +55,7 @@ class ControlPlane:
     config: Config
     clock: Clock
     store: SqlStore
-    cluster: RayCluster
+    cluster: Backend
     cycle: Cycle
     service: ControlService
     board: Board
@@ -113,7 +111,7 @@ def compose(config: Config, ray: RemoteRay, seat: Seat, say: Say = nobody) -> Co
         rules=retention_of(config.retention),
         store=store,
         archive=store.archive,
-        remains=RunRemains(config.state_dir, seat.lease.fence.owner),
+        remains=remains_of(config, seat),
         packages=service.packages,
         clock=clock,
         board=board,

@@ -29,6 +29,8 @@ Needs = tuple[tuple[float, int], ...]
 """(at_s, replicas) needed in past turns, oldest first: those that were needed no more since."""
 KEPT: Final = 256
 """Answers of capacity rules that are remembered."""
+NOBODY_ASKS: Final[Mapping[str, int]] = {}
+"""A cluster whose own controllers want nothing."""
 Answer = tuple[Load, ModelDemand, Needs]
 _POOLS: Final = Part("the outlook of pools", "cluster", "shown as it was")
 
@@ -209,6 +211,7 @@ def demand_of(  # noqa: PLR0913, PLR0917  # the parts of a turn
     snapshot: Snapshot,
     settings: Settings,
     walls: Bulkheads,
+    asked: Mapping[str, int] = NOBODY_ASKS,
 ) -> tuple[Demand, tuple[ModelOutlook, ...], DemandMemory]:
     """Return the demand, what people are shown of it, and what to carry to the next turn.
 
@@ -219,6 +222,7 @@ def demand_of(  # noqa: PLR0913, PLR0917  # the parts of a turn
         snapshot: what runs.
         settings: see `Settings`.
         walls: keep what fails for one model from the others; it is served as in the plan before.
+        asked: replicas that the cluster's own controllers want, by model; what is wanted is at least that much.
     """
     now_s = snapshot.taken_at_s
     running = Counter(replica.model for replica in snapshot.replicas)
@@ -241,7 +245,8 @@ def demand_of(  # noqa: PLR0913, PLR0917  # the parts of a turn
     demands = {member.served.model.name: member.demand for member in members}
     bases = basis_changes(served, known, memory.bases, demands, now_s, walls)
     remembered = DemandMemory(needs, demands, bases, shares, pools, memory.swings)
-    return Demand(tuple(demands.values()), held), tuple(outlooks), remembered
+    wanted = tuple(demand.at_least(asked.get(name, 0)) for name, demand in demands.items())
+    return Demand(wanted, held), tuple(outlooks), remembered
 
 
 def remembering(memory: DemandMemory, served: Sequence[Served], made: Plan, now_s: float) -> DemandMemory:

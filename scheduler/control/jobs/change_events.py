@@ -112,5 +112,10 @@ def _hosts(before: Mapping[str, HostState] | None, seen: Observation, cycle: int
             lost = sum(run.state.holds_room for run in seen.runs if any(s.host == host.name for s in run.slots))
             detail = host.reason or (f"{plural(lost, 'run')} lost with it" if lost else "")
             yield EventRecord(seen.taken_at_s, cycle, EventKind.HOST, host.name, f"{host.name} unreachable", detail)
+        elif host.state is HostState.CORDONED and was not in {None, HostState.CORDONED}:
+            title = f"{host.name} cordoned by the cluster itself"
+            yield EventRecord(seen.taken_at_s, cycle, EventKind.HOST, host.name, title, host.reason)
+        elif host.state is HostState.READY and was is HostState.CORDONED:
+            yield EventRecord(seen.taken_at_s, cycle, EventKind.HOST, host.name, f"{host.name} takes work again")
         elif host.state is HostState.READY and (was is HostState.LOST or (was is None and before is not None)):
             yield EventRecord(seen.taken_at_s, cycle, EventKind.HOST, host.name, f"{host.name} answers")

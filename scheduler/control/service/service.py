@@ -203,11 +203,12 @@ class ControlService:
 
         Raises:
             NotFound: no such host was seen.
-            Conflict: no plan was made yet, so nobody knows the hosts.
+            Conflict: no plan was made yet, so nobody knows the hosts; or the cluster itself has it cordoned.
         """
         marked = any(mark.host == host for mark in self.store.host_marks())
         if not marked:
             self._known(host)
+            self._refuse_what_the_cluster_keeps(host)
             return
         self.store.unmark_host(host)
         self._tell(EventKind.HOST, host, f"{host} takes work again", by=by)
@@ -302,6 +303,12 @@ class ControlService:
         if found is None:
             raise NotFound(f"no host {host}", help="headroom hosts lists them")
         return found
+
+    def _refuse_what_the_cluster_keeps(self, host: str) -> None:
+        seen = next((one for one in self._observed().observation.hosts if one.name == host), None)
+        if seen is not None and seen.state is HostState.CORDONED:
+            why = f": {seen.reason}" if seen.reason else ""
+            raise Conflict(f"{host} is cordoned in the cluster itself{why}", help="let it take work again there")
 
     def _accepted(self, job: JobRecord, by: Person) -> EventRecord:
         title = f"{job.job_id} {job.spec.name} accepted"

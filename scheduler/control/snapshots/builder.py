@@ -32,7 +32,6 @@ class _Settings:
     models: tuple[ServingModel, ...] = ()
     queues: tuple[Queue, ...] = ()
     restart_cost_s: float = 0.0
-    foreign: tuple[Held, ...] = ()
 
 
 @dataclass(slots=True)
@@ -79,7 +78,7 @@ class SnapshotBuilder:
 
         Args:
             version: number of the turn.
-            seen: hosts, replicas and the time.
+            seen: hosts, replicas, what other work occupies, and the time.
             jobs: reconciled; final ones are passed over.
             strays: runs without an open attempt; they hold their room until they are gone.
             marks: what operators said of hosts.
@@ -92,7 +91,7 @@ class SnapshotBuilder:
             usage: what was used lately.
             foreign: room that strays hold.
         """
-        settings = _Settings(tuple(marks), tuple(models), tuple(queues), restart_cost_s, tuple(foreign))
+        settings = _Settings(tuple(marks), tuple(models), tuple(queues), restart_cost_s)
         before = self._snapshot if settings == self._settings else None
         self._snapshot, self._settings, self._run_times = None, settings, run_times or self._run_times
         if before is None:
@@ -114,7 +113,8 @@ class SnapshotBuilder:
                 moves=moves,
                 queues=there,
                 usage=usage,
-                foreign=settings.foreign,
+                foreign=foreign,
+                occupied=seen.occupied,
             )
         else:
             kept = before if before.queues == there else replace(before, queues=there)
@@ -127,6 +127,8 @@ class SnapshotBuilder:
                 reservations=reservations,
                 moves=moves,
                 usage=usage,
+                foreign=foreign,
+                occupied=seen.occupied,
             )
         return self._snapshot
 

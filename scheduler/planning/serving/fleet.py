@@ -34,7 +34,12 @@ class Fleet:
     @property
     def wanted(self) -> int:
         """Replicas to keep, within the model's limits."""
-        return min(max(self.demand.replicas_wanted, self.model.min_replicas), self.model.max_replicas)
+        return min(max(self.demand.replicas_wanted, self.model.min_replicas), self.most)
+
+    @property
+    def most(self) -> int:
+        """The model's limit, or what the cluster's own controllers want while that is more: a rollout is no surplus."""
+        return max(self.model.max_replicas, self.demand.replicas_asked)
 
     @property
     def needed(self) -> int:
@@ -145,7 +150,7 @@ def _additions(fleet: Fleet, counts: NDArray[np.int64], units: NDArray[np.int64]
             limit = np.where(units > 0, np.maximum(level - counts, 0), 0)
             reached = np.where(capped(units, limit, level) > 0, np.maximum(counts, level), counts)
             missing = goal + _largest(reached, losses) - total
-            if total + missing <= fleet.model.max_replicas and capped(units, limit, missing).sum() >= missing:
+            if total + missing <= fleet.most and capped(units, limit, missing).sum() >= missing:
                 yield goal, Need(fleet.model.shape, missing, limit)
 
 

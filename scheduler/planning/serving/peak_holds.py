@@ -43,7 +43,7 @@ def _hold_elsewhere(search: "_Search", models: Iterable[ServingModel], demand: D
 
 def _hold_apart(search: "_Search", fleets: Sequence[Fleet]) -> None:
     for fleet in fleets:
-        beyond = min(fleet.demand.replicas_held, fleet.model.max_replicas) - fleet.wanted
+        beyond = min(fleet.demand.replicas_held, fleet.most) - fleet.wanted
         if beyond > 0:
             search.hold(_Peak.of(fleet, fleet.demand.peak_at_s), search.limit(fleet), beyond)
 
