@@ -20,7 +20,7 @@ _LEAST_DROPOUT: Final = 0.5
 _LEAST_SHIFT: Final = 0.45
 _SHIFT_SIGMAS: Final = 10.0
 _MOST_SHIFTS: Final = 4
-_MOST_SHIFT: Final = 3.4
+MOST_SHIFT: Final = 3.4
 """All changes together: a factor of 30, beyond which what came before says nothing of what comes."""
 _MOST_SOON: Final = 2.1
 """A change of the last day: a factor of 8. More of it may be believed tomorrow, and the load measured counts today."""
@@ -33,6 +33,8 @@ _AGREEMENT: Final = 0.35
 _LEAST_KNOWN: Final = 0.25
 _SEASONS_AROUND: Final = 3
 _FEW_SEASONS: Final = 3
+_FEW_WEEKS: Final = 5
+_WEEK_DAYS: Final = 7
 _TWO_SIDES: Final = 2
 
 
@@ -144,21 +146,40 @@ def _rebased(scaled: Floats, season: int, day: int) -> tuple[Floats, tuple[tuple
     """Return the values with everything before each lasting change of level moved to the new level."""
     rebased, shifts = scaled.copy(), []
     for _ in range(_MOST_SHIFTS):
-        found = _largest_shift(rebased - _usual(rebased, season, day), day)
+        found = _largest_shift(rebased, _apart(rebased, season, day), season, day)
         if found is None:
             break
         index, difference = found
-        bound = _MOST_SOON if len(scaled) - index < day else _MOST_SHIFT
-        moved = np.clip(
-            rebased[:index] - scaled[:index] + np.clip(difference, -bound, bound), -_MOST_SHIFT, _MOST_SHIFT
-        )
+        bound = _MOST_SOON if len(scaled) - index < day else MOST_SHIFT
+        moved = np.clip(rebased[:index] - scaled[:index] + np.clip(difference, -bound, bound), -MOST_SHIFT, MOST_SHIFT)
         rebased[:index] = scaled[:index] + moved
         shifts.append((index, float(np.clip(difference, -bound, bound))))
     return rebased, tuple(sorted(shifts))
 
 
-def _largest_shift(apart: Floats, day: int) -> tuple[int, float] | None:
-    """Return the largest change between two days of known values, as far as it is one between two weeks as well."""
+def _apart(scaled: Floats, season: int, day: int) -> Floats:
+    """Return values (n,) without their usual shape.
+
+    While few weeks are known the seasons around a bin are of both levels, and their middle follows a change: the shape
+    is then that of the days without their levels.
+    """
+    if len(scaled) >= _FEW_WEEKS * _WEEK_DAYS * day:
+        return scaled - _usual(scaled, season, day)
+    return scaled - _usual(scaled - _level(scaled, day), day, day)
+
+
+def _largest_shift(scaled: Floats, apart: Floats, season: int, day: int) -> tuple[int, float] | None:
+    """Return the largest change between two days of known values, as far as it is one between two weeks as well.
+
+    Where it is in what is usual, too, it stands out further than it went: it is no larger than the values (n,)
+    themselves are above those of the seasons before.
+
+    Args:
+        scaled: (n,), NaN where missing.
+        apart: (n,), without what is usual.
+        season: bins of a season.
+        day: bins a day.
+    """
     known = np.flatnonzero(~np.isnan(apart))
     apart, n = apart[known], len(known)
     before = np.concatenate((np.full(1, np.nan), rolling_median(apart, day - 1, 0)[:-1]))
@@ -177,8 +198,22 @@ def _largest_shift(apart: Floats, day: int) -> tuple[int, float] | None:
         new = _beyond_most(sign * apart[:index], sign * apart[index : index + day])
         lasting = lasting if new > lasting / 2 else new  # what comes back to where it was is not new
         if lasting >= least and _agree(apart[index : index + day], jump[index]):
-            return int(known[index]), sign * float(min(abs(jump[index]), lasting))
+            size = min(abs(jump[index]), lasting, sign * _above_before(scaled, int(known[index]), season, day))
+            if size >= least:
+                return int(known[index]), sign * float(size)
     return None
+
+
+def _above_before(scaled: Floats, index: int, season: int, day: int) -> float:
+    """Return the middle of what a day is above the same time of seasons before it, of days where no season is known."""
+    after = scaled[index : index + day]
+    for length in (season, day):
+        places = index + np.arange(len(after)) - length * np.arange(1, _SEASONS_AROUND + 1)[:, None]
+        before = nan_median(np.where(places >= 0, scaled[np.maximum(places, 0)], np.nan))
+        above = after - before
+        if (~np.isnan(above)).any():
+            return float(np.nanmedian(above))
+    return np.inf
 
 
 def _between_weeks(apart: Floats, index: int, week: int) -> float:

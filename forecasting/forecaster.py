@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.cleaning import Cleaned, clean
+from forecasting.cleaning import MOST_SHIFT, Cleaned, clean
 from forecasting.clock import felt_positions, wall_positions
 from forecasting.fitted import Fitted
 from forecasting.heard import Heard
@@ -139,10 +139,18 @@ def _finer(series: Series, hourly: Fitted, bins: int) -> Fitted:
     per_hour = _HOUR_S // series.step_s
     transform = Transform.fitted(past.values)  # one arrival is much more of a rate here than in an hour
     coarse = hourly.cloud.mapped(lambda scaled: transform.forward(hourly.transform.inverse(scaled)))
-    cloud = subhourly.refined(coarse, transform.forward(past.values), lead, bins, per_hour)
+    scaled = transform.forward(past.values) + _risen_since(past, hourly.basis)
+    cloud = subhourly.refined(coarse, scaled, lead, bins, per_hour)
     more = _unevenness(past.values, per_hour)
     basis = replace(hourly.basis, ceiling=more * hourly.basis.ceiling, lately=more * hourly.basis.lately)
     return Fitted(series.end_s, series.step_s, basis, cloud, transform, float(past.values[-1])).checked()
+
+
+def _risen_since(past: Series, basis: Provenance) -> Floats:
+    """Return (n,), by how much the level has changed since each bin, in logarithms, as far as it was followed."""
+    at_s = past.start_s + past.step_s * np.arange(len(past))
+    risen = sum((np.log(factor) * (at_s < since_s) for since_s, factor in basis.shifts), np.zeros(len(past)))
+    return np.clip(risen, -MOST_SHIFT, MOST_SHIFT)
 
 
 def _unevenness(values: Floats, per_hour: int) -> float:

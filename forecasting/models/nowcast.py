@@ -64,7 +64,9 @@ def fit(values: Floats, per_hour: int, leads: int) -> MemberForecast | None:
     usual = np.prod([_usual_rows(changes) for changes in (followed, seen.common[:, 1:], *seen.own)], axis=0)
     weights = ~np.isnan(knots) * (usual * _nearness(apart))[:, None]
     centre, missed = per_lead.fit(seen, knots, weights, back // day % FOLDS, _PENALTY)
-    errors = followed - (knots - missed) @ line.T
+    learnt = np.where(weights > 0, knots, 0.0)
+    centre, said = (np.clip(far, learnt.min(axis=0), learnt.max(axis=0)) for far in (centre, knots - missed))
+    errors = followed - said @ line.T
     return MemberForecast(
         level[-1] + line @ centre + known[len(values) :], errors[(weights[:, -1] > 0) & (apart <= _ERROR_HOURS)]
     )

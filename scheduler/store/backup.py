@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -12,10 +12,12 @@ from sqlalchemy.exc import DBAPIError
 
 from scheduler.control.private_files import close, private_file, private_folder
 from scheduler.model.errors import ConfigError, Conflict
-from scheduler.store.engine import answering, open_engine, parsed, postgresql_engine, prepare, reading, writing
+from scheduler.store.engine import answering, parsed, postgresql_engine, reading, writing
 from scheduler.store.marker import Held, damaged, held_in, marker_beside
+from scheduler.store.migrations import newest, revision_in, upgrade
+from scheduler.store.opening import open_engine, prepare, refuse_newer
 from scheduler.store.ownership import Candidacy
-from scheduler.store.tables import SCHEMA_VERSION, identity, leadership, metadata
+from scheduler.store.tables import identity, leadership, metadata
 
 ROWS: Final = 500
 """Copied at once."""
@@ -92,13 +94,32 @@ def _copy_file(url: URL, draft: Path) -> None:
 
 
 def _copy_server(url: URL, draft: Path) -> None:
-    server = postgresql_engine(url, isolation_level="REPEATABLE READ")
-    with _file_engine(draft) as target, answering(url), server.connect() as source, target.begin() as sink:
+    with ExitStack() as stack:
+        server = postgresql_engine(url, isolation_level="REPEATABLE READ")
+        stack.callback(server.dispose)
+        target = stack.enter_context(_file_engine(draft))
+        stack.enter_context(answering(url))
+        source, sink = stack.enter_context(server.connect()), stack.enter_context(target.begin())
         source.execute(text("SET LOCAL statement_timeout = 0"))
-        metadata.create_all(sink)
+        _insist_on_ours(source, url)
+        upgrade(sink)
         for table in metadata.sorted_tables:
             _copy_rows(source, sink, table)
-    server.dispose()
+
+
+def _insist_on_ours(connection: Connection, url: URL) -> None:
+    """Let rows be copied that are as we know them.
+
+    Raises:
+        ConfigError: a Headroom with another schema wrote them.
+    """
+    shown = f"store {url.render_as_string(hide_password=True)}"
+    refuse_newer(connection, shown)
+    if revision_in(connection) != newest():
+        raise ConfigError(
+            f"{shown} is empty, or an older Headroom wrote it",
+            help="back it up with that Headroom, or start this control plane once",
+        )
 
 
 def _copy_rows(source: Connection, sink: Connection, table: Table) -> None:
@@ -130,15 +151,12 @@ def _verified(file: Path) -> Held:
             found = connection.execute(text("PRAGMA quick_check(1)")).scalar()
             if found != "ok":
                 raise ConfigError(f"{file} is damaged: {found}", help="take another backup")
-            held = held_in(connection)
+            refuse_newer(connection, str(file))
+            return held_in(connection)
     except DBAPIError as error:
         raise ConfigError(
             f"{file} is no backup: {error.orig}", help="give a file that headroom backup wrote"
         ) from error
-    if held.version > SCHEMA_VERSION:
-        said = f"{file} has schema {held.version}, this Headroom knows {SCHEMA_VERSION}"
-        raise ConfigError(said, help="use the newer Headroom that wrote it")
-    return held
 
 
 def _replace_file(url: URL, file: Path, *, force: bool) -> Held:

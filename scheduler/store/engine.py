@@ -1,15 +1,14 @@
-"""Opening a database so that what was committed survives, no newer schema is touched, and no wait is endless."""
+"""Connections to a database so that what was committed survives, and no wait is endless."""
 
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, inspect, make_url, select, update
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
@@ -17,40 +16,16 @@ from scheduler.control.private_files import private_file, private_folder
 from scheduler.model.errors import ConfigError, Unreachable
 from scheduler.store.fencing import check_fence
 from scheduler.store.marker import check_file, marker_beside
-from scheduler.store.migrations import migrate
-from scheduler.store.tables import SCHEMA_VERSION, identity, metadata, schema_version
 
 BUSY_TIMEOUT_MS = 5_000
 POOL_TIMEOUT_S: Final = 3.0
 """Longest wait for a connection that others hold."""
 AGAIN_AFTER_S: Final = 2.0
 """A database that did not answer is asked again after so long; until then whoever asks is told at once."""
-PREPARING: Final = 0x4845_4144_524F_4F4D
-"""Key of PostgreSQL's advisory lock under which tables are made: "HEADROOM"."""
 _WRITES = "headroom_writes"
 _silent: WeakKeyDictionary[Engine, tuple[float, Unreachable]] = WeakKeyDictionary()
 """Databases that did not answer: when that was found (monotonic seconds), and what was said."""
 _silent_lock = threading.Lock()
-
-
-def open_engine(url: str) -> Engine:
-    """Connect and create what is missing.
-
-    Args:
-        url: a SQLAlchemy URL of SQLite (a file) or PostgreSQL.
-
-    Raises:
-        ConfigError: not such a URL, or the database has a newer schema than this Headroom knows.
-        Unreachable: the database does not answer.
-    """
-    engine = _engine(parsed(url))
-    try:
-        with answering(engine.url):
-            prepare(engine)
-    except BaseException:
-        engine.dispose()  # a refused store leaves no connection behind
-        raise
-    return engine
 
 
 @contextmanager
@@ -140,7 +115,13 @@ def parsed(url: str) -> URL:
     return parsed
 
 
-def _engine(url: URL) -> Engine:
+def engine_of(url: URL) -> Engine:
+    """Return the engine of a parsed URL, whatever its database holds.
+
+    Raises:
+        ConfigError: a file that is damaged or has lost something, or a driver that is missing.
+        Unreachable: a file that may not be opened.
+    """
     if url.get_backend_name() != "sqlite":
         return postgresql_engine(url)
     path = Path(str(url.database))
@@ -194,38 +175,3 @@ def _begin_sqlite(connection: Connection) -> None:
     """Take the write lock at the start: a transaction that reads and then writes could not get it later."""
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _is_ready(engine: Engine) -> bool:
-    with reading(engine) as connection:
-        if not metadata.tables.keys() <= set(inspect(connection).get_table_names()):
-            return False
-        is_ours = connection.scalar(select(schema_version.c.version)) == SCHEMA_VERSION
-        return is_ours and connection.scalar(select(identity.c.owner)) is not None
-
-
-def prepare(engine: Engine) -> None:
-    """Create what is missing, and bring an older schema up to ours.
-
-    Raises:
-        ConfigError: the schema is newer than ours.
-    """
-    if _is_ready(engine):
-        return  # without a lock, which somebody who is stopped while he opens the store would keep
-    with writing(engine) as connection:
-        if engine.dialect.name == "postgresql":
-            connection.execute(select(func.pg_advisory_xact_lock(PREPARING)))  # two that make tables at once fail
-        metadata.create_all(connection)
-        if connection.scalar(select(identity.c.owner)) is None:
-            connection.execute(insert(identity).values(owner=str(uuid.uuid4()), fence=0))
-        found = connection.scalar(select(schema_version.c.version))
-        if found is None:
-            connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
-        elif found > SCHEMA_VERSION:
-            raise ConfigError(
-                f"store {engine.url.render_as_string()} has schema {found}, this Headroom knows {SCHEMA_VERSION}",
-                help="run the newer Headroom that wrote it, or give another store",
-            )
-        elif found < SCHEMA_VERSION:
-            migrate(connection, found)
-            connection.execute(update(schema_version).values(version=SCHEMA_VERSION))

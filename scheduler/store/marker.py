@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, func, select
 
 from scheduler.control.private_files import write_private
 from scheduler.model.errors import ConfigError
-from scheduler.store.tables import cycle_changes, cycles, identity, jobs, schema_version
+from scheduler.store.tables import cycle_changes, cycles, identity, jobs
 
 BUSY_S: Final = 5.0
 
@@ -22,13 +22,11 @@ class Held:
 
     Attributes:
         store: its identity, made with it.
-        version: its schema.
         job: the highest number a job had; 0 before the first.
         cycle: number of the last cycle that was written down.
     """
 
     store: str
-    version: int
     job: int
     cycle: int
 
@@ -52,8 +50,9 @@ class Marker:
     def read(self) -> Held | None:
         """Return what was written; None where there is nothing that can be read."""
         try:
-            return Held(**json.loads(self.path.read_bytes()))
-        except (OSError, ValueError, TypeError):
+            known = json.loads(self.path.read_bytes())
+            return Held(known["store"], known["job"], known["cycle"])
+        except (OSError, ValueError, TypeError, KeyError):
             return None
 
     def write(self, held: Held) -> None:
@@ -107,7 +106,6 @@ def held_in(connection: Connection) -> Held:
     last = [connection.scalar(select(func.max(table.c.number))) or 0 for table in (cycles, cycle_changes)]
     return Held(
         str(connection.scalar(select(identity.c.owner))),
-        int(connection.scalar(select(schema_version.c.version)) or 0),
         int(connection.scalar(select(func.max(jobs.c.id))) or 0),
         int(max(last)),
     )
@@ -154,7 +152,6 @@ def _looked_at(path: Path) -> Held | None:
             return None
         return Held(
             str(_one(connection, "SELECT owner FROM identity")) if "identity" in tables else "",
-            int(_one(connection, "SELECT version FROM schema_version") or 0),
             int(_one(connection, "SELECT max(id) FROM jobs") or 0),
             max((_last(connection, name) for name in _JOURNALS if name in tables), default=0),
         )

@@ -15,9 +15,10 @@ from sqlalchemy import URL, Connection, delete, insert, select, update
 from scheduler.control.leadership import Fence, Leader
 from scheduler.control.private_files import private_file
 from scheduler.model.errors import Conflict
-from scheduler.store.engine import open_engine, parsed, reading, writing
+from scheduler.store.engine import parsed, reading, writing
 from scheduler.store.fencing import leader_in, now_in_database, owner_in
 from scheduler.store.leases import LEASE_S, DatabaseLease, FileLease, HeldLease, boot_s
+from scheduler.store.opening import open_engine
 from scheduler.store.tables import identity, leadership
 
 LOOK_S: Final = 0.25
@@ -36,6 +37,7 @@ class Candidacy:
 
     Raises:
         ConfigError: not a URL of a store we know, or a newer schema than ours.
+        Conflict: its schema is older than ours, and somebody works with it.
         Unreachable: the database does not answer.
     """
 

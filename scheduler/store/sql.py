@@ -28,11 +28,12 @@ from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import Reservation
 from scheduler.model.workloads import JobId, JobState, Moved
 from scheduler.store.archive import FINAL, SqlArchive
-from scheduler.store.engine import open_engine, reading, writing
+from scheduler.store.engine import reading, writing
 from scheduler.store.fencing import fenced
 from scheduler.store.journal import Journal
 from scheduler.store.marker import Marker, held_in, marker_beside
 from scheduler.store.open_jobs import OpenJobs
+from scheduler.store.opening import open_engine
 from scheduler.store.submitting import earlier_job, remember
 from scheduler.store.sums import count_changes, totals
 from scheduler.store.tables import attempts, events, host_marks, jobs, moves, reservations, stray_orders
@@ -305,7 +306,7 @@ def _job_values(job: JobRecord) -> dict[str, Any]:
     return {
         "spec": _SPEC.dump_json(job.spec).decode(),
         "state": job.state.value,
-        "wish": job.desired.value,
+        "desired": job.desired.value,
         "submitted_at_s": job.submitted_at_s,
         "finished_at_s": job.finished_at_s,
         "hold_reason": job.hold_reason,
@@ -355,7 +356,7 @@ def _job(row: Row[Any], tried: Iterable[AttemptRecord]) -> JobRecord:
         JobId(str(row.id)),
         _SPEC.validate_json(row.spec),
         JobState(row.state),
-        DesiredState(row.wish),
+        DesiredState(row.desired),
         row.submitted_at_s,
         row.finished_at_s,
         row.hold_reason,

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from scheduler.control.records import AttemptRecord, AttemptTotal, JobRecord, Outcome
 from scheduler.model.plan import Cause
@@ -38,14 +38,6 @@ def count_changes(connection: Connection, jobs: Sequence[JobRecord], keys: Itera
             counts[outcome, cause, saved] -= count
             lost[outcome, cause, saved] -= lost_gpu_s
     _add(connection, {kind: (counts[kind], lost[kind]) for kind in counts if counts[kind] or lost[kind]})
-
-
-def count_all(connection: Connection) -> None:
-    """Count every attempt there is, for a store that has not counted so far."""
-    connection.execute(delete(attempt_sums))
-    query = select(*_ALIKE, func.count(), func.sum(attempts.c.lost_gpu_s)).group_by(*_ALIKE)
-    columns = ["outcome", "stop_cause", "saved", "attempts", "lost_gpu_s"]
-    connection.execute(insert(attempt_sums).from_select(columns, query))
 
 
 def totals(connection: Connection) -> tuple[AttemptTotal, ...]:

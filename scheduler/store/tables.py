@@ -1,15 +1,8 @@
-"""The schema, and the number that says which one a database has."""
-
-from typing import Final
+"""The schema as it is now; how a database comes to it stands in `scheduler.store.migrations`."""
 
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
-SCHEMA_VERSION: Final = 4
-"""Grows with every change that an older Headroom could not read."""
-
 metadata = MetaData()
-
-schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))
 
 identity = Table(
     "identity",
@@ -34,7 +27,7 @@ jobs = Table(
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("spec", Text, nullable=False, doc="JSON of JobSpec"),
     Column("state", String(16), nullable=False),
-    Column("wish", String(8), nullable=False),
+    Column("desired", String(8), nullable=False),
     Column("submitted_at_s", Float, nullable=False),
     Column("finished_at_s", Float),
     Column("hold_reason", Text, nullable=False),

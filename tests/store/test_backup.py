@@ -205,7 +205,7 @@ def test_what_is_no_backup_is_not_restored(url: str, tmp_path: Path, store: SqlS
             file.touch()
         case "foreign" | "newer":
             connection = sqlite3.connect(file)
-            change = "CREATE TABLE t (x)" if wrong == "foreign" else "UPDATE schema_version SET version = 99"
+            change = "CREATE TABLE t (x)" if wrong == "foreign" else "UPDATE alembic_version SET version_num = '9999'"
             connection.execute(change)
             connection.commit()
             connection.close()

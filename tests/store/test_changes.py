@@ -24,7 +24,6 @@ from scheduler.store import journal
 from scheduler.store.changes import Replay, encode_change
 from scheduler.store.codec import encode_cycle
 from scheduler.store.sql import SqlStore
-from scheduler.store.tables import SCHEMA_VERSION
 
 HOSTS = [Host(f"h{n}", 8000, 8192, devices_offered(2, 1024), "A") for n in range(3)]
 LOST = [replace(host, state=HostState.LOST, since_s=5.0) for host in HOSTS]
@@ -111,20 +110,3 @@ def test_a_change_is_much_smaller_than_a_whole_cycle_and_old_ones_go(tmp_path: P
     assert [row[0] for row in whole] == [1]
     assert [row[0] for row in changes] == [2, 3, 4, 5, 6, 7]
     assert max(size for _, size in changes) * 3 < whole[0][1]
-
-
-def test_a_store_of_an_older_schema_is_taken_over(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/state.db"
-    SqlStore(url).close()
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(text("DROP TABLE cycle_changes"))
-        connection.execute(text("UPDATE schema_version SET version = 1"))
-    store = SqlStore(url)
-    store.journal(CycleRecord(1, 1.0, Snapshot.of(), Demand(), Plan(1), 0.0))
-    store.journal(CycleRecord(2, 1.0, Snapshot.of(), Demand(), Plan(2), 0.0))
-    with engine.connect() as connection:
-        assert connection.scalar(text("SELECT version FROM schema_version")) == SCHEMA_VERSION
-    assert [cycle.number for cycle in store.cycles()] == [1, 2]
-    store.close()
-    engine.dispose()

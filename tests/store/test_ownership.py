@@ -16,8 +16,8 @@ from scheduler.model.jobspec import JobSpec
 from scheduler.model.resources import Shape
 from scheduler.model.workloads import Gang
 from scheduler.store import leases
-from scheduler.store.engine import PREPARING
 from scheduler.store.leases import HeldLease
+from scheduler.store.opening import PREPARING
 from scheduler.store.ownership import Candidacy
 from scheduler.store.sql import SqlStore
 
@@ -207,7 +207,8 @@ def test_connections_that_are_cut_do_not_cost_the_lead(postgresql_url: str) -> N
 def test_a_leader_stopped_in_the_middle_of_a_write_keeps_nobody_out(postgresql_url: str) -> None:
     program = """
 import os, signal, sys
-from scheduler.store.engine import open_engine, writing
+from scheduler.store.engine import writing
+from scheduler.store.opening import open_engine
 from scheduler.store.fencing import fenced
 from scheduler.store.ownership import Candidacy
 candidacy = Candidacy(sys.argv[1], holder="first", address="")

@@ -29,7 +29,8 @@ from scheduler.model.errors import NotFound, Superseded, Unreachable
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.resources import Shape
 from scheduler.model.workloads import Gang, JobId, JobState
-from scheduler.store.engine import open_engine, writing
+from scheduler.store.engine import writing
+from scheduler.store.opening import open_engine
 from scheduler.store.sql import SqlStore
 from scheduler.store.tables import attempts, events, jobs, submissions
 

@@ -32,8 +32,8 @@ from scheduler.model.plan import Cause, Plan, PreemptJob, Reservation
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import Gang, JobId, JobState, Moved
+from scheduler.store.migrations import newest
 from scheduler.store.sql import SqlStore
-from scheduler.store.tables import SCHEMA_VERSION
 
 SPEC = JobSpec(
     name="wikitext-lm",
@@ -213,9 +213,9 @@ def test_a_database_of_a_newer_headroom_is_left_alone(url: str) -> None:
     SqlStore(url).close()
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.begin() as connection:
-        connection.execute(text("UPDATE schema_version SET version = 99"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
-    with pytest.raises(ConfigError, match=f"has schema 99, this Headroom knows {SCHEMA_VERSION}"):
+    with pytest.raises(ConfigError, match=f"has schema 9999, this Headroom knows {newest()}"):
         SqlStore(url)
 
 
@@ -257,7 +257,6 @@ from scheduler.model.jobspec import JobSpec
 from scheduler.model.resources import Shape
 from scheduler.model.workloads import Gang
 from scheduler.store.sql import SqlStore
-from scheduler.store.tables import SCHEMA_VERSION
 store = SqlStore(sys.argv[1])
 for at in range(5):
     print(store.accept(JobSpec("job", "true", Gang(1, Shape(1000))), at).job_id, flush=True)
