@@ -1,6 +1,7 @@
 """How many replicas a load takes: by a target rate, or by the time requests wait in a queue."""
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Protocol
@@ -104,17 +105,17 @@ class ErlangC:
         _check(self.latency_objective_s, self.service_time_s)
 
     def replicas(self, rps: float) -> int:
-        """Return the fewest replicas with which at least `within` of `rps` requests per second are on time."""
+        """Return the fewest replicas with which at least `within` of `rps` requests per second are on time.
+
+        Found by the highest loads of replicas, which are remembered: a loop asks for loads that hardly change.
+        """
         if rps <= 0:
             return 0
-        load = rps * self.service_time_s
-        blocked, servers = 1.0, 0
-        while True:
-            for _ in range(self.concurrency):
-                servers += 1
-                blocked = load * blocked / (servers + load * blocked)
-            if 1.0 - self._late(servers, load, blocked) >= self.within - _TOLERANCE:
-                return servers // self.concurrency
+        busy = rps * self.service_time_s / self.concurrency
+        low, step = math.floor(busy), 1 + math.isqrt(math.floor(busy))
+        while self.highest_rps(low + step) < rps:
+            low += step
+        return low + 1 + bisect_left(range(low + 1, low + step), rps, key=self.highest_rps)
 
     @property
     def rps_per_replica(self) -> float:
