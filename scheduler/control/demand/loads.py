@@ -42,7 +42,6 @@ class Load:
         low: the lowest that is expected within a day; infinity when nothing is foreseen.
         low_at_s: when.
         falls: (at_s, load), each bin of that day with a lower load than all before it.
-        course: (at_s, middle, high), the load expected at moments after now, in order; () when nothing is foreseen.
     """
 
     now: float
@@ -53,7 +52,6 @@ class Load:
     low: float = math.inf
     low_at_s: float = 0.0
     falls: tuple[tuple[float, float], ...] = ()
-    course: tuple[tuple[float, float, float], ...] = ()
 
 
 def load_of(served: Served, known: Mapping[str, SourceState], share: Share, settings: Settings, now_s: float) -> Load:
@@ -73,8 +71,7 @@ def load_of(served: Served, known: Mapping[str, SourceState], share: Share, sett
     wanted = max(soon, padded if basis is Basis.SILENT else now)
     falls = _falls(source.corrected, share, wanted)
     low_at_s, low = falls[-1]
-    course = tuple(_course(source.corrected, share, wanted, settings.quantile, now_s))
-    return Load(now, wanted, max(later, wanted), peak_at_s, basis, low, low_at_s, falls, course)
+    return Load(now, wanted, max(later, wanted), peak_at_s, basis, low, low_at_s, falls)
 
 
 def _rate_of_its_own(
@@ -112,7 +109,7 @@ def _falls(forecast: Fitted, share: Share, wanted: float) -> tuple[tuple[float, 
     )
 
 
-def _course(
+def course_points(
     forecast: Fitted, share: Share, wanted: float, quantile: float, now_s: float
 ) -> Iterator[tuple[float, float, float]]:
     """Yield (at_s, middle, high) of the bins to come, or of some of them together: at their middle, the highest.
