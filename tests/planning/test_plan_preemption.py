@@ -7,6 +7,7 @@ import pytest
 
 from policies.registry import policy_from_names
 from scheduler.model.plan import Cause, PreemptJob, Reason, StartJob, StartReplica
+from scheduler.model.queues import Queue
 from scheduler.model.workloads import Gang, JobState
 from scheduler.planning.placement.cached_trial import CachedTrial
 from scheduler.planning.placement.need import need_of
@@ -69,6 +70,19 @@ def test_equals_never_give_way_to_each_other(say: Any) -> None:
     made = say.plan(hosts=[say.host("h0", 1)], jobs=[say.running("1", "h0:0"), say.waiting("2", say.gpus())])
     assert made.actions == ()
     assert made.reason_for("2").reason is Reason.INSUFFICIENT_DEVICES
+
+
+def test_a_long_equal_gives_way_to_a_short_one_of_another_queue_where_queues_are_only_names(say: Any) -> None:
+    policy = policy_from_names(may_displace="shorter-first", queue_order="shortest-first")
+    began = {"submitted_at_s": say.now_s - 4100, "started_at_s": say.now_s - 4000}
+    long = saved(say, "1", "h0:0", 5, queue="vision", max_runtime_s=90_000.0, **began)
+    short = say.waiting("2", say.gpus(), queue="speech", max_runtime_s=600.0)
+    scene = {"hosts": [say.host("h0", 1)], "jobs": [long, short]}
+    plain = (Queue("vision"), Queue("speech"))
+    for queues in ((), plain):
+        assert victims(say, say.plan(policy=policy, queues=queues, **scene)) == ["1"]
+    with_terms = (Queue("vision", weight=2.0), Queue("speech"))
+    assert victims(say, say.plan(policy=policy, queues=with_terms, **scene)) == []
 
 
 def test_nobody_gives_way_in_vain(say: Any) -> None:

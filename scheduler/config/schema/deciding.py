@@ -56,7 +56,8 @@ class PolicyNames(Section):
     may_preempt: str = CHOSEN.may_preempt
     """Who may have whom stopped."""
     may_displace: str = CHOSEN.may_displace
-    """Who may have jobs of its own priority and queue stopped: never, or shorter-first for much shorter jobs."""
+    """Who may have jobs of its own priority (and of its own queue, where queues have terms) stopped: never, or
+    shorter-first for much shorter jobs."""
     min_runtime: DurationSeconds = CHOSEN.min_runtime_s
     """A younger attempt is not preempted for another job (for serving it is)."""
     reservation: DurationSeconds = CHOSEN.reservation_s

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.policy import HOUR_S, Policy
-from scheduler.model.running import Running
+from scheduler.model.running import Running, Who
 from scheduler.model.workloads import TrainingJob
 from scheduler.planning.preemption.candidates import Candidates
 
@@ -19,9 +19,9 @@ LONGEST_PEACE: Final = 8.0
 class Eligibility:
     """The victims of each waiting job, remembered for all jobs of a priority and queue, and for all equal answers."""
 
-    def __init__(self, policy: Policy, now_s: float) -> None:
-        """Start with nobody asked."""
-        self._policy, self._now_s = policy, now_s
+    def __init__(self, policy: Policy, now_s: float, *, apart: bool = False) -> None:
+        """Start with nobody asked; `apart` where queues have terms, so that equals are of one queue."""
+        self._policy, self._now_s, self._apart = policy, now_s, apart
         self._answers: dict[tuple[int, str], bytes] = {}
         self._candidates: Candidates | None = None
         self._parts: dict[bytes, Candidates] = {}
@@ -50,13 +50,18 @@ class Eligibility:
         """
         running = candidates.running
         displace = self._policy.may_displace
-        key = (job.priority, job.queue)
-        if displace is None or key not in running.groups:
+        groups = [number for number, who in enumerate(running.groups) if self._is_equal(job, who)]
+        if displace is None or not groups:
             return candidates.only(np.zeros(len(candidates.row), dtype=bool))
         peace_s = self._policy.min_runtime_s * 2.0**running.stops
-        equals = (running.group == running.groups.index(key)) & (self._now_s - running.started_s >= peace_s)
+        equals = np.isin(running.group, groups) & (self._now_s - running.started_s >= peace_s)
         allowed = (equals & displace(job, running, self._now_s))[candidates.order]
         return candidates.only(allowed[candidates.who])
+
+    def _is_equal(self, job: TrainingJob, who: Who) -> bool:
+        """Whether jobs of a priority and queue are a job's equals: a queue without terms is only a name."""
+        priority, queue = who
+        return priority == job.priority and (queue == job.queue or not self._apart)
 
     def answers(self, job: TrainingJob, running: Running) -> bytes:
         """Return the policy's answers for a waiting job, one for each group of running jobs, as a key."""

@@ -27,7 +27,8 @@ class Stoppable:
         self._snapshot, self._policy = snapshot, policy
         self._ended = [place_of(job, snapshot.running.jobs) for job in ended]
         self.known: Candidates | None = None
-        self._eligibility = Eligibility(policy, snapshot.taken_at_s)
+        apart = not all(queue.is_plain for queue in snapshot.queues)
+        self._eligibility = Eligibility(policy, snapshot.taken_at_s, apart=apart)
 
     @property
     def candidates(self) -> Candidates:

@@ -222,8 +222,8 @@ def _cheapest(job: TrainingJob, draft: Draft, candidates: Candidates, cause: Cau
         if (victims := victims_by_cost(need, draft, candidates)) is not None
     )
     cheapest = min(found, key=lambda one: sum(victim.cost for victim in one.victims), default=None)
-    if cheapest is None:
-        return None
+    if cheapest is None or cause is Cause.SHORTER:
+        return cheapest  # the rule has weighed the wait that is saved; what follows would be played through each turn
     return replace(cheapest, victims=weighed(cheapest.need, draft, candidates, cheapest.victims, job.job_id))
 
 
