@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from policies.capacity import ErlangC
 from scheduler.config.scenario import Jobs, JobTrace, Noise, Scenario, ScenarioHost
-from scheduler.config.schema import Control, Model, PolicyNames, ReplayTraffic, Resources
+from scheduler.config.schema import Control, Model, ReplayTraffic, Resources
 from scheduler.config.schema import ErlangC as Capacity
 from scheduler.model.errors import ConfigError
 from scheduler.telemetry.replay import ReplayTraffic as Recorded
@@ -19,14 +19,14 @@ from simulations.arrivals import DAY_S
 from simulations.traces import from_trace
 
 GPUS_PER_HOST: Final = 8
-PEAK_SHARE: Final = 0.65
-"""Of the GPUs that serving needs at the window's peak."""
 OFFERED: Final = 0.95
 """Training that arrives, over what a perfect forecast would leave."""
 SERVICE_S, OBJECTIVE_S, WITHIN = 0.5, 2.0, 0.9999
 """Of the model: each replica works on one request at a time, on a GPU of its own; rated for as few late as are let."""
 _STEP_S: Final = 300.0
-_DRAIN_S: Final = 7 * DAY_S
+HOUR_S: Final = 3600.0
+SHOWN_S: Final = 1200.0
+"""Bins of the traffic that the loop sees: what a metrics server is asked for, also of hourly records."""
 SOURCE: Final = "traffic"
 
 
@@ -42,6 +42,9 @@ class Setting:
         hosts: of eight GPUs each.
         warm_up_s: of a replica.
         zone: whose days the traffic follows.
+        peak_share: of the GPUs that serving needs at the window's peak.
+        drain_s: for at most so long a run goes on after it, until no job is open.
+        nodes_per_gpu: so many of the jobs' `num_nodes` are a GPU here; 0 where the file counts GPUs.
     """
 
     traffic: Path
@@ -52,6 +55,9 @@ class Setting:
     hosts: int = 48
     warm_up_s: float = 1200.0
     zone: str = "UTC"
+    peak_share: float = 0.65
+    drain_s: float = 7 * DAY_S
+    nodes_per_gpu: int = 0
 
     def earlier(self) -> "Setting":
         """Return the window of as many days that ends where this one begins, to tune on.
@@ -87,20 +93,25 @@ def scenario_of(setting: Setting) -> Scenario:
         scenario="joint",
         start=setting.start,
         days=setting.days,
-        drain=_DRAIN_S,
+        drain=setting.drain_s,
         hosts=(host,),
         traffic={SOURCE: _traffic(setting, RULE.highest_rps(needed) / float(_rates(setting).max()))},
-        noise=Noise(spread=0.05, lasts=300.0),
+        noise=Noise(spread=0.05, lasts=300.0, shown=SHOWN_S),
         models=(_model(setting, needed),),
         jobs=Jobs(traces=(trace.model_copy(update={"share": share}),)),
         control=Control(period=60.0, preemption_grace=120.0),
-        policy=PolicyNames(queue_order="shortest-first"),
     )
 
 
 def needed_at_peak(setting: Setting) -> int:
     """Return the replicas that the window's peak takes."""
-    return round(PEAK_SHARE * setting.gpus)
+    return round(setting.peak_share * setting.gpus)
+
+
+def steepest_per_hour(setting: Setting) -> float:
+    """Return the fastest rise of the load within an hour, as a share of the window's peak."""
+    rates, hour = _rates(setting), round(HOUR_S / _STEP_S)
+    return float((rates[hour:] - rates[:-hour]).max() / rates.max())
 
 
 def all_time_peak(setting: Setting) -> int:
@@ -142,6 +153,8 @@ def _traffic(setting: Setting, scale: float) -> ReplayTraffic:
 def _trace(setting: Setting) -> JobTrace:
     return JobTrace(
         file=setting.jobs,
+        gpus="num_nodes" if setting.nodes_per_gpu else "",
+        units_per_gpu=setting.nodes_per_gpu or 1.0,
         first=setting.jobs_start,
         max_gpus=64,
         max_duration=2 * DAY_S,

@@ -139,6 +139,9 @@ class Noise(Section):
     """Over-dispersion: the load is about that share of the recorded one above or below it (gamma)."""
     lasts: Annotated[DurationSeconds, Field(ge=1)] = 60.0
     """For so long the load stays above or below."""
+    shown: Annotated[DurationSeconds, Field(ge=60)] | None = None
+    """The loop sees bins of this length where longer ones were recorded, if it divides them. Those of before the
+    beginning are drawn: straight lines with as much noise."""
 
 
 class Outage(Section):

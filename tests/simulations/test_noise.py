@@ -47,6 +47,17 @@ def test_nothing_of_the_present_minute_is_seen_and_its_rate_is_that_of_the_last(
     assert len(early.series.values) == 53
 
 
+def test_finer_bins_than_were_recorded_have_the_same_load_and_as_much_noise_before_as_after() -> None:
+    finer = noisy(spread=0.1, lasts=600, shown=600).read(BEGINS_S + 96 * HOUR_S).series
+    assert (finer.step_s, len(finer.values)) == (600, 144 * 6)
+    lines = recorded().rates_at((np.arange(len(finer.values)) + 0.5) * 600)
+    off = finer.values / lines - 1
+    before, after = off[: 48 * 6], off[48 * 6 :]
+    assert before.std() == pytest.approx(after.std(), rel=0.25)
+    assert abs(before.mean()) < 0.02
+    assert noisy(shown=2500).read(BEGINS_S).series.step_s == 3600, "it does not divide an hour"
+
+
 def test_without_noise_the_means_are_seen() -> None:
     source = noisy(poisson=False)
     shown = source.read(BEGINS_S + 2 * HOUR_S + 1800.0)
