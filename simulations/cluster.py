@@ -7,7 +7,7 @@ from typing import assert_never
 from scheduler.control.ports import JobSpecs
 from scheduler.model.errors import ActionFailed, NotFound
 from scheduler.model.hosts import Host, HostState
-from scheduler.model.observation import Observation, Run, RunState, Stray
+from scheduler.model.observation import Observation, Order, Run, RunState, Stray
 from scheduler.model.plan import Action, PreemptJob, StartJob, StartReplica, StopReplica
 from scheduler.model.resources import Held
 from scheduler.model.workloads import JobId, ServingModel
@@ -62,6 +62,7 @@ class SimulatedCluster:
         self._strays: dict[str, Stray] = {}
         self._occupied: dict[str, tuple[Held, ...]] = {}
         self._asked: dict[str, int] = {}
+        self._orders: dict[str, Order] = {}
 
     def observe(self) -> Observation:
         """Return what runs now; never fails."""
@@ -77,6 +78,7 @@ class SimulatedCluster:
             strays=strays,
             occupied=occupied,
             asked=tuple(sorted(self._asked.items())),
+            orders=tuple(self._orders.values()),
         )
 
     def apply(self, action: Action) -> None:
@@ -162,6 +164,16 @@ class SimulatedCluster:
     def ask(self, model: str, replicas: int) -> None:
         """Let a controller of the cluster itself want so many replicas of a model from now on; 0 for none."""
         self._asked = {name: count for name, count in {**self._asked, model: replicas}.items() if count}
+
+    def order(self, order: Order) -> None:
+        """Let a job be given to the cluster itself, or be there otherwise than before."""
+        self._orders[order.spec.origin] = order
+
+    def withdraw(self, origin: str) -> None:
+        """Delete a job that was given to the cluster itself, with what runs of it."""
+        self._orders.pop(origin, None)
+        for job_id in [job_id for job_id in self._running if self._specs.spec(job_id).origin == origin]:
+            self.remove_by_hand(job_id)
 
     def lose_host(self, name: str, reason: str = "no heartbeat") -> None:
         """Take a host away with all that runs on it; gangs with one worker there are lost whole."""

@@ -47,6 +47,7 @@ class MemoryStore:
         self._reservations: tuple[Reservation, ...] = ()
         self._moves: deque[Moved] = deque(maxlen=MOVES_KEPT)
         self._submitted: dict[tuple[str, str], tuple[Once, JobId]] = {}
+        self._origins: dict[str, JobId] = {}
         for job in jobs:
             self._put(job)
         for mark in marks:
@@ -70,14 +71,22 @@ class MemoryStore:
         """
         if once is not None and (earlier := self.submitted(once)) is not None:
             return earlier
+        if spec.origin in self._origins:
+            return self.job(self._origins[spec.origin])
         job = JobRecord(JobId(str(self._last_number + 1)), spec, JobState.PENDING, DesiredState.RUN, at_s)
         self._put(job)
         self._submitted = {key: known for key, known in self._submitted.items() if known[0].until_s >= at_s}
         if once is not None:
             self._submitted[once.owner, once.key] = (once, job.job_id)
+        if spec.origin:
+            self._origins[spec.origin] = job.job_id
         if told is not None:
             self.record(told(job))
         return job
+
+    def origins(self) -> frozenset[str]:
+        """Return the origins of all jobs that were ever accepted."""
+        return frozenset(self._origins)
 
     def submitted(self, once: Once) -> JobRecord | None:
         """Return the job that a submission was accepted as before; None when it was not.

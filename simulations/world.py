@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from scheduler.model.hosts import Host
 from scheduler.model.jobspec import JobSpec
+from scheduler.model.observation import Order
 from scheduler.model.workloads import JobId, ServingModel
 from simulations.cluster import SimulatedCluster
 from simulations.engine import Engine
@@ -32,6 +33,7 @@ class World:
         self.store = store or MemoryStore()
         self.cluster = SimulatedCluster(self.engine, hosts, models, self.store, self)
         self._works: dict[JobId, Work] = {}
+        self._ordered: dict[str, Work] = {}
 
     def submit(self, spec: JobSpec, work: Work) -> JobId:
         """Accept a job now and return its id."""
@@ -43,6 +45,12 @@ class World:
         """Say what a job really needs that the store has already."""
         self._works[job_id] = work
 
+    def order(self, order: Order, work: Work) -> None:
+        """Give a job to the cluster itself, and say what it really needs."""
+        self._ordered[order.spec.origin] = work
+        self.cluster.order(order)
+
     def work(self, job_id: JobId) -> Work:
         """Return a job's work; KeyError when it was never submitted here."""
-        return self._works[job_id]
+        known = self._works.get(job_id)
+        return self._ordered[self.store.spec(job_id).origin] if known is None else known

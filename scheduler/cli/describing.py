@@ -77,6 +77,7 @@ def _text(job: Job, now: datetime, screen: Screen, *, all_events: bool) -> str:
         "Attempts": _lines(_attempt(one, now, screen, sized=bool(job.max_workers)) for one in job.attempts),
         "Events": _events(job, now, screen, everything=all_events),
         "Runs": job.entrypoint,
+        "From": job.origin,
     }
     return "\n".join([_head(job, screen), *(f"{label:<{_LABEL}}{text}" for label, text in parts.items() if text)])
 

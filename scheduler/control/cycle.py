@@ -23,6 +23,8 @@ from scheduler.control.ports import Clock, Cluster, Store, TrafficSource
 from scheduler.control.records import CycleRecord, EventRecord
 from scheduler.control.reports.board import Board, GpuShares, ModelOutlook, Report, RequestCounts
 from scheduler.control.reports.gpu_history import PastForecasts, gpu_shares
+from scheduler.control.service.admission import SiteLimits
+from scheduler.control.service.adopting import OrderBook
 from scheduler.control.service.strays import obey
 from scheduler.control.settings import Served, Settings
 from scheduler.control.snapshots.survey import Experience, Surveyor
@@ -44,6 +46,7 @@ _PLANNER: Final = Part("the planner", "control", "the last plan stays, it is tri
 _REPLAYS: Final = Part("keeping what the planner failed on", "control", "it is in the journal up to the cycle before")
 _JOURNAL: Final = Part("the journal of plans", "control", "plans are carried out all the same")
 _STRAYS: Final = Part("what operators said of strays", "cluster", "they are left alone")
+_ORDERS: Final = Part("taking what is given to the cluster itself", "cluster", "it waits there")
 _SWINGS: Final = Part("remembering what is taken back", "control", "room is kept as long as usual")
 _HOSTS: Final = Part("watching hosts", "control", "hosts come and go unsaid")
 _PROPOSALS: Final = Part("watching proposals", "control", "they are made unsaid")
@@ -85,6 +88,7 @@ class Cycle:
         servers: which server a traffic source is read from, for people; several of one server fall silent together.
         experience: what was learned from the past.
         memory: what is carried on of demand; one that knows nothing takes over what was journalled lately.
+        limits: what the site allows to jobs that are given to the cluster itself.
     """
 
     cluster: Cluster
@@ -103,6 +107,7 @@ class Cycle:
     servers: Mapping[str, str] = field(default_factory=dict)
     experience: Experience = field(default_factory=Experience)
     memory: DemandMemory = field(default_factory=DemandMemory)
+    limits: SiteLimits = field(default_factory=SiteLimits)
     _foresight: PastForecasts = field(default_factory=PastForecasts)
     _counted: Mapping[str, RequestCounts] = field(default_factory=dict)
     _noticed: KnownState = field(default_factory=KnownState)
@@ -111,6 +116,7 @@ class Cycle:
     _runner: ActionRunner | None = None
     _surveyor: Surveyor | None = None
     _warmups: Warmups | None = None
+    _book: OrderBook | None = None
     _number: int | None = None
     _replay: str = ""
     _looked_s: float = -inf
@@ -137,6 +143,7 @@ class Cycle:
         seen = self.cluster.observe()
         self._walls.begin(seen.taken_at_s, number)
         self._walls.within(_STRAYS, lambda: obey(self.cluster, self.store, seen, number), lambda: None)
+        self._walls.within(_ORDERS, lambda: self._orders().take(seen, number), lambda: None)
         reconciled, snapshot = self._surveying().survey(seen, number)
         demand, outlooks = self._demand(snapshot, listeners, dict(seen.asked))
         started_s = self.timer()
@@ -180,6 +187,12 @@ class Cycle:
         if self._warmups is None:
             self._warmups = Warmups(self._walls)
         return self._warmups
+
+    def _orders(self) -> OrderBook:
+        if self._book is None:
+            self._book = OrderBook(self.store, self.gate, self.limits)
+        self._book.store = self.store
+        return self._book
 
     def _acting(self) -> ActionRunner:
         if self._runner is None:

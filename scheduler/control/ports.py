@@ -169,9 +169,14 @@ class Store(JobSpecs, Protocol):
             once: a submission that was accepted before is that job again; nothing is stored.
             told: makes the event.
 
+        A job whose `origin` was accepted before is that job again, and nothing is stored.
+
         Raises:
-            Conflict: its key was used for something else.
+            Conflict: its key was used for something else; or its origin for a job that is no longer kept.
         """
+
+    def origins(self) -> frozenset[str]:
+        """Return the origins of all jobs that were ever accepted."""
 
     def submitted(self, once: Once) -> JobRecord | None:
         """Return the job that a submission was accepted as before; None when it was not.

@@ -7,7 +7,7 @@ from scheduler.model.workloads import Gang
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """What was asked for; never changes, but for the priority.
+    """What was asked for; never changes, but for the priority, and where the cluster keeps it (see `origin`).
 
     Attributes:
         name: for people; need not be unique.
@@ -24,6 +24,8 @@ class JobSpec:
         env: (name, value) pairs for the driver and its workers, sorted.
         secrets: (variable, name of a secret) pairs, likewise, sorted; their values are never part of a job.
         working_dir: digest of the uploaded package ("sha256:…"), or "" for none.
+        origin: what the cluster calls it where it was given to the cluster itself, never used twice; "" for one that
+            was submitted to Headroom.
     """
 
     name: str
@@ -40,3 +42,4 @@ class JobSpec:
     env: tuple[tuple[str, str], ...] = ()
     working_dir: str = ""
     secrets: tuple[tuple[str, str], ...] = ()
+    origin: str = ""

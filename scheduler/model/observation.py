@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scheduler.model.hosts import Host
+from scheduler.model.jobspec import JobSpec
 from scheduler.model.resources import Held, Slot
 from scheduler.model.workloads import JobId, Replica
 
@@ -106,6 +107,23 @@ class Stray:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """A job that was given to the cluster itself rather than to our API.
+
+    Attributes:
+        spec: what is asked for, with its `origin`; of the priority only the class counts.
+        at_s: when it was given, epoch seconds.
+        held: why it is to wait, in the words of who said so there; "" when it is not.
+        fault: why it cannot be taken as it is; "" when it can.
+    """
+
+    spec: JobSpec
+    at_s: float
+    held: str = ""
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """Everything a cluster shows at one moment.
 
@@ -123,6 +141,8 @@ class Observation:
             strays hold.
         asked: (model, replicas), what the cluster's own controllers want now, by name: a rollout that starts new
             replicas beside the old ones, an autoscaler above us. Nothing where nobody but this control plane decides.
+        orders: all jobs that were given to the cluster itself and are there still: one that is absent was deleted. A
+            backend that is not sure of its list raises `Unreachable`.
     """
 
     taken_at_s: float
@@ -133,3 +153,4 @@ class Observation:
     strays: tuple[Stray, ...] = ()
     occupied: tuple[Held, ...] = ()
     asked: tuple[tuple[str, int], ...] = ()
+    orders: tuple[Order, ...] = ()

@@ -34,9 +34,9 @@ from scheduler.store.journal import Journal
 from scheduler.store.marker import Marker, held_in, marker_beside
 from scheduler.store.open_jobs import OpenJobs
 from scheduler.store.opening import open_engine
-from scheduler.store.submitting import earlier_job, remember
+from scheduler.store.submitting import earlier_job, of_origin, remember, remember_origin
 from scheduler.store.sums import count_changes, totals
-from scheduler.store.tables import attempts, events, host_marks, jobs, moves, reservations, stray_orders
+from scheduler.store.tables import attempts, events, host_marks, jobs, moves, origins, reservations, stray_orders
 
 _SPEC = TypeAdapter(JobSpec)
 _ATTEMPT = TypeAdapter(AttemptRecord)
@@ -122,22 +122,30 @@ class SqlStore:
             told: makes the event.
 
         Raises:
-            Conflict: its key was used for something else.
+            Conflict: its key was used for something else; or its origin for a job that is no longer kept.
         """
         new = JobRecord(JobId(""), spec, JobState.PENDING, DesiredState.RUN, at_s)
         with self._open.written() as written:
             with writing(self._engine) as connection:
                 if once is not None and (earlier := earlier_job(connection, once)) is not None:
                     return _with_attempts(connection, [earlier])[0]
+                if (known := of_origin(connection, spec)) is not None:
+                    return _with_attempts(connection, [known])[0]
                 number = connection.execute(insert(jobs).values(**_job_values(new)).returning(jobs.c.id)).scalar_one()
                 accepted = replace(new, job_id=JobId(str(number)))
                 remember(connection, once, number, at_s)
+                remember_origin(connection, spec, number)
                 if told is not None:
                     self._add(connection, [told(accepted)])
             written.append(accepted)
         if self._marker is not None:
             self._marker.grow(job=number)
         return accepted
+
+    def origins(self) -> frozenset[str]:
+        """Return the origins of all jobs that were ever accepted."""
+        with reading(self._engine) as connection:
+            return frozenset(connection.scalars(select(origins.c.origin)))
 
     def submitted(self, once: Once) -> JobRecord | None:
         """Return the job that a submission was accepted as before; None when it was not.

@@ -69,6 +69,13 @@ submissions = Table(
     Index("submissions_by_end", "until_s"),
 )
 
+origins = Table(
+    "origins",
+    metadata,
+    Column("origin", Text, primary_key=True, doc="what the cluster calls it; stays when the job is pruned"),
+    Column("job_id", Integer, nullable=False),
+)
+
 events = Table(
     "events",
     metadata,

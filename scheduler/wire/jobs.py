@@ -80,6 +80,8 @@ class Job(Resource):
     memory_bytes_per_worker: int
     gpu_models: tuple[str, ...] = ()
     entrypoint: str = ""
+    origin: str = ""
+    """What the cluster calls it where it was given to the cluster itself: it is edited and deleted there."""
     submitted_at: datetime
     finished_at: datetime | None = None
     age_s: float

@@ -49,6 +49,31 @@ def test_the_same_key_is_the_same_job_and_told_once(any_store: SqlStore | Memory
     assert any_store.accept(SPEC, 3.0, once=replace(ONCE, owner="bob")).job_id == "3"
 
 
+def test_an_origin_is_one_job_and_told_once(any_store: SqlStore | MemoryStore) -> None:
+    spec = replace(SPEC, origin="ray/lm")
+    first = any_store.accept(spec, 1.0, told=told)
+    assert any_store.accept(replace(spec, name="edited"), 2.0, told=told) == first == any_store.job(first.job_id)
+    assert any_store.accept(replace(spec, origin="ray/other"), 3.0).job_id == "2"
+    assert any_store.accept(SPEC, 4.0).job_id == "3"
+    assert any_store.accept(SPEC, 5.0).job_id == "4", "those of nowhere are never the same"
+    assert any_store.origins() == {"ray/lm", "ray/other"}
+    assert len(any_store.events()) == 1
+
+
+def test_an_origin_is_never_used_twice_even_when_its_job_is_pruned(
+    url: str, open_store: Callable[[str], SqlStore]
+) -> None:
+    store = open_store(url)
+    spec = replace(SPEC, origin="ray/lm")
+    done = store.accept(spec, 1.0)
+    store.save(replace(done, state=JobState.SUCCEEDED, finished_at_s=2.0))
+    store.accept(SPEC, 3.0)
+    assert store.archive.drop_jobs([done.job_id], 10.0, 20.0) == 1
+    with pytest.raises(Conflict, match="ray/lm was job 1, which is no longer kept"):
+        store.accept(spec, 30.0)
+    assert store.origins() == {"ray/lm"}
+
+
 def test_a_key_stands_for_one_submission_only(any_store: SqlStore | MemoryStore) -> None:
     any_store.accept(SPEC, 1.0, once=ONCE)
     for ask in (any_store.submitted, lambda once: any_store.accept(SPEC, 1.0, once=once)):

@@ -101,6 +101,7 @@ def job_view(
         memory_bytes_per_worker=shape.memory_mib * MIB,
         gpu_models=tuple(sorted(shape.gpu_models)),
         entrypoint=spec.entrypoint,
+        origin=spec.origin,
         submitted_at=moment(record.submitted_at_s),
         finished_at=moment_or_none(record.finished_at_s),
         age_s=age_s,

@@ -61,6 +61,18 @@ def api_of(  # noqa: PLR0913  # the parts of an API, by name
     )
 
 
+def site_limits_of(config: Config) -> SiteLimits:
+    """Return what a site allows."""
+    return SiteLimits(
+        config.priorities,
+        queue_names(config.queues),
+        config.control.preemption_grace,
+        submitters_of(config.queues),
+        limits_of(config.limits, config.queues),
+        {name: secret.owners for name, secret in config.secrets.items()},
+    )
+
+
 def service_of(  # noqa: PLR0913  # the parts of a service, by name
     config: Config, *, store: SqlStore, board: Board, clock: Clock, gate: AbstractContextManager[object], poke: Event
 ) -> ControlService:
@@ -70,14 +82,7 @@ def service_of(  # noqa: PLR0913  # the parts of a service, by name
         board=board,
         clock=clock,
         policy=policy_of(config.policy, config.queues),
-        site_limits=SiteLimits(
-            config.priorities,
-            queue_names(config.queues),
-            config.control.preemption_grace,
-            submitters_of(config.queues),
-            limits_of(config.limits, config.queues),
-            {name: secret.owners for name, secret in config.secrets.items()},
-        ),
+        site_limits=site_limits_of(config),
         packages=PackageShelf(config.state_dir / "packages"),
         gate=gate,
         poke=poke,

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from records.fault import Say, nobody
 from scheduler.cli.attempt_logs import AttemptLogs
 from scheduler.cli.composition.cluster import Seat, ray_cluster, remains_of
-from scheduler.cli.composition.people import api_of, metrics_over, service_of
+from scheduler.cli.composition.people import api_of, metrics_over, service_of, site_limits_of
 from scheduler.cli.composition.state import clock_of, store_url
 from scheduler.cli.traffic_sources import servers_of, sources_of
 from scheduler.config.schema import Config, RemoteRay
@@ -105,6 +105,7 @@ def compose(config: Config, ray: RemoteRay, seat: Seat, say: Say = nobody) -> Co
         crews=Crews(Threads("traffic", READERS, READ_WITHIN_S), fitters, poke.set),
         keep_replay=Replays(config.state_dir / "replays").keep,
         servers=servers_of(config),
+        limits=site_limits_of(config),
     )
     service = service_of(config, store=store, board=board, clock=clock, gate=cycle.gate, poke=poke)
     pruner = Pruner(

@@ -9,7 +9,8 @@ from scheduler.control.service.people import Person
 from scheduler.model.errors import ConfigError, Conflict, Fault, NotFound, NotPermitted
 from scheduler.model.hosts import Host
 from scheduler.model.jobspec import JobSpec
-from scheduler.planning.reasons.feasibility import never_fits
+from scheduler.model.ledger import Ledger
+from scheduler.planning.reasons.feasibility import empty, never_fits_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +79,17 @@ class SiteLimits:
         Raises:
             Conflict: as many as one may have wait already.
         """
+        if self.limits.most_pending:
+            self.refuse_beside(owner, sum(job.spec.owner == owner and not job.state.holds_room for job in jobs))
+
+    def refuse_beside(self, owner: str, waiting: int) -> None:
+        """Let an owner have one more job that waits beside so many.
+
+        Raises:
+            Conflict: as many as one may have wait already.
+        """
         most = self.limits.most_pending
-        if not most:
-            return
-        waiting = sum(job.spec.owner == owner and not job.state.holds_room for job in jobs)
-        if waiting >= most:
+        if most and waiting >= most:
             said = f"{waiting} jobs of {owner or 'nobody'} wait already, and one owner may have {most}"
             raise Conflict(said, help="submit it when some have started, or stop some")
 
@@ -102,6 +109,13 @@ def faults_of(
     spec: JobSpec, site_limits: SiteLimits, packages: PackageShelf, hosts: Sequence[Host] | None
 ) -> Iterator[Fault]:
     """Yield all that is wrong with a submission; `hosts` are those last seen, None when none were yet."""
+    yield from faults_here(spec, site_limits, None if hosts is None else empty(hosts))
+    if spec.working_dir:
+        yield from _faults_of_package(spec.working_dir, packages)
+
+
+def faults_here(spec: JobSpec, site_limits: SiteLimits, whole: Ledger | None) -> Iterator[Fault]:
+    """Yield all that the site and its hosts (their room when they are empty) have against a job, wherever it came."""
     if spec.queue not in site_limits.queues:
         yield _unknown("UnknownQueue", f'unknown queue "{spec.queue}"', "queue", site_limits.queues)
     allowed = site_limits.submitters.get(spec.queue)
@@ -111,10 +125,8 @@ def faults_of(
     if spec.grace_period_s > site_limits.longest_grace_s:
         message = f"grace period {spec.grace_period_s:g} s is longer than the site allows"
         yield Fault("BadValue", message, field="grace", help=f"at most {site_limits.longest_grace_s:g} s")
-    if spec.working_dir:
-        yield from _faults_of_package(spec.working_dir, packages)
     yield from _faults_of_secrets(spec, site_limits)
-    why = never_fits(hosts, spec.gang) if hosts is not None else None
+    why = never_fits_on(whole, spec.gang) if whole is not None else None
     if why is not None:
         yield Fault(why.reason.value, why.message, field="resources", help="ask for less, or for other hosts")
 

@@ -13,6 +13,7 @@ from scheduler.control.ports import Clock, Store
 from scheduler.control.records import DesiredState, EventKind, EventRecord, HostMark, JobRecord, Once
 from scheduler.control.reports.board import Board, Report
 from scheduler.control.service.admission import SiteLimits, faults_of
+from scheduler.control.service.adopting import not_held_there, refuse_what_the_cluster_says
 from scheduler.control.service.packages import PackageShelf
 from scheduler.control.service.people import SOMEBODY, Person
 from scheduler.control.service.strays import StrayService
@@ -158,11 +159,13 @@ class ControlService:
 
         Raises:
             NotFound: there is none.
-            Conflict: it is final, or a stop was asked for.
+            Conflict: it is final, a stop was asked for, or the cluster itself holds it.
         """
         return self._change(
             job_id,
-            lambda job: replace(_not_stopping(job), desired=DesiredState.RUN, hold_reason="", not_before_s=0.0),
+            lambda job: replace(
+                _not_stopping(not_held_there(job)), desired=DesiredState.RUN, hold_reason="", not_before_s=0.0
+            ),
             "resumed",
             by=by,
         )
@@ -174,11 +177,12 @@ class ControlService:
             NotFound: no such job.
             ConfigError: no such class.
             NotPermitted: it is above what this person may use in the job's queue.
-            Conflict: the job is final.
+            Conflict: the job is final, or was given to the cluster itself.
         """
         value = self._site_limits.priority(priority_class)
 
         def change(job: JobRecord) -> JobRecord:
+            refuse_what_the_cluster_says(job)
             self._site_limits.refuse_priority(priority_class, job.spec.queue, by)
             return replace(job, spec=replace(job.spec, priority_class=priority_class, priority=value))
 
