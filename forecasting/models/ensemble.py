@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.models import deviations, peak_bias, smoothing, stacking, volatility, weekly_differences
+from forecasting.models import deviations, peak_bias, smoothing, stacking, volatility, week_peaks, weekly_differences
 from forecasting.models.origins import Origins
 from forecasting.models.sample_paths import SamplePaths
 
@@ -50,11 +50,12 @@ def forecast(scaled: Floats, above: Floats, day: int, week: int, leads: int) -> 
     shares = stacking.shares(missed, newer, np.array(_USUAL_SHARES), day)
     weights = newer * (1 - origins.hours_apart / (_ERROR_HOURS + 1))
     centre = (shares * np.stack([member.centre for member in members])).sum(axis=0)
-    errors = np.einsum("ml,mrl->rl", shares, missed)
-    centre, errors = peak_bias.calmed(centre, errors, origins.followed(scaled, leads), newer, day)
+    mean = np.einsum("ml,mrl->rl", shares, missed)
+    centre, errors = peak_bias.calmed(centre, mean, origins.followed(scaled, leads), newer, day)
     errors = volatility.adjusted(errors, origins.age_days, day)
     errors += origins.followed(above, leads)
     errors -= (1 - _BIAS_BELIEVED) * _common(errors, weights)
+    errors = week_peaks.settled(centre, errors, week_peaks.Past(scaled, mean, origins, weights), day)
     a_day = max(1.0, len(newer) * day / (origins.at[-1] - origins.at[0] + 1))
     return SamplePaths(centre, errors, weights, origins.age_days * 24, a_day)
 
