@@ -139,6 +139,13 @@ class Fitted:
         known = min(max(self.last, rate), self.basis.ceiling) if since[0] > 0 else self.last
         return replace(self, cloud=self.cloud.moved(up * fade), basis=basis, last=known).checked()
 
+    def widened(self, factor: float) -> Self:
+        """Return the forecast with errors of so many times the size; itself for 1."""
+        if factor == 1:
+            return self
+        basis = replace(self.basis, widened=self.basis.widened * factor)
+        return replace(self, cloud=self.cloud.widened(factor), basis=basis).checked()
+
     def checked(self) -> Self:
         """Return the forecast with a basis that says how far beyond what was seen it goes."""
         centre, errors = self.cloud.centre, self.cloud.errors

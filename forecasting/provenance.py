@@ -41,6 +41,7 @@ class Provenance:
         spikes_s: time whose values were cut down as passing spikes.
         shifts: (moment in epoch seconds, factor) of each lasting change of level that the older history was put on.
         correction: factor at the moment of the last correction by a measured rate; 1.0 for none.
+        widened: factor of the errors, as its own record asks for it; 1.0 for none.
         absurd_s: time whose values were set aside as beyond belief.
         quiet_s: time before a launch, in which there was no traffic to speak of; it teaches nothing.
         held_s: how long an outage that has not ended has lasted; the forecast is of what would come without it.
@@ -57,6 +58,7 @@ class Provenance:
     spikes_s: float = 0.0
     shifts: tuple[tuple[float, float], ...] = ()
     correction: float = 1.0
+    widened: float = 1.0
     absurd_s: float = 0.0
     quiet_s: float = 0.0
     held_s: float = 0.0
@@ -88,6 +90,7 @@ class Provenance:
         parts += [f"an outage of {_span(self.held_s)} that has not ended looked past"] if self.held_s else []
         parts += [f"the last value is {_span(self.age_s)} old"] if self.age_s else []
         parts += [f"raised by {self.correction - 1:.0%} to the load measured"] if self.correction > 1 else []
+        parts += [f"widened {self.widened:.2g} times, as its p99 has not held lately"] if self.widened > 1 else []
         parts += [self.caution] if self.caution else []
         return ", ".join(parts)
 

@@ -82,6 +82,7 @@ def _model(model: ServedModel, hosts: Iterable[Host], now: datetime, screen: Scr
             "Lacks": f"{model.why.message} ({model.why.code})" if model.why else "",
             "Trouble": screen.paint(model.trouble, "red") if model.trouble else "",
             "Forecast": f"{model.basis}; headroom forecast {model.name}",
+            "Record": model.forecast_record,
         },
     )
 

@@ -203,6 +203,7 @@ def _summary(item: Forecast, now: datetime, names: tuple[str, ...], screen: Scre
     line = _sparkline([point.p99 for point in item.points], width)
     peaks = [f"peak {_peak(peak, now, names, screen)}" for peak in item.peaks]
     rests = [item.rests_on] if item.rests_on else []
+    rests += [f"lately: {item.record.says}"] if item.record is not None else []
     return "\n".join([head, f"p99 {screen.paint(line, 'blue')}", *peaks, *rests, source])
 
 

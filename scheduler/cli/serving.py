@@ -85,7 +85,8 @@ def _columns(zone: str) -> tuple[Column, ...]:
         Column("MAX", right=True, wide=True, drop=12),
         Column("GPUS EACH", right=True, wide=True, drop=13),
         Column("BASIS", wide=True, drop=14),
-        Column("WHY", wide=True, drop=15),
+        Column("P99 HELD", right=True, wide=True, drop=15),
+        Column("WHY", wide=True, drop=16),
     )
 
 
@@ -110,5 +111,6 @@ def _row(model: ServedModel, now: datetime, screen: Screen) -> tuple[Cell | str,
         str(model.max_replicas),
         plain(model.gpus_per_replica),
         model.basis,
+        NOTHING if model.p99_held is None else f"{model.p99_held:.1%}",
         model.why.message if model.why else NOTHING,
     )

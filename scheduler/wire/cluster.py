@@ -110,6 +110,10 @@ class ServedModel(Resource):
     why: Why | None = None
     trouble: str = ""
     """What keeps it from being served as it should: replicas that do not get ready, a demand nobody can say."""
+    p99_held: float | None = None
+    """The share of windows of six hours in four weeks in which the forecast's p99 held; None before the first."""
+    forecast_record: str = ""
+    """How the forecast did lately, in a sentence."""
 
 
 class CapacityPoint(Resource):
@@ -260,6 +264,24 @@ class Peak(Resource):
     p99: float
 
 
+class TrackRecord(Resource):
+    """How the forecasts of a model's traffic did lately, in windows of six hours."""
+
+    windows: int
+    p99_held: float
+    """The share of windows whose peak the p99 was not below."""
+    bias: float | None
+    """By which part the p50 of the peak was usually above the peak that came; below 0: under it."""
+    skill: float | None
+    """By which part its error was below that of the same hours a week before."""
+    widened: float
+    """What the forecast's errors are multiplied by until the p99 holds again; 1 for nothing."""
+    gives_way: bool
+    """Whether no less is planned for than the load now with the margin."""
+    says: str
+    """All of it in a sentence."""
+
+
 class Forecast(Resource):
     """The forecast of one model's traffic."""
 
@@ -277,6 +299,8 @@ class Forecast(Resource):
     """Requests to the model per request of the source."""
     share_spread: float = 0.0
     """Standard deviation of the share's logarithm; 0 for one that is declared, not learned."""
+    record: TrackRecord | None = None
+    """None before the first window is over."""
 
 
 class Status(Resource):

@@ -10,7 +10,7 @@ from scheduler.control.reports.board import GpuShares, ModelOutlook, Report, Req
 from scheduler.model.demand import ModelDemand
 from scheduler.model.hosts import HostState
 from scheduler.model.workloads import ReplicaState, ServingModel
-from scheduler.wire.cluster import Forecast, ForecastPoint, Peak, ServedModel
+from scheduler.wire.cluster import Forecast, ForecastPoint, Peak, ServedModel, TrackRecord
 
 TWO_DAYS_S = 2 * DAY_S
 
@@ -81,6 +81,23 @@ def forecast_view(outlook: ModelOutlook, now_s: float, until_s: float, levels: t
         rests_on=str(outlook.forecast.basis) if outlook.forecast is not None else "",
         share=outlook.share.middle,
         share_spread=outlook.share.spread,
+        record=_record_view(outlook),
+    )
+
+
+def _record_view(outlook: ModelOutlook) -> TrackRecord | None:
+    """Return how the forecasts of a model's traffic did; None before that is known."""
+    record = outlook.record
+    if not record.outcomes:
+        return None
+    return TrackRecord(
+        windows=len(record.outcomes),
+        p99_held=record.held,
+        bias=finite(record.bias),
+        skill=finite(record.skill),
+        widened=record.width,
+        gives_way=record.gives_way,
+        says=str(record),
     )
 
 
@@ -170,6 +187,8 @@ def _model_view(
         gpus_per_replica=gpus_per_replica(report)[model.name],
         why=why_view(short) if short else None,
         trouble="; ".join(str(each) for each in report.troubles if each.part.subject in {model.name, source}),
+        p99_held=finite(outlook.record.held) if outlook else None,
+        forecast_record=str(outlook.record) if outlook else "",
     )
 
 

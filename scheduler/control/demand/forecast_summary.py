@@ -51,6 +51,7 @@ def outlook_of(  # noqa: PLR0913  # the facts of one row, all by name
         recent=_recent(known, share.middle, now_s),
         forecast=fitted,
         share=share,
+        record=known.record,
     )
 
 

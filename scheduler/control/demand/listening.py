@@ -263,6 +263,7 @@ def _tell(listener: SourceListener, walls: Bulkheads) -> None:
         )
     elif listener.known.fitted is not None:
         walls.works(part)
+    _tell_record(listener, walls)
     doubt = listener.known.doubt
     state = "doubted" if doubt.is_held else "believed" if doubt.times_s else ""
     title = f"traffic {listener.name} jumps absurdly; {'not believed yet' if doubt.is_held else 'believed now'}"
@@ -271,3 +272,14 @@ def _tell(listener: SourceListener, walls: Bulkheads) -> None:
         walls.tell(
             f"load of {listener.name}", state, EventKind.FORECAST, listener.name, title, str(doubt) if state else ""
         )
+
+
+def _tell_record(listener: SourceListener, walls: Bulkheads) -> None:
+    """Tell of a forecast that does not keep its word and is widened, and of one that does again."""
+    name, record = listener.name, listener.known.record
+    part = f"record of {name}'s forecast"
+    if record.is_failing:
+        walls.tell(part, "failing", EventKind.FORECAST, name, f"the forecast of {name} is widened", str(record))
+    elif walls.was_told(part):
+        title = f"the forecast of {name} holds again and is widened no more"
+        walls.tell(part, "", EventKind.FORECAST, name, title, str(record))

@@ -68,7 +68,8 @@ def load_of(served: Served, known: Mapping[str, SourceState], share: Share, sett
     lead_s = lead_s_of(served, settings)
     soon, _ = _peak(source.corrected, share, now_s, lead_s, settings.quantile)
     later, peak_at_s = _peak(source.corrected, share, now_s, lead_s + settings.min_runtime_s, settings.quantile)
-    wanted = max(soon, padded if basis is Basis.SILENT else now)
+    is_doubtful = basis is Basis.SILENT or source.record.gives_way
+    wanted = max(soon, padded if is_doubtful else now)
     falls = _falls(source.corrected, share, wanted)
     low_at_s, low = falls[-1]
     return Load(now, wanted, max(later, wanted), peak_at_s, basis, low, low_at_s, falls)

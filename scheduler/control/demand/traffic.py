@@ -2,6 +2,7 @@
 
 import zlib
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from forecasting.fitted import Fitted
 from forecasting.flashcrowd import FlashCrowds
 from forecasting.forecaster import Forecaster
 from forecasting.provenance import Footing
+from forecasting.track_record import TrackRecord
 from scheduler.control.demand.plausibility import Doubt, believed, checked, highest_of, without_lone_peaks
 from scheduler.control.ports import Traffic, TrafficSource
 
@@ -20,6 +22,8 @@ WEEK_S = 168 * HOUR_S
 SURPRISE_LEVEL = 0.9
 REFIT_S = 600.0
 """What was fitted stays at least so long when bins of the past change, as those of late samples do with each sample."""
+KEPT = 256
+"""Widened forecasts that are remembered."""
 ROUNDING = 1e-6
 """A load this little above the forecast is arithmetic, not news."""
 
@@ -31,7 +35,7 @@ class SourceState:
     Attributes:
         traffic: the last that it said; None before it first answered.
         fitted: the forecast fitted to the closed bins; None without one.
-        corrected: `fitted`, raised to the load of the moment where that is higher.
+        corrected: `fitted`, widened as its record asks for, and raised to the load of the moment where that is higher.
         fitted_for: what it was fitted for, see `Task`.
         fitted_at_s: when.
         surprised: whether the load of the moment is above the 90 % quantile of `fitted`.
@@ -44,6 +48,7 @@ class SourceState:
         server: that it is read from, for people; "" when it shares none.
         judged_at_s: when it last answered, or failed to.
         since_s: since when it has answered whenever it was asked, or has failed to.
+        record: how its forecasts did lately.
     """
 
     traffic: Traffic | None = None
@@ -61,6 +66,7 @@ class SourceState:
     server: str = ""
     judged_at_s: float = -np.inf
     since_s: float = -np.inf
+    record: TrackRecord = field(default_factory=TrackRecord)
 
     def rate_at(self, now_s: float) -> tuple[float, float]:
         """Return the last rate known (requests per second; 0 when none ever was) and its age in seconds."""
@@ -170,15 +176,33 @@ def task_of(known: SourceState, request: ForecastRequest, now_s: float) -> Task 
 
 def fitted(known: SourceState, task: Task, made: tuple[Fitted, FlashCrowds | None]) -> SourceState:
     """Return what is known when a forecast was made."""
-    return replace(known, fitted=made[0], crowds=made[1], fitted_for=task.wanted, fitted_at_s=task.now_s, unfit="")
+    record = known.record.judged(task.traffic.series).saying(made[0], task.traffic.series)
+    return replace(
+        known,
+        fitted=made[0],
+        crowds=made[1],
+        fitted_for=task.wanted,
+        fitted_at_s=task.now_s,
+        unfit="",
+        record=record,
+    )
 
 
 def corrected(known: SourceState, request: ForecastRequest, now_s: float) -> SourceState:
     """Raise the forecast at once when the load of the moment is above it."""
     if not request.forecasts or known.traffic is None or not len(known.traffic.series):
         return replace(known, fitted=None, corrected=None, surprised=False)
-    if known.fitted is None or np.isnan(known.traffic.latest_rps):
-        return replace(known, corrected=known.fitted, surprised=False)
+    if known.fitted is None:
+        return replace(known, corrected=None, surprised=False)
+    guarded = _widened(known.fitted, known.record.width)
+    if np.isnan(known.traffic.latest_rps):
+        return replace(known, corrected=guarded, surprised=False)
     rate, at_s = known.traffic.latest_rps, min(known.traffic.latest_at_s, now_s)
-    usual = known.fitted.peak_within(at_s, 0.0, (SURPRISE_LEVEL,)).values[0]
-    return replace(known, corrected=known.fitted.corrected(rate, at_s), surprised=rate > usual * (1 + ROUNDING))
+    usual = guarded.peak_within(at_s, 0.0, (SURPRISE_LEVEL,)).values[0]
+    return replace(known, corrected=guarded.corrected(rate, at_s), surprised=rate > usual * (1 + ROUNDING))
+
+
+@lru_cache(maxsize=KEPT)
+def _widened(forecast: Fitted, factor: float) -> Fitted:
+    """Return a forecast as wide as its record asks for; kept, because what is asked of one and the same is kept."""
+    return forecast.widened(factor)

@@ -8,6 +8,7 @@ from typing import Final
 
 from forecasting.fitted import Fitted
 from forecasting.shares import Share
+from forecasting.track_record import TrackRecord
 from scheduler.control.clocks import stopwatch_s
 from scheduler.control.isolation.bulkheads import Trouble
 from scheduler.control.records import CycleRecord
@@ -61,6 +62,7 @@ class ModelOutlook:
         recent: (at_s, requests per second) measured over the last two days at least, oldest first.
         forecast: of the source; None without one.
         share: of the model in it.
+        record: how the source's forecasts did lately.
     """
 
     model: str
@@ -77,6 +79,7 @@ class ModelOutlook:
     recent: tuple[tuple[float, float], ...] = ()
     forecast: Fitted | None = field(default=None, repr=False)
     share: Share = field(default_factory=lambda: Share(1.0))
+    record: TrackRecord = field(default_factory=TrackRecord, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
