@@ -32,6 +32,10 @@ class CapacityRule(Protocol):
     def rps_per_replica(self) -> float:
         """Requests per second that one replica alone serves at its objective."""
 
+    @property
+    def within(self) -> float:
+        """Share of requests that are to meet the objective."""
+
     def replicas(self, rps: float) -> int:
         """Return the fewest replicas that serve `rps` requests per second at the objective."""
 
@@ -58,6 +62,11 @@ class TargetRate:
     """
 
     rps_per_replica: float
+
+    @property
+    def within(self) -> float:
+        """Share of requests that are on time at the rate."""
+        return 1.0 - RATED_LATE
 
     def replicas(self, rps: float) -> int:
         """Return the fewest replicas that serve `rps` requests per second."""

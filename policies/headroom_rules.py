@@ -1,6 +1,11 @@
 """How far ahead to look, and how slowly to give back."""
 
 from collections.abc import Sequence
+from typing import Final
+
+EXCEEDED: Final = 10.0
+"""So many times the share of requests that may be late is how often a peak may exceed what was planned: where it does,
+replicas are short for a part of the lead time, and then about a tenth to a half of the requests are late."""
 
 
 def lead_time_s(warm_up_s: float, grace_s: float, period_s: float) -> float:
@@ -15,6 +20,16 @@ def lead_time_s(warm_up_s: float, grace_s: float, period_s: float) -> float:
         period_s: between two cycles of the control loop.
     """
     return warm_up_s + grace_s + period_s
+
+
+def planning_quantile(asked: float, within: float) -> float:
+    """Return the quantile of its peak by which a model is planned: the site's, or as high as the model's promise takes.
+
+    Args:
+        asked: of the site.
+        within: share of requests that the model promises to answer in time.
+    """
+    return max(asked, round(1.0 - EXCEEDED * (1.0 - within), 9))
 
 
 def scale_down(wanted: Sequence[tuple[float, int]], now_s: float, after_s: float) -> int:

@@ -26,7 +26,7 @@ OF_ORDER: Final[Mapping[str, object]] = {"queue_order": "shortest-first", "may_d
 """Of the section `policy`, what headroom's queue order is."""
 _STEP_S, _LOAN_S, _HOLD_S = 180.0, 300.0, 3600.0
 _MARGINS: Final = (0.2, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8)
-_QUANTILES: Final = (0.99, 0.995, 0.999, 0.9995)
+_QUANTILES: Final = (0.999, 0.9995, 0.9999)
 
 
 def _as_it_is(setup: Setup, _: float) -> Setup:

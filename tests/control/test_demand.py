@@ -231,6 +231,17 @@ def test_a_queueing_rule_decides_as_well_as_a_rate() -> None:
     assert planner.at(MONDAY_S).replicas_wanted == rule.replicas(30.0) > 3
 
 
+def test_a_model_that_promises_more_is_planned_by_a_higher_quantile() -> None:
+    def wanted(within: float, quantile: float) -> float:
+        uneven = lambda at_s: evenings(at_s) * (1.0 + 0.2 * math.sin(at_s / 3600.0) ** 3)  # noqa: E731  # one line
+        planner = Planner(Source(uneven), replace(SETTINGS, quantile=quantile), max_replicas=99)
+        rule = ErlangC(service_time_s=0.1, latency_objective_s=0.5, within=within)
+        planner.served = [replace(planner.served[0], rule=rule)]
+        return planner.at(MONDAY_S + 18 * HOUR_S).rps_wanted
+
+    assert wanted(0.9999, 0.9) == wanted(0.9999, 0.999) == wanted(0.99, 0.999) > wanted(0.99, 0.9)
+
+
 @given(rate=st.floats(0, 500), least=st.integers(0, 3), most=st.integers(3, 6), reactive=st.booleans())
 def test_limits_are_kept_and_the_three_numbers_are_in_order(
     rate: float, least: int, most: int, *, reactive: bool

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from policies.headroom_rules import lead_time_s, scale_down
+from policies.headroom_rules import lead_time_s, planning_quantile, scale_down
 from policies.may_preempt import higher_priority, never, shorter_first
 from policies.placement_scores import best_fit, first_fit, worst_fit
 from policies.queue_order import by_priority, fifo, shortest_first
@@ -216,6 +216,12 @@ def test_unknown_names_are_all_told_at_once_with_those_known() -> None:
         ("policy.may_preempt", "one of: higher-priority, never"),
     ]
     assert 'unknown queue_order "lifo"' in str(caught.value)
+
+
+def test_a_promise_that_is_high_takes_a_quantile_that_is_high() -> None:
+    assert [planning_quantile(0.99, within) for within in (0.5, 0.99, 0.999)] == [0.99] * 3
+    assert planning_quantile(0.99, 0.9999) == pytest.approx(0.999)
+    assert planning_quantile(0.9995, 0.9999) == 0.9995
 
 
 def test_lead_time_adds_up_what_can_pass_before_a_replica_answers() -> None:

@@ -26,7 +26,8 @@ class Control(Section):
     period: Annotated[DurationSeconds, Field(gt=0)] = LOOP.period_s
     """Time between two plans."""
     quantile: Annotated[float, Field(gt=0.5, lt=1)] = LOOP.quantile
-    """Quantile of the highest load within the lead time that replicas must cover."""
+    """Quantile of the highest load within the lead time that replicas must cover; a model that promises more than .999
+    of its requests in time (`within`) is planned by a higher one: .9999 by .999."""
     reactive: bool = LOOP.reactive
     """Plan by the load of the moment with the margin, not by the forecast."""
     margin: Annotated[float, Field(ge=0)] = LOOP.margin

@@ -13,7 +13,7 @@ from policies.headroom_rules import scale_down
 from scheduler.control.demand.courses import GRIDS_S, course_of
 from scheduler.control.demand.forecast_summary import outlook_of
 from scheduler.control.demand.joint_peaks import Member, kind_of, outlooks_of, pools_of
-from scheduler.control.demand.loads import Load, course_points, lead_s_of, load_of
+from scheduler.control.demand.loads import Load, course_points, lead_s_of, load_of, quantile_of
 from scheduler.control.demand.source_events import basis_changes
 from scheduler.control.demand.swings import Swings
 from scheduler.control.demand.traffic import WEEK_S, ForecastRequest, SourceState
@@ -199,7 +199,8 @@ class _Turn:
             return ()
         if self.last is not None and self.last.course and self.before[-1][0] >= now_s:
             return self.last.course
-        expected = course_points(forecast, self.share, load.wanted, self.settings.quantile, self.now_s)
+        quantile = quantile_of(self.served, self.settings)
+        expected = course_points(forecast, self.share, load.wanted, quantile, self.now_s)
         points = ((at_s, self.limited(middle), self.limited(high)) for at_s, middle, high in expected)
         wanted = self.limited(load.wanted)
         return course_of(((now_s, wanted, wanted), *points), self.lead_s, self.stay_s)

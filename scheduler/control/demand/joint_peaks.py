@@ -17,6 +17,7 @@ from forecasting.fitted import Fitted
 from forecasting.joint import joint_paths
 from forecasting.shares import Share
 from policies.capacity import CapacityRule, ladder
+from scheduler.control.demand.loads import quantile_of
 from scheduler.control.demand.traffic import HOUR_S, SourceState
 from scheduler.control.isolation.bulkheads import Bulkheads, Part
 from scheduler.control.reports.board import PoolOutlook, PoolPeak
@@ -130,10 +131,11 @@ def _grouped(members: Iterable[Member]) -> Iterator[list[Member]]:
 def _pool(members: Sequence[Member], settings: Settings, now_s: float) -> PoolDemand:
     own = [member.demand.replicas_held - member.demand.replicas_wanted for member in members]
     highest = max(members, key=lambda member: member.demand.replicas_held - member.demand.replicas_wanted)
+    quantile = max(quantile_of(member.served, settings) for member in members)
     return PoolDemand(
         name=name_of(members[0].served.model.shape),
         models=tuple(member.served.model.name for member in members),
-        replicas_peak=_beyond(members, own, settings.quantile, now_s) if sum(map(bool, own)) > 1 else sum(own),
+        replicas_peak=_beyond(members, own, quantile, now_s) if sum(map(bool, own)) > 1 else sum(own),
         replicas_apart=sum(own),
         replicas_flash_crowd=_flash_crowd(members, settings.flash_crowd, now_s) if settings.flash_crowd else 0,
         replicas_surge=max(member.served.surge for member in members),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from forecasting.fitted import Fitted
 from forecasting.shares import Share
-from policies.headroom_rules import lead_time_s
+from policies.headroom_rules import lead_time_s, planning_quantile
 from scheduler.control.demand.traffic import SourceState
 from scheduler.control.settings import Served, Settings
 from scheduler.model.demand import Basis
@@ -66,8 +66,9 @@ def load_of(served: Served, known: Mapping[str, SourceState], share: Share, sett
     if basis in {Basis.REACTIVE, Basis.COLD_START} or source.corrected is None or not source.has_history:
         return Load(now, padded, padded, now_s, basis)
     lead_s = lead_s_of(served, settings)
-    soon, _ = _peak(source.corrected, share, now_s, lead_s, settings.quantile)
-    later, peak_at_s = _peak(source.corrected, share, now_s, lead_s + settings.min_runtime_s, settings.quantile)
+    quantile = quantile_of(served, settings)
+    soon, _ = _peak(source.corrected, share, now_s, lead_s, quantile)
+    later, peak_at_s = _peak(source.corrected, share, now_s, lead_s + settings.min_runtime_s, quantile)
     is_doubtful = basis is Basis.SILENT or source.record.gives_way
     wanted = max(soon, padded if is_doubtful else now)
     falls = _falls(source.corrected, share, wanted)
@@ -138,6 +139,11 @@ def _above(middle: NDArray[np.float64], wanted: float) -> float:
 def _quantiles(forecast: Fitted, bins: int, levels: tuple[float, ...]) -> NDArray[np.float64]:
     """Return quantiles of the next bins, (levels, bins); kept, because all models of a source ask for the same."""
     return forecast.quantiles(bins, levels)
+
+
+def quantile_of(served: Served, settings: Settings) -> float:
+    """Return the quantile by which a model is planned: that of the settings, or as high as its promise takes."""
+    return planning_quantile(settings.quantile, served.rule.within)
 
 
 def lead_s_of(served: Served, settings: Settings) -> float:
