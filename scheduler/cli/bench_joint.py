@@ -40,7 +40,7 @@ JobsFromOption = Annotated[
     typer.Option("--jobs-from", metavar="DATE", help="And that of the jobs, one for each --from, or for all."),
 ]
 DaysOption = Annotated[
-    float, typer.Option("--days", min=0.05, help="Of each window; as many before the first are tuned on.")
+    float, typer.Option("--days", min=0.05, help="Of each window; three times as many before the first are tuned on.")
 ]
 HostsOption = Annotated[int, typer.Option("--hosts", min=1, help="Of 8 GPUs each.")]
 WarmUpOption = Annotated[str, typer.Option("--warm-up", metavar="TIME", help="Of a replica.")]
