@@ -111,6 +111,6 @@ def _row(model: ServedModel, now: datetime, screen: Screen) -> tuple[Cell | str,
         str(model.max_replicas),
         plain(model.gpus_per_replica),
         model.basis,
-        NOTHING if model.p99_held is None else f"{model.p99_held:.1%}",
+        NOTHING if model.p99_held is None else f"{100 * model.p99_held:.1f} %",
         model.why.message if model.why else NOTHING,
     )

@@ -36,6 +36,17 @@ def test_what_keeps_a_model_from_being_served_stands_on_the_model_itself(headroo
     assert "edit-check: starting replicas of edit-check failed: no such image" in headroom("models").err
 
 
+def test_how_a_models_forecast_did_lately_stands_there_and_in_the_list(headroom: Headroom, plane: Any) -> None:
+    found = plane.answers["GET", "/models"]
+    says = "p99 held in 109 of 112 windows of 6 h"
+    known = found.items[0].model_copy(update={"p99_held": 109 / 112, "forecast_record": says})
+    plane.gives("GET", "/models", found.model_copy(update={"items": (known, *found.items[1:])}))
+    assert f"\nRecord     {says}\n" in headroom("describe", "edit-check").out
+    head, row, other = headroom("models", "-o", "wide").out.split("\n")[:3]
+    held = head.split("\t").index("P99 HELD")
+    assert (row.split("\t")[held], other.split("\t")[held]) == ("97.3 %", "-")
+
+
 def test_everything_about_a_queue(headroom: Headroom) -> None:
     assert headroom("describe", "research").out == (
         "research · weight 2\n"

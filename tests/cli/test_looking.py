@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.wire.cluster import Pool, PoolPeak, Proposal, ProposedMove
+from scheduler.wire.cluster import Pool, PoolPeak, Proposal, ProposedMove, TrackRecord
 
 Headroom = Callable[..., Any]
 
@@ -133,6 +133,20 @@ def test_quantiles_of_a_served_model_as_asked(headroom: Headroom, plane: Any, fo
     assert "(p95 61.0)" in said
     assert "rests on 182 days" in said
     assert headroom("forecast", "edit-check", "--quantiles", "2").code == 2
+
+
+def test_how_the_forecast_did_lately_is_said_beside_it(headroom: Headroom, plane: Any, forecast: Any) -> None:
+    says = "p99 held in 109 of 112 windows of 6 h, widened 1.4 times until it holds again"
+    record = TrackRecord(windows=112, p99_held=109 / 112, bias=0.1, skill=None, widened=1.4, gives_way=False, says=says)
+    answer = plane.answers["GET", "/forecast/edit-check"]
+    plane.gives(
+        "GET",
+        "/forecast/edit-check",
+        answer.model_copy(update={"item": forecast.model_copy(update={"record": record})}),
+    )
+    assert f"\nlately: {says}\n" in headroom("forecast", "edit-check").out
+    shown = json.loads(headroom("forecast", "edit-check", "-o", "json").out)
+    assert shown["item"]["record"]["widened"] == 1.4
 
 
 @pytest.mark.parametrize(("name", "begin"), [("x.png", b"\x89PNG"), ("x.svg", b"<?xml")])
