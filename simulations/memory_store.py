@@ -1,16 +1,18 @@
 """A `scheduler.control.ports.Store` that lives as long as its process: nothing is written, nothing survives."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from scheduler.control.records import (
+    STARTS_KEPT,
     CycleRecord,
     DesiredState,
     EventRecord,
     HostMark,
     JobRecord,
     Once,
+    StartRecord,
     StrayOrder,
     moves_of,
 )
@@ -48,6 +50,7 @@ class MemoryStore:
         self._moves: deque[Moved] = deque(maxlen=MOVES_KEPT)
         self._submitted: dict[tuple[str, str], tuple[Once, JobId]] = {}
         self._origins: dict[str, JobId] = {}
+        self._starts: list[StartRecord] = []
         for job in jobs:
             self._put(job)
         for mark in marks:
@@ -163,6 +166,21 @@ class MemoryStore:
             if after_id < e.event_id and e.event_id < (before_id or e.event_id + 1) and subject in {"", e.subject}
         ]
         return tuple(found[max(0, len(found) - limit) :])
+
+    def starts(self) -> tuple[StartRecord, ...]:
+        """Return the newest starts of replicas, `STARTS_KEPT` of each model on each kind of host, oldest first."""
+        return tuple(self._starts)
+
+    def record_starts(self, starts: Sequence[StartRecord]) -> None:
+        """Add starts, and forget those that are too old to be kept."""
+        self._starts += starts
+        counts = Counter[tuple[str, str]]()
+        kept = list[StartRecord]()
+        for one in reversed(self._starts):
+            counts[one.model, one.kind] += 1
+            if counts[one.model, one.kind] <= STARTS_KEPT:
+                kept.append(one)
+        self._starts = kept[::-1]
 
     def host_marks(self) -> tuple[HostMark, ...]:
         """Return what operators said of hosts, by host name."""

@@ -10,6 +10,7 @@ from scheduler.cli.session import Output, Session
 from scheduler.cli.table import Column, Table
 from scheduler.cli.wording import moment, number, plain, seconds
 from scheduler.config.units import MIB, format_size
+from scheduler.model.counting import plural
 from scheduler.wire.base import Listing, Single
 from scheduler.wire.cluster import Host, ServedModel
 from scheduler.wire.queues import Amounts, Queue
@@ -76,7 +77,7 @@ def _model(model: ServedModel, hosts: Iterable[Host], now: datetime, screen: Scr
             f"{plain(model.rps_per_replica)} requests/s each",
             "Load": f"{number(model.rps_now)} requests/s now, up to {number(model.rps_wanted)} within the lead time",
             "Headroom": _headroom(model, screen),
-            "Warm-up": f"{seconds(model.warm_up_s)}; the lead time is {seconds(model.lead_time_s)}",
+            "Warm-up": f"{_warm_up(model)}; the lead time is {seconds(model.lead_time_s)}",
             "Requests": f"{model.requests_24h} in 24 h: {model.late_24h} late, {model.failed_24h} failed",
             "Where": where,
             "Lacks": f"{model.why.message} ({model.why.code})" if model.why else "",
@@ -85,6 +86,15 @@ def _model(model: ServedModel, hosts: Iterable[Host], now: datetime, screen: Scr
             "Record": model.forecast_record,
         },
     )
+
+
+def _warm_up(model: ServedModel) -> str:
+    """Return the declared warm-up, and what its starts have shown."""
+    declared = f"{seconds(model.warm_up_s)} declared"
+    if model.warm_up_measured_s is None:
+        return f"{declared}, none measured yet"
+    starts = plural(model.starts_measured, "start")
+    return f"{declared}, {seconds(model.warm_up_measured_s)} planned by after {starts}"
 
 
 def _headroom(model: ServedModel, screen: Screen) -> str:

@@ -62,6 +62,13 @@ def headroom_cell(ratio: float | None, *, starting: bool, elsewhere: bool = Fals
     return cell(f"{ratio:.2f} tight", "bold") if ratio < TIGHT_BELOW else cell(f"{ratio:.2f}")
 
 
+def warm_up_words(model: ServedModel) -> str:
+    """Return the declared warm-up, and the one by which it is planned where its starts say otherwise."""
+    declared = seconds(model.warm_up_s)
+    measured = declared if model.warm_up_measured_s is None else seconds(model.warm_up_measured_s)
+    return declared if measured == declared else f"{declared} → {measured}"
+
+
 def _is_tight(model: ServedModel) -> bool:
     return model.headroom_ratio is not None and model.headroom_ratio < TIGHT_BELOW
 
@@ -103,7 +110,7 @@ def _row(model: ServedModel, now: datetime, screen: Screen) -> tuple[Cell | str,
         number(model.rps_wanted),
         seconds(model.lead_time_s),
         headroom_cell(model.headroom_ratio, starting=bool(model.starting), elsewhere=model.served_elsewhere),
-        seconds(model.warm_up_s),
+        warm_up_words(model),
         str(model.late_24h),
         str(model.failed_24h),
         str(model.requests_24h),

@@ -13,6 +13,7 @@ from typing import Final
 from scheduler.control.clocks import stopwatch_s
 from scheduler.control.demand.demand import DemandMemory, demand_of, remembering, requests_of
 from scheduler.control.demand.listening import Crews, SourceListeners
+from scheduler.control.demand.start_times import StartTimes, planned
 from scheduler.control.isolation.bulkheads import Bulkheads, Part, reason_of
 from scheduler.control.isolation.warmups import Warmups
 from scheduler.control.jobs.actions import ActionRunner
@@ -21,7 +22,7 @@ from scheduler.control.jobs.intents import intents_of
 from scheduler.control.jobs.reconcile import Reconciled
 from scheduler.control.ports import Clock, Cluster, Store, TrafficSource
 from scheduler.control.records import CycleRecord, EventRecord
-from scheduler.control.reports.board import Board, GpuShares, ModelOutlook, Report, RequestCounts
+from scheduler.control.reports.board import Board, GpuShares, MeasuredWarmUp, ModelOutlook, Report, RequestCounts
 from scheduler.control.reports.gpu_history import PastForecasts, gpu_shares
 from scheduler.control.service.admission import SiteLimits
 from scheduler.control.service.adopting import OrderBook
@@ -47,6 +48,7 @@ _REPLAYS: Final = Part("keeping what the planner failed on", "control", "it is i
 _JOURNAL: Final = Part("the journal of plans", "control", "plans are carried out all the same")
 _STRAYS: Final = Part("what operators said of strays", "cluster", "they are left alone")
 _ORDERS: Final = Part("taking what is given to the cluster itself", "cluster", "it waits there")
+_STARTS: Final = Part("measuring how long replicas start", "serving", "planned by what was declared")
 _SWINGS: Final = Part("remembering what is taken back", "control", "room is kept as long as usual")
 _HOSTS: Final = Part("watching hosts", "control", "hosts come and go unsaid")
 _PROPOSALS: Final = Part("watching proposals", "control", "they are made unsaid")
@@ -117,6 +119,7 @@ class Cycle:
     _surveyor: Surveyor | None = None
     _warmups: Warmups | None = None
     _book: OrderBook | None = None
+    _starts: StartTimes | None = None
     _number: int | None = None
     _replay: str = ""
     _looked_s: float = -inf
@@ -145,7 +148,10 @@ class Cycle:
         self._walls.within(_STRAYS, lambda: obey(self.cluster, self.store, seen, number), lambda: None)
         self._walls.within(_ORDERS, lambda: self._orders().take(seen, number), lambda: None)
         reconciled, snapshot = self._surveying().survey(seen, number)
-        demand, outlooks = self._demand(snapshot, listeners, dict(seen.asked))
+        warm_ups = self._walls.within(_STARTS, lambda: self._measured(seen), lambda: ())
+        self._giving_up().measured = {one.model: one.planned_s for one in warm_ups}
+        served = planned(self.served, warm_ups)
+        demand, outlooks = self._demand(served, snapshot, listeners, dict(seen.asked))
         started_s = self.timer()
         made = self._plan(CycleRecord(number, seen.taken_at_s, snapshot, demand, Plan(number), 0.0), reconciled)
         record = CycleRecord(number, seen.taken_at_s, snapshot, demand, made, self.timer() - started_s)
@@ -153,9 +159,11 @@ class Cycle:
         self.memory = self._remembered(made, seen.taken_at_s)
         self._number, self._looked_s = number, seen.taken_at_s
         self._walls.works(_TURN)
+        if self._starts is not None:
+            self._starts.decided(actions, seen.taken_at_s)
         degraded = self._acting().act((*reconciled.orders, *actions), number, seen.taken_at_s)
         self._tell_news()
-        return self._publish(record, seen, outlooks, degraded)
+        return self._publish(record, seen, outlooks, degraded, warm_ups)
 
     def _next_number(self) -> int:
         if self._number is None:
@@ -202,12 +210,24 @@ class Cycle:
         self._runner.cluster, self._runner.store = self.cluster, self.store
         return self._runner
 
+    def _measured(self, seen: Observation) -> tuple[MeasuredWarmUp, ...]:
+        """Return the warm-ups that were measured up to now; what is new of them is written down."""
+        if self._starts is None:
+            self._starts = StartTimes(self.store.starts())
+        if new := self._starts.see(seen):
+            self.store.record_starts(new)
+        return self._starts.measured([one.model for one in self.served], seen)
+
     def _demand(
-        self, snapshot: Snapshot, listeners: SourceListeners, by_cluster: Mapping[str, int]
+        self,
+        served: Sequence[Served],
+        snapshot: Snapshot,
+        listeners: SourceListeners,
+        by_cluster: Mapping[str, int],
     ) -> tuple[Demand, tuple[ModelOutlook, ...]]:
         known = listeners.known(snapshot.taken_at_s, self._walls)
         self.board.wait_for(listeners.unheard)
-        asked = (self.served, known, self.memory, snapshot, self.settings, self._walls, by_cluster)
+        asked = (served, known, self.memory, snapshot, self.settings, self._walls, by_cluster)
         demand, outlooks, self.memory = demand_of(*asked)
         return demand, outlooks
 
@@ -278,14 +298,27 @@ class Cycle:
             self._walls.works(_JOURNAL)
 
     def _publish(
-        self, record: CycleRecord, seen: Observation, outlooks: tuple[ModelOutlook, ...], degraded: str
+        self,
+        record: CycleRecord,
+        seen: Observation,
+        outlooks: tuple[ModelOutlook, ...],
+        degraded: str,
+        warm_ups: tuple[MeasuredWarmUp, ...],
     ) -> Report:
         walls, learned = self._walls, self._surveying().learned()
         self._counted = walls.within(_TALLIES, lambda: dict(self.request_counts()), lambda: dict(self._counted))
         request_counts = tuple(sorted(self._counted.items()))
         refused = tuple(sorted(self._acting().refused.items()))
         report = Report(
-            record, seen, outlooks, request_counts, degraded, refused, self.memory.pools, run_times=learned.frozen()
+            record,
+            seen,
+            outlooks,
+            request_counts,
+            degraded,
+            refused,
+            self.memory.pools,
+            run_times=learned.frozen(),
+            warm_ups=warm_ups,
         )
         shares = walls.within(_HISTORY, lambda: self._shares(report), lambda: None)
         report = replace(report, troubles=walls.troubles)

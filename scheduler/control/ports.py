@@ -6,7 +6,7 @@ from datetime import date
 from typing import Protocol
 
 from forecasting.series import Series
-from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRecord, Once, StrayOrder
+from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRecord, Once, StartRecord, StrayOrder
 from scheduler.control.reports.board import RequestCounts
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.observation import Observation, Stray
@@ -211,6 +211,12 @@ class Store(JobSpecs, Protocol):
         self, *, after_id: int = 0, before_id: int = 0, subject: str = "", limit: int = 100
     ) -> tuple[EventRecord, ...]:
         """Return the newest `limit` events with an id above `after_id` (and below `before_id`), oldest first."""
+
+    def starts(self) -> tuple[StartRecord, ...]:
+        """Return the newest starts of replicas, `STARTS_KEPT` of each model on each kind of host, oldest first."""
+
+    def record_starts(self, starts: Sequence[StartRecord]) -> None:
+        """Add starts, and forget those that are too old to be kept."""
 
     def host_marks(self) -> tuple[HostMark, ...]:
         """Return what operators said of hosts, by host name."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from scheduler.model.demand import Demand
 from scheduler.model.errors import Conflict
@@ -218,6 +219,27 @@ class HostMark:
     reason: str
     since_s: float
     deadline_s: float | None = None
+
+
+STARTS_KEPT: Final = 50
+"""Starts of replicas that are remembered of each model on each kind of host."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartRecord:
+    """A replica that has started.
+
+    Attributes:
+        model: whose.
+        kind: GPU model of its host; "" where there are no GPUs.
+        at_s: when it was decided, epoch seconds.
+        took_s: seconds from then until it answered.
+    """
+
+    model: str
+    kind: str
+    at_s: float
+    took_s: float
 
 
 class StrayVerb(StrEnum):

@@ -18,6 +18,7 @@ from scheduler.control.records import (
     HostMark,
     JobRecord,
     Once,
+    StartRecord,
     StrayOrder,
     StrayVerb,
     moves_of,
@@ -34,6 +35,7 @@ from scheduler.store.journal import Journal
 from scheduler.store.marker import Marker, held_in, marker_beside
 from scheduler.store.open_jobs import OpenJobs
 from scheduler.store.opening import open_engine
+from scheduler.store.starts import add_starts, starts_in
 from scheduler.store.submitting import earlier_job, of_origin, remember, remember_origin
 from scheduler.store.sums import count_changes, totals
 from scheduler.store.tables import attempts, events, host_marks, jobs, moves, origins, reservations, stray_orders
@@ -222,6 +224,17 @@ class SqlStore:
             query = query.where(events.c.subject == subject)
         with reading(self._engine) as connection:
             return tuple(map(_event, connection.execute(query).all()[::-1]))
+
+    def starts(self) -> tuple[StartRecord, ...]:
+        """Return the newest starts of replicas, `STARTS_KEPT` of each model on each kind of host, oldest first."""
+        with reading(self._engine) as connection:
+            return starts_in(connection)
+
+    def record_starts(self, starts: Sequence[StartRecord]) -> None:
+        """Add starts, and forget those that are too old to be kept."""
+        if starts:
+            with writing(self._engine) as connection:
+                add_starts(connection, starts)
 
     def host_marks(self) -> tuple[HostMark, ...]:
         """Return what operators said of hosts, by host name."""

@@ -91,6 +91,18 @@ events = Table(
     sqlite_autoincrement=True,
 )
 
+replica_starts = Table(
+    "replica_starts",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("model", Text, nullable=False),
+    Column("kind", Text, nullable=False, doc='GPU model of the host; "" without GPUs'),
+    Column("at_s", Float, nullable=False, doc="when it was decided"),
+    Column("took_s", Float, nullable=False),
+    Index("replica_starts_by_kind", "model", "kind", "id"),
+    sqlite_autoincrement=True,
+)
+
 host_marks = Table(
     "host_marks",
     metadata,

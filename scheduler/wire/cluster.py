@@ -102,6 +102,11 @@ class ServedModel(Resource):
     lowest_ratio_48h: float | None
     lead_time_s: float
     warm_up_s: float
+    """As declared."""
+    warm_up_measured_s: float | None = None
+    """By which it is planned, from its starts and the declared one; None before the first start that was seen."""
+    starts_measured: int = 0
+    """How many of the newest starts that rests on."""
     basis: str
     late_24h: int
     failed_24h: int

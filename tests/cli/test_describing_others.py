@@ -16,7 +16,7 @@ def test_everything_about_a_model(headroom: Headroom) -> None:
         "Limits     1 to 6 replicas of 1 GPU, 15 requests/s each\n"
         "Load       35.1 requests/s now, up to 47.0 within the lead time\n"
         "Headroom   1.28 now, lowest in 48 h 1.08\n"
-        "Warm-up    2m10s; the lead time is 26m\n"
+        "Warm-up    2m10s declared, none measured yet; the lead time is 26m\n"
         "Requests   90000 in 24 h: 0 late, 0 failed\n"
         "Where      ml-serve1013 GPU 0, ml-serve1014 GPU 0\n"
         "Forecast   forecast; headroom forecast edit-check\n"

@@ -4,7 +4,7 @@ import io
 import json
 import re
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 import yaml
@@ -199,3 +199,10 @@ def test_parts_of_a_cell_have_their_own_colour() -> None:
     colored = Screen(io.StringIO(), io.StringIO(), is_terminal=False, width=80, colored=True, header=False, zone=None)
     table = Table((Column("USE"),), ((Cell((("█", "blue"), ("▓", ""))),),))
     assert render(table, colored) == "\x1b[34m█\x1b[0m▓"
+
+
+def test_a_warm_up_that_is_measured_otherwise_is_shown_beside_the_declared_one(plane: Any, headroom: Headroom) -> None:
+    found = plane.answers["GET", "/models"]
+    measured = found.items[0].model_copy(update={"warm_up_measured_s": 250.0, "starts_measured": 12})
+    plane.gives("GET", "/models", found.model_copy(update={"items": (measured, *found.items[1:])}))
+    assert "2m10s → 4m10s" in headroom("models", "--color=never", width=160).out

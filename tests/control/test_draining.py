@@ -61,6 +61,7 @@ def world(**more: Any) -> Snapshot:
         "queues": [Queue("default", Amounts(gpu_milli=1000))],
         "usage": [MeanUse("default", "ada", gpu_milli=500.0)],
         "foreign": [(Slot("c"), Shape(100, 100))],
+        "occupied": [(Slot("b"), Shape(100, 100))],
     }
     return replace(Snapshot.of(**(parts | more)), work=WorkSeen((GPU,), (4,), (2,), (1,)))
 

@@ -161,6 +161,7 @@ def _model_view(
     peak_at_s, peak = _peak(outlook, demand, now_s + TWO_DAYS_S)
     short = report.cycle.plan.reason_for(model.name)
     source = outlook.source if outlook else model.name
+    measured = next((one for one in report.warm_ups if one.model == model.name), None)
     return ServedModel(
         name=model.name,
         owner=owners.get(model.name, ""),
@@ -180,6 +181,8 @@ def _model_view(
         lowest_ratio_48h=finite(lowest[0]) if lowest and not model.elsewhere else None,
         lead_time_s=outlook.lead_time_s if outlook else model.warm_up_s,
         warm_up_s=model.warm_up_s,
+        warm_up_measured_s=measured.planned_s if measured else None,
+        starts_measured=measured.starts if measured else 0,
         basis=demand.basis.value,
         late_24h=day.late,
         failed_24h=day.failed,

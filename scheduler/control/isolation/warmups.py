@@ -37,9 +37,11 @@ class Warmups:
 
     Attributes:
         walls: remember which models are given up, and until when.
+        measured: warm-ups by which models are planned; where one is longer than the declared, it counts.
     """
 
     walls: Bulkheads
+    measured: Mapping[str, float] = field(default_factory=dict)
     _late: dict[ReplicaId, int] = field(default_factory=dict)
     _ready: frozenset[ReplicaId] = frozenset()
     _refused: Counter[str] = field(default_factory=Counter)
@@ -80,7 +82,10 @@ class Warmups:
 
     def _late_now(self, models: Sequence[ServingModel], seen: Observation) -> dict[str, list[tuple[Replica, int]]]:
         """Return the late replicas of each model, and how many times over each is."""
-        late_s = {one.name: max(LEAST_WALL_S * self.walls.speed, LATE_AFTER * one.warm_up_s) for one in models}
+        least_s = LEAST_WALL_S * self.walls.speed
+        late_s = {
+            one.name: max(least_s, LATE_AFTER * max(one.warm_up_s, self.measured.get(one.name, 0.0))) for one in models
+        }
         late: dict[str, list[tuple[Replica, int]]] = {}
         for one in seen.replicas:
             if one.state is ReplicaState.STARTING and one.model in late_s:

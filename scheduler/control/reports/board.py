@@ -153,6 +153,21 @@ class GpuShares:
     request_counts: tuple[tuple[str, RequestCounts], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class MeasuredWarmUp:
+    """What the starts of a model's replicas took.
+
+    Attributes:
+        model: its name.
+        planned_s: the warm-up by which it is planned: of the declared one and what was seen.
+        starts: how many of the newest it rests on.
+    """
+
+    model: str
+    planned_s: float
+    starts: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
     """The state after one cycle: a value all the way down, told from others by which it is.
@@ -167,6 +182,7 @@ class Report:
         pools: models on one kind of device together.
         troubles: what is cut off for now.
         run_times: how long jobs took that have ended.
+        warm_ups: of models whose starts were measured.
     """
 
     cycle: CycleRecord
@@ -178,6 +194,7 @@ class Report:
     pools: tuple[PoolOutlook, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     run_times: RunTimes = field(default_factory=RunTimes, repr=False)
+    warm_ups: tuple[MeasuredWarmUp, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
