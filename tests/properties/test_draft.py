@@ -67,7 +67,7 @@ class Actor:
         self.verbs: list[Callable[[], None]] = [
             self.start, self.start, self.reserve, self.reserve, self.release, self.start_reserved, self.stop, self.stop,
             self.restart, self.spare, self.hold, self.start_replica, self.stop_replica, self.book, self.book,
-            self.withdraw, self.attempt, self.attempt,
+            self.withdraw, self.leave, self.leave, self.attempt, self.attempt,
         ]  # fmt: skip
 
     def act(self) -> None:
@@ -187,6 +187,17 @@ class Actor:
         for booking in self._pick(self.draft.bookings):
             self.draft.withdraw_booking(booking.job)
 
+    def leave(self) -> None:
+        """Have somebody wait on that starts or has room reserved, and give it back, or not."""
+        for job_id in self._pick(self.draft.placed):
+            job = self.draft.snapshot.by_id[job_id]
+            one = self.draft.withdraw(job)
+            self.told.started = [(other, slots) for other, slots in self.told.started if other is not job]
+            if self.rng.random() < 0.5:
+                self.draft.give_back(one)
+                if self.draft.placed.get(job_id):
+                    self.told.started.append((job, one.slots))
+
 
 def arrays_of(ledger: Trial) -> list[int]:
     return np.concatenate([ledger.cpu_milli, ledger.memory_mib, ledger.gpu_milli.ravel()]).tolist()
@@ -202,7 +213,7 @@ def state_of(draft: Draft) -> dict[str, object]:
         "accounts": accounts_of(draft.quotas),
         "stops": list(draft.stops),
         "holds": draft.holds,
-        "placed": sorted(draft.placed),
+        "placed": sorted(draft.placed.items()),
         "stoppable": stoppable_in(draft),
     }
 

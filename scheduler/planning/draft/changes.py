@@ -48,6 +48,21 @@ class Preemption:
     cause: Cause
 
 
+@dataclass(frozen=True)
+class Withdrawn:
+    """What a waiting job was given by this plan, and has no more.
+
+    Attributes:
+        job: who waits on.
+        slots: where it was to start, or had room reserved.
+        started: whether it was to start.
+    """
+
+    job: TrainingJob
+    slots: tuple[Slot, ...]
+    started: bool
+
+
 @dataclass
 class Ledgers:
     """What one planning run works on; `Draft` has the verbs that change it.
@@ -66,6 +81,7 @@ class Ledgers:
         preemptions: for what, in the order in which it was decided, where it may turn out that fewer would do.
         holds: room held for peaks.
         placed: waiting jobs that start or have room reserved, by id: where they start, () for a reservation.
+        placings: how often that changed.
         spared: candidates that queues can spare, with those they were cut from, until somebody is stopped.
         in_vain: queues and gangs within guarantees that find nothing even where bookings do not count.
         weighed: how often it was weighed what follows from stopping one or another.
@@ -84,6 +100,7 @@ class Ledgers:
     preemptions: list[Preemption] = field(default_factory=list)
     holds: tuple[PeakHold, ...] = ()
     placed: dict[str, tuple[Slot, ...]] = field(default_factory=dict)
+    placings: int = 0
     spared: dict[Hashable, tuple[Candidates, Candidates]] = field(default_factory=dict)
     in_vain: set[tuple[str, int]] = field(default_factory=set)
     weighed: int = 0
@@ -112,9 +129,17 @@ class Ledgers:
 
     def place(self, job: TrainingJob, slots: tuple[Slot, ...] = ()) -> None:
         """Let the order of the queue know that a job that starts, or whose reservation stands, had its turn."""
-        if job.job_id not in self.placed:
-            self.placed[job.job_id] = slots
-            self._log(self.placed.pop, job.job_id)
+        before = self.placed.get(job.job_id)
+        if before is None or (slots and not before):
+            self._put_placed(job.job_id, slots)
+            self._log(self._put_placed, job.job_id, before)
+
+    def _put_placed(self, job_id: str, slots: tuple[Slot, ...] | None) -> None:
+        self.placings += 1
+        if slots is None:
+            del self.placed[job_id]
+        else:
+            self.placed[job_id] = slots
 
     def _started(self, job: TrainingJob, slots: tuple[Slot, ...]) -> None:
         if slots:
@@ -123,6 +148,20 @@ class Ledgers:
             self.place(job, slots)
             if self.quotas is not None:
                 self.quotas.start(job, slots)
+
+    def _unstarted(self, job: TrainingJob, slots: tuple[Slot, ...]) -> None:
+        self.room.take_back(slots, job.gang.shape)
+        self._log(self.room.start_at, slots, job.gang.shape)
+        self.room.grown += 1
+        self._note([beginning_anew(job, slots, self.snapshot.taken_at_s)], ())
+        self._unplace(job)
+        if self.quotas is not None:
+            self.quotas.withdraw(job, slots)
+
+    def _unplace(self, job: TrainingJob) -> None:
+        """Let the order of the queue know that a job had no turn after all."""
+        self._log(self._put_placed, job.job_id, self.placed[job.job_id])
+        self._put_placed(job.job_id, None)
 
     def _reserved(self, holder: str, more: Sequence[Slot]) -> None:
         job = self.snapshot.by_id.get(holder)

@@ -18,7 +18,7 @@ from scheduler.model.policy import Policy
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot, shape_held
 from scheduler.model.workloads import ReplicaState, TrainingJob
-from scheduler.planning.draft.changes import Ledgers, Preemption
+from scheduler.planning.draft.changes import Ledgers, Preemption, Withdrawn
 from scheduler.planning.ledgers.bookings import Bookings
 from scheduler.planning.ledgers.quotas import Quotas
 from scheduler.planning.ledgers.reservations import Reservations
@@ -106,6 +106,30 @@ class Draft(Ledgers):
             trial.keep()
         self.room.grown = grown  # nobody else could have had what was reserved
         return slots
+
+    def withdraw(self, job: TrainingJob) -> Withdrawn:
+        """Have a waiting job wait on that starts, or has room reserved, by this plan."""
+        slots = self.placed[job.job_id]
+        if slots:
+            self._unstarted(job, slots)
+            return Withdrawn(job, slots, started=True)
+        slots = self.release(job.job_id)
+        self._unplace(job)
+        return Withdrawn(job, slots, started=False)
+
+    def give_back(self, one: Withdrawn) -> None:
+        """Let a job have what it had, if that is free yet, its queue may hold it, and no booking is delayed."""
+        job, slots = one.job, one.slots
+        if self.quotas is not None and self.quotas.refusal(job):
+            return
+        with self.trial() as trial:
+            if one.started and fits_in(self.room.now, slots, job.gang.shape):
+                self.room.start_at(slots, job.gang.shape)
+                self._started(job, slots)
+            elif one.started or not self.reserve_at(job.job_id, slots):
+                return
+            if not self.bookings.are_delayed(slots):
+                trial.keep()
 
     def start_replicas(self, model: str, rows: Sequence[int]) -> tuple[Slot, ...]:
         """Start a replica of a model on each host row, where it must fit now, and return where."""

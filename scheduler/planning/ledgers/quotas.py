@@ -107,6 +107,11 @@ class Quotas:
         after = less(self._account(job.queue).will_hold, self.entitlements.held_at(job.gang, slots))
         return not any(excess_over(after, self.entitlements[job.queue].ceiling))
 
+    def is_guaranteed(self, job: TrainingJob, slots: Sequence[Slot]) -> bool:
+        """Whether its queue's guarantee covers what a job starts with, or has reserved, in slots."""
+        held = less(self._account(job.queue).will_hold, self.entitlements.held_at(job.gang, slots))
+        return self.entitlements.covers(job.queue, held, job.gang)
+
     def is_owed(self, job: TrainingJob) -> bool:
         """Whether a job is covered by its queue's guarantee: the queue may have room back for it."""
         if job.job_id in self._reserved:
@@ -164,6 +169,12 @@ class Quotas:
         own = self._reserved.pop(job.job_id, self._nothing)
         account.reserved = less(account.reserved, own)
         account.held = plus(account.held, got)
+        self._forget()
+
+    def withdraw(self, job: TrainingJob, slots: Iterable[Slot]) -> None:
+        """Count a job that starts in slots as waiting after all."""
+        account = self._account(job.queue)
+        account.held = less(account.held, self.entitlements.held_at(job.gang, slots))
         self._forget()
 
     def reserve(self, job: TrainingJob, slots: Iterable[Slot]) -> None:
