@@ -4,7 +4,7 @@ Errors laid around a centre make the highest of a week too high: chance is in th
 quiet Sunday is in logarithms stands on a Thursday's peak. What peaks were missed by is on record, though: for each past
 moment the highest that was said of the days after the first, and the highest that came. So it is for who says that a
 week will be as high as the last. Both are weighed by their records, and paths are raised or lowered together until the
-mean of their highest is where the record has it.
+mean of their highest is where the record has it, or less far where a few weeks cannot tell that from chance.
 """
 
 from dataclasses import dataclass
@@ -55,14 +55,19 @@ def settled(centre: Floats, errors: Floats, past: Past, day: int) -> Floats:
         return errors
     counts = past.weights[known] / past.weights[known].sum()
     paths = centre[day:] + errors[known, day:]
-    more = _expected(centre, past, known, day) - float(counts @ paths.max(axis=1))
+    expected, unsure = _expected(centre, past, known, day)
+    more = expected - float(counts @ paths.max(axis=1))
+    more *= more**2 / max(more**2 + unsure**2, 1e-300)
     found = errors.copy()
     found[known, day:] += more * _nearness(paths, more)
     return found
 
 
-def _expected(centre: Floats, past: Past, known: NDArray[np.bool_], day: int) -> float:
-    """Return the mean of the highest after the first day, by the records of who said something of it."""
+def _expected(centre: Floats, past: Past, known: NDArray[np.bool_], day: int) -> tuple[float, float]:
+    """Return the mean of the highest after the first day, by the records of who said something of it, and its error.
+
+    Weeks are independent, moments within one are not.
+    """
     leads = len(centre)
     came = past.origins.followed(past.scaled, leads)[:, day:]
     back = np.minimum(np.arange(day, leads) % (7 * day) + 1 - 7 * day, -_MAY_BE_A_SPIKE)
@@ -71,7 +76,10 @@ def _expected(centre: Floats, past: Past, known: NDArray[np.bool_], day: int) ->
     off = (came.max(axis=1) - said)[:, known]
     counts = past.weights[known] / past.weights[known].sum()
     shares = stacking.best((off * counts) @ off.T, np.array(_USUAL_SHARES))
-    return float(shares @ (np.array([centre[day:].max(), said[1, -1]]) + off @ counts))
+    record = shares @ off
+    weeks = max(1.0, float(np.ptp(past.origins.age_days[known])) / 7 / float((counts**2).sum() * len(counts)))
+    unsure = float(np.sqrt(counts @ (record - counts @ record) ** 2 / weeks))
+    return float(shares @ (np.array([centre[day:].max(), said[1, -1]]) + off @ counts)), unsure
 
 
 def _nearness(paths: Floats, more: float) -> Floats:
