@@ -149,7 +149,7 @@ class Cycle:
         self._walls.within(_ORDERS, lambda: self._orders().take(seen, number), lambda: None)
         reconciled, snapshot = self._surveying().survey(seen, number)
         warm_ups = self._walls.within(_STARTS, lambda: self._measured(seen), lambda: ())
-        self._giving_up().measured = {one.model: one.planned_s for one in warm_ups}
+        self._giving_up().measured = {one.model: one.usual_s for one in warm_ups}
         served = planned(self.served, warm_ups)
         demand, outlooks = self._demand(served, snapshot, listeners, dict(seen.asked))
         started_s = self.timer()

@@ -109,6 +109,8 @@ def test_a_start_that_takes_longer_widens_it_while_it_lasts_until_it_is_late(sit
     assert site.planned_s(60.0) is None, "not longer than declared yet"
     assert site.planned_s(90.0) == 90.0
     assert site.planned_s(180.0) == 180.0
+    (measured,) = site.times.measured([MODEL], site.seen(180.0))
+    assert measured.usual_s == 60.0, "what is late is not told from replicas that are starting still"
     assert site.planned_s(181.0) is None, "it is late: broken rather than slow"
 
 
@@ -118,7 +120,7 @@ def test_the_slowest_kind_of_host_counts(site: Site) -> None:
         site.look(1.0)
         site.set(f"r{number}", READY, took_s, host)
         site.look(took_s)
-    assert site.times.measured([MODEL], site.seen(200.0)) == (MeasuredWarmUp("m", 150.0, 2),)
+    assert site.times.measured([MODEL], site.seen(200.0)) == (MeasuredWarmUp("m", 150.0, 2, 150.0),)
 
 
 @pytest.mark.parametrize(

@@ -112,16 +112,17 @@ class StartTimes:
         return tuple(one for one in found if one is not None)
 
     def _measured(self, model: ServingModel, waits: Mapping[Kind, Sequence[float]]) -> MeasuredWarmUp | None:
-        declared_s, longest = model.warm_up_s, list[float]()
+        declared_s, longest, usual = model.warm_up_s, list[float](), list[float]()
         starts = {kind: took for kind, took in self._took.items() if kind[0] == model.name}
         for kind in sorted({*starts, *(kind for kind in waits if kind[0] == model.name)}):
             took = starts.get(kind, ())
             usual_s = planned_by(declared_s, took)
             slow = (age_s for age_s in waits.get(kind, ()) if usual_s < age_s <= LATE_AFTER * max(declared_s, usual_s))
             longest.append(planned_by(declared_s, (*took, *slow)))
+            usual.append(usual_s)
         count = sum(map(len, starts.values()))
         slow_now = bool(longest) and max(longest) != declared_s
-        return MeasuredWarmUp(model.name, max(longest), count) if count or slow_now else None
+        return MeasuredWarmUp(model.name, max(longest), count, max(usual)) if count or slow_now else None
 
     def _decision(self, replica: Replica, otherwise_s: float) -> float:
         """Return when a replica that is new here was decided: in its slot, else the oldest of its model."""

@@ -37,7 +37,8 @@ class Warmups:
 
     Attributes:
         walls: remember which models are given up, and until when.
-        measured: warm-ups by which models are planned; where one is longer than the declared, it counts.
+        measured: warm-ups as starts that came to their end have shown them; where one is longer than the declared, it
+            counts.
     """
 
     walls: Bulkheads

@@ -161,11 +161,13 @@ class MeasuredWarmUp:
         model: its name.
         planned_s: the warm-up by which it is planned: of the declared one and what was seen.
         starts: how many of the newest it rests on.
+        usual_s: the same without replicas that are starting still.
     """
 
     model: str
     planned_s: float
     starts: int
+    usual_s: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
