@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from benchmarks.joint.policies import ORDERED
+from benchmarks.joint.policies import ORDERED, PEERS
 from benchmarks.joint.report import best_peer, numbers
 from benchmarks.joint.running import FEASIBLE, Played
 from benchmarks.joint.where import Cell
@@ -54,9 +54,9 @@ def plot_map(path: Path, cells: Sequence[Cell]) -> None:
 
 
 def _drawn(found: Mapping[str, Played]) -> Sequence[str]:
-    """Return ours and the best peers, those that are there."""
-    peers = (best_peer(found, ordered=ordered) or "" for ordered in (False, True))
-    return [name for name in ("headroom", "oracle", *peers) if name in found]
+    """Return ours and the best peers, those that are there; all peers where none is feasible."""
+    peers = [name for ordered in (False, True) if (name := best_peer(found, ordered=ordered))]
+    return [name for name in ("headroom", "oracle", *(peers or PEERS)) if name in found]
 
 
 def _waits(axes: "Axes", drawn: Mapping[str, Played]) -> None:
@@ -81,6 +81,7 @@ def _price(axes: "Axes", found: Mapping[str, Played]) -> None:
         own = name.removesuffix(ORDERED) == name
         axes.plot(100 * late, useful, "o" if own else "s", ms=5, color=_COLOURS[0 if name == "headroom" else 5])
         axes.annotate(name, (100 * late, useful), xytext=(4, 3), textcoords="offset points", fontsize=6)
+    axes.margins(x=0.25, y=0.1)
     axes.axvline(100 * FEASIBLE, color="#8a8a8a", lw=0.8)
     axes.set_xscale("log")
     axes.set_xlabel("late requests, % (line: feasible)")

@@ -100,24 +100,30 @@ class Played:
     runs: tuple[Run, ...]
 
 
-def play_all(
-    windows: Sequence[Setting], names: Sequence[str], seeds: Sequence[int], workers: int, told: Callable[[str], None]
+def play_all(  # noqa: PLR0913, PLR0917  # what is played, and how
+    windows: Sequence[Setting],
+    names: Sequence[str],
+    seeds: Sequence[int],
+    workers: int,
+    told: Callable[[str], None],
+    knob: float | None = None,
 ) -> dict[str, Played]:
     """Return what came of each policy; `told` hears of what was tuned, and of what has been played.
 
-    A knob is tuned once for all windows of the same files: on as many days before the first of them.
+    A knob is tuned once for all windows of the same files, on days before the first of them; `knob` is a value for all
+    of them, and nothing is tuned.
 
     Raises:
         ConfigError: see `scenario_of`, of a window or the one before.
     """
     with players(workers) as over:
-        asked = [(name, first.earlier()) for name in _tuned_names(names) for first in _firsts(windows)]
+        asked = [(name, first.earlier()) for name in _tuned_names(names) for first in _firsts(windows) if knob is None]
         values = list(over(tuned, asked))
         tried = {(name, _kind(one)): found for (name, one), found in zip(asked, values, strict=True)}
         for (name, (traffic, _)), found in tried.items():
             told(f"{name}: {CONTENDERS[name].knob} {best(found).knob:g} on the days before ({traffic.name})")
         tasks = [
-            Task(name, one, _knob(name, tried.get((_tuned_as(name), _kind(one)), ())), seed)
+            Task(name, one, _knob(name, tried.get((_tuned_as(name), _kind(one)), ()), knob), seed)
             for one in windows
             for seed in seeds
             for name in names
@@ -200,7 +206,9 @@ def _firsts(windows: Sequence[Setting]) -> list[Setting]:
     return list({_kind(one): one for one in sorted(windows, key=lambda one: one.start, reverse=True)}.values())
 
 
-def _knob(name: str, tried: Sequence[Tried]) -> float:
+def _knob(name: str, tried: Sequence[Tried], given: float | None) -> float:
+    if given is not None and CONTENDERS[name].knob:
+        return given
     return best(tried).knob if tried else CONTENDERS[name].values[0]
 
 

@@ -61,6 +61,12 @@ UnitsOption = Annotated[
 ]
 ZoneOption = Annotated[str, typer.Option("--zone", metavar="NAME", help="Of the days that the traffic follows.")]
 QuickOption = Annotated[bool, typer.Option("--quick", help="A day on 12 hosts, one seed, three policies.")]
+KnobOption = Annotated[
+    float | None,
+    typer.Option(
+        "--knob", metavar="NUMBER", help="Of all policies that have one, in place of tuning.", show_default=False
+    ),
+]
 MapOption = Annotated[
     str,
     typer.Option(
@@ -109,6 +115,7 @@ def joint(  # noqa: PLR0913  # one argument a flag
     nodes_per_gpu: UnitsOption = 0,
     zone: ZoneOption = "UTC",
     quick: QuickOption = False,
+    knob: KnobOption = None,
     warm_ups: MapOption = "",
     workers: WorkersOption = 0,
     plot: PlotOption = None,
@@ -152,7 +159,7 @@ def joint(  # noqa: PLR0913  # one argument a flag
         )
         return
     names = _chosen(policy or (list(QUICK) if quick else []))
-    found = play_all(windows, names, (1,) if quick else seeds_of(seeds), processes, screen.note)
+    found = play_all(windows, names, (1,) if quick else seeds_of(seeds), processes, screen.note, knob)
     if plot:
         plot_all(plot, found)
         screen.note(f"picture in {plot}")

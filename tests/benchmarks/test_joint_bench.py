@@ -156,6 +156,8 @@ def test_the_document_has_what_it_promises(setting: Setting, monkeypatch: pytest
     assert {by["change"] for by in written["against"]["reactive"].values() if by} == {0.0}
     tuned = {CONTENDERS[name].like or name for name in CONTENDERS if CONTENDERS[name].knob}
     assert len(told) == len(tuned) + 2 * len(CONTENDERS)
+    given = play_all([setting], ["reactive", "static"], (1,), 1, told.append, knob=0.45)
+    assert [(given[name].runs[0].knob, given[name].tried) for name in given] == [(0.45, {}), (0.0, {})]
     plot_all(tmp_path / "joint.png", found)
     assert (tmp_path / "joint.png").stat().st_size > 0
 
