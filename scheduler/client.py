@@ -32,6 +32,7 @@ from scheduler.wire.cluster import (
     StraysOrder,
 )
 from scheduler.wire.jobs import Event, HoldOrder, Job, JobOrder, JobOutlook, PriorityOrder
+from scheduler.wire.models import Deployment, DeploymentOutlook, ModelHistory, ModelOrder, RolloutOrder
 from scheduler.wire.queues import Queue
 
 
@@ -254,6 +255,54 @@ class Client:
         """Return the served models, most important first."""
         return self.get("/models", Listing[ServedModel])
 
+    def deploy(
+        self, model: Mapping[str, object] | str | os.PathLike[str], *, take_over: bool = False
+    ) -> Single[Deployment]:
+        """Deploy a new model, or a new revision of one; what is just as what is there changes nothing.
+
+        Args:
+            model: a mapping like the content of a model's file, or the path of such a file.
+            take_over: though it belongs to the file that the control plane was started with.
+
+        Raises:
+            ConfigError: with all faults, each with its file and line where it has one.
+            Conflict: it belongs to the file, is being removed, or a revision of it is just taking over.
+        """
+        return self._offer_model("/models", Single[Deployment], model, take_over=take_over)
+
+    def try_model(
+        self, model: Mapping[str, object] | str | os.PathLike[str], *, take_over: bool = False
+    ) -> Single[DeploymentOutlook]:
+        """Say what a deployment would do, with all checks of `deploy`; nothing is changed."""
+        return self._offer_model("/models/outlook", Single[DeploymentOutlook], model, take_over=take_over)
+
+    def model_history(self, model: str) -> Single[ModelHistory]:
+        """Return a deployed model with its revisions, oldest first; removed ones too.
+
+        Raises:
+            NotFound: no such model was ever deployed.
+        """
+        return self.get(f"/models/{_part(model)}/revisions", Single[ModelHistory])
+
+    def steer(self, model: str, action: str, revision: int = 0) -> Single[ModelHistory]:
+        """Steer the rollout of a model: "pause", "resume", "undo", or "to" a revision that is there.
+
+        Raises:
+            NotFound: no such model or revision.
+            Conflict: there is nothing of the kind to be done.
+        """
+        order = RolloutOrder.model_validate({"action": action, "revision": revision})
+        return self.send("POST", f"/models/{_part(model)}/rollout", Single[ModelHistory], order)
+
+    def remove_model(self, model: str) -> Single[ModelHistory]:
+        """Take a model away: its requests are answered, its room is freed, its history stays.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: it belongs to the file.
+        """
+        return self.send("DELETE", f"/models/{_part(model)}", Single[ModelHistory])
+
     def queues(self) -> Listing[Queue]:
         """Return all queues in the order of declaration."""
         return self.get("/queues", Listing[Queue])
@@ -314,6 +363,17 @@ class Client:
         """Change any resource of the API and return the answer with its envelope; as `get`."""
         content = body.model_dump(mode="json") if body else {}
         return self._connection.read(self._connection.request(method, path, json=content), kind)
+
+    def _offer_model(self, path: str, kind: type[ResourceT], model: object, *, take_over: bool) -> ResourceT:
+        """Check a model here, send it, and give the faults found there the lines that they have here."""
+        from scheduler.submission import model_document, placed  # noqa: PLC0415  # reading YAML costs time
+
+        document = model_document(model)
+        order = ModelOrder(model=document.data, source=Path(document.file).name, take_over=take_over)
+        try:
+            return self.send("POST", path, kind, order)
+        except ConfigError as error:
+            raise ConfigError(*(placed(fault, document) for fault in error.faults)) from error
 
     def _offer(  # noqa: PLR0913  # what the callers were given
         self,

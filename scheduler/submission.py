@@ -36,6 +36,19 @@ def document_of(
     return document, read_job(content, file=given.file, lines=given.lines).working_dir
 
 
+def model_document(model: object) -> Document:
+    """Return a model as it is to be sent: a mapping, or what a file of that path has.
+
+    Raises:
+        ConfigError: with all faults, each with its file and line where it has one.
+    """
+    from scheduler.config.model import read_model  # noqa: PLC0415  # it loads numpy, which jobs need not have
+
+    given = read_yaml(Path(model)) if isinstance(model, str | os.PathLike) else Document("", model, {})
+    read_model(given.data, file=given.file, lines=given.lines)
+    return given
+
+
 def placed(fault: Fault, document: Document) -> Fault:
     """Give a fault that the server found the line it has in the file."""
     if not document.file or not fault.field:

@@ -1,10 +1,11 @@
 """The simulated cluster: hosts, gangs that take their time and replicas that warm up, all on the virtual clock."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import assert_never
 
 from scheduler.control.ports import JobSpecs
+from scheduler.control.settings import Declared
 from scheduler.model.errors import ActionFailed, NotFound
 from scheduler.model.hosts import Host, HostState
 from scheduler.model.observation import Observation, Order, Run, RunState, Stray
@@ -32,6 +33,7 @@ class SimulatedCluster:
         meter: GPU-seconds by `Use`.
         totals: where the GPU-seconds of ended attempts went.
         refused: how many actions it refused; the planner is at fault for each.
+        shares: part of its model's requests that a revision gets, of those for which it is said.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class SimulatedCluster:
         self.replicas = Replicas(engine, self.room, self.meter, models)
         self.totals = TrainingTotals()
         self.refused = 0
+        self.shares: dict[tuple[str, int], float] = {}
         self._specs = specs
         self._workload = workload
         self._attempts: dict[tuple[JobId, int], Attempt] = {}
@@ -92,6 +95,11 @@ class SimulatedCluster:
         except ActionFailed:
             self.refused += 1
             raise
+
+    def declare(self, declared: Sequence[Declared]) -> None:
+        """Know which revisions of models are served, and which part of the requests each gets."""
+        self.replicas.declare(one.model for one in declared)
+        self.shares = {one.model.revised: one.share for one in declared if one.share is not None}
 
     def forget(self, job_id: JobId, attempt: int) -> None:
         """Drop an ended attempt; one that holds room stays."""
@@ -256,7 +264,7 @@ class SimulatedCluster:
             case PreemptJob():
                 self._stop(action)
             case StartReplica():
-                self.replicas.start(action.model, action.slot)
+                self.replicas.start(action.model, action.slot, action.revision)
             case StopReplica():
                 self.replicas.stop(action.replica_id)
             case _:

@@ -4,6 +4,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from scheduler.control.model_records import ModelRecord, Revision
 from scheduler.control.records import (
     STARTS_KEPT,
     CycleRecord,
@@ -51,6 +52,8 @@ class MemoryStore:
         self._submitted: dict[tuple[str, str], tuple[Once, JobId]] = {}
         self._origins: dict[str, JobId] = {}
         self._starts: list[StartRecord] = []
+        self._models: dict[str, ModelRecord] = {}
+        self._revisions: dict[str, dict[int, Revision]] = {}
         for job in jobs:
             self._put(job)
         for mark in marks:
@@ -205,6 +208,33 @@ class MemoryStore:
     def drop_stray_order(self, name: str) -> None:
         """Forget an order."""
         self._stray_orders.pop(name, None)
+
+    def models(self) -> tuple[ModelRecord, ...]:
+        """Return the models that were deployed at run time, in the order of their deployment."""
+        return tuple(self._models.values())
+
+    def revision(self, model: str, number: int) -> Revision:
+        """Return one revision of a model.
+
+        Raises:
+            NotFound: there is none.
+        """
+        try:
+            return self._revisions[model][number]
+        except KeyError:
+            raise NotFound(f"no revision {number} of {model}") from None
+
+    def revisions(self, model: str) -> tuple[Revision, ...]:
+        """Return all revisions of a model, oldest first."""
+        return tuple(self._revisions.get(model, {}).values())
+
+    def save_model(
+        self, record: ModelRecord, revisions: Sequence[Revision] = (), events: Sequence[EventRecord] = ()
+    ) -> None:
+        """Add a model or replace its record, add or replace revisions, and add events."""
+        self._models[record.name] = record
+        self._revisions.setdefault(record.name, {}).update({one.number: one for one in revisions})
+        self.record(*events)
 
     def reservations(self) -> tuple[Reservation, ...]:
         """Return the reservations of the last plan."""

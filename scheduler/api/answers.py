@@ -75,7 +75,7 @@ def check_model(report: Report, model: str) -> None:
     Raises:
         NotFound: there is none of that name.
     """
-    names = [one.name for one in report.cycle.snapshot.models]
+    names = [one.name for one in report.cycle.snapshot.served]
     if model and model not in names:
         raise NotFound(f"no model {model}", help=f"there are: {', '.join(names) or 'none'}")
 

@@ -14,7 +14,7 @@ from scheduler.api.headers import PlainHeaders
 from scheduler.api.panels import PanelDesk
 from scheduler.api.pointing import PointsToLeader
 from scheduler.api.recent import Recent
-from scheduler.api.routes import cluster, control, jobs, logs, page, strays, stream
+from scheduler.api.routes import cluster, control, jobs, logs, models, page, strays, stream
 from scheduler.api.site import Logs, Parts, Site
 from scheduler.api.static_files import install_static
 from scheduler.config.schema import Token
@@ -63,7 +63,7 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
     guard, recent, starts = Guard(bind_host, tokens), Recent(service), ComingStarts(site.policy)
     app.state.parts = Parts(service, board, site, guard, metrics, logs_of, recent, starts, leader, backup)
     app.state.panels = PanelDesk(app.state.parts)
-    for module in (jobs, logs, cluster, strays, control, stream, page):
+    for module in (jobs, logs, cluster, models, strays, control, stream, page):
         app.include_router(module.router)
     install_static(app)
     install_handlers(app)

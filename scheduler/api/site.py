@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from scheduler.api.access import Guard
 from scheduler.api.coming_starts import ComingStarts
 from scheduler.api.recent import Recent
+from scheduler.config.model import ModelForms
 from scheduler.config.queues import order_name, queue_names
 from scheduler.config.schema import Config
 from scheduler.config.wiring import policy_of
@@ -52,6 +53,7 @@ class Site:
         owners: by model.
         longest_grace_s: that a job may ask for.
         release: version of Headroom.
+        models: what it takes as a model.
     """
 
     cluster: str
@@ -67,6 +69,7 @@ class Site:
     owners: Mapping[str, str] = field(default_factory=dict)
     longest_grace_s: float | None = None
     release: str = field(default_factory=lambda: version("headroom-scheduler"))
+    models: ModelForms = field(default_factory=ModelForms)
 
     @classmethod
     def of(cls, config: Config, clock: Clock) -> "Site":
@@ -84,6 +87,7 @@ class Site:
             queues=queue_names(config.queues),
             owners={model.name: model.owner for model in config.models},
             longest_grace_s=config.control.preemption_grace,
+            models=ModelForms.of(config),
         )
 
     @property

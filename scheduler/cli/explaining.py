@@ -11,7 +11,7 @@ from scheduler.cli.table import Column, Table, cell, render
 from scheduler.config.faults import did_you_mean
 from scheduler.config.fields import Key, keys
 from scheduler.config.scenario import Scenario
-from scheduler.config.schema import Config, JobFile
+from scheduler.config.schema import Config, JobFile, Model
 from scheduler.model.errors import NotFound
 
 
@@ -20,10 +20,16 @@ class Topic(StrEnum):
 
     JOB = "job"
     CLUSTER = "cluster"
+    MODEL = "model"
     SCENARIO = "scenario"
 
 
-_SECTIONS: Final[dict[Topic, type[BaseModel]]] = {Topic.JOB: JobFile, Topic.CLUSTER: Config, Topic.SCENARIO: Scenario}
+_SECTIONS: Final[dict[Topic, type[BaseModel]]] = {
+    Topic.JOB: JobFile,
+    Topic.CLUSTER: Config,
+    Topic.MODEL: Model,
+    Topic.SCENARIO: Scenario,
+}
 _UNITS: Final = """\
 duration  30s, 10m, 6h, 2d, 1d12h, 250ms; a bare number is seconds
 size      8Gi (8 × 2^30 bytes) or 16G (16 × 10^9 bytes); a bare number is refused
@@ -35,7 +41,7 @@ def explain(
     topic: Annotated[Topic, typer.Argument(help="Which file.", show_default=False)],
     key: Annotated[str, typer.Argument(help="Only this key and those below it.", show_default=False)] = "",
 ) -> None:
-    """List the keys of job.yaml, cluster.yaml or a scenario, with meaning, unit and default."""
+    """List the keys of job.yaml, cluster.yaml, a model or a scenario, with meaning, unit and default."""
     session = Session.of(context)
     every = list(keys(_SECTIONS[topic]))
     shown = [one for one in every if one.path.startswith(key)]

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from scheduler.config.faults import did_you_mean, fault_at
 from scheduler.config.files import files_of
 from scheduler.config.queues import queue_faults
-from scheduler.config.schema import Config, ErlangA, ErlangC, LocalRay, PrometheusTraffic, RemoteRay
+from scheduler.config.schema import Config, ErlangA, ErlangC, LocalRay, Model, PrometheusTraffic, RemoteRay
 from scheduler.config.texts import dotted
 from scheduler.config.units import format_duration
 from scheduler.config.wiring import OF_JOBS, policy_of
@@ -63,15 +63,31 @@ def _traffic_known(config: Config) -> Iterator[tuple[Where, str, str]]:
                 yield ("models", index, key), f'unknown traffic source "{name}" of {model.name}', help_
 
 
+def model_faults(model: Model) -> Iterator[tuple[Where, str, str]]:
+    """Yield what of a model that is deployed does not fit together."""
+    yield from _limits_of(model)
+    yield from _server_of(model)
+
+
 def _limits_agree(config: Config) -> Iterator[tuple[Where, str, str]]:
     for index, model in enumerate(config.models):
-        if model.min_replicas > model.max_replicas:
-            message = f"{model.name}: min_replicas {model.min_replicas} is above max_replicas {model.max_replicas}"
-            yield ("models", index, "min_replicas"), message, "raise max_replicas, or lower min_replicas"
-        rule = model.capacity
-        if isinstance(rule, ErlangC | ErlangA) and rule.latency_objective < rule.service_time:
-            message = f"{model.name}: no number of replicas answers within less than the service time"
-            yield ("models", index, "capacity", "latency_objective"), message, "raise latency_objective"
+        for where, message, help_ in _limits_of(model):
+            yield ("models", index, *where), message, help_
+
+
+def _limits_of(model: Model) -> Iterator[tuple[Where, str, str]]:
+    if model.min_replicas > model.max_replicas:
+        message = f"{model.name}: min_replicas {model.min_replicas} is above max_replicas {model.max_replicas}"
+        yield ("min_replicas",), message, "raise max_replicas, or lower min_replicas"
+    rule, rollout = model.capacity, model.rollout
+    if isinstance(rule, ErlangC | ErlangA) and rule.latency_objective < rule.service_time:
+        message = f"{model.name}: no number of replicas answers within less than the service time"
+        yield ("capacity", "latency_objective"), message, "raise latency_objective"
+    if list(rollout.steps) != sorted(set(rollout.steps)):
+        yield ("rollout", "steps"), f"{model.name}: the steps of a rollout do not grow", "for instance [0.1, 0.5]"
+    if rollout.patience < rollout.step_time:
+        message = f"{model.name}: the patience of a rollout is shorter than one of its steps"
+        yield ("rollout", "patience"), message, f"{format_duration(rollout.step_time)} or more"
 
 
 def _devices_exist(config: Config) -> Iterator[tuple[Where, str, str]]:
@@ -162,13 +178,18 @@ def _closed_to_strangers(config: Config) -> Iterator[tuple[Where, str, str]]:
 
 def _somebody_serves(config: Config) -> Iterator[tuple[Where, str, str]]:
     for index, model in enumerate(config.models):
-        if model.application is None and not model.served_elsewhere:
-            message = f"{model.name} has no application: no replica of it could start"
-            help_ = 'application: {import_path: "package.module:build"}, or served_elsewhere: true where others run it'
-            yield ("models", index), message, help_
-        if model.application is not None and model.served_elsewhere:
-            message = f"{model.name} is served elsewhere, and has an application here"
-            yield ("models", index, "served_elsewhere"), message, "keep one of the two"
+        for where, message, help_ in _server_of(model):
+            yield ("models", index, *where), message, help_
+
+
+def _server_of(model: Model) -> Iterator[tuple[Where, str, str]]:
+    if model.application is None and not model.served_elsewhere:
+        message = f"{model.name} has no application: no replica of it could start"
+        help_ = 'application: {import_path: "package.module:build"}, or served_elsewhere: true where others run it'
+        yield (), message, help_
+    if model.application is not None and model.served_elsewhere:
+        message = f"{model.name} is served elsewhere, and has an application here"
+        yield ("served_elsewhere",), message, "keep one of the two"
 
 
 def _priorities_known(config: Config) -> Iterator[tuple[Where, str, str]]:

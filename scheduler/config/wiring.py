@@ -11,7 +11,7 @@ from scheduler.config.queues import order_name, queues_of
 from scheduler.control.patience import Patience
 from scheduler.control.service.admission import PersonLimits
 from scheduler.control.service.secrets import Secret
-from scheduler.control.settings import Served, Settings
+from scheduler.control.settings import Application, RolloutTerms, Served, Settings
 from scheduler.control.upkeep.retention import Retention
 from scheduler.model.plan import Consolidation
 from scheduler.model.policy import Policy
@@ -101,9 +101,26 @@ def served_of(models: Iterable[schema.Model]) -> tuple[Served, ...]:
             owner=model.owner,
             own_source=model.requests,
             surge=model.rollout_surge,
+            application=_application(model.application),
+            rollout=RolloutTerms(
+                steps=model.rollout.steps,
+                step_s=model.rollout.step_time,
+                step_requests=model.rollout.step_requests,
+                patience_s=model.rollout.patience,
+                false_alarms=model.rollout.false_alarms,
+            ),
         )
         for model in models
     )
+
+
+def served_from(body: str) -> Served:
+    """Return a model of which the store has kept the section as JSON; what is new since has its default."""
+    return served_of([schema.Model.model_validate_json(body, strict=False)])[0]
+
+
+def _application(section: schema.Application | None) -> Application | None:
+    return None if section is None else Application(section.import_path, section.args, section.runtime_env)
 
 
 def _rule(capacity: schema.TargetRate | schema.ErlangC | schema.ErlangA) -> CapacityRule:

@@ -20,14 +20,17 @@ from scheduler.control.jobs.actions import ActionRunner
 from scheduler.control.jobs.change_events import KnownState, change_events, events_of_snapshot, new_proposals
 from scheduler.control.jobs.intents import intents_of
 from scheduler.control.jobs.reconcile import Reconciled
+from scheduler.control.models.rollouts import Rollouts, models_in, revisions_in
+from scheduler.control.models.roster import Roster, roster_of
 from scheduler.control.ports import Clock, Cluster, Store, TrafficSource
 from scheduler.control.records import CycleRecord, EventRecord
 from scheduler.control.reports.board import Board, GpuShares, MeasuredWarmUp, ModelOutlook, Report, RequestCounts
 from scheduler.control.reports.gpu_history import PastForecasts, gpu_shares
 from scheduler.control.service.admission import SiteLimits
 from scheduler.control.service.adopting import OrderBook
+from scheduler.control.service.models import nobody_reads
 from scheduler.control.service.strays import obey
-from scheduler.control.settings import Served, Settings
+from scheduler.control.settings import Declared, Served, Settings
 from scheduler.control.snapshots.survey import Experience, Surveyor
 from scheduler.model.demand import Demand
 from scheduler.model.errors import HeadroomError, InvariantBroken, Superseded
@@ -82,12 +85,13 @@ class Cycle:
         policy: how the site decides.
         settings: see `Settings`.
         board: where the report of each turn goes.
-        request_counts: requests by model, counted by a router.
+        request_counts: requests by model, and by the name of each revision on trial, counted by a router.
         timer: wall seconds, for the duration of planning only.
         gate: held while records are read, changed and saved; share it with the `ControlService`.
         crews: who reads traffic and fits forecasts.
         keep_replay: keeps what the planner failed on.
         servers: which server a traffic source is read from, for people; several of one server fall silent together.
+        read_model: makes a model of what the store has kept of its section.
         experience: what was learned from the past.
         memory: what is carried on of demand; one that knows nothing takes over what was journalled lately.
         limits: what the site allows to jobs that are given to the cluster itself.
@@ -107,11 +111,13 @@ class Cycle:
     crews: Crews = field(default_factory=Crews)
     keep_replay: KeepReplay = no_replay
     servers: Mapping[str, str] = field(default_factory=dict)
+    read_model: Callable[[str], Served] = nobody_reads
     experience: Experience = field(default_factory=Experience)
     memory: DemandMemory = field(default_factory=DemandMemory)
     limits: SiteLimits = field(default_factory=SiteLimits)
     _foresight: PastForecasts = field(default_factory=PastForecasts)
     _counted: Mapping[str, RequestCounts] = field(default_factory=dict)
+    _told: tuple[Declared, ...] | None = None
     _noticed: KnownState = field(default_factory=KnownState)
     _walls: Bulkheads = field(default_factory=Bulkheads)
     _listeners: SourceListeners | None = None
@@ -120,6 +126,8 @@ class Cycle:
     _warmups: Warmups | None = None
     _book: OrderBook | None = None
     _starts: StartTimes | None = None
+    _rollouts: Rollouts | None = None
+    _roster: Roster = field(default_factory=Roster)
     _number: int | None = None
     _replay: str = ""
     _looked_s: float = -inf
@@ -141,16 +149,19 @@ class Cycle:
             raise
 
     def _turn(self) -> Report:
-        number, listeners = self._next_number(), self._listening()
+        number = self._next_number()
+        self._serve(self._rolling_out().roster())
+        listeners = self._listening()
         listeners.ask(self.clock.now_s())
         seen = self.cluster.observe()
         self._walls.begin(seen.taken_at_s, number)
+        self._serve(self._rolling_out().advance(seen, revisions_in(self._counted), number))
         self._walls.within(_STRAYS, lambda: obey(self.cluster, self.store, seen, number), lambda: None)
         self._walls.within(_ORDERS, lambda: self._orders().take(seen, number), lambda: None)
         reconciled, snapshot = self._surveying().survey(seen, number)
         warm_ups = self._walls.within(_STARTS, lambda: self._measured(seen), lambda: ())
-        self._giving_up().measured = {one.model: one.usual_s for one in warm_ups}
-        served = planned(self.served, warm_ups)
+        self._giving_up().measured = self._rolling_out().measured = {one.model: one.usual_s for one in warm_ups}
+        served = planned(self._roster.served, warm_ups)
         demand, outlooks = self._demand(served, snapshot, listeners, dict(seen.asked))
         started_s = self.timer()
         made = self._plan(CycleRecord(number, seen.taken_at_s, snapshot, demand, Plan(number), 0.0), reconciled)
@@ -176,18 +187,34 @@ class Cycle:
                 self.memory = DemandMemory(demands=demands)
         return self._number + 1
 
+    def _rolling_out(self) -> Rollouts:
+        if self._rollouts is None:
+            self._rollouts = Rollouts(self.store, self.gate, self.served, self.read_model, self._walls)
+        self._rollouts.store = self.store
+        return self._rollouts
+
+    def _serve(self, roster: Roster) -> None:
+        """Have all know what is served, those models too that were deployed since the last turn."""
+        is_new, self._roster = roster.served != self._roster.served, roster
+        told = roster_of(self.served, ()).declared if self._told is None else self._told
+        if roster.declared != told:
+            self.cluster.declare(roster.declared)
+        self._told = roster.declared
+        if is_new and self._listeners is not None:
+            self._listeners.wish(requests_of(roster.served, self.sources, self.settings))
+
     def _listening(self) -> SourceListeners:
         if self._listeners is None:
             self._walls.speed = self.clock.speed
-            requests = requests_of(self.served, self.sources, self.settings)
+            requests = requests_of(self._roster.served, self.sources, self.settings)
             self._listeners = SourceListeners(self.sources, requests, self.crews, self.clock.speed, self.servers)
         return self._listeners
 
     def _surveying(self) -> Surveyor:
         if self._surveyor is None:
-            models = [served.model for served in self.served]
-            parts = (self.cluster, self.store, self.gate, models, self.policy, self.settings, self._walls)
+            parts = (self.cluster, self.store, self.gate, (), self.policy, self.settings, self._walls)
             self._surveyor = Surveyor(*parts, self._giving_up(), self.experience)
+        self._surveyor.models = self._roster.models
         self._surveyor.cluster, self._surveyor.store = self.cluster, self.store
         return self._surveyor
 
@@ -216,7 +243,7 @@ class Cycle:
             self._starts = StartTimes(self.store.starts())
         if new := self._starts.see(seen):
             self.store.record_starts(new)
-        return self._starts.measured([one.model for one in self.served], seen)
+        return self._starts.measured([one.model for one in self._roster.served], seen)
 
     def _demand(
         self,
@@ -229,12 +256,14 @@ class Cycle:
         self.board.wait_for(listeners.unheard)
         asked = (served, known, self.memory, snapshot, self.settings, self._walls, by_cluster)
         demand, outlooks, self.memory = demand_of(*asked)
-        return demand, outlooks
+        return self._roster.demand(demand), outlooks
 
     def _remembered(self, made: Plan, now_s: float) -> DemandMemory:
         """Return what is carried on of demand, with what a plan gives up and takes back."""
         before = self.memory
-        return self._walls.within(_SWINGS, lambda: remembering(before, self.served, made, now_s), lambda: before)
+        return self._walls.within(
+            _SWINGS, lambda: remembering(before, self._roster.served, made, now_s), lambda: before
+        )
 
     def _plan(self, asked: CycleRecord, reconciled: Reconciled) -> Plan:
         """Return the plan; where there is none, keep what it was asked from, and still carry out what is due.
@@ -307,7 +336,7 @@ class Cycle:
     ) -> Report:
         walls, learned = self._walls, self._surveying().learned()
         self._counted = walls.within(_TALLIES, lambda: dict(self.request_counts()), lambda: dict(self._counted))
-        request_counts = tuple(sorted(self._counted.items()))
+        request_counts = tuple(sorted(models_in(self._counted).items()))
         refused = tuple(sorted(self._acting().refused.items()))
         report = Report(
             record,
@@ -319,6 +348,8 @@ class Cycle:
             self.memory.pools,
             run_times=learned.frozen(),
             warm_ups=warm_ups,
+            served=self._roster.served,
+            deployed=self._roster.records,
         )
         shares = walls.within(_HISTORY, lambda: self._shares(report), lambda: None)
         report = replace(report, troubles=walls.troubles)

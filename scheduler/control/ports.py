@@ -6,8 +6,10 @@ from datetime import date
 from typing import Protocol
 
 from forecasting.series import Series
+from scheduler.control.model_records import ModelRecord, Revision
 from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRecord, Once, StartRecord, StrayOrder
 from scheduler.control.reports.board import RequestCounts
+from scheduler.control.settings import Declared
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.observation import Observation, Stray
 from scheduler.model.plan import Action, Reservation
@@ -67,6 +69,13 @@ class Cluster(Protocol):
         Raises:
             ActionFailed: it is nothing that could be taken over.
             Unreachable: the cluster does not answer.
+        """
+
+    def declare(self, declared: Sequence[Declared]) -> None:
+        """Take note of all revisions of models that are served or tried, and which part of the requests each gets.
+
+        Nothing is started or stopped for it; what is left out answers until it is stopped. Saying the same again
+        changes nothing. A cluster begins with the models that it was made with.
         """
 
     def evict(self, stray: Stray, grace_s: float) -> None:
@@ -235,6 +244,24 @@ class Store(JobSpecs, Protocol):
 
     def drop_stray_order(self, name: str) -> None:
         """Forget an order."""
+
+    def models(self) -> tuple[ModelRecord, ...]:
+        """Return the models that were deployed at run time, removed ones too, in the order of their deployment."""
+
+    def revision(self, model: str, number: int) -> Revision:
+        """Return one revision of a model.
+
+        Raises:
+            NotFound: there is none.
+        """
+
+    def revisions(self, model: str) -> tuple[Revision, ...]:
+        """Return all revisions of a model, oldest first; () of one that was never deployed."""
+
+    def save_model(
+        self, record: ModelRecord, revisions: Sequence[Revision] = (), events: Sequence[EventRecord] = ()
+    ) -> None:
+        """Add a model or replace its record, add or replace revisions, and add events, all or nothing."""
 
     def reservations(self) -> tuple[Reservation, ...]:
         """Return the reservations of the last plan."""

@@ -1,6 +1,7 @@
 """Numbers of the control loop and what it serves."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from scheduler.control.patience import Patience
@@ -52,6 +53,58 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class RolloutTerms:
+    """How a new revision of a model takes over.
+
+    Attributes:
+        steps: share of the requests that it gets, one step after another, before it takes over.
+        step_s: how long a step lasts at least.
+        step_requests: requests that it must have answered in a step.
+        patience_s: after which a step ends without them.
+        false_alarms: of revisions that are no worse, at most this share is rolled back.
+    """
+
+    steps: tuple[float, ...] = (0.1, 0.5)
+    step_s: float = 300.0
+    step_requests: int = 100
+    patience_s: float = 1800.0
+    false_alarms: float = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What a replica of a model runs.
+
+    Attributes:
+        import_path: "package.module:name" of a builder.
+        args: for it.
+        runtime_env: the environment of the replica.
+    """
+
+    import_path: str
+    args: Mapping[str, str | float | bool] = field(default_factory=dict)
+    runtime_env: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One revision of a model as a cluster must know it.
+
+    Attributes:
+        model: under the name by which it serves, with its revision and what a replica of it takes.
+        application: what a replica runs; None where nothing real runs.
+        latency_objective_s: a request that takes longer is late.
+        share: part of the model's requests that its ready replicas get, no more than they can take; None: by their
+            number.
+    """
+
+    model: ServingModel
+    application: Application | None = None
+    latency_objective_s: float = 1.0
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Served:
     """A served model with where its load comes from and what it takes.
 
@@ -64,6 +117,8 @@ class Served:
         owner: who answers for it.
         own_source: name of the source with the model's own requests, from which its share is learned; "" for none.
         surge: replicas that a rolling update starts beside the old ones.
+        application: what a replica runs; None where nothing real runs.
+        rollout: how a new revision takes over.
     """
 
     model: ServingModel
@@ -74,3 +129,13 @@ class Served:
     owner: str = ""
     own_source: str = ""
     surge: int = 0
+    application: Application | None = None
+    rollout: RolloutTerms = field(default_factory=RolloutTerms)
+
+    def as_revision(self, number: int) -> "Served":
+        """Return it as a revision of its model."""
+        return replace(self, model=replace(self.model, revision=number, surge=max(1, self.surge)))
+
+    def declared(self, share: float | None = None) -> Declared:
+        """Return what a cluster must know of it."""
+        return Declared(self.model, self.application, self.latency_objective_s, share)

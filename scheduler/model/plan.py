@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from scheduler.model.reasons import Reasons
 from scheduler.model.resources import Shape, Slot
-from scheduler.model.workloads import JobId, ReplicaId
+from scheduler.model.workloads import FIRST_REVISION, JobId, ReplicaId
 
 
 class Cause(StrEnum):
@@ -20,6 +20,8 @@ class Cause(StrEnum):
     """The host is being emptied."""
     SPREAD = "spread"
     """More on one host than its owner allows."""
+    ROLLOUT = "rollout"
+    """Another revision of the model takes over."""
     LATE = "late"
     """It does not get ready where it is: another host is tried."""
     QUEUE = "queue"
@@ -82,7 +84,7 @@ class PreemptJob:
 
 @dataclass(frozen=True, slots=True)
 class StartReplica:
-    """Start one replica of a model in a slot; where a cluster places replicas itself, the slot is a wish.
+    """Start one replica of a revision of a model in a slot; where a cluster places replicas itself, that is a wish.
 
     The slot in which a replica is observed counts.
     """
@@ -90,6 +92,12 @@ class StartReplica:
     model: str
     slot: Slot
     cause: Cause = Cause.DEMAND
+    revision: int = FIRST_REVISION
+
+    @property
+    def revised(self) -> tuple[str, int]:
+        """What starts: a model and its revision."""
+        return self.model, self.revision
 
 
 @dataclass(frozen=True, slots=True)

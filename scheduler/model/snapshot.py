@@ -15,7 +15,17 @@ from scheduler.model.resources import Held, Shape, Slot
 from scheduler.model.running import Running, place_of
 from scheduler.model.waiting import Waiting
 from scheduler.model.work import NOTHING_SEEN, WorkSeen
-from scheduler.model.workloads import JobId, JobState, Moved, Replica, ReplicaState, ServingModel, TrainingJob, rank_of
+from scheduler.model.workloads import (
+    JobId,
+    JobState,
+    Moved,
+    Replica,
+    ReplicaState,
+    ServingModel,
+    TrainingJob,
+    rank_of,
+    trial_name,
+)
 
 MOST_CHANGES: Final = 3000
 """Changes of jobs beyond which counting anew is quicker than following each of them."""
@@ -43,7 +53,8 @@ class Snapshot:
         occupied: room that other work takes on the hosts, see `Observation`; sorted by slot.
         running: those of `jobs` that hold room, as columns.
         queued: those of `jobs` with `state.is_waiting`, as columns.
-        living: the replicas of each model that are not stopping and whose hosts are known: ready ones, then others.
+        living: the replicas of each of `models` that are not stopping and whose hosts are known: ready ones, then
+            others. Those of a revision on trial are its own, not its model's.
         ledger: free capacity with `jobs`, `replicas`, `foreign` and `occupied` in place; reservations are not in it.
     """
 
@@ -103,7 +114,7 @@ class Snapshot:
             queued=Waiting.of(jobs),
             held=tuple(job for job in jobs if job.state is JobState.HELD),
             by_id={str(job.job_id): job for job in jobs},
-            living=_living(replicas, ledger.table),
+            living=_living(replicas, models, ledger.table),
             moves=tuple(moves),
             queues=tuple(queues),
             usage=tuple(usage),
@@ -184,13 +195,18 @@ class Snapshot:
             queued=self.queued.after(*_those(_waits, gone, come)),
             held=_replaced(self.held, *_those(_is_held, gone, come)),
             by_id=_updated(self.by_id, changed),
-            living=self.living if there is self.replicas else _living(there, table),
+            living=self.living if there is self.replicas else _living(there, self.models, table),
             moves=tuple(moves),
             queues=self.queues,
             usage=tuple(usage),
             foreign=others,
             occupied=occupied,
         )
+
+    @property
+    def served(self) -> tuple[ServingModel, ...]:
+        """Those of `models` that people know: without revisions that are tried beside them."""
+        return tuple(model for model in self.models if not model.of)
 
     @property
     def waiting(self) -> tuple[TrainingJob, ...]:
@@ -266,13 +282,18 @@ def _updated(
     return updated
 
 
-def _living(replicas: Iterable[Replica], table: HostTable) -> dict[str, tuple[Replica, ...]]:
+def _living(
+    replicas: Iterable[Replica], models: Iterable[ServingModel], table: HostTable
+) -> dict[str, tuple[Replica, ...]]:
     """Return sorted replicas by model: those that answer before those that only start."""
+    on_trial = {model.name for model in models if model.of}
     ready: dict[str, list[Replica]] = {}
     starting: dict[str, list[Replica]] = {}
     for replica in replicas:
         if replica.slot.host in table.rows and replica.state is not ReplicaState.STOPPING:
-            (ready if replica.state is ReplicaState.READY else starting).setdefault(replica.model, []).append(replica)
+            tried = trial_name(replica.model, replica.revision) if on_trial else ""
+            name = tried if tried in on_trial else replica.model
+            (ready if replica.state is ReplicaState.READY else starting).setdefault(name, []).append(replica)
     return {model: (*ready.get(model, ()), *starting.get(model, ())) for model in {**ready, **starting}}
 
 

@@ -19,6 +19,8 @@ SHARE_OF_GRACE: Final = 0.5
 """Part of its grace period that saving is expected to take."""
 MOST_DOUBLINGS: Final = 6
 """Doublings of it at most."""
+FIRST_REVISION: Final = 1
+"""Revision of a model that was never changed."""
 
 
 class JobState(StrEnum):
@@ -264,6 +266,10 @@ class ServingModel:
             started or stopped.
         avoids: hosts on which replicas have not become ready lately: none is started there, and one that only starts
             there goes once another one is started elsewhere.
+        revision: which revision its replicas are to be of; those of others leave once these have taken over.
+        of: of a revision that is tried beside the one that serves, the model's name; "" for the model itself.
+        surge: replicas that start at once beside those that leave for another revision.
+        withdrawn: revisions that are not to serve: a replica of one that only starts is stopped at once.
     """
 
     name: str
@@ -276,6 +282,20 @@ class ServingModel:
     community: bool = False
     elsewhere: bool = False
     avoids: frozenset[str] = frozenset()
+    revision: int = FIRST_REVISION
+    of: str = ""
+    surge: int = 1
+    withdrawn: frozenset[int] = frozenset()
+
+    @property
+    def served_as(self) -> str:
+        """The name under which its requests come."""
+        return self.of or self.name
+
+    @property
+    def revised(self) -> tuple[str, int]:
+        """What its replicas are: the name under which they serve, and the revision."""
+        return self.served_as, self.revision
 
 
 class ReplicaState(StrEnum):
@@ -300,6 +320,8 @@ class Replica:
         since_s: when its state began, epoch seconds.
         shape: what it holds; None where its model says so.
         retired_s: since when its model is known to be declared no longer, epoch seconds; None while it is.
+        revision: of its model, which it runs.
+        fault: why it cannot start, or does not stay up, in the cluster's words; "" while nothing is known against it.
     """
 
     replica_id: ReplicaId
@@ -309,3 +331,10 @@ class Replica:
     since_s: float = 0.0
     shape: Shape | None = None
     retired_s: float | None = None
+    revision: int = FIRST_REVISION
+    fault: str = ""
+
+
+def trial_name(model: str, revision: int) -> str:
+    """Return what a revision is called while it is tried beside the one that serves; no model has such a name."""
+    return f"{model}@{revision}"

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from scheduler.control.model_records import ModelRecord, Revision
 from scheduler.control.records import (
     AttemptRecord,
     AttemptTotal,
@@ -33,6 +34,7 @@ from scheduler.store.engine import reading, writing
 from scheduler.store.fencing import fenced
 from scheduler.store.journal import Journal
 from scheduler.store.marker import Marker, held_in, marker_beside
+from scheduler.store.models import read_models, read_revision, read_revisions, write_model
 from scheduler.store.open_jobs import OpenJobs
 from scheduler.store.opening import open_engine
 from scheduler.store.starts import add_starts, starts_in
@@ -269,6 +271,29 @@ class SqlStore:
         """Forget an order."""
         with writing(self._engine) as connection:
             connection.execute(delete(stray_orders).where(stray_orders.c.name == name))
+
+    def models(self) -> tuple[ModelRecord, ...]:
+        """Return the models that were deployed at run time, in the order of their deployment."""
+        with reading(self._engine) as connection:
+            return read_models(connection)
+
+    def revision(self, model: str, number: int) -> Revision:
+        """Return one revision of a model; NotFound when there is none."""
+        with reading(self._engine) as connection:
+            return read_revision(connection, model, number)
+
+    def revisions(self, model: str) -> tuple[Revision, ...]:
+        """Return all revisions of a model, oldest first."""
+        with reading(self._engine) as connection:
+            return read_revisions(connection, model)
+
+    def save_model(
+        self, record: ModelRecord, revisions: Sequence[Revision] = (), events: Sequence[EventRecord] = ()
+    ) -> None:
+        """Add a model or replace its record, add or replace revisions, and add events, all or nothing."""
+        with writing(self._engine) as connection:
+            write_model(connection, record, revisions)
+            self._add(connection, events)
 
     def reservations(self) -> tuple[Reservation, ...]:
         """Return the reservations of the last plan."""

@@ -122,6 +122,31 @@ stray_orders = Table(
     Column("at_s", Float, nullable=False),
 )
 
+models = Table(
+    "models",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("name", String(255), nullable=False, unique=True),
+    Column("body", Text, nullable=False, doc="JSON of ModelRecord"),
+    sqlite_autoincrement=True,
+)
+
+model_revisions = Table(
+    "model_revisions",
+    metadata,
+    Column("model", String(255), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False, doc="JSON of Revision"),
+)
+
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("name", String(255), primary_key=True, doc="of the model; one at a time"),
+    Column("at_s", Float, nullable=False),
+    Column("body", Text, nullable=False, doc="JSON of Proposal"),
+)
+
 reservations = Table(
     "reservations",
     metadata,

@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import ConfigDict, Field
 
 from scheduler.wire.base import Resource, Why
+from scheduler.wire.models import RolloutState
 
 
 class DeviceUse(Resource):
@@ -119,6 +120,11 @@ class ServedModel(Resource):
     """The share of windows of six hours in four weeks in which the forecast's p99 held; None before the first."""
     forecast_record: str = ""
     """How the forecast did lately, in a sentence."""
+    revision: int = 0
+    """The one that serves; 0 for a model that belongs to the file, and for one of which none serves yet."""
+    rollout: RolloutState | None = None
+    """The last one begun, of a model that was deployed at run time."""
+    removing: bool = False
 
 
 class CapacityPoint(Resource):

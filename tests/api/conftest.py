@@ -21,6 +21,8 @@ from fastapi import FastAPI
 from policies.registry import policy_from_names
 from scheduler.api.app import create_app
 from scheduler.api.site import Site
+from scheduler.config.model import ModelForms
+from scheduler.config.wiring import served_from
 from scheduler.control.records import (
     AttemptRecord,
     CycleRecord,
@@ -33,6 +35,7 @@ from scheduler.control.records import (
 from scheduler.control.reports.board import Board, GpuShares, ModelOutlook, PeakWindow, RatePoint, Report, RequestCounts
 from scheduler.control.runtimes import RunTimes
 from scheduler.control.service.admission import SiteLimits
+from scheduler.control.service.models import ModelForm
 from scheduler.control.service.packages import PackageShelf
 from scheduler.control.service.service import ControlService
 from scheduler.model.demand import Basis, Demand, ModelDemand
@@ -451,10 +454,18 @@ def world_of(store: MemoryStore, folder: Path) -> World:
     site_limits = SiteLimits({"urgent": 100, "high": 75, "normal": 50, "low": 25}, ("default", "product", "research"))
     service = ControlService(
         store=store, board=board, clock=clock, policy=policy, site_limits=site_limits, packages=PackageShelf(folder / "packages", 2 * 2**20),
-        gate=threading.Lock(), poke=threading.Event(),
+        gate=threading.Lock(), poke=threading.Event(), models=ModelForm({}, served_from),
     )  # fmt: skip
     owners = {"edit-check": "editing", "revertrisk-wikidata": "moderation", "llm-qwen3-14b": "research"}
-    site = Site("ml-serve-eqiad", "ray", clock, policy, queues=("default", "product", "research"), owners=owners)
+    site = Site(
+        "ml-serve-eqiad",
+        "ray",
+        clock,
+        policy,
+        queues=("default", "product", "research"),
+        owners=owners,
+        models=ModelForms(("wikipedia-en",)),
+    )
     return World(store, board, clock, service, site)
 
 

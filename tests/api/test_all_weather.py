@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from scheduler.config.model import ModelForms
+from scheduler.control.model_records import ModelRecord, Revision
 from scheduler.model.errors import InvariantBroken, Unreachable
 from scheduler.model.observation import Stray, StrayKind
 from scheduler.model.resources import Shape, Slot
@@ -28,6 +30,13 @@ def packed() -> bytes:
 
 
 PACKAGE = packed()
+TONE = {
+    "name": "tone",
+    "resources": {"gpus": 1},
+    "capacity": {"kind": "rate", "rps_per_replica": 15},
+    "traffic": "wikipedia-en",
+    "application": {"import_path": "tone.app:build"},
+}
 
 
 GOOD: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {
@@ -47,6 +56,11 @@ GOOD: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {
     ("POST", "/api/v1/hosts/{name}/uncordon"): (200, {}),
     ("POST", "/api/v1/hosts/{name}/drain"): (200, {"json": {"dry_run": True}}),
     ("GET", "/api/v1/models"): (200, {}),
+    ("POST", "/api/v1/models"): (201, {"json": {"model": TONE, "source": "tone.yaml"}}),
+    ("POST", "/api/v1/models/outlook"): (200, {"json": {"model": TONE}}),
+    ("GET", "/api/v1/models/{model}/revisions"): (200, {}),
+    ("POST", "/api/v1/models/{model}/rollout"): (200, {"json": {"action": "undo"}}),
+    ("DELETE", "/api/v1/models/{model}"): (200, {}),
     ("GET", "/api/v1/queues"): (200, {}),
     ("GET", "/api/v1/capacity"): (200, {"params": {"gpu": "MI210", "until": 6}}),
     ("GET", "/api/v1/forecast/{model}"): (200, {"params": {"quantiles": "0.95", "until": 6}}),
@@ -97,6 +111,21 @@ BAD: dict[tuple[str, str], list[tuple[int, dict[str, Any]]]] = {
     ],
     ("GET", "/api/v1/capacity"): [(404, {"params": {"gpu": "H900"}}), (404, {"params": {"model": "nothing"}})],
     ("GET", "/api/v1/forecast/{model}"): [(422, {"params": {"quantiles": "1.5"}})],
+    ("POST", "/api/v1/models"): [
+        (422, {"json": {"model": TONE | {"capasity": 3}}}),
+        (422, {"json": {"model": TONE | {"traffic": "enwki"}}}),
+        (422, {"json": {"model": TONE | {"min_replicas": 3}}}),
+        (422, {"json": {"model": 3}}),
+        (422, {}),
+    ],
+    ("POST", "/api/v1/models/outlook"): [(422, {"json": {"model": {}}})],
+    ("POST", "/api/v1/models/{model}/rollout"): [
+        (422, {"json": {"action": "sideways"}}),
+        (422, {"json": {"action": "to"}}),
+        (404, {"json": {"action": "to", "revision": 9}}),
+        (409, {"json": {"action": "pause"}}),
+        (422, {}),
+    ],
     ("POST", "/api/v1/strays/adopt"): [
         (404, {"json": {"names": ["nobody"]}}),
         (422, {"json": {"names": 3}}),
@@ -132,6 +161,11 @@ def whole(world: Any) -> Any:
     """The evening with everything there is to ask for: logs, metrics, a backup, a stray."""
     report = world.board.report
     world.publish(replace(report, observation=replace(report.observation, strays=(STRAY,))))
+    bodies = [
+        ModelForms(("wikipedia-en",)).draft(TONE | {"name": MODEL, "warm_up": warm_up}).body for warm_up in (30, 60)
+    ]
+    revisions = [Revision(MODEL, number, body, "ada", 1.0, runs=number) for number, body in enumerate(bodies, 1)]
+    world.store.save_model(ModelRecord(MODEL, serving=2, runs=2, latest=2, before=1), revisions)
     return world
 
 

@@ -1,5 +1,6 @@
 """Choosing a route, and counts that survive the router."""
 
+from collections import Counter
 from pathlib import Path
 
 from hypothesis import given
@@ -85,3 +86,47 @@ def test_a_torn_file_counts_from_zero(tmp_path: Path) -> None:
     file = tmp_path / "request_counts.json"
     file.write_text('{"m": {"tot', encoding="utf-8")
     assert Tallies(file).as_json() == {}
+
+
+def tried(shares: dict[int, float], **ready: tuple[int, int]) -> ModelRoutes:
+    """Return routes by (revision, ready replicas)."""
+    every = {app: Route(app, "Model", object(), count, revision=number) for app, (number, count) in ready.items()}
+    return ModelRoutes(1.0, every, shares=shares)
+
+
+def spread(model: ModelRoutes, requests: int = 1000) -> Counter[int]:
+    return Counter(model.best().revision for _ in range(requests))
+
+
+def test_a_revision_on_trial_gets_its_share() -> None:
+    assert spread(tried({2: 0.1}, a=(1, 4), b=(2, 1)))[2] == 100
+
+
+def test_it_gets_no_more_than_its_replicas_can_take() -> None:
+    assert spread(tried({2: 0.5}, a=(1, 4), b=(2, 1)))[2] == 200
+
+
+def test_it_gets_nothing_while_its_share_is_none_or_it_is_not_ready() -> None:
+    assert spread(tried({2: 0.0}, a=(1, 1), b=(2, 3)))[2] == 0
+    waits = tried({2: 0.5}, a=(1, 1), b=(2, 0))
+    assert spread(waits)[2] == 0
+    waits.routes["b"].ready = 1
+    assert [waits.best().revision for _ in range(4)].count(2) == 2, "nothing is made up for"
+
+
+def test_rather_than_nobody_a_revision_without_a_share_answers() -> None:
+    assert spread(tried({2: 0.0}, a=(1, 0), b=(2, 1)))[2] == 1000
+
+
+def test_what_a_revision_failed_goes_to_another_one() -> None:
+    model = tried({2: 0.5}, a=(1, 1), b=(2, 1))
+    assert model.rivals(model.routes["b"])
+    assert model.best(model.of_revision(2)).app == "a"
+    assert not tried({}, a=(1, 1), b=(1, 1)).rivals(Route("a", "Model"))
+
+
+def test_revisions_and_shares_come_with_the_configuration() -> None:
+    config = CONFIG["m"] | {"revisions": {"m@b": 2}, "shares": {"2": 0.1}}
+    model = updated({}, {"m": config})["m"]
+    assert {route.app: route.revision for route in model.routes.values()} == {"m@a": 1, "m@b": 2}
+    assert (model.shares, model.has_several) == ({2: 0.1}, True)

@@ -301,7 +301,7 @@ def _handler(plane: ControlPlane) -> type[BaseHTTPRequestHandler]:
             self.rfile.readline()
             return b"".join(chunks)
 
-        do_GET = do_POST = do_PUT = _answer  # noqa: N815  # the library's names
+        do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815  # the library's names
 
         def log_message(self, *_: object) -> None:
             """Keep the test's output quiet."""

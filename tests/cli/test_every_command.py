@@ -20,6 +20,8 @@ import yaml
 from scheduler.cli.main import INTERRUPTED, app, run
 from scheduler.wire.base import ErrorAnswer, ErrorBody, Listing, Single
 from scheduler.wire.cluster import DrainAnswer, Stray
+from scheduler.wire.models import Deployment
+from tests.cli.model_answers import a_history
 from tests.cli.test_every_local_command import LOCAL, WITH_A_SERVER_OF_ITS_OWN
 
 Headroom = Callable[..., Any]
@@ -41,6 +43,10 @@ ASKING = {
     "adopt": [],
     "evict-strays": ["theirs"],
     "models": [],
+    "models deploy": ["tone.yaml"],
+    "models rollout": ["edit-check", "--pause"],
+    "models history": ["edit-check"],
+    "models remove": ["edit-check"],
     "queues": [],
     "capacity": [],
     "forecast": ["edit-check"],
@@ -72,8 +78,17 @@ NAMING = {
     "evict-strays": [],
     "adopt": [],
     "forecast": [],
+    "models rollout": [],
+    "models history": [],
+    "models remove": [],
 }
 """Commands that take a name, and what comes behind it."""
+TONE = """
+name: tone
+capacity: {kind: rate, rps_per_replica: 15}
+traffic: enwiki
+application: {import_path: "tone.app:build"}
+"""
 STRAY = Stray(name="theirs", kind="group", owner="b" * 36, gpus=1.0, adoptable=False, why="nothing is known of it")
 
 
@@ -112,6 +127,7 @@ class Always(dict[tuple[str, str], object]):
 def _quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work in a folder of its own, and do not pause between attempts to submit."""
     monkeypatch.chdir(tmp_path)
+    Path("tone.yaml").write_text(TONE)
     monkeypatch.setattr("scheduler.connection.PAUSES_S", (0.0,))
 
 
@@ -129,6 +145,11 @@ def fair(plane: Any) -> Any:
     answers["POST", "/hosts/ml-serve1012/drain"] = Single(kind="Drain", observed_at=NOW, cycle=1, item=drained)
     strays = Listing[Stray](kind="StrayList", observed_at=NOW, cycle=1, items=(STRAY,))
     answers["GET", "/strays"] = answers["POST", "/strays/adopt"] = answers["POST", "/strays/evict"] = strays
+    deployed = Deployment(name="tone", revision=1, is_new=True, is_rolled_out=True)
+    answers["POST", "/models"] = Single(kind="Deployment", observed_at=NOW, cycle=1, item=deployed)
+    known = Single(kind="ModelHistory", observed_at=NOW, cycle=1, item=a_history())
+    answers["GET", "/models/edit-check/revisions"] = answers["DELETE", "/models/edit-check"] = known
+    answers["POST", "/models/edit-check/rollout"] = known
     answers["GET", "/jobs/417/logs"] = "step 1\n"
     answers["GET", "/backup"] = "SQLite format 3\0 and so on"
     return plane

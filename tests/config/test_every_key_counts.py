@@ -72,6 +72,7 @@ OTHERWISE: dict[type[BaseModel], dict[str, Any]] = {
         "max_per_host": 1,
         "survive_host_losses": 1,
         "rollout_surge": 1,
+        "rollout": {"steps": [0.2]},
         "traffic": "u",
         "share": 0.5,
         "requests": "v",

@@ -1,6 +1,6 @@
 """A world small enough to see through: a clock that is told the time, a cluster that fails when it is told to."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from policies.registry import policy_from_names
 from scheduler.control.cycle import Cycle
 from scheduler.control.ports import Store, Traffic, TrafficSource
 from scheduler.control.reports.board import Board
-from scheduler.control.settings import Served, Settings
+from scheduler.control.settings import Declared, Served, Settings
 from scheduler.model.errors import ActionFailed, Unreachable
 from scheduler.model.hosts import Device, Host, HostState
 from scheduler.model.jobspec import JobSpec
@@ -68,6 +68,8 @@ class FakeCluster:
     forgotten: list[tuple[str, int]] = field(default_factory=list)
     stops: dict[tuple[str, int], float] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
+    declared: tuple[Declared, ...] = ()
+    broken: set[tuple[str, int]] = field(default_factory=set)
     work: dict[tuple[str, int], tuple[Shape, int]] = field(default_factory=dict)
     """Shape and first step of every run."""
 
@@ -93,11 +95,22 @@ class FakeCluster:
                 name = f"{action.model}-{len(self.applied):04d}"
                 self._check_room()
                 self.replicas[name] = Replica(
-                    ReplicaId(name), action.model, action.slot, ReplicaState.STARTING, self.clock.at_s
+                    ReplicaId(name),
+                    action.model,
+                    action.slot,
+                    ReplicaState.STARTING,
+                    self.clock.at_s,
+                    revision=action.revision,
                 )
                 self._check_room()
             case StopReplica():
                 self.replicas.pop(action.replica_id, None)
+
+    def declare(self, declared: Sequence[Declared]) -> None:
+        """Know other models."""
+        self._answer()
+        self.declared = tuple(declared)
+        self.shapes |= {one.model.name: one.model.shape for one in declared}
 
     def forget(self, job_id: JobId, attempt: int) -> None:
         """Drop a run."""
@@ -112,7 +125,11 @@ class FakeCluster:
             if run.state.holds_room:
                 self.runs[key] = self._moved(key, run, now_s)
         for name, replica in list(self.replicas.items()):
-            if replica.state is ReplicaState.STARTING and now_s >= replica.since_s + self.warm_up_s:
+            if replica.state is not ReplicaState.STARTING or now_s < replica.since_s + self.warm_up_s:
+                continue
+            if (replica.model, replica.revision) in self.broken:
+                self.replicas[name] = replace(replica, fault="its constructor raised")
+            else:
                 self.replicas[name] = replace(replica, state=ReplicaState.READY, since_s=now_s)
 
     def lose(self, host: str, *, noticed: bool = True) -> None:

@@ -81,10 +81,11 @@ class Plane:
     """Starts, kills and starts again one control plane."""
 
     def __init__(self, folder: Path, cluster: str = CLUSTER) -> None:
+        self.folder = folder
         self.state_dir = folder / "state"
         self._config = folder / "cluster.yaml"
         self._config.write_text(cluster)
-        self.port = free_port()
+        self.port, self.router_port = free_port(), free_port()
         self.job_dir = folder / "job"
         self.job_dir.mkdir()
         (self.job_dir / "job.py").write_text(JOB)
@@ -94,7 +95,14 @@ class Plane:
 
     def start(self, *, wait: bool = True) -> None:
         command = [sys.executable, "-m", "scheduler.cli", "run", "-c", str(self._config)]
-        command += ["--state-dir", str(self.state_dir), "--port", str(self.port), "--router-port", str(free_port())]
+        command += [
+            "--state-dir",
+            str(self.state_dir),
+            "--port",
+            str(self.port),
+            "--router-port",
+            str(self.router_port),
+        ]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         if wait:

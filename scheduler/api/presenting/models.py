@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scheduler.api.presenting.jobs import why_view
+from scheduler.api.presenting.rollouts import rollout_view
 from scheduler.api.presenting.times import DAY_S, finite, moment, moment_or_none
 from scheduler.control.demand.forecast_summary import LEVELS, PEAK_LEVELS, peaks_of, quantiles_until
 from scheduler.control.reports.board import GpuShares, ModelOutlook, Report, RequestCounts
@@ -23,9 +24,10 @@ def model_views(
     Args:
         report: the last one.
         day_ago: requests counted until 24 h ago, see `tallies_at`; what is missing counts from the start.
-        owners: by model.
+        owners: by model, of those that the report says nothing of.
     """
-    return tuple(_model_view(report, model, day_ago, owners) for model in report.cycle.snapshot.models)
+    owners = {**owners, **{one.model.name: one.owner for one in report.served}}
+    return tuple(_model_view(report, model, day_ago, owners) for model in report.cycle.snapshot.served)
 
 
 def tallies_at(history: tuple[GpuShares, ...], at_s: float) -> Mapping[str, RequestCounts]:
@@ -162,6 +164,7 @@ def _model_view(
     short = report.cycle.plan.reason_for(model.name)
     source = outlook.source if outlook else model.name
     measured = next((one for one in report.warm_ups if one.model == model.name), None)
+    record = next((one for one in report.deployed if one.name == model.name), None)
     return ServedModel(
         name=model.name,
         owner=owners.get(model.name, ""),
@@ -192,6 +195,9 @@ def _model_view(
         trouble="; ".join(str(each) for each in report.troubles if each.part.subject in {model.name, source}),
         p99_held=finite(outlook.record.held) if outlook else None,
         forecast_record=str(outlook.record) if outlook else "",
+        revision=record.serving if record else 0,
+        rollout=rollout_view(record.rollout) if record and record.rollout else None,
+        removing=record is not None and record.removing_s is not None,
     )
 
 

@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from scheduler.backends.ray.names import bundle_of, mark_of
-from scheduler.backends.ray.replicas import MARK, Wanted
-from scheduler.model.workloads import ServingModel
+from scheduler.backends.ray.replicas import MARK, Wanted, key_of
+from scheduler.control.settings import Declared
+from scheduler.model.workloads import FIRST_REVISION, ServingModel
 
 ROUTER_APP: Final = "headroom-router"
 ROUTER_DEPLOYMENT: Final = "Router"
@@ -36,6 +37,15 @@ class ServeApplication:
     deployment: str = "Model"
     latency_objective_s: float = 1.0
 
+    @classmethod
+    def of(cls, declared: Declared) -> "ServeApplication":
+        """Return what is declared to run; ValueError where nothing is."""
+        if declared.application is None:
+            msg = f"{declared.model.name} runs no application"
+            raise ValueError(msg)
+        runs = declared.application
+        return cls(runs.import_path, runs.args, runs.runtime_env, latency_objective_s=declared.latency_objective_s)
+
 
 @dataclass(frozen=True, slots=True)
 class Front:
@@ -53,15 +63,44 @@ class Front:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What may be served.
+    """What may be served; revisions of models go by `key_of`.
 
     Attributes:
-        models: by name.
-        applications: by model name.
+        models: by key.
+        applications: by key.
+        shares: part of its model's requests that a revision gets, by key, of those for which it is said.
     """
 
     models: Mapping[str, ServingModel]
     applications: Mapping[str, ServeApplication]
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, declared: Sequence[Declared]) -> "Catalogue":
+        """Return what is declared; what has no application is served by nobody."""
+        known = {key_of(*one.model.revised): one for one in declared if one.application is not None}
+        return cls(
+            {key: one.model for key, one in known.items()},
+            {key: ServeApplication.of(one) for key, one in known.items()},
+            {key: one.share for key, one in known.items() if one.share is not None},
+        )
+
+    def with_former(self, before: "Catalogue", keys: Iterable[str]) -> "Catalogue":
+        """Return it with what it leaves out of an earlier one and still has replicas: they get no new requests."""
+        left = {key for key in keys if key in before.applications and key not in self.applications}
+        return Catalogue(
+            {**self.models, **{key: before.models[key] for key in left}},
+            {**self.applications, **{key: before.applications[key] for key in left}},
+            {**self.shares, **dict.fromkeys(left, 0.0)},
+        )
+
+    @property
+    def names(self) -> dict[str, list[str]]:
+        """The keys of each model, by the name under which it serves: that whose share nobody has set comes first."""
+        found: dict[str, list[str]] = {}
+        for key in sorted(self.applications, key=lambda key: (key in self.shares, key)):
+            found.setdefault(self.models[key].served_as, []).append(key)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +125,7 @@ def former_in(
     details: Mapping[str, Any], wanted: Iterable[Wanted], catalogue: Catalogue, router: str = ROUTER_APP
 ) -> Former:
     """Return what Serve shows of replicas whose models are not in the catalogue."""
-    others = [each for each in wanted if each.model not in catalogue.applications]
+    others = [each for each in wanted if each.key not in catalogue.applications]
     shown = {each.app: details["applications"].get(each.app, {}).get("deployed_app_config") for each in others}
     routes = _router_words(details, router).get("routes", {})
     return Former(
@@ -116,7 +155,7 @@ def serve_config(  # noqa: PLR0913, PLR0917  # what is asked for, what is known 
         router: name of the router's application.
     """
     here = [each for each in wanted if each.host in selectors]
-    counts = _counts((w for w in here if w.model in catalogue.applications), wall_s)
+    counts = _counts((w for w in here if w.key in catalogue.applications), wall_s)
     left = _counts((w for w in here if w.app in former.apps), wall_s)
     apps = [_application(*key, count, catalogue, selectors[key[2]]) for key, count in sorted(counts.items())]
     apps += [_as_before(former.apps[app], count) for (app, _, _), count in sorted(left.items())]
@@ -157,22 +196,22 @@ def _router_words(details: Mapping[str, Any], router: str) -> Mapping[str, Any]:
 
 
 def _counts(wanted: Iterable[Wanted], wall_s: float) -> dict[tuple[str, str, str], int]:
-    """Return the replicas of each application, by its name, model and host."""
+    """Return the replicas of each application, by its name, what it runs and host."""
     live: Counter[tuple[str, str, str]] = Counter()
     going: Counter[tuple[str, str, str]] = Counter()
     for each in wanted:
         if each.is_live:
-            live[each.app, each.model, each.host] += 1
+            live[each.app, each.key, each.host] += 1
         elif is_waiting([each], wall_s):
-            going[each.app, each.model, each.host] += 1
+            going[each.app, each.key, each.host] += 1
     return {**going, **live}  # where some stay, Serve itself lets go of the rest without losing a request
 
 
 def _application(
-    name: str, model: str, _host: str, count: int, catalogue: Catalogue, selector: Mapping[str, str]
+    name: str, key: str, _host: str, count: int, catalogue: Catalogue, selector: Mapping[str, str]
 ) -> dict[str, Any]:
-    application = catalogue.applications[model]
-    bundle = bundle_of(catalogue.models[model].shape)
+    application = catalogue.applications[key]
+    bundle = bundle_of(catalogue.models[key].shape)
     options = {
         "num_cpus": bundle.get("CPU", 0),
         "num_gpus": bundle.get("GPU", 0),
@@ -193,17 +232,32 @@ def _as_before(config: Mapping[str, Any], count: int) -> dict[str, Any]:
     return {**config, "deployments": [{**each, "num_replicas": count} for each in config["deployments"]]}
 
 
+def _plain(route: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how a model that nobody declares any more is reached: nothing of it is tried."""
+    return {key: value for key, value in route.items() if key not in {"revisions", "shares"}}
+
+
+def _apps(model: str, wanted: Sequence[Wanted]) -> dict[str, Any]:
+    """Return the applications of a model, and of which revision those are that are not of the first."""
+    apps = {w.app: w.revision for w in wanted if w.is_live and w.model == model}
+    others = {app: revision for app, revision in apps.items() if revision != FIRST_REVISION}
+    return {"apps": sorted(apps)} | ({"revisions": others} if others else {})
+
+
+def _shares(keys: Sequence[str], catalogue: Catalogue) -> dict[str, Any]:
+    shares = {str(catalogue.models[key].revision): catalogue.shares[key] for key in keys if key in catalogue.shares}
+    return {"shares": shares} if shares else {}
+
+
 def _router(wanted: Sequence[Wanted], catalogue: Catalogue, front: Front, former: Former, name: str) -> dict[str, Any]:
-    routes = {
-        name: {**route, "apps": sorted({w.app for w in wanted if w.is_live and w.model == name})}
-        for name, route in former.routes.items()
-    } | {
-        name: {
-            "objective_s": application.latency_objective_s,
-            "deployment": application.deployment,
-            "apps": sorted({w.app for w in wanted if w.is_live and w.model == name}),
+    routes = {model: {**_plain(route), **_apps(model, wanted)} for model, route in former.routes.items()} | {
+        model: {
+            "objective_s": catalogue.applications[keys[0]].latency_objective_s,
+            "deployment": catalogue.applications[keys[0]].deployment,
+            **_shares(keys, catalogue),
+            **_apps(model, wanted),
         }
-        for name, application in sorted(catalogue.applications.items())
+        for model, keys in catalogue.names.items()
     }
     return {
         "name": name,

@@ -24,6 +24,7 @@ from scheduler.control.ports import Clock, JobSpecs
 from scheduler.control.private_files import private_folder
 from scheduler.control.reports.board import RequestCounts
 from scheduler.control.service.secrets import SecretShelf
+from scheduler.control.settings import Declared
 from scheduler.model.errors import ActionFailed, Unreachable
 from scheduler.model.observation import Observation, Run, Stray, StrayKind
 from scheduler.model.plan import Action, PreemptJob, StartJob, StartReplica, StopReplica
@@ -177,6 +178,10 @@ class RayCluster:
                 self._rest.stop(stray.name)
                 if time.monotonic() >= due_s:
                     self._link.release([stray.name])
+
+    def declare(self, declared: Sequence[Declared]) -> None:
+        """Take note of all revisions of models that are served or tried; Serve is told with the next changes."""
+        self._serving.declare(Catalogue.of(declared))
 
     def logs(self, job_id: JobId, attempt: int) -> str:
         """Return what the driver of a run has printed so far, without secrets; "" when nobody knows the run."""

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 from scheduler.backends.ray.names import mark_of
 from scheduler.model.resources import Shape, Slot
-from scheduler.model.workloads import Replica, ReplicaId, ReplicaState
+from scheduler.model.workloads import FIRST_REVISION, Replica, ReplicaId, ReplicaState, trial_name
 
 DELETING: Final = "DELETING"
 """Serve's word for an application on its way out; it no longer lists the replicas that are still ending."""
@@ -31,6 +31,7 @@ class Wanted:
         stopped_wall_s: when it was asked to stop, wall time; None while it is wanted.
         holds: CPU (milli), memory (MiB), devices and share of each that it holds; () where nobody noted it.
         named: its Serve application; "" for one made before they carried the mark of an owner.
+        revision: of its model.
     """
 
     replica_id: str
@@ -41,11 +42,17 @@ class Wanted:
     stopped_wall_s: float | None = None
     holds: tuple[int, ...] = ()
     named: str = ""
+    revision: int = FIRST_REVISION
 
     @property
     def app(self) -> str:
         """Name of its Serve application."""
-        return self.named or app_name(self.model, self.host)
+        return self.named or app_name(self.model, self.host, revision=self.revision)
+
+    @property
+    def key(self) -> str:
+        """What a catalogue calls what it runs."""
+        return key_of(self.model, self.revision)
 
     @property
     def is_live(self) -> bool:
@@ -63,9 +70,15 @@ class Wanted:
         return cls(**{**content, **lists})
 
 
-def app_name(model: str, host: str, owner: str = "") -> str:
-    """Return the name of the Serve application of one model on one host; each owner has its own."""
-    return f"{model}@{host}{MARK}{mark_of(owner)}" if owner else f"{model}@{host}"
+def key_of(model: str, revision: int) -> str:
+    """Return what a catalogue calls a revision of a model: its first by the model's name alone."""
+    return model if revision == FIRST_REVISION else trial_name(model, revision)
+
+
+def app_name(model: str, host: str, owner: str = "", revision: int = FIRST_REVISION) -> str:
+    """Return the name of the Serve application of one revision of a model on one host; each owner has its own."""
+    runs = model if revision == FIRST_REVISION else f"{model}.{revision}"
+    return f"{runs}@{host}{MARK}{mark_of(owner)}" if owner else f"{runs}@{host}"
 
 
 def states_by_app(details: Mapping[str, Any]) -> dict[str, Counter[str]]:
@@ -91,8 +104,10 @@ def _states(app: Mapping[str, Any]) -> Counter[str]:
     )
 
 
-def seen(wanted: Sequence[Wanted], running: Mapping[str, Counter[str]]) -> tuple[Replica, ...]:
-    """Return the replicas that hold room, sorted by id.
+def seen(
+    wanted: Sequence[Wanted], running: Mapping[str, Counter[str]], faults: Mapping[str, str] | None = None
+) -> tuple[Replica, ...]:
+    """Return the replicas that hold room, sorted by id; `faults` are what is wrong with applications, see `faults_in`.
 
     On each host the oldest wanted ones are the ready ones. One that was asked to stop is listed while Serve has more
     replicas than are wanted.
@@ -100,22 +115,36 @@ def seen(wanted: Sequence[Wanted], running: Mapping[str, Counter[str]]) -> tuple
     by_app: dict[str, list[Wanted]] = {}
     for each in sorted(wanted, key=lambda w: (w.since_s, w.replica_id)):
         by_app.setdefault(each.app, []).append(each)
-    found = [replica for app, all_ in by_app.items() for replica in _seen(all_, running.get(app, Counter()))]
+    ill = faults or {}
+    found = [
+        replica
+        for app, all_ in by_app.items()
+        for replica in _seen(all_, running.get(app, Counter()), ill.get(app, ""))
+    ]
     return tuple(sorted(found, key=lambda replica: replica.replica_id))
 
 
-def _seen(wanted: Sequence[Wanted], states: Counter[str]) -> Iterable[Replica]:
+def _seen(wanted: Sequence[Wanted], states: Counter[str], fault: str) -> Iterable[Replica]:
     live = [each for each in wanted if each.is_live]
     going = [each for each in wanted if not each.is_live]
     for position, each in enumerate(live):
-        yield _replica(each, ReplicaState.READY if position < states["RUNNING"] else ReplicaState.STARTING)
+        is_ready = position < states["RUNNING"]
+        yield _replica(each, ReplicaState.READY if is_ready else ReplicaState.STARTING, "" if is_ready else fault)
     for each in going[: max(0, states.total() - len(live))]:
         yield _replica(each, ReplicaState.STOPPING)
 
 
-def _replica(wanted: Wanted, state: ReplicaState) -> Replica:
-    slot = Slot(wanted.host, wanted.devices)
-    return Replica(ReplicaId(wanted.replica_id), wanted.model, slot, state, wanted.since_s, _shape(wanted.holds))
+def _replica(wanted: Wanted, state: ReplicaState, fault: str = "") -> Replica:
+    return Replica(
+        ReplicaId(wanted.replica_id),
+        wanted.model,
+        Slot(wanted.host, wanted.devices),
+        state,
+        wanted.since_s,
+        _shape(wanted.holds),
+        revision=wanted.revision,
+        fault=fault,
+    )
 
 
 def _shape(holds: tuple[int, ...]) -> Shape | None:
@@ -148,11 +177,20 @@ def complaints(details: Mapping[str, Any]) -> tuple[str, ...]:
     Args:
         details: what `/api/serve/applications/` answers.
     """
-    return tuple(
-        f"{app.partition(MARK)[0]} is {content['status'].lower().replace('_', ' ')}: {_last_line(_words(content))}"
-        for app, content in sorted(details["applications"].items())
+    return tuple(f"{app.partition(MARK)[0]} {fault}" for app, fault in sorted(faults_in(details).items()))
+
+
+def faults_in(details: Mapping[str, Any]) -> dict[str, str]:
+    """Return what Serve says is wrong with applications that are not well, by name.
+
+    Args:
+        details: what `/api/serve/applications/` answers.
+    """
+    return {
+        app: f"is {content['status'].lower().replace('_', ' ')}: {_last_line(_words(content))}"
+        for app, content in details["applications"].items()
         if content["status"] in ILL_STATES
-    )
+    }
 
 
 def _words(app: Mapping[str, Any]) -> str:

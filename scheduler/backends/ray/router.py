@@ -23,6 +23,7 @@ from ray.serve.exceptions import RayServeException
 
 from scheduler.backends.ray.request_counts import Tallies
 from scheduler.backends.ray.routes import ModelRoutes, Route, set_ready, updated
+from scheduler.model.workloads import trial_name
 
 LOOK_S: Final = 0.5
 """How often it asks Serve which replicas are ready, and saves its counts."""
@@ -30,6 +31,9 @@ PATIENCE_S: Final = 5.0
 """How long a request waits for a first ready replica."""
 LIMIT_S: Final = 60.0
 """Longest a replica may take to answer."""
+HANGS_S: Final = 5.0
+LATE_TIMES: Final = 5.0
+"""Where another revision is ready, a replica is given so long, or so many times its objective, to answer."""
 TRIES: Final = 3
 """Replicas tried when one dies under a request; a prediction may be made twice without harm."""
 LARGEST_BODY: Final = 64 * 2**20
@@ -77,29 +81,45 @@ class Router:
         if model is None:
             return web.Response(text=f"no model {name} is served\n", status=HTTPStatus.NOT_FOUND)
         began_s = time.monotonic()
-        response = await self._serve(name, await _call(request))
+        response = await self._serve(name, model, await _call(request))
         late = time.monotonic() - began_s > model.objective_s
         failed = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         self._tallies.count(name, late=late and not failed, failed=failed)
         return response
 
-    async def _serve(self, name: str, call: Mapping[str, Any]) -> web.Response:
+    async def _serve(self, name: str, model: ModelRoutes, call: Mapping[str, Any]) -> web.Response:
+        """Answer a request; where a revision fails it and another one is ready, that one answers instead."""
         tried: set[str] = set()
+        refusal = _refusal(f"no replica of {name} is ready", HTTPStatus.SERVICE_UNAVAILABLE)
         for _ in range(TRIES):
             route = await self._route(name, tried)
             if route is None:
                 break
+            is_first, began_s, failed = not tried, time.monotonic(), True
+            limit_s = _limit_s(model, route)
             try:
-                return _response(await _ask(route, call))
+                answer = _response(await _ask(route, call, limit_s))
+                failed = False
             except (RayActorError, RayServeException):
                 tried.add(route.app)
                 route.ready = max(0, route.ready - 1)  # until the next look
-            except TimeoutError:
-                return _refusal(f"{name} did not answer in {LIMIT_S:g} s", HTTPStatus.GATEWAY_TIMEOUT)
-            except RayError as error:
-                log.warning("%s failed: %s", name, error)
-                return _refusal(f"{name} failed: {_last_line(error)}", HTTPStatus.INTERNAL_SERVER_ERROR)
-        return _refusal(f"no replica of {name} is ready", HTTPStatus.SERVICE_UNAVAILABLE)
+            except (TimeoutError, RayError) as error:
+                refusal = _failure(name, error, limit_s)
+                if not is_first or not model.rivals(route):
+                    break
+                tried |= model.of_revision(route.revision)
+            finally:
+                if is_first:
+                    self._judge(name, model, route, time.monotonic() - began_s, failed=failed)
+            if not failed:
+                return answer
+        return refusal
+
+    def _judge(self, name: str, model: ModelRoutes, route: Route, took_s: float, *, failed: bool) -> None:
+        """Count a request for the revision that had it first, while there are several to compare."""
+        if model.has_several:
+            late = took_s > model.objective_s and not failed
+            self._tallies.count(trial_name(name, route.revision), late=late, failed=failed)
 
     async def _route(self, name: str, tried: set[str]) -> Route | None:
         deadline_s = time.monotonic() + PATIENCE_S
@@ -143,12 +163,24 @@ async def _call(request: web.Request) -> dict[str, Any]:
     }
 
 
-async def _ask(route: Route, call: Mapping[str, Any]) -> Any:
+def _limit_s(model: ModelRoutes, route: Route) -> float:
+    """Return how long a replica may take: not so long where another revision can answer instead."""
+    return min(LIMIT_S, max(HANGS_S, LATE_TIMES * model.objective_s)) if model.rivals(route) else LIMIT_S
+
+
+async def _ask(route: Route, call: Mapping[str, Any], limit_s: float) -> Any:
     route.in_flight += 1
     try:
-        return await asyncio.wait_for(route.handle.remote(call), LIMIT_S)
+        return await asyncio.wait_for(route.handle.remote(call), limit_s)
     finally:
         route.in_flight -= 1
+
+
+def _failure(name: str, error: Exception, limit_s: float) -> web.Response:
+    if isinstance(error, TimeoutError):
+        return _refusal(f"{name} did not answer in {limit_s:g} s", HTTPStatus.GATEWAY_TIMEOUT)
+    log.warning("%s failed: %s", name, error)
+    return _refusal(f"{name} failed: {_last_line(error)}", HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def _response(answer: Any) -> web.Response:

@@ -28,7 +28,9 @@ from scheduler.backends.ray.replicas import (
     Wanted,
     app_name,
     complaints,
+    faults_in,
     is_building,
+    key_of,
     seen,
     states_by_app,
     stopped,
@@ -90,17 +92,35 @@ class Serving:
         Raises:
             ActionFailed: the model is not served here, or the host is gone.
         """
-        if action.model not in self._catalogue.applications:
-            raise ActionFailed(f"no application is declared for model {action.model}")
+        key = key_of(*action.revised)
+        if key not in self._catalogue.applications:
+            raise ActionFailed(f"no application is declared for model {key}")
         if not fleet.is_ready(action.slot.host):
             raise ActionFailed(f"{action.model} cannot start on {action.slot.host}: no such host now")
         name = f"{action.model}@{action.slot.host}-{uuid.uuid4().hex[:8]}"
-        holds = _amounts(self._catalogue.models[action.model].shape)
-        new = Wanted(name, action.model, action.slot.host, action.slot.devices, self._clock.now_s(), holds=holds)
-        new = replace(new, named=app_name(new.model, new.host, self._owner) if self._owner else "")
+        holds = _amounts(self._catalogue.models[key].shape)
+        runs = action.slot.host, self._owner, action.revision
+        new = Wanted(
+            name,
+            action.model,
+            action.slot.host,
+            action.slot.devices,
+            self._clock.now_s(),
+            holds=holds,
+            named=app_name(action.model, *runs) if self._owner else "",
+            revision=action.revision,
+        )
         with self._lock:
             self._know()
             self._change((*self._wanted, new), fleet)
+
+    def declare(self, catalogue: Catalogue) -> None:
+        """Take note of what may be served from now on; what has replicas and is left out answers until it stops."""
+        with self._lock:
+            known = catalogue.with_former(self._catalogue, {each.key for each in self._wanted})
+            changed, self._catalogue = known != self._catalogue, known
+            if changed and self._is_known:
+                self._need_sending(GATHER_S)
 
     def stop(self, action: StopReplica, fleet: Fleet) -> None:
         """Take a replica away, after the requests it has."""
@@ -129,7 +149,7 @@ class Serving:
             if is_fresh and not self._dirty:
                 self._adopt(details)
             on_ready_hosts = [each for each in self._wanted if fleet.is_ready(each.host)]
-            replicas = self._dated(seen(on_ready_hosts, states_by_app(details)))
+            replicas = self._dated(seen(on_ready_hosts, states_by_app(details), faults_in(details)))
             self._tidy(replicas, fleet, is_missing=is_fresh and wanted_in(details, self._router) is None)
             return replicas, self._faults(details, replicas)
 
@@ -156,7 +176,7 @@ class Serving:
             if router in self._adopted:
                 return
             live = [each for each in wanted_in(details, router or "") or () if each.is_live]
-            came = [replace(each, named=each.app) for each in live if each.model in self._catalogue.applications]
+            came = [replace(each, named=each.app) for each in live if each.key in self._catalogue.applications]
             if router is None or not came:
                 raise ActionFailed(f"{app} serves no model that is declared here")
             self.front = front_in(details, router) or self.front
@@ -270,7 +290,7 @@ class Serving:
     def _tidy(self, replicas: tuple[Replica, ...], fleet: Fleet, *, is_missing: bool) -> None:
         """Give up what sits on lost hosts, drop what has stopped, and see that nothing stays unsent."""
         present = {replica.replica_id for replica in replicas}
-        known = [w for w in self._wanted if w.model in self._catalogue.applications or w.app in self._former.apps]
+        known = [w for w in self._wanted if w.key in self._catalogue.applications or w.app in self._former.apps]
         possible = [w for w in known if fleet.is_ready(w.host)]
         kept = tuple(w for w in possible if w.is_live or w.replica_id in present)
         changed, self._wanted = kept != self._wanted, kept
@@ -287,11 +307,12 @@ class Serving:
 
     def _slow(self, replicas: tuple[Replica, ...]) -> tuple[str, ...]:
         now_s, least_s = self._clock.now_s(), SLOW_WALL_S * self._clock.speed
-        starting = [r for r in replicas if r.state is ReplicaState.STARTING and r.model in self._catalogue.models]
+        models = self._catalogue.models
+        starting = [(r, models.get(_key(r))) for r in replicas if r.state is ReplicaState.STARTING]
         return tuple(
             f"{r.model} on {r.slot.host} has been starting for {now_s - r.since_s:.0f} s and says nothing"
-            for r in starting
-            if now_s - r.since_s > max(least_s, 3 * self._catalogue.models[r.model].warm_up_s)
+            for r, model in starting
+            if model is not None and now_s - r.since_s > max(least_s, 3 * model.warm_up_s)
         )
 
     def _dated(self, replicas: tuple[Replica, ...]) -> tuple[Replica, ...]:
@@ -300,11 +321,18 @@ class Serving:
             r.replica_id: self._ready_since.get(r.replica_id, now_s) for r in replicas if r.state is ReplicaState.READY
         }
         self._ready_since = ready
-        served = self._catalogue.models  # what these hold is what they declare: Serve is told so at the first chance
-        return tuple(
-            replace(r, since_s=ready.get(r.replica_id, r.since_s), shape=None if r.model in served else r.shape)
-            for r in replicas
-        )
+        return tuple(replace(r, since_s=ready.get(r.replica_id, r.since_s), shape=self._held_by(r)) for r in replicas)
+
+    def _held_by(self, replica: Replica) -> Shape | None:
+        """Return what a replica holds where its model does not say it: Serve is told so at the first chance."""
+        served = self._catalogue.models.get(_key(replica))
+        if served is None:
+            return replica.shape
+        return None if len(self._catalogue.names[replica.model]) == 1 else served.shape
+
+
+def _key(replica: Replica) -> str:
+    return key_of(replica.model, replica.revision)
 
 
 def _amounts(shape: Shape) -> tuple[int, ...]:

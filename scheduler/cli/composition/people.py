@@ -12,14 +12,16 @@ from scheduler.api.presenting.covering import coverage_of
 from scheduler.api.site import Site
 from scheduler.cli.attempt_logs import AttemptLogs
 from scheduler.cli.composition.state import store_url
+from scheduler.config.model import draft_of
 from scheduler.config.queues import queue_names, submitters_of
 from scheduler.config.schema import Config
-from scheduler.config.wiring import limits_of, policy_of
+from scheduler.config.wiring import limits_of, policy_of, served_from
 from scheduler.control.leadership import Leader
 from scheduler.control.ports import Clock
 from scheduler.control.records import AttemptTotal
 from scheduler.control.reports.board import Board, Report
 from scheduler.control.service.admission import SiteLimits
+from scheduler.control.service.models import ModelForm
 from scheduler.control.service.packages import PackageShelf
 from scheduler.control.service.service import ControlService
 from scheduler.control.upkeep.remembered import Remembered
@@ -86,4 +88,5 @@ def service_of(  # noqa: PLR0913  # the parts of a service, by name
         packages=PackageShelf(config.state_dir / "packages"),
         gate=gate,
         poke=poke,
+        models=ModelForm({model.name: draft_of(model, "cluster.yaml") for model in config.models}, served_from),
     )

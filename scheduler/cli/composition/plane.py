@@ -13,7 +13,7 @@ from scheduler.cli.composition.people import api_of, metrics_over, service_of, s
 from scheduler.cli.composition.state import clock_of, store_url
 from scheduler.cli.traffic_sources import servers_of, sources_of
 from scheduler.config.schema import Config, RemoteRay
-from scheduler.config.wiring import policy_of, retention_of, served_of, settings_of
+from scheduler.config.wiring import policy_of, retention_of, served_from, served_of, settings_of
 from scheduler.control.cycle import Cycle
 from scheduler.control.demand.listening import Crews
 from scheduler.control.isolation.crews import Threads
@@ -106,6 +106,7 @@ def compose(config: Config, ray: RemoteRay, seat: Seat, say: Say = nobody) -> Co
         keep_replay=Replays(config.state_dir / "replays").keep,
         servers=servers_of(config),
         limits=site_limits_of(config),
+        read_model=served_from,
     )
     service = service_of(config, store=store, board=board, clock=clock, gate=cycle.gate, poke=poke)
     pruner = Pruner(

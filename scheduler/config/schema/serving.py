@@ -60,6 +60,21 @@ class ErlangA(Section):
     """Share of all requests that must meet the objective; those that gave up do not."""
 
 
+class RolloutSection(Section):
+    """How a new revision takes over: it gets a part of the requests, is judged, and then replaces the old one."""
+
+    steps: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.1, 0.5)
+    """Share of the requests that a new revision gets, one step after another; empty for no trial."""
+    step_time: DurationSeconds = 300.0
+    """How long a step lasts at least."""
+    step_requests: Annotated[int, Field(ge=0)] = 100
+    """Requests that the new revision must have answered in a step."""
+    patience: DurationSeconds = 1800.0
+    """After which a step ends without them."""
+    false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """Of revisions that are no worse than the old one, at most this share is rolled back."""
+
+
 class Model(Section):
     """A served model."""
 
@@ -85,6 +100,8 @@ class Model(Section):
     """The demand must still be met when any so many hosts are lost."""
     rollout_surge: Annotated[int, Field(ge=0)] = 0
     """Replicas that a rolling update starts beside the old ones; room for one update at a time is held."""
+    rollout: RolloutSection = RolloutSection()
+    """How a new revision takes over."""
     traffic: Annotated[str, Field(examples=["enwiki"])]
     """Name of the traffic source."""
     share: Annotated[float, Field(gt=0)] = 1.0

@@ -1,7 +1,6 @@
 """From traffic to the replicas every model needs: now, at the peak within its lead time, and a little beyond."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -232,14 +231,15 @@ def demand_of(  # noqa: PLR0913, PLR0917  # the parts of a turn
         asked: replicas that the cluster's own controllers want, by model; what is wanted is at least that much.
     """
     now_s = snapshot.taken_at_s
-    running = Counter(replica.model for replica in snapshot.replicas)
+    running = {name: len(living) for name, living in snapshot.living.items()}
     members, outlooks, needs, shares = list[Member](), list[ModelOutlook](), dict[str, Needs](), dict[str, Learned]()
     for one in served:
         name = one.model.name
         shares[name] = _learned(one, known, memory, walls)
-        before, last = memory.needs.get(name, ((now_s, running[name]),)), memory.demands.get(name)
+        there = running.get(name, 0)
+        before, last = memory.needs.get(name, ((now_s, there),)), memory.demands.get(name)
         stay_s = memory.swings.stay_s(kind_of(one.model.shape), settings.scale_down_after_s, now_s)
-        turn = _Turn(one, known, shares[name].share, before, last, running[name], stay_s, settings, now_s)
+        turn = _Turn(one, known, shares[name].share, before, last, there, stay_s, settings, now_s)
         load, demand, needs[name] = _of_one(turn, walls)
         members.append(Member(one, demand, turn.source, turn.share, turn.lead_s + settings.min_runtime_s))
         if settings.outlooks:

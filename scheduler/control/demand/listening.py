@@ -208,6 +208,12 @@ class SourceListeners:
             for name, source in sources.items()
         }
 
+    def wish(self, requests: Mapping[str, ForecastRequest]) -> None:
+        """Take other wishes; a forecast that is there is kept until the next one is due."""
+        for name, listener in self._listeners.items():
+            listener.request = requests[name]
+            listener.known = replace(listener.known, is_foreseen=requests[name].forecasts)
+
     def ask(self, now_s: float) -> None:
         """Begin to ask every source that is to be asked."""
         for listener in self._listeners.values():

@@ -53,10 +53,16 @@ class Warmups:
         """Return the models as they are to be planned.
 
         Those that are given up have what is ready and no more, others avoid hosts on which they do not get ready.
+        What is judged is the revision that serves; one on trial is its rollout's to judge.
         """
         ready = Counter(one.model for one in seen.replicas if one.state is ReplicaState.READY)
+        judged = {model.revised for model in models if not model.of}
         for one in seen.replicas:
-            if one.state is ReplicaState.READY and one.replica_id not in self._ready:
+            if (
+                (one.model, one.revision) in judged
+                and one.state is ReplicaState.READY
+                and one.replica_id not in self._ready
+            ):
                 self._works(one)
         late = self._late_now(models, seen)
         for model in models:
@@ -85,14 +91,17 @@ class Warmups:
         """Return the late replicas of each model, and how many times over each is."""
         least_s = LEAST_WALL_S * self.walls.speed
         late_s = {
-            one.name: max(least_s, LATE_AFTER * max(one.warm_up_s, self.measured.get(one.name, 0.0))) for one in models
+            one.revised: max(least_s, LATE_AFTER * max(one.warm_up_s, self.measured.get(one.name, 0.0)))
+            for one in models
+            if not one.of
         }
         late: dict[str, list[tuple[Replica, int]]] = {}
         for one in seen.replicas:
-            if one.state is ReplicaState.STARTING and one.model in late_s:
+            revised = one.model, one.revision
+            if one.state is ReplicaState.STARTING and revised in late_s:
                 since_s = seen.taken_at_s - one.since_s
-                if since_s > late_s[one.model]:
-                    late.setdefault(one.model, []).append((one, int(since_s // late_s[one.model])))
+                if since_s > late_s[revised]:
+                    late.setdefault(one.model, []).append((one, int(since_s // late_s[revised])))
         return late
 
     def _judge(

@@ -11,9 +11,11 @@ from forecasting.shares import Share
 from forecasting.track_record import TrackRecord
 from scheduler.control.clocks import stopwatch_s
 from scheduler.control.isolation.bulkheads import Trouble
+from scheduler.control.model_records import ModelRecord
 from scheduler.control.records import CycleRecord
 from scheduler.control.reports.unheard import Unheard
 from scheduler.control.runtimes import RunTimes
+from scheduler.control.settings import Served
 from scheduler.model.demand import Basis, PoolDemand
 from scheduler.model.observation import Observation
 
@@ -185,6 +187,8 @@ class Report:
         troubles: what is cut off for now.
         run_times: how long jobs took that have ended.
         warm_ups: of models whose starts were measured.
+        served: the models with what is said of them, in the order of `snapshot.served`.
+        deployed: those that the store owns, removed ones too.
     """
 
     cycle: CycleRecord
@@ -197,6 +201,8 @@ class Report:
     troubles: tuple[Trouble, ...] = ()
     run_times: RunTimes = field(default_factory=RunTimes, repr=False)
     warm_ups: tuple[MeasuredWarmUp, ...] = ()
+    served: tuple[Served, ...] = field(default=(), repr=False)
+    deployed: tuple[ModelRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

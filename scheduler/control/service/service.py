@@ -14,6 +14,7 @@ from scheduler.control.records import DesiredState, EventKind, EventRecord, Host
 from scheduler.control.reports.board import Board, Report
 from scheduler.control.service.admission import SiteLimits, faults_of
 from scheduler.control.service.adopting import not_held_there, refuse_what_the_cluster_says
+from scheduler.control.service.models import ModelForm, ModelService
 from scheduler.control.service.packages import PackageShelf
 from scheduler.control.service.people import SOMEBODY, Person
 from scheduler.control.service.strays import StrayService
@@ -45,12 +46,14 @@ class ControlService:
         packages: PackageShelf,
         gate: AbstractContextManager[object],
         poke: Event,
+        models: ModelForm | None = None,
     ) -> None:
         """Share the store and `gate` (held while records are read, changed and saved) with the cycle."""
         self.store = store
         self.board = board
         self.packages = packages
         self.strays = StrayService(store, board, clock, poke)
+        self.models = ModelService(store, board, clock, policy, models or ModelForm(), gate, poke)
         self._clock = clock
         self._policy = policy
         self._site_limits = site_limits

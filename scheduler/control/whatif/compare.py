@@ -46,5 +46,5 @@ def _starts(made: Plan) -> Collection[StartJob]:
 
 
 def _short(made: Plan, snapshot: Snapshot) -> set[str]:
-    lacking = (made.reason_for(model.name) for model in snapshot.models)
+    lacking = (made.reason_for(model.name) for model in snapshot.served)
     return {why.subject for why in lacking if why and why.reason is not Reason.WAITS_FOR_PREEMPTION}

@@ -99,9 +99,9 @@ class ReasonFacts:
         return tuple(holder for holder, _, _ in self.draft.reservations.holders())
 
     @cached_property
-    def starts_of(self) -> Counter[str]:
-        """How many replicas of each model start now."""
-        return Counter(start.model for start in self.served.starts)
+    def starts_of(self) -> Counter[tuple[str, int]]:
+        """How many replicas of each revision of a model start now."""
+        return Counter(start.revised for start in self.served.starts)
 
     @cached_property
     def peaks(self) -> tuple[tuple[str, ...], float | None]:

@@ -12,7 +12,7 @@ from scheduler.planning.serving.fleet import Fleet, count_by_row, survivors
 def why_model_lacks(fleet: Fleet, facts: ReasonFacts) -> Unplaced | None:
     """Say why a model has fewer replicas than wanted, or would not outlive lost hosts; None when all is well."""
     model = fleet.model
-    have = len(fleet.staying) + facts.starts_of[model.name]
+    have = len(fleet.staying) + len(fleet.replaced) + facts.starts_of[model.revised]
     if have >= fleet.wanted:
         return _why_fragile(fleet, facts)
     gang = Gang(fleet.wanted - have, model.shape, model.max_per_host)
@@ -34,9 +34,9 @@ def _why_fragile(fleet: Fleet, facts: ReasonFacts) -> Unplaced | None:
     if not losses:
         return None
     rows = snapshot.ledger.table.rows
-    counts = count_by_row(fleet.staying, rows)
+    counts = count_by_row((*fleet.staying, *fleet.replaced), rows)
     for start in facts.served.starts:
-        counts[rows[start.slot.host]] += start.model == fleet.model.name
+        counts[rows[start.slot.host]] += start.revised == fleet.model.revised
     left = survivors(counts, losses)
     if left >= fleet.needed:
         return None

@@ -42,6 +42,20 @@ class Fleet:
         return max(self.model.max_replicas, self.demand.replicas_asked)
 
     @property
+    def replaced(self) -> tuple[Replica, ...]:
+        """Replicas of other revisions: they answer until those of the one that is wanted have taken over."""
+        return tuple(replica for replica, cause in self.leaving if cause is Cause.ROLLOUT)
+
+    @property
+    def may_start(self) -> int:
+        """Replicas that may start now: all, but while others are replaced no more than the surge, or than miss."""
+        missing, replaced = self.wanted - len(self.staying), len(self.replaced)
+        if not replaced:
+            return NO_LIMIT
+        starting = sum(replica.state is ReplicaState.STARTING for replica in self.staying)
+        return max(self.model.surge - starting, missing - replaced, 0)
+
+    @property
     def needed(self) -> int:
         """Replicas for the load of this moment, within what is wanted."""
         return min(self.demand.replicas_now, self.wanted)
@@ -73,7 +87,8 @@ def _fleet(
     model: ServingModel, demand: ModelDemand, living: tuple[Replica, ...], leaving: Mapping[str, HostState]
 ) -> Fleet:
     """Return the fleet of a model; `leaving` has the states of all hosts that are draining or lost."""
-    if not leaving and not model.max_per_host and not model.avoids:
+    is_uniform = all(replica.revision == model.revision for replica in living)
+    if is_uniform and not leaving and not model.max_per_host and not model.avoids:
         return Fleet(model, demand, living, ())
     staying: list[Replica] = []
     moving: list[tuple[Replica, Cause]] = []
@@ -82,6 +97,8 @@ def _fleet(
         host = replica.slot.host
         if host in leaving:
             moving += [(replica, Cause.DRAIN)] if leaving[host] is HostState.DRAINING else []
+        elif replica.revision != model.revision:
+            moving.append((replica, Cause.ROLLOUT))
         elif model.max_per_host and counts.get(host, 0) >= model.max_per_host:
             moving.append((replica, Cause.SPREAD))
         elif replica.state is ReplicaState.STARTING and host in model.avoids:

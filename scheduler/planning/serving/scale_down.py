@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.model.plan import Cause, StopReplica
-from scheduler.model.workloads import Replica, ReplicaState
+from scheduler.model.workloads import Replica, ReplicaId, ReplicaState
 from scheduler.planning.draft.draft import Draft
 from scheduler.planning.serving.fleet import Fleet, count_by_row, survival_prospect, survivors
 
@@ -23,7 +23,7 @@ def stop_surplus(fleet: Fleet, draft: Draft) -> list[StopReplica]:
     remaining = _Remaining(fleet, draft)
     stops = []
     for replica, cause in fleet.leaving:
-        if remaining.can_spare_leaving(replica):
+        if remaining.can_spare_leaving(replica, cause):
             stops.append(remaining.stop(replica, cause))
     remaining.rank()
     while (spare := remaining.first_to_spare()) is not None:
@@ -40,12 +40,16 @@ class _Remaining:
         self.ready = sum(r.state is ReplicaState.READY for r in (*fleet.staying, *(r for r, _ in fleet.leaving)))
         self._ranked: list[tuple[Rank, Replica]] = []
         self._by_row: dict[int, list[tuple[Rank, Replica]]] = {}
+        self._stopped: set[ReplicaId] = set()
 
-    def can_spare_leaving(self, replica: Replica) -> bool:
-        """Whether enough are ready without it; one that only starts goes when its replacement has been started."""
+    def can_spare_leaving(self, replica: Replica, cause: Cause) -> bool:
+        """Whether enough are ready without it; one that only starts goes when its replacement has been started.
+
+        One of a revision that is withdrawn goes before that: it would hold its room in vain.
+        """
         if replica.state is ReplicaState.STARTING:
-            return self.staying >= self.fleet.wanted
-        return self.ready > self.fleet.wanted
+            return self.staying >= self.fleet.wanted or replica.revision in self.fleet.model.withdrawn
+        return self.ready > self.fleet.wanted and (cause is not Cause.ROLLOUT or self._is_outlived_without(replica))
 
     def rank(self) -> None:
         """Put those that may stay in the order of stopping."""
@@ -70,6 +74,7 @@ class _Remaining:
     def stop(self, replica: Replica, cause: Cause) -> StopReplica:
         """Count one as gone that leaves anyhow."""
         self.ready -= replica.state is ReplicaState.READY
+        self._stopped.add(replica.replica_id)
         self.draft.stop_replica(replica.slot, replica.shape or self.fleet.model.shape)
         return StopReplica(replica.replica_id, replica.model, replica.slot, cause)
 
@@ -84,6 +89,16 @@ class _Remaining:
         for pair in self._by_row[row]:
             insort(self._ranked, pair)
         return stopped
+
+    def _is_outlived_without(self, replica: Replica) -> bool:
+        """Whether as many ready ones outlive lost hosts when this one is gone, whatever the revision."""
+        losses = self.fleet.model.survive_host_losses
+        if not losses:
+            return True
+        rows, there = self.room.coming.table.rows, (*self.fleet.staying, *(one for one, _ in self.fleet.leaving))
+        ready = [one for one in there if one.state is ReplicaState.READY and one.replica_id not in self._stopped]
+        counts, others = count_by_row(ready, rows), count_by_row([one for one in ready if one is not replica], rows)
+        return survivors(others, losses) >= min(self.fleet.needed, survivors(counts, losses))
 
     def _rank_of(self, replica: Replica) -> Rank:
         row = self.room.coming.row(replica.slot.host)

@@ -56,7 +56,7 @@ class _Supply:
 
     def secure(self) -> None:
         """Find room for the replicas wanted, and then for those that make up for lost hosts."""
-        missing = self.fleet.wanted - len(self.fleet.staying)
+        missing = min(self.fleet.wanted - len(self.fleet.staying), self.fleet.may_start)
         if missing <= 0 and not self.fleet.model.survive_host_losses:
             return
         rows = self.draft.room.now.table.rows
@@ -66,8 +66,9 @@ class _Supply:
             missing = self._have_room_left(self._find_room(Need(self.shape, missing, limit)))
         if missing <= 0 and self.fleet.model.survive_host_losses:
             room = self.draft.stoppable.candidates.units_if_all_stopped(self.draft.room.coming, self.shape)
-            if need := survival_need(self.fleet, self.counts, allowed(self.fleet.model, room, rows)):
-                self._find_room(need)
+            need = survival_need(self.fleet, self.counts, allowed(self.fleet.model, room, rows))
+            if need and self.fleet.may_start > 0:
+                self._find_room(replace(need, count=min(need.count, self.fleet.may_start)))
 
     def _have_room_left(self, need: Need) -> int:
         """Have undeclared models leave room for what found none; return what still misses."""
@@ -105,7 +106,8 @@ class _Supply:
     def _start(self, need: Need) -> Need:
         rows = self._rows(need, self.draft.room.now)
         slots = self.draft.start_replicas(self.name, rows)
-        self.served.starts.extend(StartReplica(self.name, slot) for slot in slots)
+        model = self.fleet.model
+        self.served.starts.extend(StartReplica(model.served_as, slot, revision=model.revision) for slot in slots)
         return self._less(need, rows)
 
     def _reserve(self, need: Need) -> Need:

@@ -68,7 +68,7 @@ def tides_of(decided: Decided) -> tuple[Tide, ...]:
     for fleet in served.fleets:
         name = fleet.model.name
         slots = [replica.slot for replica in fleet.staying if replica.replica_id not in gone]
-        slots += [start.slot for start in served.starts if start.model == name]
+        slots += [start.slot for start in served.starts if start.revised == fleet.model.revised]
         course = tuple(level for level in fleet.demand.course if level.at_s > draft.snapshot.taken_at_s)
         slots += draft.reservations.of(name)
         beyond = max(0, len(slots) - fleet.wanted) if fleet.model.survive_host_losses else 0

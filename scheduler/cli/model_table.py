@@ -1,48 +1,16 @@
-"""`headroom models`: what is served, with how many replicas, and how much headroom each model has."""
+"""Served models as rows: replicas, load, headroom, and how far a rollout is."""
 
 from datetime import datetime
-from typing import Annotated, Final
-
-import typer
+from typing import Final
 
 from scheduler.cli.screen import Screen
-from scheduler.cli.session import Output, OutputOption, Session, WatchOption
 from scheduler.cli.table import Cell, Column, Table, cell
 from scheduler.cli.wording import NOTHING, moment, number, plain, seconds, zone_name
-from scheduler.model.counting import plural
 from scheduler.wire.base import Listing
 from scheduler.wire.cluster import ServedModel
 
 TIGHT_BELOW: Final = 1.1
 """Headroom below which a model is called tight."""
-
-
-def models(
-    context: typer.Context,
-    *,
-    owner: Annotated[str, typer.Option(help="Only of this owner.", show_default=False)] = "",
-    output: OutputOption = Output.TABLE,
-    watch: WatchOption = False,
-) -> None:
-    """List served models: replicas, load, and headroom."""
-    session = Session.of(context)
-
-    def draw() -> tuple[Listing[ServedModel], Table]:
-        found = session.client.models()
-        kept = tuple(model for model in found.items if not owner or model.owner == owner)
-        shown = found.model_copy(update={"items": kept})
-        return shown, model_table(shown, session.screen)
-
-    if watch:
-        session.watch(draw, output)
-    found, table = draw()
-    session.show(output, found, lambda: table)
-    if output in {Output.TABLE, Output.WIDE}:
-        tight = sum(_is_tight(model) for model in found.items)
-        session.screen.note(f"{plural(len(found.items), 'model')}, {tight} tight or short")
-        for model in found.items:
-            if model.trouble:
-                session.screen.note(f"{model.name}: {model.trouble}")
 
 
 def model_table(found: Listing[ServedModel], screen: Screen) -> Table:
@@ -69,14 +37,32 @@ def warm_up_words(model: ServedModel) -> str:
     return declared if measured == declared else f"{declared} → {measured}"
 
 
-def _is_tight(model: ServedModel) -> bool:
+def is_tight(model: ServedModel) -> bool:
+    """Whether a model has little headroom, or none."""
     return model.headroom_ratio is not None and model.headroom_ratio < TIGHT_BELOW
+
+
+def revision_cell(model: ServedModel) -> Cell:
+    """Return the revision that serves, and the one that takes over: "3", "3 → 4 at 10 %", "4 rolled back"."""
+    rollout = model.rollout
+    if not model.revision and rollout is None:
+        return cell(NOTHING, "dim")
+    if model.removing:
+        return cell("removing", "yellow")
+    if rollout is None or rollout.phase == "done":
+        return cell(str(model.revision))
+    if rollout.is_over:
+        return cell(f"{model.revision or NOTHING} ({rollout.revision} {rollout.phase})", "red")
+    words = f"at {rollout.share:.0%}" if rollout.phase == "trying" else rollout.phase
+    paused = ", paused" if rollout.paused else ""
+    return cell(f"{model.revision or NOTHING} → {rollout.revision} {words}{paused}", "blue")
 
 
 def _columns(zone: str) -> tuple[Column, ...]:
     return (
         Column("MODEL"),
-        Column("OWNER", drop=7),
+        Column("OWNER", drop=8),
+        Column("REVISION", drop=9),
         Column("READY", right=True),
         Column("WANT", right=True),
         Column(f"PEAK ({zone})", drop=4),
@@ -84,9 +70,9 @@ def _columns(zone: str) -> tuple[Column, ...]:
         Column("P99 AHEAD", right=True, drop=3),
         Column("LEAD", right=True, drop=5),
         Column("HEADROOM"),
-        Column("WARM-UP", right=True, drop=8),
-        Column("LATE 24H", right=True, drop=6),
-        Column("FAILED 24H", right=True, wide=True, drop=9),
+        Column("WARM-UP", right=True, drop=9),
+        Column("LATE 24H", right=True, drop=7),
+        Column("FAILED 24H", right=True, wide=True, drop=10),
         Column("REQUESTS 24H", right=True, wide=True, drop=10),
         Column("MIN", right=True, wide=True, drop=11),
         Column("MAX", right=True, wide=True, drop=12),
@@ -103,6 +89,7 @@ def _row(model: ServedModel, now: datetime, screen: Screen) -> tuple[Cell | str,
     return (
         cell(model.name, "bold"),
         model.owner or NOTHING,
+        revision_cell(model),
         NOTHING if model.served_elsewhere else f"{model.ready}{starting}",
         str(model.wanted),
         f"{model.peak_replicas}{peak_at}",

@@ -1,0 +1,56 @@
+"""Models at run time: deploy a revision, look at it, steer its rollout, take a model away."""
+
+from fastapi import APIRouter
+
+from scheduler.api.access import Operator, Viewer
+from scheduler.api.answers import single
+from scheduler.api.presenting.rollouts import deployment_outlook, deployment_view, history_view
+from scheduler.api.site import PartsDep
+from scheduler.control.service.models import RolloutVerb
+from scheduler.model.errors import ConfigError
+from scheduler.wire.base import Single
+from scheduler.wire.models import Deployment, DeploymentOutlook, ModelHistory, ModelOrder, RolloutOrder
+
+router = APIRouter(prefix="/api/v1", tags=["models"])
+
+
+@router.post("/models", status_code=201)
+def deploy(parts: PartsDep, caller: Operator, order: ModelOrder) -> Single[Deployment]:
+    """Make a model, or the next revision of one, and let it take over; it is stored when this answers.
+
+    What is just as what is there, or on its way, changes nothing.
+    """
+    draft = parts.site.models.draft(order.model, order.source)
+    made = parts.service.models.deploy(draft, by=caller.person, take_over=order.take_over)
+    return single(parts, "Deployment", deployment_view(made))
+
+
+@router.post("/models/outlook")
+def outlook(parts: PartsDep, _: Operator, order: ModelOrder) -> Single[DeploymentOutlook]:
+    """Check a model as deploying it would, and say what that would do; nothing is changed."""
+    draft = parts.site.models.draft(order.model, order.source)
+    made, found = parts.service.models.try_out(draft, take_over=order.take_over)
+    return single(parts, "DeploymentOutlook", deployment_outlook(made, found))
+
+
+@router.get("/models/{model}/revisions")
+def history(parts: PartsDep, _: Viewer, model: str) -> Single[ModelHistory]:
+    """Return a deployed model with its revisions, oldest first; removed ones too."""
+    record, revisions = parts.service.models.history(model)
+    return single(parts, "ModelHistory", history_view(record, revisions, in_full=True))
+
+
+@router.post("/models/{model}/rollout")
+def steer(parts: PartsDep, caller: Operator, model: str, order: RolloutOrder) -> Single[ModelHistory]:
+    """Pause, resume or undo a rollout, or begin one to a revision that is there."""
+    if (order.action == "to") != bool(order.revision):
+        raise ConfigError('"revision" goes with "to", and with nothing else', help='{"action": "to", "revision": 3}')
+    verb = None if order.action == "to" else RolloutVerb(order.action)
+    record = parts.service.models.rollout(model, verb, to=order.revision, by=caller.person)
+    return single(parts, "ModelHistory", history_view(record))
+
+
+@router.delete("/models/{model}")
+def remove(parts: PartsDep, caller: Operator, model: str) -> Single[ModelHistory]:
+    """Take a model away: its requests are answered, its room is freed, its history stays."""
+    return single(parts, "ModelHistory", history_view(parts.service.models.remove(model, by=caller.person)))
