@@ -74,6 +74,14 @@ def test_a_preemption_says_for_whom(cause: Cause, beneficiary: str, text: str) -
     assert sentences.cause_of(action, GANG, DEMAND, NOW_S) == text
 
 
+def test_room_that_the_cluster_itself_asks_for_is_said_to_be_that_and_no_peak() -> None:
+    action = PreemptJob(JOB.job_id, 1, 60.0, Cause.SERVING, "edit-check")
+    (model,) = DEMAND.models
+    for asked, text in ((6, ", of which the cluster itself wants 6 replicas now"), (3, " before the 19:10 peak")):
+        told = sentences.cause_of(action, GANG, Demand((model.at_least(asked),)), NOW_S)
+        assert told == f"4 GPUs for edit-check{text}"
+
+
 def test_a_preemption_says_what_it_costs() -> None:
     action = PreemptJob(JOB.job_id, 1, 60.0, Cause.SERVING, "edit-check", lost_gpu_s=352.0)
     event = sentences.preempting(JOB, action, "4 GPUs for edit-check", 5, NOW_S)

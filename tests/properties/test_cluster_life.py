@@ -9,10 +9,18 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from scheduler.model.demand import Demand, ModelDemand
 from scheduler.model.hosts import Device, Host, HostState
-from scheduler.model.plan import Plan, PreemptJob
+from scheduler.model.plan import Cause, Plan, PreemptJob, StopReplica
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import JobId, JobState, ReplicaState, ServingModel, TrainingJob
+from scheduler.model.workloads import (
+    JobId,
+    JobState,
+    Replica,
+    ReplicaId,
+    ReplicaState,
+    ServingModel,
+    TrainingJob,
+)
 from scheduler.planning.planner import plan
 
 GPU = Shape(cpu_milli=1000, memory_mib=1024, gpu_count=1)
@@ -38,6 +46,7 @@ class Life(RuleBasedStateMachine):
     def begin(self) -> None:
         self.snapshot = Snapshot.of(taken_at_s=1000.0, hosts=HOSTS, models=MODELS)
         self.demand = Demand(tuple(ModelDemand(model.name, 0, 0, 0) for model in MODELS))
+        self.asked = dict.fromkeys((model.name for model in MODELS), 0)
         self.submitted: set[str] = set()
         self.ended: set[str] = set()
         self.last_preempted: dict[str, float] = {}
@@ -70,6 +79,21 @@ class Life(RuleBasedStateMachine):
         models = list(self.demand.models)
         models[which] = ModelDemand(MODELS[which].name, now, now + more, now + more + later)
         self.demand = Demand(tuple(models))
+
+    @rule(which=st.integers(0, 1), beyond=st.sampled_from([0, 1, 7, 7]))
+    def a_controller_of_the_cluster_rolls_out_or_is_done(self, which: int, beyond: int) -> None:
+        """It wants more replicas than there are, and starts those itself for which there is room."""
+        model = MODELS[which]
+        living = len(self.snapshot.living.get(model.name, ()))
+        self.asked[model.name] = living + beyond if beyond else 0
+        for number in range(beyond):
+            ledger = self.snapshot.ledger
+            row = next((row for row in range(len(HOSTS)) if ledger.fits(row, model.shape)), None)
+            if row is not None:
+                slot = Slot(HOSTS[row].name, ledger.devices_for(row, model.shape))
+                name = ReplicaId(f"{model.name}-theirs-{self.snapshot.version}-{number}")
+                new = Replica(name, model.name, slot, ReplicaState.STARTING, self.snapshot.taken_at_s)
+                self.change(replicas=[*self.snapshot.replicas, new])
 
     @rule(pick=st.integers(0, 20))
     def a_job_ends(self, pick: int) -> None:
@@ -125,11 +149,22 @@ class Life(RuleBasedStateMachine):
 
     @rule(after_s=st.sampled_from([1.0, 30.0, 400.0]))
     def a_cycle(self, after_s: float) -> None:
-        made = plan(self.snapshot, self.demand, self.kit.POLICY)
+        made = plan(self.snapshot, self.wanted(), self.kit.POLICY)
+        self.no_rollout_is_undone(made)
         self.kit.assert_every_prefix_is_safe(self.snapshot, made.actions)
         assert self.kit.is_sound(self.kit.room_in_the_end(self.snapshot, made)), "a promise cannot be kept"
         self.no_job_is_stopped_for_another_too_soon(made)
         self.snapshot = self.kit.apply(self.snapshot, made, after_s=after_s)
+
+    def wanted(self) -> Demand:
+        return Demand(tuple(one.at_least(self.asked[one.model]) for one in self.demand.models))
+
+    def no_rollout_is_undone(self, made: Plan) -> None:
+        for model, asked in self.asked.items():
+            there = [r.replica_id for r in self.snapshot.living.get(model, ())]
+            stops = [a for a in made.actions if isinstance(a, StopReplica) and a.model == model]
+            surplus = sum(stop.cause is Cause.SURPLUS for stop in stops)
+            assert not surplus or len(there) - surplus >= asked, "what the cluster itself wants is no surplus"
 
     def no_job_is_stopped_for_another_too_soon(self, made: Plan) -> None:
         started = {job.job_id: job.started_at_s for job in self.snapshot.jobs}
@@ -154,6 +189,7 @@ class Life(RuleBasedStateMachine):
         if not hasattr(self, "snapshot"):
             return
         self.change(occupied=())
+        self.asked = dict.fromkeys(self.asked, 0)
         for pick in range(len(HOSTS)):
             self.set_host(pick, HostState.READY)
         for _ in range(40):

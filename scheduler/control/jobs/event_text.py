@@ -90,7 +90,7 @@ def cause_of(action: PreemptJob, gang: Gang, demand: Demand, now_s: float) -> st
             why = "which is much shorter" if action.cause is Cause.SHORTER else "whose queue has it back"
             return f"{room(gang)} for {action.beneficiary}, {why}"
         case Cause.SERVING:
-            return f"{room(gang)} for {action.beneficiary}{_before_peak(demand.of(action.beneficiary), now_s)}"
+            return f"{room(gang)} for {action.beneficiary}{_what_for(demand.of(action.beneficiary), now_s)}"
         case _:
             return f"{room(gang)} for {action.beneficiary or action.cause.value}"
 
@@ -214,6 +214,13 @@ def _before_peak(demand: ModelDemand | None, now_s: float) -> str:
     return f" before the {clock_time(demand.peak_at_s)} peak"
 
 
+def _what_for(demand: ModelDemand | None, now_s: float) -> str:
+    """Return why so many replicas are wanted, after the name of their model."""
+    if demand is not None and demand.replicas_asked and demand.replicas_asked >= demand.replicas_wanted:
+        return f", of which the cluster itself wants {plural(demand.replicas_asked, 'replica')} now"
+    return _before_peak(demand, now_s)
+
+
 def _replica_change(  # noqa: PLR0913, PLR0917  # one sentence, seven facts
     model: str,
     before: int,
@@ -227,7 +234,7 @@ def _replica_change(  # noqa: PLR0913, PLR0917  # one sentence, seven facts
     where = f"on {places([action.slot for action in started])}" if started else ""
     causes = sorted({a.cause.value for a in started} | {a.cause.value for a in stopped})
     need = demand.of(model)
-    load = f"{need.rps_wanted:.1f} requests/s to cover{_before_peak(need, now_s)} ({need.basis})" if need else ""
+    load = f"{need.rps_wanted:.1f} requests/s to cover{_what_for(need, now_s)} ({need.basis})" if need else ""
     detail = "; ".join(filter(None, (where, load, ", ".join(c for c in causes if c not in {"demand", "surplus"}))))
     moved = f"moves {plural(len(started), 'replica')}"
     verb = moved if after == before else f"{before} → {after} replicas"
