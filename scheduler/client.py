@@ -32,7 +32,15 @@ from scheduler.wire.cluster import (
     StraysOrder,
 )
 from scheduler.wire.jobs import Event, HoldOrder, Job, JobOrder, JobOutlook, PriorityOrder
-from scheduler.wire.models import Deployment, DeploymentOutlook, ModelHistory, ModelOrder, RolloutOrder
+from scheduler.wire.models import (
+    Deployment,
+    DeploymentOutlook,
+    ModelHistory,
+    ModelOrder,
+    Proposal,
+    Rejection,
+    RolloutOrder,
+)
 from scheduler.wire.queues import Queue
 
 
@@ -302,6 +310,36 @@ class Client:
             Conflict: it belongs to the file.
         """
         return self.send("DELETE", f"/models/{_part(model)}", Single[ModelHistory])
+
+    def propose(self, model: Mapping[str, object] | str | os.PathLike[str]) -> Single[Proposal]:
+        """Ask operators to deploy a model; what others than they propose is a community model.
+
+        Raises:
+            ConfigError: with all faults, as `deploy`.
+            Conflict: it belongs to the file, or somebody else has proposed one of that name.
+        """
+        return self._offer_model("/proposals", Single[Proposal], model, take_over=False)
+
+    def proposals(self) -> Listing[Proposal]:
+        """Return the models that wait for an operator's word, oldest first."""
+        return self.get("/proposals", Listing[Proposal])
+
+    def approve(self, model: str) -> Single[Deployment]:
+        """Deploy what is proposed.
+
+        Raises:
+            NotFound: nothing of that name is proposed.
+            Conflict: as `deploy`.
+        """
+        return self.send("POST", f"/proposals/{_part(model)}/approve", Single[Deployment])
+
+    def reject(self, model: str, reason: str = "") -> Single[Proposal]:
+        """Decline what is proposed, and say why.
+
+        Raises:
+            NotFound: nothing of that name is proposed.
+        """
+        return self.send("POST", f"/proposals/{_part(model)}/reject", Single[Proposal], Rejection(reason=reason))
 
     def queues(self) -> Listing[Queue]:
         """Return all queues in the order of declaration."""

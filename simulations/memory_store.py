@@ -4,7 +4,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from scheduler.control.model_records import ModelRecord, Revision
+from scheduler.control.model_records import ModelRecord, Proposal, Revision
 from scheduler.control.records import (
     STARTS_KEPT,
     CycleRecord,
@@ -54,6 +54,7 @@ class MemoryStore:
         self._starts: list[StartRecord] = []
         self._models: dict[str, ModelRecord] = {}
         self._revisions: dict[str, dict[int, Revision]] = {}
+        self._proposals: dict[str, Proposal] = {}
         for job in jobs:
             self._put(job)
         for mark in marks:
@@ -227,6 +228,20 @@ class MemoryStore:
     def revisions(self, model: str) -> tuple[Revision, ...]:
         """Return all revisions of a model, oldest first."""
         return tuple(self._revisions.get(model, {}).values())
+
+    def proposals(self) -> tuple[Proposal, ...]:
+        """Return the models that are proposed, oldest first."""
+        return tuple(sorted(self._proposals.values(), key=lambda one: (one.at_s, one.name)))
+
+    def propose(self, proposal: Proposal, event: EventRecord) -> None:
+        """Add a proposal, or replace the one of its name, and tell of it."""
+        self._proposals[proposal.name] = proposal
+        self.record(event)
+
+    def drop_proposal(self, name: str, event: EventRecord) -> None:
+        """Forget a proposal that was decided, and tell of it."""
+        self._proposals.pop(name, None)
+        self.record(event)
 
     def save_model(
         self, record: ModelRecord, revisions: Sequence[Revision] = (), events: Sequence[EventRecord] = ()

@@ -65,6 +65,7 @@ def _model(model: ServedModel, hosts: Iterable[Host], now: datetime, screen: Scr
         f"of {model.owner}" if model.owner else "",
         "community" * model.community,
     )
+    card = model.card
     peak = f", {model.peak_replicas} at the peak, {moment(model.peak_at, now, screen)}" if model.peak_at else ""
     where = ", ".join(_held_by(model.name, hosts))
     starting = f", {model.starting} starting" if model.starting else ""
@@ -72,6 +73,10 @@ def _model(model: ServedModel, hosts: Iterable[Host], now: datetime, screen: Scr
     return _lines(
         " · ".join(word for word in words if word),
         {
+            "Is": card.description,
+            "Trained by": card.trained_by,
+            "Licence": card.licence,
+            "Source": card.source,
             "Replicas": f"{has}, {model.wanted} wanted{peak}",
             "Limits": f"{model.min_replicas} to {model.max_replicas} replicas of {_gpus(model.gpus_per_replica)}, "
             f"{plain(model.rps_per_replica)} requests/s each",

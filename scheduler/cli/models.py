@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from scheduler.cli.model_table import is_tight, model_table
-from scheduler.cli.rollout_text import deployed_lines, history_table, outlook_lines, rollout_line
+from scheduler.cli.rollout_text import deployed_lines, history_table, outlook_lines, proposal_table, rollout_line
 from scheduler.cli.session import Output, OutputOption, Session, WatchOption
 from scheduler.cli.table import Column, Table
 from scheduler.model.counting import plural
@@ -161,6 +161,51 @@ def remove(
     session.screen.say(f"Removing {model}: its replicas answer what they have, and go. Again: headroom models deploy")
     while wait and session.client.model_history(model).item.removed is None:
         time.sleep(POLL_S)
+
+
+@app.command()
+def propose(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A model's YAML; its keys: headroom explain model.", show_default=False)],
+) -> None:
+    """Ask operators to deploy a model."""
+    session = Session.of(context)
+    made = session.client.propose(file).item
+    session.screen.say(f"Proposed {made.name}: an operator approves it with headroom models approve {made.name}")
+
+
+@app.command()
+def proposals(context: typer.Context, *, output: OutputOption = Output.TABLE) -> None:
+    """List the models that wait for an operator's word."""
+    session = Session.of(context)
+    found = session.client.proposals()
+    session.show(output, found, lambda: proposal_table(found, session.screen))
+    if output in {Output.TABLE, Output.WIDE}:
+        session.screen.note(plural(len(found.items), "proposal"))
+
+
+@app.command()
+def approve(context: typer.Context, model: ModelArgument, *, wait: WaitOption = False) -> None:
+    """Deploy what is proposed."""
+    session = Session.of(context)
+    made = session.client.approve(model).item
+    for line in deployed_lines(made, session.screen):
+        session.screen.say(line)
+    if wait and made.is_rolled_out:
+        _wait(session, made.name, made.revision)
+
+
+@app.command()
+def reject(
+    context: typer.Context,
+    model: ModelArgument,
+    *,
+    reason: Annotated[str, typer.Option(help="Why, for who proposed it.", show_default=False)] = "",
+) -> None:
+    """Decline what is proposed, and say why."""
+    session = Session.of(context)
+    declined = session.client.reject(model, reason).item
+    session.screen.say(f"Rejected {declined.name} of {declined.by}")
 
 
 def _is_plain(session: Session, found: Single[Any], output: Output, name: str) -> bool:

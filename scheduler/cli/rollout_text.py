@@ -7,7 +7,16 @@ from scheduler.cli.screen import Screen
 from scheduler.cli.table import Cell, Column, Table, cell
 from scheduler.cli.wording import NOTHING, moment, zone_name
 from scheduler.model.counting import plural
-from scheduler.wire.models import Compared, Deployment, DeploymentOutlook, ModelHistory, ModelRevision, RolloutState
+from scheduler.wire.base import Listing
+from scheduler.wire.models import (
+    Compared,
+    Deployment,
+    DeploymentOutlook,
+    ModelHistory,
+    ModelRevision,
+    Proposal,
+    RolloutState,
+)
 
 _STYLES = {"serves": "bold", "rollout": "blue", "past": "dim"}
 
@@ -77,6 +86,30 @@ def history_table(found: ModelHistory, now: datetime, screen: Screen) -> Table:
     revisions = found.revisions[::-1]
     rows = tuple(_row(one, found, now, screen) for one in revisions)
     return Table(columns, rows, tuple(str(one.number) for one in revisions))
+
+
+def proposal_table(found: Listing[Proposal], screen: Screen) -> Table:
+    """Return one row a proposal."""
+    columns = (
+        Column("MODEL"),
+        Column("BY"),
+        Column(f"WHEN ({zone_name(found.observed_at, screen)})", drop=1),
+        Column("LICENCE", drop=2),
+        Column("TRAINED BY", drop=3),
+        Column("IS", drop=4),
+    )
+    rows = tuple(
+        (
+            cell(one.name, "bold"),
+            one.by or NOTHING,
+            moment(one.at, found.observed_at, screen),
+            one.card.licence or NOTHING,
+            one.card.trained_by or NOTHING,
+            one.card.description or NOTHING,
+        )
+        for one in found.items
+    )
+    return Table(columns, rows, tuple(one.name for one in found.items))
 
 
 def _row(one: ModelRevision, found: ModelHistory, now: datetime, screen: Screen) -> tuple[Cell | str, ...]:

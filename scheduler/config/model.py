@@ -60,6 +60,17 @@ class ModelForms:
             raise ConfigError(*faults)
         return draft_of(model, source)
 
+    def draft_again(self, body: str, source: str) -> ModelDraft:
+        """Return a model that was kept, checked by what the site is now.
+
+        Raises:
+            ConfigError: it does not fit any more.
+        """
+        model = Model.model_validate_json(body, strict=False)
+        if faults := list(self._unknown(model, Document("", model.model_dump(), {}))):
+            raise ConfigError(*faults)
+        return draft_of(model, source)
+
     def _unknown(self, model: Model, document: Document) -> Iterator[Fault]:
         known = f"sources: {', '.join(self.traffic) or 'none, see traffic: of cluster.yaml'}"
         for key, name in (("traffic", model.traffic), ("requests", model.requests)):

@@ -11,7 +11,7 @@ from scheduler.config.queues import order_name, queues_of
 from scheduler.control.patience import Patience
 from scheduler.control.service.admission import PersonLimits
 from scheduler.control.service.secrets import Secret
-from scheduler.control.settings import Application, RolloutTerms, Served, Settings
+from scheduler.control.settings import Application, ModelCard, RolloutTerms, Served, Settings
 from scheduler.control.upkeep.retention import Retention
 from scheduler.model.plan import Consolidation
 from scheduler.model.policy import Policy
@@ -85,6 +85,7 @@ def settings_of(
         flash_crowd=control.reserve.flash_crowd,
         queues=queues_of(queues),
         usage_half_life_s=policy.usage_half_life if shares else 0.0,
+        community_gpus=-1.0 if control.community_gpus is None else control.community_gpus,
         patience=Patience(lost_s=control.lost_after),
     )
 
@@ -109,6 +110,7 @@ def served_of(models: Iterable[schema.Model]) -> tuple[Served, ...]:
                 patience_s=model.rollout.patience,
                 false_alarms=model.rollout.false_alarms,
             ),
+            card=ModelCard(**model.card.model_dump()),
         )
         for model in models
     )

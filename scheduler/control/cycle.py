@@ -20,6 +20,7 @@ from scheduler.control.jobs.actions import ActionRunner
 from scheduler.control.jobs.change_events import KnownState, change_events, events_of_snapshot, new_proposals
 from scheduler.control.jobs.intents import intents_of
 from scheduler.control.jobs.reconcile import Reconciled
+from scheduler.control.models.community import within_limit
 from scheduler.control.models.rollouts import Rollouts, models_in, revisions_in
 from scheduler.control.models.roster import Roster, roster_of
 from scheduler.control.ports import Clock, Cluster, Store, TrafficSource
@@ -163,6 +164,7 @@ class Cycle:
         self._giving_up().measured = self._rolling_out().measured = {one.model: one.usual_s for one in warm_ups}
         served = planned(self._roster.served, warm_ups)
         demand, outlooks = self._demand(served, snapshot, listeners, dict(seen.asked))
+        snapshot = within_limit(snapshot, demand, self.settings.community_gpus)
         started_s = self.timer()
         made = self._plan(CycleRecord(number, seen.taken_at_s, snapshot, demand, Plan(number), 0.0), reconciled)
         record = CycleRecord(number, seen.taken_at_s, snapshot, demand, made, self.timer() - started_s)

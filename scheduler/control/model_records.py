@@ -106,6 +106,25 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """A model that somebody wants deployed; there until an operator has decided.
+
+    Attributes:
+        name: of the model; there is one proposal of a name at a time.
+        body: JSON of the model's section.
+        by: who proposed it.
+        at_s: when, epoch seconds.
+        source: where it came from, for people.
+    """
+
+    name: str
+    body: str
+    by: str
+    at_s: float
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRecord:
     """A model that the store owns.
 

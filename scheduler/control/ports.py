@@ -6,7 +6,7 @@ from datetime import date
 from typing import Protocol
 
 from forecasting.series import Series
-from scheduler.control.model_records import ModelRecord, Revision
+from scheduler.control.model_records import ModelRecord, Proposal, Revision
 from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRecord, Once, StartRecord, StrayOrder
 from scheduler.control.reports.board import RequestCounts
 from scheduler.control.settings import Declared
@@ -257,6 +257,15 @@ class Store(JobSpecs, Protocol):
 
     def revisions(self, model: str) -> tuple[Revision, ...]:
         """Return all revisions of a model, oldest first; () of one that was never deployed."""
+
+    def proposals(self) -> tuple[Proposal, ...]:
+        """Return the models that are proposed, oldest first."""
+
+    def propose(self, proposal: Proposal, event: EventRecord) -> None:
+        """Add a proposal, or replace the one of its name, and tell of it."""
+
+    def drop_proposal(self, name: str, event: EventRecord) -> None:
+        """Forget a proposal that was decided, and tell of it."""
 
     def save_model(
         self, record: ModelRecord, revisions: Sequence[Revision] = (), events: Sequence[EventRecord] = ()

@@ -30,6 +30,7 @@ class Settings:
         queues: as the site declares them.
         usage_half_life_s: what was used so long ago counts half; 0 where use is not metered.
         silent_after_s: a traffic source whose last value is older is silent.
+        community_gpus: devices that all community models together may hold; negative for any number.
         outlooks: whether reports carry what people are shown of the coming load; a simulation that nobody watches
             saves the time.
         patience: with starts that fail or are never seen.
@@ -48,6 +49,7 @@ class Settings:
     queues: tuple[Queue, ...] = ()
     usage_half_life_s: float = 0.0
     silent_after_s: float = 300.0
+    community_gpus: float = -1.0
     outlooks: bool = True
     patience: Patience = field(default_factory=Patience)
 
@@ -69,6 +71,16 @@ class RolloutTerms:
     step_requests: int = 100
     patience_s: float = 1800.0
     false_alarms: float = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What a model is, for people: what it does, its licence, where more is told of it, who trained it."""
+
+    description: str = ""
+    licence: str = ""
+    source: str = ""
+    trained_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +131,7 @@ class Served:
         surge: replicas that a rolling update starts beside the old ones.
         application: what a replica runs; None where nothing real runs.
         rollout: how a new revision takes over.
+        card: what it is, for people.
     """
 
     model: ServingModel
@@ -131,6 +144,7 @@ class Served:
     surge: int = 0
     application: Application | None = None
     rollout: RolloutTerms = field(default_factory=RolloutTerms)
+    card: ModelCard = field(default_factory=ModelCard)
 
     def as_revision(self, number: int) -> "Served":
         """Return it as a revision of its model."""

@@ -6,11 +6,12 @@ from typing import Final
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, delete, insert, select, update
 
-from scheduler.control.model_records import ModelRecord, Revision
+from scheduler.control.model_records import ModelRecord, Proposal, Revision
 from scheduler.model.errors import NotFound
-from scheduler.store.tables import model_revisions, models
+from scheduler.store.tables import model_revisions, models, proposals
 
 _RECORD: Final = TypeAdapter(ModelRecord)
+_PROPOSAL: Final = TypeAdapter(Proposal)
 _REVISION: Final = TypeAdapter(Revision)
 
 
@@ -37,6 +38,23 @@ def read_revision(connection: Connection, model: str, number: int) -> Revision:
     if body is None:
         raise NotFound(f"no revision {number} of {model}", help=f"headroom models history {model}")
     return _REVISION.validate_json(body)
+
+
+def read_proposals(connection: Connection) -> tuple[Proposal, ...]:
+    """Return what is proposed, oldest first."""
+    asked = select(proposals.c.body).order_by(proposals.c.at_s, proposals.c.name)
+    return tuple(map(_PROPOSAL.validate_json, connection.scalars(asked).all()))
+
+
+def write_proposal(connection: Connection, proposal: Proposal) -> None:
+    """Add a proposal of a name that has none."""
+    body = _PROPOSAL.dump_json(proposal).decode()
+    connection.execute(insert(proposals).values(name=proposal.name, at_s=proposal.at_s, body=body))
+
+
+def drop_proposal(connection: Connection, name: str) -> None:
+    """Forget a proposal, if there is one."""
+    connection.execute(delete(proposals).where(proposals.c.name == name))
 
 
 def write_model(connection: Connection, record: ModelRecord, revisions: Iterable[Revision]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from scheduler.control.model_records import ModelRecord, Revision
+from scheduler.control.model_records import ModelRecord, Proposal, Revision
 from scheduler.control.records import (
     AttemptRecord,
     AttemptTotal,
@@ -34,7 +34,15 @@ from scheduler.store.engine import reading, writing
 from scheduler.store.fencing import fenced
 from scheduler.store.journal import Journal
 from scheduler.store.marker import Marker, held_in, marker_beside
-from scheduler.store.models import read_models, read_revision, read_revisions, write_model
+from scheduler.store.models import (
+    drop_proposal,
+    read_models,
+    read_proposals,
+    read_revision,
+    read_revisions,
+    write_model,
+    write_proposal,
+)
 from scheduler.store.open_jobs import OpenJobs
 from scheduler.store.opening import open_engine
 from scheduler.store.starts import add_starts, starts_in
@@ -286,6 +294,24 @@ class SqlStore:
         """Return all revisions of a model, oldest first."""
         with reading(self._engine) as connection:
             return read_revisions(connection, model)
+
+    def proposals(self) -> tuple[Proposal, ...]:
+        """Return the models that are proposed, oldest first."""
+        with reading(self._engine) as connection:
+            return read_proposals(connection)
+
+    def propose(self, proposal: Proposal, event: EventRecord) -> None:
+        """Add a proposal, or replace the one of its name, and tell of it."""
+        with writing(self._engine) as connection:
+            drop_proposal(connection, proposal.name)
+            write_proposal(connection, proposal)
+            self._add(connection, [event])
+
+    def drop_proposal(self, name: str, event: EventRecord) -> None:
+        """Forget a proposal that was decided, and tell of it."""
+        with writing(self._engine) as connection:
+            drop_proposal(connection, name)
+            self._add(connection, [event])
 
     def save_model(
         self, record: ModelRecord, revisions: Sequence[Revision] = (), events: Sequence[EventRecord] = ()

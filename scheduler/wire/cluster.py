@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import ConfigDict, Field
 
 from scheduler.wire.base import Resource, Why
-from scheduler.wire.models import RolloutState
+from scheduler.wire.models import ModelCard, RolloutState
 
 
 class DeviceUse(Resource):
@@ -125,6 +125,7 @@ class ServedModel(Resource):
     rollout: RolloutState | None = None
     """The last one begun, of a model that was deployed at run time."""
     removing: bool = False
+    card: ModelCard = ModelCard()
 
 
 class CapacityPoint(Resource):

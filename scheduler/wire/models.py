@@ -8,6 +8,16 @@ from pydantic import Field
 from scheduler.wire.base import Resource, Why
 
 
+class ModelCard(Resource):
+    """What a model is, for people."""
+
+    description: str = ""
+    licence: str = ""
+    source: str = ""
+    """Where more is told of it."""
+    trained_by: str = ""
+
+
 class Compared(Resource):
     """Requests of one revision while it was compared with another one."""
 
@@ -104,6 +114,24 @@ class DeploymentOutlook(Deployment):
     """A sentence for each job that would be stopped for them."""
     delays: tuple[str, ...] = ()
     """Jobs that would start in the next plan, were it not for them."""
+
+
+class Proposal(Resource):
+    """A model that somebody wants deployed, until an operator has decided."""
+
+    name: str
+    by: str
+    at: datetime
+    source: str = ""
+    card: ModelCard = ModelCard()
+    model: dict[str, object] = Field(default_factory=dict)
+    """Its section with all defaults."""
+
+
+class Rejection(Resource):
+    """Why a proposal is not taken."""
+
+    reason: str = ""
 
 
 class RolloutOrder(Resource):

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from scheduler.config.model import ModelForms
-from scheduler.control.model_records import ModelRecord, Revision
+from scheduler.control.model_records import ModelRecord, Proposal, Revision
+from scheduler.control.records import EventKind, EventRecord
 from scheduler.model.errors import InvariantBroken, Unreachable
 from scheduler.model.observation import Stray, StrayKind
 from scheduler.model.resources import Shape, Slot
@@ -61,6 +62,10 @@ GOOD: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {
     ("GET", "/api/v1/models/{model}/revisions"): (200, {}),
     ("POST", "/api/v1/models/{model}/rollout"): (200, {"json": {"action": "undo"}}),
     ("DELETE", "/api/v1/models/{model}"): (200, {}),
+    ("GET", "/api/v1/proposals"): (200, {}),
+    ("POST", "/api/v1/proposals"): (201, {"json": {"model": TONE}}),
+    ("POST", "/api/v1/proposals/{model}/approve"): (200, {}),
+    ("POST", "/api/v1/proposals/{model}/reject"): (200, {"json": {"reason": "no licence"}}),
     ("GET", "/api/v1/queues"): (200, {}),
     ("GET", "/api/v1/capacity"): (200, {"params": {"gpu": "MI210", "until": 6}}),
     ("GET", "/api/v1/forecast/{model}"): (200, {"params": {"quantiles": "0.95", "until": 6}}),
@@ -126,6 +131,8 @@ BAD: dict[tuple[str, str], list[tuple[int, dict[str, Any]]]] = {
         (409, {"json": {"action": "pause"}}),
         (422, {}),
     ],
+    ("POST", "/api/v1/proposals"): [(422, {"json": {"model": TONE | {"traffic": "enwki"}}}), (422, {})],
+    ("POST", "/api/v1/proposals/{model}/reject"): [(422, {"json": {"reason": 3}})],
     ("POST", "/api/v1/strays/adopt"): [
         (404, {"json": {"names": ["nobody"]}}),
         (422, {"json": {"names": 3}}),
@@ -165,6 +172,8 @@ def whole(world: Any) -> Any:
         ModelForms(("wikipedia-en",)).draft(TONE | {"name": MODEL, "warm_up": warm_up}).body for warm_up in (30, 60)
     ]
     revisions = [Revision(MODEL, number, body, "ada", 1.0, runs=number) for number, body in enumerate(bodies, 1)]
+    told = EventRecord(1.0, 1, EventKind.SERVING, MODEL, "proposed")
+    world.store.propose(Proposal(MODEL, bodies[0], "ana", 1.0), told)
     world.store.save_model(ModelRecord(MODEL, serving=2, runs=2, latest=2, before=1), revisions)
     return world
 

@@ -20,7 +20,7 @@ import yaml
 from scheduler.cli.main import INTERRUPTED, app, run
 from scheduler.wire.base import ErrorAnswer, ErrorBody, Listing, Single
 from scheduler.wire.cluster import DrainAnswer, Stray
-from scheduler.wire.models import Deployment
+from scheduler.wire.models import Deployment, Proposal
 from tests.cli.model_answers import a_history
 from tests.cli.test_every_local_command import LOCAL, WITH_A_SERVER_OF_ITS_OWN
 
@@ -47,6 +47,10 @@ ASKING = {
     "models rollout": ["edit-check", "--pause"],
     "models history": ["edit-check"],
     "models remove": ["edit-check"],
+    "models propose": ["tone.yaml"],
+    "models proposals": [],
+    "models approve": ["tone"],
+    "models reject": ["tone", "--reason", "no licence"],
     "queues": [],
     "capacity": [],
     "forecast": ["edit-check"],
@@ -60,6 +64,7 @@ LISTS = {
     "hosts": ("/hosts", "0 hosts"),
     "strays": ("/strays", "0 strays"),
     "models": ("/models", "0 models"),
+    "models proposals": ("/proposals", "0 proposals"),
     "queues": ("/queues", "0 queues"),
     "events": ("/events", "no events"),
 }
@@ -81,6 +86,8 @@ NAMING = {
     "models rollout": [],
     "models history": [],
     "models remove": [],
+    "models approve": [],
+    "models reject": [],
 }
 """Commands that take a name, and what comes behind it."""
 TONE = """
@@ -150,6 +157,11 @@ def fair(plane: Any) -> Any:
     known = Single(kind="ModelHistory", observed_at=NOW, cycle=1, item=a_history())
     answers["GET", "/models/edit-check/revisions"] = answers["DELETE", "/models/edit-check"] = known
     answers["POST", "/models/edit-check/rollout"] = known
+    answers["POST", "/proposals/tone/approve"] = answers["POST", "/models"]
+    proposed = Proposal(name="tone", by="ana", at=NOW)
+    answers["GET", "/proposals"] = Listing[Proposal](kind="ProposalList", observed_at=NOW, cycle=1, items=(proposed,))
+    for path in ("/proposals", "/proposals/tone/reject"):
+        answers["POST", path] = Single(kind="Proposal", observed_at=NOW, cycle=1, item=proposed)
     answers["GET", "/jobs/417/logs"] = "step 1\n"
     answers["GET", "/backup"] = "SQLite format 3\0 and so on"
     return plane
@@ -289,13 +301,13 @@ def test_a_process_that_nobody_reads_ends_with_the_same_code(
 def test_nothing_to_list_is_said_beside_an_empty_table(command: str, headroom: Headroom, fair: Any) -> None:
     path, words = LISTS[command]
     fair.gives("GET", path, fair.answers["GET", path].model_copy(update={"items": ()}))
-    shown = headroom(command)
+    shown = headroom(*command.split())
     assert shown.code == 0
     assert len(shown.out.splitlines()) == 1, "the head alone"
     assert words in shown.err
-    assert json.loads(headroom(command, "-o", "json").out)["items"] == []
-    assert yaml.safe_load(headroom(command, "-o", "yaml").out)["items"] == []
-    assert headroom(command, "-o", "name").out == "", "no line, so that a loop over it does nothing"
+    assert json.loads(headroom(*command.split(), "-o", "json").out)["items"] == []
+    assert yaml.safe_load(headroom(*command.split(), "-o", "yaml").out)["items"] == []
+    assert headroom(*command.split(), "-o", "name").out == "", "no line, so that a loop over it does nothing"
 
 
 @pytest.mark.parametrize("command", LISTS)
@@ -304,9 +316,9 @@ def test_a_long_list_is_shown_whole(command: str, headroom: Headroom, fair: Any)
     whole = fair.answers["GET", path]
     many = tuple(whole.items[number % len(whole.items)] for number in range(3000))
     fair.gives("GET", path, whole.model_copy(update={"items": many}))
-    assert len(headroom(command, "--no-header").out.splitlines()) == 3000
-    assert len(headroom(command, "-o", "name").out.splitlines()) == 3000
-    assert len(json.loads(headroom(command, "-o", "json").out)["items"]) == 3000
+    assert len(headroom(*command.split(), "--no-header").out.splitlines()) == 3000
+    assert len(headroom(*command.split(), "-o", "name").out.splitlines()) == 3000
+    assert len(json.loads(headroom(*command.split(), "-o", "json").out)["items"]) == 3000
 
 
 @pytest.mark.parametrize("command", NAMING)

@@ -1,14 +1,18 @@
 """A new revision takes over while the old one answers, is rolled back when it is worse, and survives restarts."""
 
+from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
-from scheduler.control.model_records import RolloutPhase
+from scheduler.control.model_records import Proposal, RolloutPhase
+from scheduler.control.models.draft import ModelDraft
 from scheduler.control.service.models import RolloutVerb
-from scheduler.model.errors import Conflict, NotFound
+from scheduler.control.service.people import Person
+from scheduler.model.errors import ConfigError, Conflict, NotFound
 from tests.control.conftest import ToldTraffic, build, gpu_hosts
-from tests.control.rollout_lab import RolloutLab, draft, told
+from tests.control.rollout_lab import RolloutLab, draft, read, told
 
 
 @pytest.fixture
@@ -271,3 +275,65 @@ def test_a_model_that_cannot_be_read_keeps_none_of_the_others_from_being_served(
     lab.turns(3)
     assert lab.revisions == [1]
     assert "reading model other failed" in " ".join(lab.lab.events())
+
+
+ANA, OPERATOR = Person("ana", "submitter"), Person("ben", "operator")
+
+
+def again(proposal: Proposal) -> ModelDraft:
+    return ModelDraft(proposal.name, proposal.body, read(proposal.body), f"of {proposal.by}")
+
+
+def test_what_is_proposed_is_deployed_once_an_operator_approves(lab: RolloutLab) -> None:
+    lab.service.propose(draft(1), by=ANA)
+    lab.turns(3)
+    assert lab.revisions == [], "nobody has approved it"
+    assert [one.by for one in lab.service.proposals()] == ["ana"]
+    made = lab.service.approve("m", again, by=OPERATOR)
+    assert (made.revision.by, made.revision.source, lab.service.proposals()) == ("ben", "of ana", ())
+    assert lab.settle().serving == 1
+
+
+def test_a_rejection_says_why_and_nothing_is_deployed(lab: RolloutLab) -> None:
+    lab.service.propose(draft(1), by=ANA)
+    lab.service.reject("m", "no licence", by=OPERATOR)
+    with pytest.raises(NotFound, match="no model m is proposed"):
+        lab.service.approve("m", again, by=OPERATOR)
+    (event,) = [one for one in lab.lab.store.events(limit=100) if one.title == "m of ana is rejected"]
+    assert (event.detail, event.actor, lab.lab.store.models()) == ("no licence", "ben", ())
+
+
+def test_a_name_is_proposed_by_one_at_a_time_who_may_think_better_of_it(lab: RolloutLab) -> None:
+    lab.service.propose(draft(1), by=ANA)
+    lab.service.propose(draft(2), by=ANA)
+    with pytest.raises(Conflict, match="ana has proposed a m already"):
+        lab.service.propose(draft(3), by=Person("eve", "submitter"))
+    assert [one.body for one in lab.service.proposals()] == [draft(2).body]
+
+
+def test_what_cannot_be_deployed_any_more_stays_proposed(lab: RolloutLab) -> None:
+    lab.service.propose(draft(1), by=ANA)
+
+    def refused(_: Proposal) -> ModelDraft:
+        raise ConfigError("its traffic source is gone")
+
+    with pytest.raises(ConfigError):
+        lab.service.approve("m", refused, by=OPERATOR)
+    assert len(lab.service.proposals()) == 1
+
+
+def test_community_models_hold_no_more_together_than_they_may(lab: RolloutLab) -> None:
+    lab.lab.settings = replace(lab.lab.settings, community_gpus=2.0)
+    lab.restart()
+    for name in ("m", "n"):
+        lab.service.deploy(draft(1, name=name, community=True, min_replicas=2))
+    lab.turns(15)
+    there = Counter(one.model for one in lab.lab.cluster.replicas.values())
+    assert there == {"m": 2}, "the first is served, and nothing is left for the second"
+
+
+def test_the_organisations_own_come_before_the_communitys(lab: RolloutLab) -> None:
+    lab.service.deploy(draft(1, name="theirs", community=True))
+    lab.service.deploy(draft(1, name="ours"))
+    lab.turns(1)
+    assert [one.name for one in lab.lab.board.report.cycle.snapshot.served] == ["ours", "theirs"]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scheduler.api.presenting.jobs import why_view
-from scheduler.api.presenting.rollouts import rollout_view
+from scheduler.api.presenting.rollouts import card_view, rollout_view
 from scheduler.api.presenting.times import DAY_S, finite, moment, moment_or_none
 from scheduler.control.demand.forecast_summary import LEVELS, PEAK_LEVELS, peaks_of, quantiles_until
 from scheduler.control.reports.board import GpuShares, ModelOutlook, Report, RequestCounts
@@ -12,6 +12,7 @@ from scheduler.model.demand import ModelDemand
 from scheduler.model.hosts import HostState
 from scheduler.model.workloads import ReplicaState, ServingModel
 from scheduler.wire.cluster import Forecast, ForecastPoint, Peak, ServedModel, TrackRecord
+from scheduler.wire.models import ModelCard
 
 TWO_DAYS_S = 2 * DAY_S
 
@@ -198,6 +199,7 @@ def _model_view(
         revision=record.serving if record else 0,
         rollout=rollout_view(record.rollout) if record and record.rollout else None,
         removing=record is not None and record.removing_s is not None,
+        card=next((card_view(one.card) for one in report.served if one.model.name == model.name), ModelCard()),
     )
 
 

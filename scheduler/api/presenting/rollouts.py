@@ -2,14 +2,36 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 
 from policies.canary_test import Evidence
 from scheduler.api.presenting.jobs import places, why_view
 from scheduler.api.presenting.times import moment, moment_or_none
-from scheduler.control.model_records import ModelRecord, Revision, Rollout
+from scheduler.control.model_records import ModelRecord, Proposal, Revision, Rollout
 from scheduler.control.service.models import Deployed
+from scheduler.control.settings import ModelCard
 from scheduler.control.whatif.deployment import DeployOutlook
 from scheduler.wire.models import Compared, Deployment, DeploymentOutlook, ModelHistory, ModelRevision, RolloutState
+from scheduler.wire.models import ModelCard as WireCard
+from scheduler.wire.models import Proposal as WireProposal
+
+
+def card_view(card: ModelCard) -> WireCard:
+    """Return what a model is."""
+    return WireCard(**asdict(card))
+
+
+def proposal_view(proposal: Proposal) -> WireProposal:
+    """Return a proposal."""
+    body = json.loads(proposal.body)
+    return WireProposal(
+        name=proposal.name,
+        by=proposal.by,
+        at=moment(proposal.at_s),
+        source=proposal.source,
+        card=WireCard(**body.get("card", {})),
+        model=body,
+    )
 
 
 def rollout_view(rollout: Rollout) -> RolloutState:

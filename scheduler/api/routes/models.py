@@ -2,14 +2,24 @@
 
 from fastapi import APIRouter
 
-from scheduler.api.access import Operator, Viewer
-from scheduler.api.answers import single
-from scheduler.api.presenting.rollouts import deployment_outlook, deployment_view, history_view
+from scheduler.api.access import Operator, Role, Submitter, Viewer
+from scheduler.api.answers import listing, single
+from scheduler.api.presenting.rollouts import deployment_outlook, deployment_view, history_view, proposal_view
 from scheduler.api.site import PartsDep
+from scheduler.control.model_records import Proposal as Proposed
+from scheduler.control.models.draft import ModelDraft
 from scheduler.control.service.models import RolloutVerb
 from scheduler.model.errors import ConfigError
-from scheduler.wire.base import Single
-from scheduler.wire.models import Deployment, DeploymentOutlook, ModelHistory, ModelOrder, RolloutOrder
+from scheduler.wire.base import Listing, Single
+from scheduler.wire.models import (
+    Deployment,
+    DeploymentOutlook,
+    ModelHistory,
+    ModelOrder,
+    Proposal,
+    Rejection,
+    RolloutOrder,
+)
 
 router = APIRouter(prefix="/api/v1", tags=["models"])
 
@@ -54,3 +64,35 @@ def steer(parts: PartsDep, caller: Operator, model: str, order: RolloutOrder) ->
 def remove(parts: PartsDep, caller: Operator, model: str) -> Single[ModelHistory]:
     """Take a model away: its requests are answered, its room is freed, its history stays."""
     return single(parts, "ModelHistory", history_view(parts.service.models.remove(model, by=caller.person)))
+
+
+@router.get("/proposals")
+def list_proposals(parts: PartsDep, _: Viewer) -> Listing[Proposal]:
+    """Return the models that wait for an operator's word, oldest first."""
+    return listing(parts, "ProposalList", map(proposal_view, parts.service.models.proposals()))
+
+
+@router.post("/proposals", status_code=201)
+def propose(parts: PartsDep, caller: Submitter, order: ModelOrder) -> Single[Proposal]:
+    """Ask operators to deploy a model; what others than they propose is a community model."""
+    is_ours = caller.role >= Role.OPERATOR
+    draft = parts.site.models.draft(order.model if is_ours else order.model | {"community": True}, order.source)
+    return single(parts, "Proposal", proposal_view(parts.service.models.propose(draft, by=caller.person)))
+
+
+@router.post("/proposals/{model}/approve")
+def approve(parts: PartsDep, caller: Operator, model: str) -> Single[Deployment]:
+    """Deploy what is proposed."""
+
+    def draft(proposal: Proposed) -> ModelDraft:
+        source = f"{proposal.source or 'a proposal'} of {proposal.by}"
+        return parts.site.models.draft_again(proposal.body, source)
+
+    return single(parts, "Deployment", deployment_view(parts.service.models.approve(model, draft, by=caller.person)))
+
+
+@router.post("/proposals/{model}/reject")
+def reject(parts: PartsDep, caller: Operator, model: str, order: Rejection | None = None) -> Single[Proposal]:
+    """Decline what is proposed, and say why."""
+    reason = order.reason if order else ""
+    return single(parts, "Proposal", proposal_view(parts.service.models.reject(model, reason, by=caller.person)))

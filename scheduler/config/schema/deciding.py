@@ -43,6 +43,8 @@ class Control(Section):
     """Hold room for the joint peak of models on one kind of device; else for each model's own peak."""
     reserve: Reserve = Reserve()
     """Room held beyond the peak."""
+    community_gpus: Annotated[float | None, Field(ge=0)] = None
+    """GPUs that the replicas of all community models together may hold; any number when left out."""
 
 
 class PolicyNames(Section):

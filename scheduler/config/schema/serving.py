@@ -75,6 +75,19 @@ class RolloutSection(Section):
     """Of revisions that are no worse than the old one, at most this share is rolled back."""
 
 
+class Card(Section):
+    """What a model is, for people."""
+
+    description: str = ""
+    """What it does, in a sentence or two."""
+    licence: Annotated[str, Field(examples=["Apache-2.0"])] = ""
+    """Of its weights."""
+    source: Annotated[str, Field(examples=["https://example.org/models/edit-check"])] = ""
+    """Where more is told of it."""
+    trained_by: str = ""
+    """Who trained it."""
+
+
 class Model(Section):
     """A served model."""
 
@@ -82,6 +95,8 @@ class Model(Section):
     """Unique name: lower-case letters, digits and hyphens."""
     owner: str = ""
     """Team that answers for it."""
+    card: Card = Card()
+    """What it is, for people."""
     community: bool = False
     """Whether the community trained it; shown apart, planned alike."""
     resources: Resources = Resources()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from threading import Event
 
-from scheduler.control.model_records import ModelRecord, Revision, Rollout, RolloutPhase
+from scheduler.control.model_records import ModelRecord, Proposal, Revision, Rollout, RolloutPhase
 from scheduler.control.models.draft import ModelDraft, changes, replicas_are_alike
 from scheduler.control.models.rollout import withdrawing
 from scheduler.control.ports import Clock, Store
@@ -149,6 +149,56 @@ class ModelService:
                 self.store.save_model(record, (), (self._event(name, title, detail, by),))
         self.poke.set()
         return record
+
+    def propose(self, draft: ModelDraft, *, by: Person = SOMEBODY) -> Proposal:
+        """Ask operators to deploy a model; a later proposal of its name replaces one of the same person.
+
+        Raises:
+            Conflict: it belongs to the file, or somebody else has proposed one of that name.
+        """
+        if draft.name in self.form.declared and self._found(draft.name) is None:
+            raise _of_the_file(draft.name)
+        earlier = next((one for one in self.store.proposals() if one.name == draft.name), None)
+        if earlier is not None and earlier.by != by.name:
+            raise Conflict(f"{earlier.by} has proposed a {draft.name} already", help="choose another name, or wait")
+        proposal = Proposal(draft.name, draft.body, by.name, self._now_s, draft.source)
+        self.store.propose(proposal, self._event(draft.name, f"{draft.name} is proposed by {by.name}", "", by))
+        return proposal
+
+    def proposals(self) -> tuple[Proposal, ...]:
+        """Return what operators have to decide, oldest first."""
+        return self.store.proposals()
+
+    def approve(self, name: str, draft_of: Callable[[Proposal], ModelDraft], *, by: Person = SOMEBODY) -> Deployed:
+        """Deploy what is proposed; it is checked again, as the site may be another one by now.
+
+        Raises:
+            NotFound: nothing of that name is proposed.
+            ConfigError: it does not fit the site any more.
+            Conflict: as `deploy`.
+        """
+        proposal = self._proposed(name)
+        made = self.deploy(draft_of(proposal), by=by)
+        self.store.drop_proposal(name, self._event(name, f"{name} of {proposal.by} is approved", "", by))
+        return made
+
+    def reject(self, name: str, reason: str, *, by: Person = SOMEBODY) -> Proposal:
+        """Decline what is proposed, and say why.
+
+        Raises:
+            NotFound: nothing of that name is proposed.
+        """
+        proposal = self._proposed(name)
+        self.store.drop_proposal(name, self._event(name, f"{name} of {proposal.by} is rejected", reason, by))
+        return proposal
+
+    def _proposed(self, name: str) -> Proposal:
+        proposed = self.store.proposals()
+        found = next((one for one in proposed if one.name == name), None)
+        if found is None:
+            there = ", ".join(one.name for one in proposed) or "nothing"
+            raise NotFound(f"no model {name} is proposed", help=f"proposed: {there}")
+        return found
 
     def history(self, name: str) -> tuple[ModelRecord, tuple[Revision, ...]]:
         """Return a model that was ever deployed, and its revisions, oldest first.
