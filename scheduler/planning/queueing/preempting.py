@@ -1,6 +1,7 @@
 """Whom a waiting job has stopped: less important jobs, equals that are much longer, and jobs of its own queue."""
 
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from scheduler.model.plan import Cause
 from scheduler.model.workloads import TrainingJob
@@ -16,6 +17,19 @@ from scheduler.planning.restarts.shrink import victims_by_cost
 from scheduler.planning.victim_selection.own_queue import victims_in_queue
 from scheduler.planning.victim_selection.reclaim import candidates_for, may_all_go
 from scheduler.planning.victim_selection.weighing import weighed
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """The cheapest to stop for a job.
+
+    Attributes:
+        preemption: who, and for what.
+        candidates: those of whom they are the cheapest.
+    """
+
+    preemption: Preemption
+    candidates: Candidates
 
 
 def preempt(job: TrainingJob, draft: Draft, memo: SearchMemo) -> bool:
@@ -56,39 +70,66 @@ def make_way_in_queue(job: TrainingJob, draft: Draft) -> None:
             trial.keep()
 
 
-def _cheapest_of(job: TrainingJob, draft: Draft, by_rule: Candidates, cause: Cause) -> Preemption | None:
+def _cheapest_of(job: TrainingJob, draft: Draft, by_rule: Candidates, cause: Cause) -> _Found | None:
     """Return whom to stop for a job of those that the rule allows and the terms of queues let go."""
     found = (_cheapest(job, draft, candidates, cause) for candidates in candidates_for(job, draft, by_rule))
-    first = next((one for one in found if one is not None and may_all_go(job, draft, one.victims)), None)
-    if first is not None and takes_back(job, draft, first.victims):
-        return replace(first, cause=Cause.GUARANTEE)
-    return first
+    return next((one for one in found if one is not None and may_all_go(job, draft, one.preemption.victims)), None)
 
 
-def _cheapest(job: TrainingJob, draft: Draft, candidates: Candidates, cause: Cause) -> Preemption | None:
+def _cheapest(job: TrainingJob, draft: Draft, candidates: Candidates, cause: Cause) -> _Found | None:
     found = (
         Preemption(job.job_id, need, victims, cause)
         for need in needs_of(job.gang, draft.room.coming, candidates)
         if (victims := victims_by_cost(need, draft, candidates)) is not None
     )
     cheapest = min(found, key=lambda one: sum(victim.cost for victim in one.victims), default=None)
-    if cheapest is None or cause is Cause.SHORTER:
-        return cheapest  # the rule has weighed the wait that is saved; what follows would be played through each turn
-    return replace(cheapest, victims=weighed(cheapest.need, draft, candidates, cheapest.victims, job.job_id))
+    return None if cheapest is None else _Found(_caused(job, cheapest, draft), candidates)
 
 
-def _carry_out(job: TrainingJob, preemption: Preemption, draft: Draft) -> bool:
-    """Stop victims for a job unless that delays a booking; where shrinking would, they give way whole."""
-    if not draft.bookings:
-        draft.stop(preemption)
-        draft.may_spare(preemption)
-        return True
-    whole = replace(preemption, victims=tuple(replace(victim, keeps=()) for victim in preemption.victims))
-    ways = (preemption, whole) if any(victim.keeps for victim in preemption.victims) else (preemption,)
-    chosen = next((way for way in ways if _stop_if_it_helps(job, way, draft)), None)
-    if chosen is not None:
-        draft.may_spare(chosen)
-    return chosen is not None
+def _caused(job: TrainingJob, preemption: Preemption, draft: Draft) -> Preemption:
+    """Return a preemption with its cause: a guarantee where a job has room back that others use."""
+    return replace(preemption, cause=Cause.GUARANTEE) if takes_back(job, draft, preemption.victims) else preemption
+
+
+def _carry_out(job: TrainingJob, found: _Found, draft: Draft) -> bool:
+    """Stop for a job those who lose least with all that follows, unless that delays a booking; say whether it does.
+
+    What follows is played through only where the cheapest may be stopped: most of the time a booking is in the way.
+    """
+    ways = _ways(found.preemption)
+    if draft.bookings and not _would_any_help(job, ways, draft):
+        return False
+    for way in (*_ways_with_least_loss(job, found, draft), *ways):
+        if _stop_if_it_helps(job, way, draft):
+            draft.may_spare(way)
+            return True
+    return False
+
+
+def _ways(preemption: Preemption) -> tuple[Preemption, ...]:
+    """Return it as it is, and where victims shrink, with all of them giving way whole."""
+    if not any(victim.keeps for victim in preemption.victims):
+        return (preemption,)
+    return (preemption, replace(preemption, victims=tuple(replace(victim, keeps=()) for victim in preemption.victims)))
+
+
+def _would_any_help(job: TrainingJob, ways: Iterable[Preemption], draft: Draft) -> bool:
+    with draft.trial():
+        return any(_stop_if_it_helps(job, way, draft) for way in ways)
+
+
+def _ways_with_least_loss(job: TrainingJob, found: _Found, draft: Draft) -> tuple[Preemption, ...]:
+    """Return how others are stopped than the cheapest, where that loses less with all that follows; () where none is.
+
+    For a much shorter job nothing is weighed: the rule has compared the wait that is saved with what is lost.
+    """
+    cheapest = found.preemption
+    if cheapest.cause is Cause.SHORTER:
+        return ()
+    victims = weighed(cheapest.need, draft, found.candidates, cheapest.victims, job.job_id)
+    if victims == cheapest.victims or not may_all_go(job, draft, victims):
+        return ()
+    return _ways(_caused(job, replace(cheapest, victims=victims, cause=Cause.PRIORITY), draft))
 
 
 def _stop_if_it_helps(job: TrainingJob, preemption: Preemption, draft: Draft) -> bool:
