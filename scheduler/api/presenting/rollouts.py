@@ -21,8 +21,8 @@ def card_view(card: ModelCard) -> WireCard:
     return WireCard(**asdict(card))
 
 
-def proposal_view(proposal: Proposal) -> WireProposal:
-    """Return a proposal."""
+def proposal_view(proposal: Proposal, *, in_full: bool = True) -> WireProposal:
+    """Return a proposal; `in_full` as for `history_view`."""
     body = json.loads(proposal.body)
     return WireProposal(
         name=proposal.name,
@@ -30,7 +30,7 @@ def proposal_view(proposal: Proposal) -> WireProposal:
         at=moment(proposal.at_s),
         source=proposal.source,
         card=WireCard(**body.get("card", {})),
-        model=body,
+        model=body if in_full else {},
     )
 
 

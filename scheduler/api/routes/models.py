@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from scheduler.api.access import Operator, Role, Submitter, Viewer
+from scheduler.api.access import Caller, Operator, Role, Submitter, Viewer
 from scheduler.api.answers import listing, single
 from scheduler.api.presenting.rollouts import deployment_outlook, deployment_view, history_view, proposal_view
 from scheduler.api.site import PartsDep
@@ -44,10 +44,10 @@ def outlook(parts: PartsDep, _: Operator, order: ModelOrder) -> Single[Deploymen
 
 
 @router.get("/models/{model}/revisions")
-def history(parts: PartsDep, _: Viewer, model: str) -> Single[ModelHistory]:
+def history(parts: PartsDep, caller: Viewer, model: str) -> Single[ModelHistory]:
     """Return a deployed model with its revisions, oldest first; removed ones too."""
     record, revisions = parts.service.models.history(model)
-    return single(parts, "ModelHistory", history_view(record, revisions, in_full=True))
+    return single(parts, "ModelHistory", history_view(record, revisions, in_full=_sees_arguments(caller)))
 
 
 @router.post("/models/{model}/rollout")
@@ -67,9 +67,10 @@ def remove(parts: PartsDep, caller: Operator, model: str) -> Single[ModelHistory
 
 
 @router.get("/proposals")
-def list_proposals(parts: PartsDep, _: Viewer) -> Listing[Proposal]:
+def list_proposals(parts: PartsDep, caller: Viewer) -> Listing[Proposal]:
     """Return the models that wait for an operator's word, oldest first."""
-    return listing(parts, "ProposalList", map(proposal_view, parts.service.models.proposals()))
+    in_full, proposed = _sees_arguments(caller), parts.service.models.proposals()
+    return listing(parts, "ProposalList", [proposal_view(one, in_full=in_full) for one in proposed])
 
 
 @router.post("/proposals", status_code=201)
@@ -96,3 +97,8 @@ def reject(parts: PartsDep, caller: Operator, model: str, order: Rejection | Non
     """Decline what is proposed, and say why."""
     reason = order.reason if order else ""
     return single(parts, "Proposal", proposal_view(parts.service.models.reject(model, reason, by=caller.person)))
+
+
+def _sees_arguments(caller: Caller) -> bool:
+    """Whether somebody may read what replicas are started with; who only looks on may not."""
+    return caller.role >= Role.SUBMITTER

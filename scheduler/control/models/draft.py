@@ -3,8 +3,12 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from scheduler.control.settings import Served
+
+ENVIRONMENT: Final = "application.runtime_env"
+SILENT: Final = f"{ENVIRONMENT}: another one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +34,14 @@ def replicas_are_alike(one: Served, other: Served) -> bool:
 
 
 def changes(before: str, after: str) -> tuple[str, ...]:
-    """Return what is otherwise in a body than in one before, a sentence a key, in the order of the file."""
+    """Return what is otherwise in a body than in one before, a sentence a key, in the order of the file.
+
+    Of an environment, which may hold what not everybody shall read, it is said only that it is another one.
+    """
     old, new = dict(_leaves(json.loads(before))), dict(_leaves(json.loads(after)))
-    return tuple(_said(key, old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key))
+    otherwise = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    said = (SILENT if key.startswith(ENVIRONMENT) else _said(key, old.get(key), new.get(key)) for key in otherwise)
+    return tuple(dict.fromkeys(said))
 
 
 def _said(key: str, old: object, new: object) -> str:
