@@ -166,8 +166,7 @@ def test_the_map_says_what_is_left_to_training(
     setting: Setting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     held = {"reactive+order": 10.0, "predictive+order": 9.0, "headroom": 4.2}
-    monkeypatch.setattr("benchmarks.joint.where.tuned", lambda _: (Tried(0.5, 0.0, 1.0),))
-    monkeypatch.setattr("benchmarks.joint.where.serving_alone", lambda task: Tried(task.knob, 0.0, held[task.policy]))
+    monkeypatch.setattr("benchmarks.joint.where.tuned", lambda asked: (Tried(0.5, 0.0, held[asked[0]]),))
     cells = cells_of([setting], (10.0, 1200.0), 1, lambda _: None)
     assert [cell.setting.warm_up_s for cell in cells] == [10.0, 1200.0]
     assert {round(cell.gain or 0.0, 6) for cell in cells} == {round((19.2 - 4.2) / (19.2 - 9.0) - 1.0, 6)}
