@@ -25,7 +25,7 @@ ORDERED: Final = "+order"
 OF_ORDER: Final[Mapping[str, object]] = {"queue_order": "shortest-first", "may_displace": "shorter-first"}
 """Of the section `policy`, what headroom's queue order is."""
 _STEP_S, _LOAN_S, _HOLD_S = 180.0, 300.0, 3600.0
-_MARGINS: Final = (0.2, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8)
+_MARGINS: Final = (0.1, 0.15, 0.2, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8)
 _QUANTILES: Final = (0.999, 0.9995, 0.9999)
 
 
