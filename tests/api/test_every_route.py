@@ -16,6 +16,7 @@ from scheduler.config.schema import Token
 from scheduler.model.errors import NotFound
 from scheduler.wire.base import Single
 from scheduler.wire.cluster import Host
+from tests.api.test_all_weather import TONE
 
 OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/login"), ("POST", "/login")}
 """What answers without a token: life signs, and the form where a browser shows one."""
@@ -80,7 +81,7 @@ def test_the_sdk_has_a_method_for_every_call_of_the_api(world: Any, tmp_path: Pa
         return httpx.Response(404)
 
     client = Client("http://127.0.0.1:8321", transport=httpx.MockTransport(answering))
-    job, host = PLACES["job_id"], PLACES["name"]
+    job, host, model = PLACES["job_id"], PLACES["name"], PLACES["model"]
     calls: tuple[Callable[[], object], ...] = (
         lambda: client.submit(entrypoint="python train.py"),
         lambda: client.try_out(entrypoint="python train.py"),
@@ -101,9 +102,18 @@ def test_the_sdk_has_a_method_for_every_call_of_the_api(world: Any, tmp_path: Pa
         lambda: client.adopt("theirs"),
         lambda: client.evict_strays("theirs"),
         client.models,
+        lambda: client.deploy(TONE),
+        lambda: client.try_model(TONE),
+        lambda: client.model_history(model),
+        lambda: client.steer(model, "undo"),
+        lambda: client.remove_model(model),
+        lambda: client.propose(TONE),
+        client.proposals,
+        lambda: client.approve(model),
+        lambda: client.reject(model),
         client.queues,
         client.capacity,
-        lambda: client.forecast(PLACES["model"]),
+        lambda: client.forecast(model),
         client.events,
         client.status,
         lambda: client.backup(tmp_path / "backup"),
