@@ -54,6 +54,7 @@ class Harness(ABC):
         cluster: under test.
         patience_s: the cluster's seconds that anything may take.
         shares_devices: whether replicas can have parts of a device; where not, those of `MODEL` take a whole one.
+        revisions: two revisions of the model, for `declare`.
         places_replicas: whether a replica starts in the slot that was asked for; where not, that is a wish.
         cordons: whether the cluster itself can give a host no new work.
     """
@@ -135,6 +136,7 @@ class SimulatedHarness(Harness):
     """The simulated cluster; its time passes when the test pauses."""
 
     cordons = True
+    revisions = (MODEL, replace(MODEL, revision=2))
 
     def __init__(self, model: ServingModel = MODEL) -> None:
         """Build a world."""
@@ -206,13 +208,15 @@ class ScatteringHarness(SimulatedHarness):
 
     def __init__(self) -> None:
         """Have every replica start in the last room there is, whatever is asked for."""
-        super().__init__(replace(MODEL, shape=replace(MODEL.shape, gpu_milli=1000)))
+        model = replace(MODEL, shape=replace(MODEL.shape, gpu_milli=1000))
+        super().__init__(model)
+        self.revisions = model, replace(model, revision=2)
         world, start = self._world.cluster, self._world.cluster.replicas.start
         places = [Slot(host, (device,)) for host in ("gpu-b", "gpu-a") for device in (3, 2, 1, 0)]
 
-        def scatter(model: str, slot: Slot) -> None:
+        def scatter(model: str, slot: Slot, revision: int) -> None:
             shape = replace(MODEL.shape, gpu_milli=1000)
-            start(model, next((place for place in places if not world.room.missing(place, shape)), slot))
+            start(model, next((place for place in places if not world.room.missing(place, shape)), slot), revision)
 
         world.replicas.start = scatter  # type: ignore[method-assign]
 
@@ -238,6 +242,8 @@ class Specs:
 
 class RayHarness(Harness):
     """A real local Ray."""
+
+    revisions = (MODEL, replace(MODEL, revision=2))
 
     _ids = itertools.count(1)
 

@@ -1,9 +1,11 @@
 """The promises of every `scheduler.control.ports.Cluster`."""
 
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import pytest
 
+from scheduler.control.settings import Application, Declared
 from scheduler.model.errors import ActionFailed
 from scheduler.model.hosts import HostState
 from scheduler.model.observation import Observation, RunState
@@ -208,6 +210,25 @@ def test_a_replica_is_observed_where_it_is_and_that_room_is_taken(harness: Harne
         harness.cluster.apply(StartJob(harness.job(whole), 1, (Slot(slot.host, (0, 1, 2, 3)),)))
     other = "gpu-a" if slot.host == "gpu-b" else "gpu-b"
     running(harness, whole, (Slot(other, (0, 1, 2, 3)),))
+
+
+def test_a_revision_runs_beside_another_and_stays_until_it_is_stopped(harness: Harness) -> None:
+    old, new = (
+        Declared(model, Application("small_models:build", {"greeting": "hello"})) for model in harness.revisions
+    )
+    harness.cluster.declare([old, replace(new, share=0.0)])
+    harness.cluster.apply(StartReplica("echo", HALF))
+    harness.cluster.apply(StartReplica("echo", Slot("gpu-b", (1,)), revision=2))
+    seen = harness.wait_until(lambda seen: len(ready(seen)) == 2)
+    assert sorted(replica.revision for replica in seen.replicas) == [1, 2]
+    (second,) = [replica for replica in seen.replicas if replica.revision == 2]
+    harness.cluster.declare([old])
+    with pytest.raises(ActionFailed):
+        harness.cluster.apply(StartReplica("echo", HALF, revision=3))
+    assert len(ready(harness.cluster.observe())) == 2, "what is left out stays until it is stopped"
+    harness.cluster.apply(StopReplica(second.replica_id, "echo", second.slot))
+    seen = harness.wait_until(lambda seen: len(seen.replicas) == 1)
+    assert [replica.revision for replica in seen.replicas] == [1]
 
 
 def test_a_replica_of_an_unknown_model_or_host_is_refused(harness: Harness) -> None:
