@@ -181,7 +181,8 @@ def _each(values: list[T], windows: Sequence[object], flag: str) -> list[T]:
 def _show(windows: "Sequence[Setting]", found: "dict[str, Played]", screen: Screen) -> None:
     for one in windows:
         begins = f"{one.traffic.name} from {one.start[:10]}, jobs from {one.jobs_start[:10]}"
-        screen.say(f"{one.days:g} days of {begins}, {one.gpus} GPUs, warm-up {format_duration(one.warm_up_s)}")
+        days = f"{one.days:g} day{'' if one.days == 1 else 's'}"
+        screen.say(f"{days} of {begins}, {one.gpus} GPUs, warm-up {format_duration(one.warm_up_s)}")
     rows = tuple(_row(name, played) for name, played in found.items())
     columns = (Column("POLICY"), *(Column(title, right=True) for title in _TITLES))
     screen.say(render(Table(columns, rows, tuple(found)), screen))
