@@ -1,6 +1,7 @@
 """From traffic to the replicas every model needs: now, at the peak within its lead time, and a little beyond."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -231,12 +232,13 @@ def demand_of(  # noqa: PLR0913, PLR0917  # the parts of a turn
         asked: replicas that the cluster's own controllers want, by model; what is wanted is at least that much.
     """
     now_s = snapshot.taken_at_s
-    running = {name: len(living) for name, living in snapshot.living.items()}
+    on_trial = {model.revised for model in snapshot.models if model.of}
+    running = Counter(one.model for one in snapshot.replicas if (one.model, one.revision) not in on_trial)
     members, outlooks, needs, shares = list[Member](), list[ModelOutlook](), dict[str, Needs](), dict[str, Learned]()
     for one in served:
         name = one.model.name
         shares[name] = _learned(one, known, memory, walls)
-        there = running.get(name, 0)
+        there = running[name]
         before, last = memory.needs.get(name, ((now_s, there),)), memory.demands.get(name)
         stay_s = memory.swings.stay_s(kind_of(one.model.shape), settings.scale_down_after_s, now_s)
         turn = _Turn(one, known, shares[name].share, before, last, there, stay_s, settings, now_s)
