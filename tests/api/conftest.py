@@ -332,7 +332,9 @@ def history(hours: float = 26.0) -> Iterator[GpuShares]:
 
 
 def observation() -> Observation:
-    return Observation(NOW_S, hosts(), (), tuple(replicas()))
+    """What the cluster itself says: of what operators want of hosts it knows nothing."""
+    seen = (host if host.state is HostState.LOST else replace(host, state=HostState.READY) for host in hosts())
+    return Observation(NOW_S, tuple(seen), (), tuple(replicas()))
 
 
 QUEUES = (
