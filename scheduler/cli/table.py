@@ -80,7 +80,8 @@ def _tabbed(table: Table, screen: Screen) -> str:
 def _blocks(table: Table, screen: Screen) -> str:
     blocks = (
         "\n".join(
-            f"{column.title.lower()}: {_painted(one, screen)}" for column, one in zip(table.columns, row, strict=True)
+            f"{column.title.lower()}: {_painted(one, screen)}".rstrip()
+            for column, one in zip(table.columns, row, strict=True)
         )
         for row in table.rows
     )
