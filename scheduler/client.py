@@ -42,6 +42,7 @@ from scheduler.wire.models import (
     RolloutOrder,
 )
 from scheduler.wire.queues import Queue
+from scheduler.wire.reload import Reloaded, ReloadOrder
 
 
 class Client:
@@ -364,6 +365,15 @@ class Client:
     def status(self) -> Status:
         """Return the state of the control plane itself."""
         return self.get("/status", Single[Status]).item
+
+    def reload(self, *, dry_run: bool = False) -> Single[Reloaded]:
+        """Have the control plane read its file again, for operators; with `dry_run` only say what would change.
+
+        Raises:
+            ConfigError: with all that is wrong in the file, or needs a restart; nothing was changed.
+            Conflict: it was not started from a file.
+        """
+        return self.send("POST", "/reload", Single[Reloaded], ReloadOrder(dry_run=dry_run))
 
     def backup(self, file: Path) -> None:
         """Write one consistent state of the control plane's store to a new file, for operators.

@@ -15,7 +15,7 @@ from scheduler.api.panels import PanelDesk
 from scheduler.api.pointing import PointsToLeader
 from scheduler.api.recent import Recent
 from scheduler.api.routes import cluster, control, jobs, logs, models, page, strays, stream
-from scheduler.api.site import Logs, Parts, Site
+from scheduler.api.site import Logs, Parts, Reload, Site
 from scheduler.api.static_files import install_static
 from scheduler.config.schema import Token
 from scheduler.control.leadership import Leader
@@ -35,19 +35,21 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
     logs_of: Logs | None = None,
     leader: Callable[[], Leader | None] | None = None,
     backup: Callable[[Path], object] | None = None,
+    reload: Reload | None = None,
 ) -> FastAPI:
     """Return the application.
 
     Args:
         service: what can be asked of the control plane.
         board: what it shows.
-        site: what never changes.
+        site: what the configuration says.
         bind_host: the address that is listened on; any but loopback demands tokens.
         tokens: who may do what; needed on any address but loopback.
         metrics: makes the text for Prometheus.
         logs_of: reads the output of attempts.
         leader: says from memory who leads, where this one waits and only answers questions.
         backup: writes the store to a new file.
+        reload: reads the file of the control plane again.
     """
     # No interactive documentation: its scripts would come from elsewhere. /openapi.json is what programs need.
     app = FastAPI(
@@ -61,7 +63,7 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
         responses={"default": {"model": ErrorAnswer, "description": WHAT_IS_WRONG}},
     )
     guard, recent, starts = Guard(bind_host, tokens), Recent(service), ComingStarts(site.policy)
-    app.state.parts = Parts(service, board, site, guard, metrics, logs_of, recent, starts, leader, backup)
+    app.state.parts = Parts(service, board, site, guard, metrics, logs_of, recent, starts, leader, backup, reload)
     app.state.panels = PanelDesk(app.state.parts)
     for module in (jobs, logs, cluster, models, strays, control, stream, page):
         app.include_router(module.router)
@@ -72,3 +74,14 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
     app.add_middleware(PlainHeaders)
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     return app
+
+
+def renewal(app: FastAPI, site: Site, bind_host: str, tokens: Sequence[Token]) -> Callable[[], None]:
+    """Return what has an application answer by another configuration."""
+    parts: Parts = app.state.parts.by(site, Guard(bind_host, tokens))
+
+    def renew() -> None:
+        app.state.parts = parts
+        app.state.panels.renew(parts)
+
+    return renew

@@ -87,6 +87,11 @@ class PanelDesk:
         self._latest: tuple[str, Panels] | None = None
         self._digests: OrderedDict[str, dict[str, str]] = OrderedDict()
 
+    def renew(self, parts: Parts) -> None:
+        """Render by other parts from now on, what is shown now as well."""
+        with self._lock:
+            self._parts, self._key = parts, None
+
     def latest(self) -> tuple[str, Panels]:
         """Return the newest panels and their stamp."""
         report, board = self._parts.board.report, self._parts.board

@@ -1,7 +1,7 @@
-"""What never changes while a control plane runs, and the parts that the routes work with."""
+"""What a configuration says of a cluster, and the parts that the routes work with."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Protocol
@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from scheduler.api.access import Guard
 from scheduler.api.coming_starts import ComingStarts
 from scheduler.api.recent import Recent
+from scheduler.config.differing import Difference
 from scheduler.config.model import ModelForms
 from scheduler.config.queues import order_name, queue_names
 from scheduler.config.schema import Config
@@ -18,6 +19,7 @@ from scheduler.config.wiring import policy_of
 from scheduler.control.leadership import Leader
 from scheduler.control.ports import Clock
 from scheduler.control.reports.board import Board
+from scheduler.control.service.people import Person
 from scheduler.control.service.service import ControlService
 from scheduler.model.policy import Policy
 from scheduler.model.workloads import JobId
@@ -32,6 +34,18 @@ class Logs(Protocol):
         Raises:
             Unreachable: the cluster does not answer.
             NotFound: nothing was kept of that attempt.
+        """
+
+
+class Reload(Protocol):
+    """Reads the file of the control plane again."""
+
+    def __call__(self, by: Person, *, dry_run: bool) -> tuple[Difference, ...]:
+        """Return what is otherwise in it; that counts from the next turn on.
+
+        Raises:
+            ConfigError: with all that is wrong, each with its line; nothing was changed.
+            Unreachable: the store does not answer; nothing was changed.
         """
 
 
@@ -112,6 +126,12 @@ class Parts:
     """Where it waits for another to end: says from memory who leads."""
     backup: Callable[[Path], object] | None = None
     """Writes the store to a new file."""
+    reload: Reload | None = None
+    """Reads the file of the control plane again; None where it has none."""
+
+    def by(self, site: Site, guard: Guard) -> "Parts":
+        """Return them as they are by another configuration."""
+        return replace(self, site=site, guard=guard, starts=ComingStarts(site.policy))
 
 
 async def parts_of(request: Request) -> Parts:

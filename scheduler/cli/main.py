@@ -66,6 +66,7 @@ class Commands(LazyGroup):
         Entry("status", "scheduler.cli.status", "status", "Show the state of the control plane itself."),
         Entry("explain", "scheduler.cli.explaining", "explain", "List the keys of the files that people write."),
         Entry("run", "scheduler.cli.run", "run", "Start the control plane."),
+        Entry("reload", "scheduler.cli.reload", "reload", "Have the control plane read cluster.yaml again."),
         Entry("backup", "scheduler.cli.backups", "backup", "Write the store to one file, while it is in use."),
         Entry("restore", "scheduler.cli.backups", "restore", "Put a backup in the place of a store."),
         Entry("demo", "scheduler.cli.demo", "demo", "Show the whole loop on this machine, on recorded traffic."),

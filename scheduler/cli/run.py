@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from scheduler.cli.errors import warn
+from scheduler.cli.hangup import heeding, told_by_hangup
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Session
 from scheduler.model.counting import plural
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     from scheduler.backends.ray.local import LocalAddress, LocalRay
     from scheduler.cli.composition.cluster import Seat
     from scheduler.cli.composition.plane import ControlPlane
+    from scheduler.cli.composition.reloading import Read
     from scheduler.config.schema import Config, RemoteRay, Section
+    from scheduler.config.yaml_file import Document
     from scheduler.store.leases import HeldLease
 
 SectionT = TypeVar("SectionT", bound="Section")
@@ -61,28 +65,31 @@ def run(  # noqa: PLR0913  # one argument a flag
     from scheduler.cli.composition.cluster import Seat, this_process  # noqa: PLC0415  # other commands need not load it
     from scheduler.cli.composition.state import store_url  # noqa: PLC0415  # likewise
     from scheduler.cli.standby import lead_in_turn  # noqa: PLC0415  # likewise
-    from scheduler.config.loading import load_config  # noqa: PLC0415  # likewise
+    from scheduler.config.loading import load_with_lines  # noqa: PLC0415  # likewise
     from scheduler.store.ownership import Candidacy  # noqa: PLC0415  # likewise
 
     signal.signal(signal.SIGTERM, _leave)
     os.umask(0o077)  # what we and our children make is for us only
-    screen = Session.of(context).screen
-    loaded = load_config(config)
-    loaded = loaded.model_copy(
-        update={
-            "api": _updated(loaded.api, port=port),
-            "router": _updated(loaded.router, port=router_port),
-            "control": _updated(loaded.control, reactive=reactive or None),
-            "state_dir": state_dir or loaded.state_dir,
+    screen, hung_up = Session.of(context).screen, told_by_hangup()
+
+    def read() -> "tuple[Config, Document]":
+        found, document = load_with_lines(config)
+        sections = {
+            "api": _updated(found.api, port=port),
+            "router": _updated(found.router, port=router_port),
+            "control": _updated(found.control, reactive=reactive or None),
+            "state_dir": state_dir or found.state_dir,
         }
-    )
+        return found.model_copy(update=sections), document
+
+    loaded, _ = read()
     with listening(loaded.api.host, loaded.api.port) as listener:
         url = loaded.api.url or url_of(listener)
         with Candidacy(store_url(loaded), holder=this_process(), address=url) as candidacy:
 
             def lead(lease: "HeldLease") -> None:
                 with ray_for(loaded, screen, lease) as ray:
-                    serve(loaded, ray, Seat(lease, url, take_over), listener, screen)
+                    serve(loaded, ray, Seat(lease, url, take_over), listener, screen, Again(read, hung_up))
 
             if standby:
                 lead_in_turn(loaded, candidacy, listener, screen, lead)
@@ -90,7 +97,22 @@ def run(  # noqa: PLR0913  # one argument a flag
                 lead(candidacy.insist())
 
 
-def serve(config: "Config", ray: "RemoteRay", seat: "Seat", listener: socket.socket, screen: Screen) -> None:
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How the file is read again.
+
+    Attributes:
+        read: reads it, the flags of the command line included.
+        told: set when a signal asks for it.
+    """
+
+    read: "Read"
+    told: threading.Event
+
+
+def serve(  # noqa: PLR0913, PLR0917  # the parts of a control plane
+    config: "Config", ray: "RemoteRay", seat: "Seat", listener: socket.socket, screen: Screen, again: Again
+) -> None:
     """Run the loop and the API until a signal, or until somebody else leads.
 
     Raises:
@@ -99,12 +121,13 @@ def serve(config: "Config", ray: "RemoteRay", seat: "Seat", listener: socket.soc
     from scheduler.api.serving import server_of  # noqa: PLC0415  # other commands need not load it
     from scheduler.cli.composition.plane import compose, web_app  # noqa: PLC0415  # likewise
 
-    with closing(compose(config, ray, seat, partial(warn, screen=screen))) as plane:
+    with closing(compose(config, ray, seat, partial(warn, screen=screen), read=again.read)) as plane:
         with suppress(Unreachable):  # the loop says so, and asks again
             plane.cluster.claim()
         server = server_of(web_app(plane))
         screen.note(_banner(config, ray, listener))
-        with looping(plane, server, screen, seat.lease):
+        reload = plane.reloader.reload_on_signal if plane.reloader else str
+        with looping(plane, server, screen, seat.lease), heeding(again.told, reload, screen):
             server.run(sockets=[listener.dup()])  # it closes what it is given
 
 

@@ -1,5 +1,7 @@
 """From the section `traffic:` of a configuration to the sources that the loop listens to."""
 
+from collections.abc import Mapping
+
 from records.fault import Say, nobody
 from scheduler.config import schema
 from scheduler.config.schema import Config
@@ -16,6 +18,20 @@ def sources_of(config: Config, say: Say = nobody) -> dict[str, TrafficSource]:
         ConfigError: a recorded file is missing or corrupt.
     """
     return {name: _source(section, say) for name, section in config.traffic.items()}
+
+
+def sources_again(
+    config: Config, before: Config, had: Mapping[str, TrafficSource], say: Say
+) -> dict[str, TrafficSource]:
+    """Return the traffic sources by name: of sections that are as before the same objects as were had.
+
+    Raises:
+        ConfigError: as `sources_of`.
+    """
+    return {
+        name: had[name] if before.traffic.get(name) == section else _source(section, say)
+        for name, section in config.traffic.items()
+    }
 
 
 def servers_of(config: Config) -> dict[str, str]:

@@ -6,12 +6,17 @@ from scheduler.config.checks import LIVE_CHECKS, cross_faults
 from scheduler.config.faults import read_section
 from scheduler.config.files import beside
 from scheduler.config.schema import Config
-from scheduler.config.yaml_file import read_yaml
+from scheduler.config.yaml_file import Document, read_yaml
 from scheduler.model.errors import ConfigError
 
 
 def load_config(path: Path) -> Config:
-    """Return the validated configuration; files in it are relative to its own directory.
+    """Return the validated configuration; as `load_with_lines`."""
+    return load_with_lines(path)[0]
+
+
+def load_with_lines(path: Path) -> tuple[Config, Document]:
+    """Return the validated configuration, and the document with its lines; files are relative to its own directory.
 
     Raises:
         ConfigError: with every fault found, each with its line. Faults between values are looked for once each value
@@ -22,7 +27,7 @@ def load_config(path: Path) -> Config:
     faults = (*cross_faults(config, document), *cross_faults(config, document, LIVE_CHECKS))
     if faults:
         raise ConfigError(*faults)
-    return config
+    return config, document
 
 
 def _with_files_found(config: Config, directory: Path) -> Config:

@@ -29,6 +29,7 @@ from scheduler.control.reports.board import Board, GpuShares, MeasuredWarmUp, Mo
 from scheduler.control.reports.gpu_history import PastForecasts, gpu_shares
 from scheduler.control.service.admission import SiteLimits
 from scheduler.control.service.adopting import OrderBook
+from scheduler.control.service.configured import Configured, nothing_new
 from scheduler.control.service.models import nobody_reads
 from scheduler.control.service.strays import obey
 from scheduler.control.settings import Declared, Served, Settings
@@ -96,6 +97,8 @@ class Cycle:
         experience: what was learned from the past.
         memory: what is carried on of demand; one that knows nothing takes over what was journalled lately.
         limits: what the site allows to jobs that are given to the cluster itself.
+        renewed: says what counts from this turn on where the file was read again: models, sources, servers, policy,
+            settings and limits.
     """
 
     cluster: Cluster
@@ -116,6 +119,7 @@ class Cycle:
     experience: Experience = field(default_factory=Experience)
     memory: DemandMemory = field(default_factory=DemandMemory)
     limits: SiteLimits = field(default_factory=SiteLimits)
+    renewed: Callable[[], Configured | None] = nothing_new
     _foresight: PastForecasts = field(default_factory=PastForecasts)
     _counted: Mapping[str, RequestCounts] = field(default_factory=dict)
     _told: tuple[Declared, ...] | None = None
@@ -150,6 +154,8 @@ class Cycle:
             raise
 
     def _turn(self) -> Report:
+        if (configured := self.renewed()) is not None:
+            self._take_up(configured)
         number = self._next_number()
         self._serve(self._rolling_out().roster())
         listeners = self._listening()
@@ -189,10 +195,18 @@ class Cycle:
                 self.memory = DemandMemory(demands=demands)
         return self._number + 1
 
+    def _take_up(self, configured: Configured) -> None:
+        """Have another file count from this turn on; what was learned is kept, and what is known of sources that stay."""
+        self._told = roster_of(self.served, ()).declared if self._told is None else self._told
+        if configured.settings.usage_half_life_s != self.settings.usage_half_life_s:
+            self.experience.meter = None
+        self.served, self.sources, self.servers = configured.served, configured.sources, configured.servers
+        self.policy, self.settings, self.limits = configured.policy, configured.settings, configured.limits
+
     def _rolling_out(self) -> Rollouts:
         if self._rollouts is None:
             self._rollouts = Rollouts(self.store, self.gate, self.served, self.read_model, self._walls)
-        self._rollouts.store = self.store
+        self._rollouts.store, self._rollouts.declared = self.store, self.served
         return self._rollouts
 
     def _serve(self, roster: Roster) -> None:
@@ -202,8 +216,9 @@ class Cycle:
         if roster.declared != told:
             self.cluster.declare(roster.declared)
         self._told = roster.declared
-        if is_new and self._listeners is not None:
-            self._listeners.wish(requests_of(roster.served, self.sources, self.settings))
+        if self._listeners is not None and (is_new or self._listeners.sources is not self.sources):
+            requests = requests_of(roster.served, self.sources, self.settings)
+            self._listeners.listen(self.sources, requests, self.servers)
 
     def _listening(self) -> SourceListeners:
         if self._listeners is None:
@@ -217,6 +232,7 @@ class Cycle:
             parts = (self.cluster, self.store, self.gate, (), self.policy, self.settings, self._walls)
             self._surveyor = Surveyor(*parts, self._giving_up(), self.experience)
         self._surveyor.models = self._roster.models
+        self._surveyor.policy, self._surveyor.settings = self.policy, self.settings
         self._surveyor.cluster, self._surveyor.store = self.cluster, self.store
         return self._surveyor
 
@@ -228,7 +244,7 @@ class Cycle:
     def _orders(self) -> OrderBook:
         if self._book is None:
             self._book = OrderBook(self.store, self.gate, self.limits)
-        self._book.store = self.store
+        self._book.store, self._book.limits = self.store, self.limits
         return self._book
 
     def _acting(self) -> ActionRunner:
@@ -237,6 +253,7 @@ class Cycle:
                 self.cluster, self.store, self.gate, self.settings.patience, self._walls, self._giving_up()
             )
         self._runner.cluster, self._runner.store = self.cluster, self.store
+        self._runner.patience = self.settings.patience
         return self._runner
 
     def _measured(self, seen: Observation) -> tuple[MeasuredWarmUp, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from scheduler.config.differing import Difference
 from scheduler.config.model import ModelForms
 from scheduler.control.model_records import ModelRecord, Proposal, Revision
 from scheduler.control.records import EventKind, EventRecord
@@ -75,6 +76,7 @@ GOOD: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {
     ("GET", "/api/v1/status"): (200, {}),
     ("GET", "/api/v1/events"): (200, {"params": {"subject": JOB, "limit": 3, "after": 1}}),
     ("GET", "/api/v1/backup"): (200, {}),
+    ("POST", "/api/v1/reload"): (200, {"json": {"dry_run": True}}),
     ("GET", "/metrics"): (200, {}),
     ("GET", "/healthz"): (200, {}),
     ("GET", "/readyz"): (200, {}),
@@ -138,6 +140,7 @@ BAD: dict[tuple[str, str], list[tuple[int, dict[str, Any]]]] = {
         (422, {"json": {"names": 3}}),
         (422, {}),
     ],
+    ("POST", "/api/v1/reload"): [(422, {"json": {"dry_run": "perhaps"}}), (422, {"json": 3})],
     ("POST", "/api/v1/strays/evict"): [(404, {"json": {"names": ["nobody"]}}), (422, {})],
     ("GET", "/"): [(422, {"params": {"range": "a while"}})],
     ("GET", "/page/chart"): [(422, {"params": {"theme": "pink"}}), (404, {"params": {"model": "nothing"}})],
@@ -186,7 +189,10 @@ def ask(whole: Any) -> Callable[..., httpx.Response]:
         yield "step 1"
 
     http = whole.http(
-        logs_of=lines, metrics=lambda: b"headroom_up 1\n", backup=lambda file: file.write_bytes(b"SQLite format 3\0")
+        logs_of=lines,
+        metrics=lambda: b"headroom_up 1\n",
+        backup=lambda file: file.write_bytes(b"SQLite format 3\0"),
+        reload=lambda _, *, dry_run: (Difference("comes", "queue product"),) if dry_run else (),
     )
     return lambda route, path="", **parts: http.request(route[0], path or filled(route[1]), **parts)
 

@@ -117,6 +117,7 @@ def test_the_sdk_has_a_method_for_every_call_of_the_api(world: Any, tmp_path: Pa
         client.events,
         client.status,
         lambda: client.backup(tmp_path / "backup"),
+        client.reload,
     )
     for call in calls:
         with pytest.raises(NotFound):

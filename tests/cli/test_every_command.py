@@ -21,6 +21,7 @@ from scheduler.cli.main import INTERRUPTED, app, run
 from scheduler.wire.base import ErrorAnswer, ErrorBody, Listing, Single
 from scheduler.wire.cluster import DrainAnswer, Stray
 from scheduler.wire.models import Deployment, Proposal
+from scheduler.wire.reload import Change, Reloaded
 from tests.cli.model_answers import a_history
 from tests.cli.test_every_local_command import LOCAL, WITH_A_SERVER_OF_ITS_OWN
 
@@ -57,6 +58,7 @@ ASKING = {
     "events": [],
     "status": [],
     "backup": ["kept.backup"],
+    "reload": [],
 }
 """Commands that ask the control plane, and the rest of a line that it grants."""
 LISTS = {
@@ -162,6 +164,8 @@ def fair(plane: Any) -> Any:
     answers["GET", "/proposals"] = Listing[Proposal](kind="ProposalList", observed_at=NOW, cycle=1, items=(proposed,))
     for path in ("/proposals", "/proposals/tone/reject"):
         answers["POST", path] = Single(kind="Proposal", observed_at=NOW, cycle=1, item=proposed)
+    read = Reloaded(applied=True, changes=(Change(kind="comes", what="queue product"),))
+    answers["POST", "/reload"] = Single(kind="Reload", observed_at=NOW, cycle=1, item=read)
     answers["GET", "/jobs/417/logs"] = "step 1\n"
     answers["GET", "/backup"] = "SQLite format 3\0 and so on"
     return plane

@@ -13,13 +13,14 @@ from scheduler.model.errors import ClusterTaken, Superseded, Unreachable
 
 CONFIG = SimpleNamespace(store="")
 RAY = SimpleNamespace(address="127.0.0.1:6379")
+AGAIN = SimpleNamespace(read=None, told=None)
 
 
 class Plane:
     """A control plane whose cluster answers a claim as it is told to."""
 
     def __init__(self, answer: Exception | None) -> None:
-        self.answer, self.is_closed, self.cluster = answer, False, self
+        self.answer, self.is_closed, self.cluster, self.reloader = answer, False, self, None
 
     def claim(self) -> None:
         """Claim the cluster."""
@@ -41,14 +42,14 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Any:
         def begun(*_: object) -> Any:
             raise Superseded("the API begins")
 
-        monkeypatch.setattr(composed, "compose", lambda *_: plane)
+        monkeypatch.setattr(composed, "compose", lambda *_, **__: plane)
         monkeypatch.setattr(composed, "web_app", lambda _: None)
         monkeypatch.setattr("scheduler.api.serving.server_of", lambda _: None)
         monkeypatch.setattr(run, "looping", begun)
         seat = Seat(SimpleNamespace(), "")  # type: ignore[arg-type]  # nobody proves it here
         screen = SimpleNamespace(note=said.append)
         with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(Superseded) as raised:
-            run.serve(CONFIG, RAY, seat, listener, screen)  # type: ignore[arg-type]  # parts of them
+            run.serve(CONFIG, RAY, seat, listener, screen, AGAIN)  # type: ignore[arg-type]  # parts of them
         return [*said, str(raised.value)]
 
     return serve

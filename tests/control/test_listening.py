@@ -267,3 +267,17 @@ def test_what_ran_goes_on_while_its_traffic_was_never_heard(lab: Any) -> None:
     lab.sources["edit-check"].rate = lambda _: 5.0
     lab.turns(20, pause_s=60.0)
     assert len(lab.cluster.replicas) < 3
+
+
+def test_sources_that_stay_are_known_on_and_others_are_listened_to_anew() -> None:
+    left, right, new = Source(1.0), Source(2.0), Source(3.0)
+    listeners = listeners_of(Crews(), left=left, right=right)
+    turn(listeners, NOW_S)
+    sources = {"left": left, "right": new, "more": right}
+    listeners.listen(sources, dict.fromkeys(sources, ForecastRequest(HOUR_S)), {"more": "a server"})
+    assert listeners.unheard == Unheard(("right", "more"), 3, ("a server",))
+    known = turn(listeners, NOW_S)
+    assert {name: state.rate_at(NOW_S)[0] for name, state in known.items()} == {"left": 1.0, "right": 3.0, "more": 2.0}
+    listeners.listen({"left": left}, {"left": ForecastRequest(HOUR_S)}, {})
+    assert set(turn(listeners, NOW_S)) == {"left"}
+    assert (left.reads, new.reads) == (3, 1)

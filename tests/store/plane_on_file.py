@@ -98,6 +98,9 @@ class FileCluster:
         with self._ordering("forget"):
             self._world.execute("UPDATE runs SET forgotten = 1 WHERE job = ? AND attempt = ?", (job_id, attempt))
 
+    def declare(self, declared: Any) -> None:
+        """Serve nothing, whatever is declared."""
+
     def request_counts(self) -> dict[str, Any]:
         """Return nothing."""
         return {}

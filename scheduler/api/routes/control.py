@@ -1,4 +1,4 @@
-"""The control plane itself: status, events, metrics, health, and its store as a file."""
+"""The control plane itself: status, events, metrics, health, its store as a file, and its configuration read again."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,10 +15,11 @@ from scheduler.api.paging import newest
 from scheduler.api.presenting.jobs import event_view
 from scheduler.api.presenting.times import moment
 from scheduler.api.site import PartsDep
-from scheduler.model.errors import NotFound
+from scheduler.model.errors import Conflict, NotFound
 from scheduler.wire.base import BACKUP_TYPE, Listing, Single
 from scheduler.wire.cluster import Status
 from scheduler.wire.jobs import Event
+from scheduler.wire.reload import Change, Reloaded, ReloadOrder
 
 router = APIRouter(tags=["control"])
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -77,6 +78,17 @@ def backup(parts: PartsDep, _: Operator) -> FileResponse:
         folder.cleanup()
         raise
     return FileResponse(file, media_type=BACKUP_TYPE, background=BackgroundTask(folder.cleanup))
+
+
+@router.post("/api/v1/reload")
+def reload(parts: PartsDep, caller: Operator, order: ReloadOrder | None = None) -> Single[Reloaded]:
+    """Read the file of the control plane again; all of it counts from the next turn on, or nothing is changed."""
+    if parts.reload is None:
+        raise Conflict("this control plane was not started from a file", help="start it anew to change it")
+    dry_run = order is not None and order.dry_run
+    found = parts.reload(caller.person, dry_run=dry_run)
+    changes = tuple(Change(kind=one.kind, what=one.what, details=one.details) for one in found)
+    return single(parts, "Reload", Reloaded(applied=bool(found) and not dry_run, changes=changes))
 
 
 @router.get("/metrics", response_class=Response, responses=NOT_AS_TEXT)

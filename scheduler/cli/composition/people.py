@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import partial
 from threading import Event
+from typing import Final
 
 from fastapi import FastAPI
 
 from scheduler.api.app import create_app
 from scheduler.api.presenting.covering import coverage_of
-from scheduler.api.site import Site
+from scheduler.api.site import Reload, Site
 from scheduler.cli.attempt_logs import AttemptLogs
 from scheduler.cli.composition.state import store_url
 from scheduler.config.model import draft_of
@@ -17,6 +18,7 @@ from scheduler.config.queues import queue_names, submitters_of
 from scheduler.config.schema import Config
 from scheduler.config.wiring import limits_of, policy_of, served_from
 from scheduler.control.leadership import Leader
+from scheduler.control.models.draft import ModelDraft
 from scheduler.control.ports import Clock
 from scheduler.control.records import AttemptTotal
 from scheduler.control.reports.board import Board, Report
@@ -30,12 +32,15 @@ from scheduler.store.backup import back_up
 from scheduler.store.sql import SqlStore
 from scheduler.telemetry.metrics import Metrics
 
+DECLARED_IN: Final = "cluster.yaml"
+"""Source of the models of the file, for people."""
 
-def metrics_over(board: Board, store: SqlStore, policy: Policy) -> Metrics:
+
+def metrics_over(board: Board, store: SqlStore, policy: Callable[[], Policy]) -> Metrics:
     """Return the metrics that a board and a store show."""
 
     def lowest(report: Report) -> float | None:
-        return coverage_of(report, policy).lowest.ratio
+        return coverage_of(report, policy()).lowest.ratio
 
     return Metrics(board, Remembered[Iterable[AttemptTotal]](store.attempt_totals, ()), lowest)
 
@@ -48,6 +53,7 @@ def api_of(  # noqa: PLR0913  # the parts of an API, by name
     metrics: Metrics,
     logs: AttemptLogs | None = None,
     leader: Callable[[], Leader | None] | None = None,
+    reload: Reload | None = None,
 ) -> FastAPI:
     """Return the HTTP API and the page over a service."""
     return create_app(
@@ -60,7 +66,13 @@ def api_of(  # noqa: PLR0913  # the parts of an API, by name
         logs_of=logs,
         leader=leader,
         backup=partial(back_up, store_url(config)),
+        reload=reload,
     )
+
+
+def drafts_of(config: Config) -> dict[str, ModelDraft]:
+    """Return the models of the file, by name."""
+    return {model.name: draft_of(model, DECLARED_IN) for model in config.models}
 
 
 def site_limits_of(config: Config) -> SiteLimits:
@@ -88,5 +100,5 @@ def service_of(  # noqa: PLR0913  # the parts of a service, by name
         packages=PackageShelf(config.state_dir / "packages"),
         gate=gate,
         poke=poke,
-        models=ModelForm({model.name: draft_of(model, "cluster.yaml") for model in config.models}, served_from),
+        models=ModelForm(drafts_of(config), served_from),
     )

@@ -7,9 +7,12 @@ from typing import Final
 from fastapi import FastAPI
 
 from records.fault import Say, nobody
+from scheduler.api.app import renewal
+from scheduler.api.site import Site
 from scheduler.cli.attempt_logs import AttemptLogs
 from scheduler.cli.composition.cluster import Seat, ray_cluster, remains_of
 from scheduler.cli.composition.people import api_of, metrics_over, service_of, site_limits_of
+from scheduler.cli.composition.reloading import Read, Reloader
 from scheduler.cli.composition.state import clock_of, store_url
 from scheduler.cli.traffic_sources import servers_of, sources_of
 from scheduler.config.schema import Config, RemoteRay
@@ -21,6 +24,7 @@ from scheduler.control.isolation.processes import OneProcess
 from scheduler.control.ports import Backend, Clock
 from scheduler.control.private_files import close_state
 from scheduler.control.reports.board import Board
+from scheduler.control.service.configured import NextConfiguration
 from scheduler.control.service.service import ControlService
 from scheduler.control.upkeep.pruning import Pruner
 from scheduler.store.replays import Replays
@@ -48,6 +52,7 @@ class ControlPlane:
         board: what the loop shows.
         pruner: drops what is over and old, beside the loop.
         fitters: fit forecasts, beside this process.
+        reloader: has the file count again; None where there is none.
         stop: set it (then `poke`) to end the loop.
         poke: set it to end a pause of the loop.
     """
@@ -63,6 +68,7 @@ class ControlPlane:
     fitters: OneProcess
     stop: threading.Event
     poke: threading.Event
+    reloader: Reloader | None = None
 
     def close(self) -> None:
         """Let go of everything; what runs on the cluster goes on."""
@@ -71,7 +77,7 @@ class ControlPlane:
         self.store.close()
 
 
-def compose(config: Config, ray: RemoteRay, seat: Seat, say: Say = nobody) -> ControlPlane:
+def compose(config: Config, ray: RemoteRay, seat: Seat, say: Say = nobody, *, read: Read | None = None) -> ControlPlane:
     """Wire a control plane to a Ray cluster that runs.
 
     Args:
@@ -79,6 +85,7 @@ def compose(config: Config, ray: RemoteRay, seat: Seat, say: Say = nobody) -> Co
         ray: where the cluster answers.
         seat: by what right it acts.
         say: is told what was assumed of recorded files.
+        read: reads the configuration again; None where it cannot be.
 
     Raises:
         ConfigError: a file of the configuration cannot be read, or the store has a newer schema.
@@ -92,12 +99,13 @@ def compose(config: Config, ray: RemoteRay, seat: Seat, say: Say = nobody) -> Co
     cluster = ray_cluster(config, ray, seat=seat, clock=clock, specs=store, served=served)
     policy = policy_of(config.policy, config.queues)
     fitters = OneProcess(Threads("forecast", 1, 2 * FIT_WITHIN_S), FIT_WITHIN_S)
+    following, sources = NextConfiguration(), sources_of(config, say)
     cycle = Cycle(
         cluster=cluster,
         store=store,
         clock=clock,
         served=served,
-        sources=sources_of(config, say),
+        sources=sources,
         policy=policy,
         settings=settings_of(config.control, config.policy, config.queues),
         board=board,
@@ -107,6 +115,7 @@ def compose(config: Config, ray: RemoteRay, seat: Seat, say: Say = nobody) -> Co
         servers=servers_of(config),
         limits=site_limits_of(config),
         read_model=served_from,
+        renewed=following.take,
     )
     service = service_of(config, store=store, board=board, clock=clock, gate=cycle.gate, poke=poke)
     pruner = Pruner(
@@ -119,11 +128,19 @@ def compose(config: Config, ray: RemoteRay, seat: Seat, say: Say = nobody) -> Co
         board=board,
         prove=seat.lease.prove,
     )
-    return ControlPlane(config, clock, store, cluster, cycle, service, board, pruner, fitters, stop, poke)
+    parts = (sources, cycle, following, service, pruner, poke, say)
+    reloader = Reloader(read, config, *parts) if read else None
+    return ControlPlane(config, clock, store, cluster, cycle, service, board, pruner, fitters, stop, poke, reloader)
 
 
 def web_app(plane: ControlPlane) -> FastAPI:
     """Return the HTTP API and the page of a control plane."""
     logs = AttemptLogs(plane.cluster, plane.service)
-    metrics = metrics_over(plane.board, plane.store, plane.cycle.policy)
-    return api_of(plane.config, clock=plane.clock, service=plane.service, metrics=metrics, logs=logs)
+    metrics, reloader = metrics_over(plane.board, plane.store, lambda: plane.cycle.policy), plane.reloader
+    reload = reloader.reload if reloader else None
+    app = api_of(plane.config, clock=plane.clock, service=plane.service, metrics=metrics, logs=logs, reload=reload)
+    if reloader:
+        reloader.prepare.append(
+            lambda config: renewal(app, Site.of(config, plane.clock), config.api.host, config.api.tokens)
+        )
+    return app

@@ -65,5 +65,6 @@ def compose_stand_in(config: Config, leader: Callable[[], Leader | None]) -> Sta
     clock = clock_of(config.replay, config.state_dir)
     store, board = SqlStore(store_url(config), fence=0), Board()
     service = service_of(config, store=store, board=board, clock=clock, gate=threading.RLock(), poke=Event())
-    metrics = metrics_over(board, store, policy_of(config.policy, config.queues))
+    policy = policy_of(config.policy, config.queues)
+    metrics = metrics_over(board, store, lambda: policy)
     return StandIn(config, store, board, api_of(config, clock=clock, service=service, metrics=metrics, leader=leader))

@@ -200,16 +200,26 @@ class SourceListeners:
 
         Pauses are in seconds of a world of that speed.
         """
-        self._crews, self._has_news = crews, False
+        self._crews, self._has_news, self._speed = crews, False, speed
+        self._listeners: dict[str, SourceListener] = {}
+        self.listen(sources, requests, servers)
+
+    def listen(
+        self, sources: Mapping[str, TrafficSource], requests: Mapping[str, ForecastRequest], servers: Mapping[str, str]
+    ) -> None:
+        """Listen to these sources from now on, each as it is wished.
+
+        What is known of one that is the same object as before is kept, its forecast until the next one is due.
+        """
+        known, self.sources = self._listeners, sources
         self._listeners = {
-            name: SourceListener(
-                name, source, requests[name], speed, self._done, SourceState(server=servers.get(name, ""))
+            name: known[name]
+            if name in known and known[name].source is source
+            else SourceListener(
+                name, source, requests[name], self._speed, self._done, SourceState(server=servers.get(name, ""))
             )
             for name, source in sources.items()
         }
-
-    def wish(self, requests: Mapping[str, ForecastRequest]) -> None:
-        """Take other wishes; a forecast that is there is kept until the next one is due."""
         for name, listener in self._listeners.items():
             listener.request = requests[name]
             listener.known = replace(listener.known, is_foreseen=requests[name].forecasts)

@@ -179,6 +179,7 @@ class OrderBook:
     limits: SiteLimits
     _known: dict[str, Order | None] | None = None
     _listed: frozenset[str] = frozenset()
+    _judged_by: SiteLimits | None = None
     _told: dict[str, str] = field(default_factory=dict)
 
     def take(self, seen: Observation, number: int) -> None:
@@ -191,7 +192,8 @@ class OrderBook:
         if not seen.orders and not known:
             return
         listed = frozenset(order.spec.origin for order in seen.orders)
-        if listed == self._listed and all(known.get(order.spec.origin) is order for order in seen.orders):
+        is_judged = listed == self._listed and self.limits is self._judged_by
+        if is_judged and all(known.get(order.spec.origin) is order for order in seen.orders):
             return
         with self.gate:
             jobs = self.store.jobs()
@@ -203,7 +205,7 @@ class OrderBook:
             if done.changed or told:
                 self.store.save_all(done.changed, told)
             self._settle(seen.orders, self.store.jobs(), known)
-        self._listed = listed
+        self._listed, self._judged_by = listed, self.limits
 
     def _accept(self, order: Order, now_s: float, number: int) -> None:
         def told(job: JobRecord) -> EventRecord:

@@ -3,12 +3,13 @@
 Nothing here acts on the cluster: a wish is stored, the loop is poked, the next turn carries it out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from threading import Event, Lock
 from typing import Final
 
+from scheduler.control.models.draft import ModelDraft
 from scheduler.control.ports import Clock, Store
 from scheduler.control.records import DesiredState, EventKind, EventRecord, HostMark, JobRecord, Once
 from scheduler.control.reports.board import Board, Report
@@ -60,6 +61,17 @@ class ControlService:
         self._gate = gate
         self._poke = poke
         self._submitting = Lock()
+
+    def go_by(self, limits: SiteLimits, policy: Policy) -> None:
+        """Answer by other limits and another policy from now on."""
+        with self._gate:
+            self._site_limits, self._policy = limits, policy
+            self.models = replace(self.models, policy=policy)
+
+    def own(self, declared: Mapping[str, ModelDraft]) -> None:
+        """Know other models as those of the file from now on."""
+        with self._gate:
+            self.models = replace(self.models, form=replace(self.models.form, declared=declared))
 
     def submit(self, spec: JobSpec, *, by: Person = SOMEBODY, key: str = "", digest: str = "") -> JobRecord:
         """Accept a job; it is on disk when this returns.

@@ -44,6 +44,9 @@ class Pruner:
     """Takes steps. Used by one thread.
 
     Files of a job go before its row, so that a step that is interrupted leaves nothing that nobody knows of.
+
+    Attributes:
+        rules: for how long what is over is kept; others may be set at any time.
     """
 
     def __init__(  # noqa: PLR0913  # where things lie, by name
@@ -59,7 +62,7 @@ class Pruner:
         prove: Callable[[], object],
     ) -> None:
         """Drop by `rules` while `prove` does not raise: it proves the right to act, before each thing is dropped."""
-        self._rules, self._clock, self._board, self._prove = rules, clock, board, prove
+        self.rules, self._clock, self._board, self._prove = rules, clock, board, prove
         self._store, self._archive, self._remains, self._packages = store, archive, remains, packages
         self._walls = Bulkheads(clock.speed)
         self._after_job = self._after_event = 0
@@ -93,14 +96,14 @@ class Pruner:
         return report.cycle.number if report else 0
 
     def _jobs(self, now_s: float) -> bool:
-        if not self._rules.first_of_job_s:
+        if not self.rules.first_of_job_s:
             return False
-        ended = self._archive.ended(now_s - self._rules.first_of_job_s, self._after_job, JOBS)
+        ended = self._archive.ended(now_s - self.rules.first_of_job_s, self._after_job, JOBS)
         more = len(ended) == JOBS
         self._after_job = int(ended[-1].job_id) if more else 0
         bare = [job.job_id for job in ended if self._is_bare(job, now_s)]
-        if self._rules.jobs_s:
-            self._dropped["job"] += self._archive.drop_jobs(bare, now_s - self._rules.jobs_s, now_s)
+        if self.rules.jobs_s:
+            self._dropped["job"] += self._archive.drop_jobs(bare, now_s - self.rules.jobs_s, now_s)
         if self._stuck:
             raise next(iter(self._stuck.values()))
         return more
@@ -108,10 +111,10 @@ class Pruner:
     def _is_bare(self, job: Ended, now_s: float) -> bool:
         """Drop the files of a job that are no longer kept; return whether it has none that could not be dropped."""
         try:
-            if _is_over(job.ended_at_s, self._rules.logs_s, now_s):
+            if _is_over(job.ended_at_s, self.rules.logs_s, now_s):
                 self._prove()
                 self._dropped["log"] += self._remains.drop_logs(job)
-            if not _is_over(job.ended_at_s, self._rules.checkpoints_s, now_s):
+            if not _is_over(job.ended_at_s, self.rules.checkpoints_s, now_s):
                 return True
             is_bare = self._drop_checkpoints(job)
         except OSError as error:
@@ -132,16 +135,16 @@ class Pruner:
         return True
 
     def _events(self, now_s: float) -> bool:
-        if not self._rules.events_s:
+        if not self.rules.events_s:
             return False
-        count, self._after_event = self._archive.drop_events(now_s - self._rules.events_s, self._after_event, EVENTS)
+        count, self._after_event = self._archive.drop_events(now_s - self.rules.events_s, self._after_event, EVENTS)
         self._dropped["event"] += count
         return self._after_event > 0
 
     def _old_packages(self, now_s: float) -> bool:
-        if not self._rules.packages_s:
+        if not self.rules.packages_s:
             return False
-        since_s = now_s - self._rules.packages_s
+        since_s = now_s - self.rules.packages_s
 
         def is_old(changed_s: float) -> bool:
             return self._clock.to_world_s(changed_s) < since_s
