@@ -196,12 +196,13 @@ class Cycle:
         return self._number + 1
 
     def _take_up(self, configured: Configured) -> None:
-        """Have another file count from this turn on; what was learned is kept, and what is known of sources that stay."""
+        """Have another file count from this turn on; what was learned, and of sources that stay, is kept."""
         self._told = roster_of(self.served, ()).declared if self._told is None else self._told
         if configured.settings.usage_half_life_s != self.settings.usage_half_life_s:
             self.experience.meter = None
         self.served, self.sources, self.servers = configured.served, configured.sources, configured.servers
         self.policy, self.settings, self.limits = configured.policy, configured.settings, configured.limits
+        self._walls.try_again()
 
     def _rolling_out(self) -> Rollouts:
         if self._rollouts is None:

@@ -129,3 +129,15 @@ def test_what_goes_to_and_fro_is_told_now_and_then_and_in_the_end_as_it_is() -> 
     assert len(told) <= (36_000 / WINDOW_S + 1) * MOST_TOLD
     assert any(states.is_news("a", "gone for good", 36_000.0 + late_s) for late_s in (0.0, WINDOW_S))
     assert states.told("a") == "gone for good"
+
+
+def test_what_is_cut_off_is_tried_at_once_when_what_it_failed_on_may_have_changed() -> None:
+    walls = Bulkheads()
+    walls.begin(100.0, 1)
+    walls.within(PART, fails(KeyError("values")), lambda: "otherwise")
+    walls.begin(101.0, 2)
+    assert walls.is_cut_off(PART)
+    walls.try_again()
+    assert not walls.is_cut_off(PART)
+    assert [trouble.part for trouble in walls.troubles] == [PART]
+    assert walls.within(PART, lambda: "done", lambda: "otherwise") == "done"

@@ -126,6 +126,10 @@ class Bulkheads:
         self.works(part)
         return done
 
+    def try_again(self) -> None:
+        """Have all that is cut off be tried at once: what it failed on may be another one now."""
+        self._troubles = {name: replace(one, again_s=self._now_s) for name, one in self._troubles.items()}
+
     def is_cut_off(self, part: Part) -> bool:
         """Whether a part failed and is not to be tried again yet."""
         trouble = self._troubles.get(part.name)
