@@ -11,6 +11,7 @@ from scheduler.config.fixed import FIXED, fixed_faults
 from scheduler.config.loading import load_config, load_with_lines
 from scheduler.config.ownership import ownership_faults
 from scheduler.config.schema import Config
+from scheduler.config.yaml_file import Document
 
 Cluster = Callable[..., Path]
 HASH, OTHER = "a" * 64, "b" * 64
@@ -91,6 +92,21 @@ def test_what_needs_a_restart_is_said_so_with_its_line(cluster: Cluster) -> None
     assert {fault.code for fault in faults} == {"NeedsRestart"}
     assert "restart the control plane" in faults[0].help
     assert list(fixed_faults(before, before, document)) == []
+
+
+def test_what_replicas_are_cannot_change_in_place_but_of_those_that_others_run(cluster: Cluster) -> None:
+    def asks(text: str, gpus: int) -> tuple[Config, Document]:
+        return load_with_lines(cluster(("    served_elsewhere: true", f"    {text}\n    resources: {{gpus: {gpus}}}")))
+
+    ours, others = "application: {import_path: 'a:b'}", "served_elsewhere: true"
+    before, (after, document) = asks(ours, 1)[0], asks(ours, 2)
+    (fault,) = fixed_faults(before, after, document)
+    assert (fault.field, fault.line) == ("models.0.resources", 13)
+    assert "--take-over" in fault.help
+    assert list(fixed_faults(before, after, document, ["edit-check"])) == []
+    assert list(fixed_faults(asks(others, 1)[0], *asks(others, 2))) == []
+    (flipped,) = fixed_faults(asks(others, 1)[0], *asks(ours, 1))
+    assert flipped.field == "models.0.application"
 
 
 def test_what_the_store_owns_or_needs_is_refused_with_its_line(cluster: Cluster) -> None:

@@ -183,6 +183,7 @@ def test_asked_only_or_as_it_was_it_changes_and_tells_nothing(site: Site) -> Non
         ({"store": "sqlite:///x"}, "store", "store cannot change"),
         ({"api": {"port": 9}}, "port", "api.port cannot change"),
         ({"control": {"period": "1m"}}, "period", "control.period cannot change"),
+        ({"models": [model("tone", resources={"gpus": 2})]}, "resources", "tone: resources cannot change in place"),
         ({"backend": {"kind": "local", "hosts": [{"name": "z"}]}}, "backend", "backend cannot change"),
     ],
 )

@@ -96,15 +96,16 @@ class Reloader:
 
     def _refuse(self, config: Config, document: Document) -> None:
         store, read = self.service.store, served_from
-        owned, planned_by = set[str](), dict[str, set[str]]()
-        for record in store.models():
+        owned, planned_by, stored = set[str](), dict[str, set[str]](), store.models()
+        for record in stored:
             if store.revision(record.name, 1).source != DECLARED_IN:
                 owned.add(record.name)
             if record.is_there:
                 revisions = [read(store.revision(record.name, number).body) for number in numbers_of(record)]
                 planned_by[record.name] = {name for one in revisions for name in (one.source, one.own_source) if name}
         ours = ownership_faults(self.config, config, document, owned, planned_by)
-        if faults := (*fixed_faults(self.config, config, document), *ours):
+        fixed = fixed_faults(self.config, config, document, [record.name for record in stored])
+        if faults := (*fixed, *ours):
             raise ConfigError(*faults)
 
     def _differences(self, config: Config) -> tuple[Difference, ...]:
