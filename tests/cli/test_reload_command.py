@@ -23,7 +23,7 @@ def answers(plane: Any, *changes: Change, applied: bool = True) -> None:
 
 def test_it_shows_a_row_a_change(headroom: Headroom, plane: Any) -> None:
     answers(plane, *CHANGES)
-    shown = headroom("reload", width=100)
+    shown = headroom("reload", "--color=never", width=100)
     lines = [line.split() for line in shown.out.splitlines()]
     assert lines[0] == ["IT", "WHAT", "DETAIL"]
     assert [line[0] for line in lines[1:]] == ["comes", "changes", "goes"]
