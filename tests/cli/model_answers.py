@@ -27,9 +27,9 @@ def a_history(rollout: RolloutState | None = None, **more: object) -> ModelHisto
         ModelRevision(number=1, at=NOW - timedelta(days=40), by="ada", source="edit-check.yaml", state="past",
                       fate="first ready after 2m10s"),
         ModelRevision(number=2, at=NOW - timedelta(days=2), by="ada", source="edit-check.yaml", state="serves",
-                      changed=("application.args.weights: v1 → v2",), fate="took over within 12m"),
+                      changed=("application.args.weights: another one",), fate="took over within 12m"),
         ModelRevision(number=3, at=NOW - timedelta(minutes=4), by="ben", source="edit-check.yaml", state="rollout",
-                      changed=("application.args.weights: v2 → v3", "max_replicas: 4 → 6")),
+                      changed=("application.args.weights: another one", "max_replicas: 4 → 6")),
     )  # fmt: skip
     shown = {"name": "edit-check", "serving": 2, "rollout": rollout or a_rollout(), "revisions": revisions}
     return ModelHistory(**{**shown, **more})

@@ -115,7 +115,7 @@ def test_the_history_lists_the_newest_first(headroom: Headroom, plane: Any) -> N
     plane.gives("GET", "/models/edit-check/revisions", single(a_history()))
     lines = headroom("models", "history", "edit-check", "--no-header").out.splitlines()
     assert [line.split("\t")[0] for line in lines] == ["3", "2", "1"]
-    assert "application.args.weights: v2 → v3; max_replicas: 4 → 6" in lines[0]
+    assert "application.args.weights: another one; max_replicas: 4 → 6" in lines[0]
     shown = json.loads(headroom("models", "history", "edit-check", "-o", "json").out)
     assert [one["number"] for one in shown["item"]["revisions"]] == [1, 2, 3]
 

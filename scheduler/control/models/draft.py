@@ -8,7 +8,9 @@ from typing import Final
 from scheduler.control.settings import Served
 
 ENVIRONMENT: Final = "application.runtime_env"
-SILENT: Final = f"{ENVIRONMENT}: another one"
+ARGUMENTS: Final = "application.args"
+UNSAID: Final = "another one"
+"""Stands for values that not everybody may read who reads what has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +38,22 @@ def replicas_are_alike(one: Served, other: Served) -> bool:
 def changes(before: str, after: str) -> tuple[str, ...]:
     """Return what is otherwise in a body than in one before, a sentence a key, in the order of the file.
 
-    Of an environment, which may hold what not everybody shall read, it is said only that it is another one.
+    Of arguments the names are said and no values; of an environment only that it is another one.
     """
     old, new = dict(_leaves(json.loads(before))), dict(_leaves(json.loads(after)))
-    otherwise = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    said = (SILENT if key.startswith(ENVIRONMENT) else _said(key, old.get(key), new.get(key)) for key in otherwise)
-    return tuple(dict.fromkeys(said))
+    said = (_said(key, old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key))
+    return tuple(dict.fromkeys(filter(None, said)))
 
 
 def _said(key: str, old: object, new: object) -> str:
+    """Return what to say of a key; "" where there was nothing and is nothing."""
+    if key.startswith(ENVIRONMENT):
+        return f"{ENVIRONMENT}: {UNSAID}"
     match (_is_nothing(old), _is_nothing(new)):
+        case (True, True):
+            return ""
+        case (_, is_gone) if key.startswith(ARGUMENTS):
+            return f"{key}: {'no longer there' if is_gone else UNSAID}"
         case (True, _):
             return f"{key}: {_shown(new)}"
         case (_, True):
