@@ -11,19 +11,22 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 
 from scheduler.config.checks import is_loopback
-from scheduler.config.schema import Token
+from scheduler.config.schema import Api, Token
 from scheduler.control.service.people import Person
 from scheduler.model.errors import Fault, NotPermitted
 
 COOKIE: Final = "headroom_token"
 """Carries the token of a browser; good for reading only, so that no foreign page can act with it."""
 UNKNOWN_CALLER: Final = "Unauthenticated"
+ASK_FOR_ONE: Final = "set HEADROOM_TOKEN, or ask an operator for a token"
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Role(IntEnum):
     """What a caller may do; each includes the ones before."""
 
+    PUBLIC = 0
+    """Read what is shown to everybody, without a token."""
     VIEWER = 1
     """Read."""
     SUBMITTER = 2
@@ -48,20 +51,30 @@ class Caller:
 class Guard:
     """Decides who a request comes from.
 
-    On loopback without tokens everybody on this machine is an operator. In all other cases a token is needed.
+    On loopback without tokens everybody on this machine is an operator. In all other cases a token is needed, but for
+    what is shown to everybody where that is on.
     """
 
-    def __init__(self, bind_host: str, tokens: Sequence[Token] = (), *, open_as: str = "operator") -> None:
+    def __init__(
+        self, bind_host: str, tokens: Sequence[Token] = (), *, public: bool = False, open_as: str = "operator"
+    ) -> None:
         """Take the address that is bound and the tokens' digests.
 
         Args:
             bind_host: address or name that the server listens on.
             tokens: known by their SHA-256.
+            public: whether those without a token read what is shown to everybody.
             open_as: owner of the jobs that are submitted where no token is needed.
         """
         self._tokens = tuple(tokens)
         self._open_as = open_as
         self.is_open = not tokens and is_loopback(bind_host)
+        self.is_public = public and not self.is_open
+
+    @classmethod
+    def of(cls, api: Api) -> "Guard":
+        """Read a configuration."""
+        return cls(api.host, api.tokens, public=api.public)
 
     def caller(self, request: Request) -> Caller:
         """Return who asks.
@@ -72,7 +85,17 @@ class Guard:
         if self.is_open:
             refuse_foreign_pages(request)
             return Caller(self._open_as, Role.OPERATOR)
+        if self.is_stranger(request):
+            return Caller("", Role.PUBLIC)
         return self._holder(_token_of(request))
+
+    def is_stranger(self, request: Request) -> bool:
+        """Whether somebody who shows no token at all reads what is shown to everybody.
+
+        A token that is not known is none of a stranger's: it is refused.
+        """
+        names_nobody = "authorization" not in request.headers and COOKIE not in request.cookies
+        return self.is_public and request.method in SAFE_METHODS and names_nobody
 
     def knows(self, token: str) -> bool:
         """Whether a token is one of ours."""
@@ -82,7 +105,7 @@ class Guard:
         found = self._match(token)
         if found is None:
             said = "this token is not known" if token else "a bearer token is needed"
-            raise NotPermitted(Fault(UNKNOWN_CALLER, said, help="set HEADROOM_TOKEN, or ask an operator for a token"))
+            raise NotPermitted(Fault(UNKNOWN_CALLER, said, help=ASK_FOR_ONE))
         return Caller(found.name, Role[found.role.upper()])
 
     def _match(self, token: str) -> Token | None:
@@ -109,12 +132,21 @@ def refuse_foreign_pages(request: Request) -> None:
         raise NotPermitted(f"requests from {origin} may not change anything here")
 
 
+def guard_of(request: Request) -> Guard:
+    """Return who guards a request: one and the same to its end, though the file be read again meanwhile."""
+    if not hasattr(request.state, "guard"):
+        request.state.guard = request.app.state.parts.guard
+    guard: Guard = request.state.guard
+    return guard
+
+
 def require(role: Role) -> Callable[[Request], Awaitable[Caller]]:
     """Return a dependency that lets callers pass who have at least a role; it takes no thread."""
 
     async def caller_of(request: Request) -> Caller:
-        guard: Guard = request.app.state.parts.guard
-        caller = guard.caller(request)
+        caller = guard_of(request).caller(request)
+        if caller.role < role and caller.role is Role.PUBLIC:
+            raise NotPermitted(Fault(UNKNOWN_CALLER, "this is not shown without a token", help=ASK_FOR_ONE))
         if caller.role < role:
             said = f"role {caller.role.name.lower()} may not do this ({role.name.lower()} needed)"
             raise NotPermitted(said, help=f"ask for a token with role {role.name.lower()}")
@@ -140,6 +172,7 @@ def _token_of(request: Request) -> str:
     return request.cookies.get(COOKIE, "") if request.method in SAFE_METHODS else ""
 
 
+Anybody = Annotated[Caller, Depends(require(Role.PUBLIC))]
 Viewer = Annotated[Caller, Depends(require(Role.VIEWER))]
 Submitter = Annotated[Caller, Depends(require(Role.SUBMITTER))]
 Operator = Annotated[Caller, Depends(require(Role.OPERATOR))]

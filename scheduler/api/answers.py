@@ -12,7 +12,7 @@ from starlette.routing import Match
 from scheduler.api.access import UNKNOWN_CALLER
 from scheduler.api.presenting.times import moment
 from scheduler.api.site import Parts
-from scheduler.control.reports.board import Report
+from scheduler.control.reports.board import STARTING, Report
 from scheduler.model.errors import (
     ConfigError,
     Conflict,
@@ -46,15 +46,16 @@ CODES: Final = {400: "BadRequest", 404: "NotFound", 405: "MethodNotAllowed", 413
 
 
 def single(parts: Parts, kind: str, item: ItemT) -> Single[ItemT]:
-    """Wrap one thing."""
+    """Wrap one thing, as its reader sees it."""
     observed_s, cycle = _seen(parts)
-    return Single(kind=kind, observed_at=moment(observed_s), cycle=cycle, item=item)
+    return Single(kind=kind, observed_at=moment(observed_s), cycle=cycle, item=parts.shown(item))
 
 
 def listing(parts: Parts, kind: str, items: Iterable[ItemT], following: str = "") -> Listing[ItemT]:
-    """Wrap a list, or a page of one with the cursor of the page that follows."""
+    """Wrap a list as its reader sees it, or a page of one with the cursor of the page that follows."""
     observed_s, cycle = _seen(parts)
-    return Listing(kind=kind, observed_at=moment(observed_s), cycle=cycle, items=tuple(items), next=following)
+    shown = tuple(map(parts.shown, items))
+    return Listing(kind=kind, observed_at=moment(observed_s), cycle=cycle, items=shown, next=following)
 
 
 def report_of(parts: Parts) -> Report:
@@ -65,7 +66,7 @@ def report_of(parts: Parts) -> Report:
     """
     report = parts.board.report
     if report is None:
-        raise Unreachable(f"no plan yet: {parts.board.degraded or 'starting'}", help="try again in a moment")
+        raise Unreachable(f"no plan yet: {parts.told(parts.board.degraded) or STARTING}", help="try again in a moment")
     return report
 
 

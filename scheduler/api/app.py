@@ -31,6 +31,7 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
     site: Site,
     bind_host: str = "127.0.0.1",
     tokens: Sequence[Token] = (),
+    public: bool = False,
     metrics: Callable[[], bytes] | None = None,
     logs_of: Logs | None = None,
     leader: Callable[[], Leader | None] | None = None,
@@ -45,6 +46,7 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
         site: what the configuration says.
         bind_host: the address that is listened on; any but loopback demands tokens.
         tokens: who may do what; needed on any address but loopback.
+        public: whether those without a token read what is shown to everybody.
         metrics: makes the text for Prometheus.
         logs_of: reads the output of attempts.
         leader: says from memory who leads, where this one waits and only answers questions.
@@ -62,9 +64,10 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
         dependencies=[Depends(well_formed)],
         responses={"default": {"model": ErrorAnswer, "description": WHAT_IS_WRONG}},
     )
-    guard, recent, starts = Guard(bind_host, tokens), Recent(service), ComingStarts(site.policy)
+    guard, recent, starts = Guard(bind_host, tokens, public=public), Recent(service), ComingStarts(site.policy)
     app.state.parts = Parts(service, board, site, guard, metrics, logs_of, recent, starts, leader, backup, reload)
     app.state.panels = PanelDesk(app.state.parts)
+    app.state.public_panels = PanelDesk(app.state.parts.for_everybody())
     for module in (jobs, logs, cluster, models, strays, control, stream, page):
         app.include_router(module.router)
     install_static(app)
@@ -76,12 +79,13 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
     return app
 
 
-def renewal(app: FastAPI, site: Site, bind_host: str, tokens: Sequence[Token]) -> Callable[[], None]:
+def renewal(app: FastAPI, site: Site, guard: Guard) -> Callable[[], None]:
     """Return what has an application answer by another configuration."""
-    parts: Parts = app.state.parts.by(site, Guard(bind_host, tokens))
+    parts: Parts = app.state.parts.by(site, guard)
 
     def renew() -> None:
         app.state.parts = parts
         app.state.panels.renew(parts)
+        app.state.public_panels.renew(parts.for_everybody())
 
     return renew

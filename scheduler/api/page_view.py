@@ -11,15 +11,17 @@ from scheduler.api.formatting import asks_for, shortened, trimmed
 from scheduler.api.past import past_of
 from scheduler.api.presenting.capacity import capacity_view
 from scheduler.api.presenting.hosts import host_views
-from scheduler.api.presenting.jobs import event_view, job_view, queue_of
+from scheduler.api.presenting.jobs import NOBODY_WAITS, event_view, job_view, queue_of
 from scheduler.api.presenting.models import model_views, tallies_at
 from scheduler.api.presenting.points import Window
 from scheduler.api.presenting.queues import queue_view
 from scheduler.api.presenting.times import DAY_S, moment
+from scheduler.api.public_fields import UNHEARD
 from scheduler.api.site import Parts, Site
 from scheduler.control.records import JobRecord
-from scheduler.control.reports.board import ModelOutlook, Report
+from scheduler.control.reports.board import STARTING, ModelOutlook, Report
 from scheduler.control.reports.queue_usage import queue_usages
+from scheduler.model.reasons import Reasons
 from scheduler.model.workloads import JobState
 from scheduler.wire.cluster import Capacity, Host, ServedModel
 from scheduler.wire.jobs import Event, Job, devices_by_host
@@ -69,6 +71,7 @@ class PageView:
         outlooks: what is known of each model's load.
         events: newest first.
         is_unread: whether nobody could read events yet.
+        is_public: whether it is shown without a token, so that a part is hidden.
     """
 
     site: Site
@@ -86,6 +89,7 @@ class PageView:
     outlooks: tuple[ModelOutlook, ...] = ()
     events: tuple[Event, ...] = ()
     is_unread: bool = False
+    is_public: bool = False
 
     @property
     def gpus(self) -> int:
@@ -138,45 +142,56 @@ class PageView:
 
 def page_view(parts: Parts) -> PageView:
     """Look at everything once."""
-    report, site = parts.board.report, parts.site
+    report = parts.board.report
+    view = _without_a_report(parts) if report is None else _of_a_report(parts, report)
+    unheard = parts.told(str(parts.board.unheard), instead=UNHEARD)
+    view = replace(view, unheard=unheard, is_public=parts.is_public)
+    if parts.is_public:
+        return view
     events = tuple(event_view(event) for event in reversed(parts.recent.events()))
-    if report is None:
-        empty = PageView(site, 0, moment(site.clock.now_s()), parts.board.degraded or "starting", events=events)
-        empty = replace(empty, unheard=str(parts.board.unheard), is_unread=not parts.recent.events.was_answered)
-        known = parts.recent.jobs()
-        waiting, running = (_jobs(known, empty.now, None, running=holds) for holds in (False, True))
-        return replace(empty, waiting=waiting, running=running)
-    past, now_s = past_of(parts), report.cycle.at_s
-    hosts, models = host_views(report), model_views(report, tallies_at(past.history, now_s - DAY_S), site.owners)
+    return replace(view, events=events, is_unread=not parts.recent.events.was_answered)
+
+
+def _without_a_report(parts: Parts) -> PageView:
+    now, known = moment(parts.site.clock.now_s()), parts.recent.jobs()
+    degraded = STARTING if parts.board.degraded in {"", STARTING} else parts.told(parts.board.degraded)
+    waiting, running = (_jobs(parts, known, now, NOBODY_WAITS, running=holds) for holds in (False, True))
+    return PageView(parts.site, 0, now, degraded, waiting=waiting, running=running)
+
+
+def _of_a_report(parts: Parts, report: Report) -> PageView:
+    past, now_s, site = past_of(parts), report.cycle.at_s, parts.site
+    hosts = tuple(map(parts.shown, host_views(report)))
+    models = map(parts.shown, model_views(report, tallies_at(past.history, now_s - DAY_S), site.owners))
+    queue = queue_of(report)
     return PageView(
         site=site,
         cycle=report.cycle.number,
         now=moment(now_s),
-        degraded=parts.board.degraded,
-        unheard=str(parts.board.unheard),
-        capacity=capacity_view(report, past, Window(now_s, now_s), site.policy),
+        degraded=parts.told(parts.board.degraded),
+        capacity=parts.shown(capacity_view(report, past, Window(now_s, now_s), site.policy)),
         gpu_hosts=tuple(host for host in hosts if host.devices),
         cpu_hosts=tuple(host for host in hosts if not host.devices),
-        waiting=_jobs(past.jobs, moment(now_s), report, running=False),
-        running=_jobs(past.jobs, moment(now_s), report, running=True),
-        queues=_queues(report),
+        waiting=_jobs(parts, past.jobs, moment(now_s), queue, running=False),
+        running=_jobs(parts, past.jobs, moment(now_s), queue, running=True),
+        queues=_queues(parts, report),
         models=tuple(sorted(models, key=_worst_first)),
         outlooks=report.outlooks,
-        events=events,
-        is_unread=not parts.recent.events.was_answered,
     )
 
 
-def _jobs(records: Sequence[JobRecord], now: datetime, report: Report | None, *, running: bool) -> tuple[Job, ...]:
-    queue = queue_of(report)
+def _jobs(
+    parts: Parts, records: Sequence[JobRecord], now: datetime, queue: Reasons, *, running: bool
+) -> tuple[Job, ...]:
     chosen = [r for r in records if (r.state.holds_room if running else _waits(r.state))]
-    views = [job_view(record, now.timestamp(), queue) for record in chosen]
+    views = [parts.shown(job_view(record, now.timestamp(), queue)) for record in chosen]
     return tuple(sorted(views, key=_in_order))
 
 
-def _queues(report: Report) -> tuple[Queue, ...]:
+def _queues(parts: Parts, report: Report) -> tuple[Queue, ...]:
     snapshot = report.cycle.snapshot
-    return tuple(map(queue_view, queue_usages(snapshot))) if len(snapshot.queues) > 1 else ()
+    views = map(queue_view, queue_usages(snapshot)) if len(snapshot.queues) > 1 else ()
+    return tuple(map(parts.shown, views))
 
 
 def _in_order(job: Job) -> tuple[bool, float, datetime]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Request
 from markupsafe import Markup
 
+from scheduler.api.access import guard_of
 from scheduler.api.formatting import ratio
 from scheduler.api.freshness import age_s, patience_s
 from scheduler.api.page_view import PageView, page_view
@@ -76,7 +77,8 @@ class PanelDesk:
     """Renders panels when there is something new, whoever asks; remembers what earlier ones looked like.
 
     Every rendering has a stamp: the number of its cycle, with a count behind it when a cycle is shown anew because
-    the loop is held up ("18422", "18422.1").
+    the loop is held up ("18422", "18422.1"), and what is shown to everybody a word of its own ("18422.public"), so that
+    a browser that has signed in is not taken to have what it was not shown.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -119,7 +121,7 @@ class PanelDesk:
         }
 
     def _stamped(self, panels: Panels) -> tuple[str, Panels]:
-        cycle, count = str(panels.view.cycle), 0
+        cycle, count = f"{panels.view.cycle}{'.public' * self._parts.is_public}", 0
         stamp = cycle
         while stamp in self._digests:
             count += 1
@@ -131,8 +133,9 @@ class PanelDesk:
 
 
 def panel_desk_of(request: Request) -> PanelDesk:
-    """Return the panels of the application that a request came to."""
-    panels: PanelDesk = request.app.state.panels
+    """Return the panels of the application that a request came to, as its reader sees them."""
+    state = request.app.state
+    panels: PanelDesk = state.public_panels if guard_of(request).is_stranger(request) else state.panels
     return panels
 
 

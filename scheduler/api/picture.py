@@ -69,7 +69,7 @@ def picture_of(parts: Parts, range_name: RangeName, model: str = "") -> Picture 
         return None
     check_model(report, model)
     window = Window.around(report.cycle.at_s, RANGES[range_name] * 3600.0, model=model)
-    view = capacity_view(report, past_of(parts), window, parts.site.policy)
+    view = parts.shown(capacity_view(report, past_of(parts), window, parts.site.policy))
     return Picture(view, moment(report.cycle.at_s), str(report.cycle.number))
 
 

@@ -8,9 +8,11 @@ from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
-from scheduler.api.access import Guard
+from scheduler.api.access import Guard, guard_of
 from scheduler.api.coming_starts import ComingStarts
+from scheduler.api.public_fields import WITHHELD, public, said
 from scheduler.api.recent import Recent
+from scheduler.api.redacting import ResourceT
 from scheduler.config.differing import Difference
 from scheduler.config.model import ModelForms
 from scheduler.config.queues import order_name, queue_names
@@ -128,16 +130,30 @@ class Parts:
     """Writes the store to a new file."""
     reload: Reload | None = None
     """Reads the file of the control plane again; None where it has none."""
+    is_public: bool = False
+    """Whether they are those of a request of somebody without a token."""
 
     def by(self, site: Site, guard: Guard) -> "Parts":
         """Return them as they are by another configuration."""
         return replace(self, site=site, guard=guard, starts=ComingStarts(site.policy))
 
+    def shown(self, resource: ResourceT) -> ResourceT:
+        """Return of a resource what the reader may see."""
+        return public(resource) if self.is_public else resource
+
+    def told(self, words: str, *, instead: str = WITHHELD) -> str:
+        """Return words that may say anything, or to a reader who may not read them what stands in their place."""
+        return said(words, instead) if self.is_public else words
+
+    def for_everybody(self) -> "Parts":
+        """Return the same for somebody without a token."""
+        return replace(self, is_public=True)
+
 
 async def parts_of(request: Request) -> Parts:
-    """Return the parts of the application that a request came to; takes no thread, which may all be waiting."""
+    """Return the parts of the application that a request came to, as its reader sees them; takes no thread."""
     parts: Parts = request.app.state.parts
-    return parts
+    return parts.for_everybody() if guard_of(request).is_stranger(request) else parts
 
 
 PartsDep = Annotated[Parts, Depends(parts_of)]

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from scheduler.cli.session import Session
-from scheduler.model.errors import ConfigError, NotFound
+from scheduler.model.errors import ConfigError, NotFound, NotPermitted
 from scheduler.wire.jobs import Job
 
 _COMPLETION_TIMEOUT_S: Final = 1.0
@@ -71,8 +71,15 @@ def job_ids(session: Session, words: Sequence[str] | None, *, all_mine: bool, la
 
 
 def my_name(session: Session) -> str:
-    """Return the name under which the control plane knows the caller."""
-    return session.client.status().caller
+    """Return the name under which the control plane knows the caller.
+
+    Raises:
+        NotPermitted: it knows none: it shows a part to everybody, and there is no token.
+    """
+    name = session.client.status().caller
+    if not name:
+        raise NotPermitted("without a token no job is yours", help="set HEADROOM_TOKEN, or ask an operator for a token")
+    return name
 
 
 def _known_id(session: Session, word: str) -> str:

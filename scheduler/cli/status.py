@@ -33,7 +33,7 @@ def _text(found: Single[Status], session: Session) -> str:
         f"Backend    {item.backend}",
         *([f"Strays     {item.strays} on the cluster: headroom strays"] if item.strays else []),
         f"Version    {item.version}",
-        f"You        {item.caller or 'unnamed'}, {item.role or 'no role'}",
+        f"You        {item.caller or 'without a token'}, {item.role or 'no role'}",
         f"API        {session.client.url}",
     ]
     return "\n".join(lines)

@@ -174,6 +174,9 @@ def _closed_to_strangers(config: Config) -> Iterator[tuple[Where, str, str]]:
     if not is_loopback(config.api.host) and not config.api.tokens:
         message = f"api.host: {config.api.host} is reachable from outside, and api.tokens is empty"
         yield ("api", "host"), message, "declare tokens (headroom explain cluster), or listen on 127.0.0.1"
+    elif config.api.public and not config.api.tokens:
+        message = "api.public: without tokens everybody on this machine is an operator, whatever is public"
+        yield ("api", "public"), message, "declare tokens (headroom explain cluster), or leave it out"
 
 
 def _somebody_serves(config: Config) -> Iterator[tuple[Where, str, str]]:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from scheduler.api.access import Guard
 from scheduler.api.app import renewal
 from scheduler.config.differing import Difference
 from scheduler.config.schema import Token
@@ -94,9 +95,19 @@ def test_a_renewed_application_knows_other_tokens_queues_and_priorities(world: A
 
     assert (status("ada"), status("eve")) == (200, 401)
     assert status("ada", "/") == 200
-    renew = renewal(app, replace(world.site, queues=("default", "new")), "10.0.0.1", [token("eve", "viewer")])
+    renew = renewal(app, replace(world.site, queues=("default", "new")), Guard("10.0.0.1", [token("eve", "viewer")]))
     assert (status("ada"), status("eve")) == (200, 401), "nothing counts before it is renewed"
     renew()
     assert (status("ada"), status("eve")) == (401, 200)
     assert status("eve", "/api/v1/jobs?queue=new") == 200
     assert status("eve", "/") == 200
+
+
+def test_a_renewed_application_is_open_to_everybody_or_closed_as_the_file_says(world: Any) -> None:
+    app, tokens = world.app(tokens=[token("ada")], bind_host="10.0.0.1"), [token("ada")]
+    http = httpx.Client(transport=InProcess(app), base_url="http://10.0.0.1:8321")
+    for public, status in ((True, 200), (False, 401), (True, 200)):
+        renewal(app, world.site, Guard("10.0.0.1", tokens, public=public))()
+        assert {http.get(path).status_code for path in ("/", "/api/v1/jobs", "/page/update")} == {status}
+        assert "moderation" not in http.get("/").text
+        assert "moderation" in http.get("/", headers={"Authorization": "Bearer ada"}).text

@@ -33,6 +33,7 @@ def test_a_small_file_gets_all_defaults(cluster: Cluster) -> None:
     assert config.priorities == {"urgent": 100, "high": 75, "normal": 50, "low": 25}
     assert (config.control.period, config.control.quantile, config.control.reactive) == (30.0, 0.99, False)
     assert isinstance(config.backend, LocalRay)
+    assert not config.api.public
 
 
 def test_a_model_becomes_the_planners_noun(cluster: Cluster) -> None:
@@ -154,6 +155,12 @@ def test_a_replayed_file_is_found_beside_the_configuration(cluster: Cluster, tmp
             "cluster: small\napi: {host: 0.0.0.0}",
             _REACHABLE,
             "declare tokens (headroom explain cluster), or listen on 127.0.0.1",
+        ),
+        (
+            "cluster: small",
+            "cluster: small\napi: {public: true}",
+            "2: api.public: without tokens everybody on this machine is an operator, whatever is public",
+            "declare tokens (headroom explain cluster), or leave it out",
         ),
         (
             "cluster: small",

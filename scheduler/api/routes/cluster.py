@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from scheduler.api.access import Operator, Viewer
+from scheduler.api.access import Anybody, Operator
 from scheduler.api.answers import check_model, listing, report_of, single
 from scheduler.api.past import past_of
 from scheduler.api.presenting.capacity import capacity_view
@@ -25,13 +25,13 @@ router = APIRouter(prefix="/api/v1", tags=["cluster"])
 
 
 @router.get("/hosts")
-def list_hosts(parts: PartsDep, _: Viewer) -> Listing[Host]:
+def list_hosts(parts: PartsDep, _: Anybody) -> Listing[Host]:
     """Return all hosts by name, with what runs on each device."""
     return listing(parts, "HostList", host_views(report_of(parts), parts.recent.host_marks()))
 
 
 @router.get("/hosts/{name}")
-def describe_host(parts: PartsDep, _: Viewer, name: str) -> Single[Host]:
+def describe_host(parts: PartsDep, _: Anybody, name: str) -> Single[Host]:
     """Return one host."""
     return _host(parts, name)
 
@@ -74,7 +74,7 @@ def drain(parts: PartsDep, caller: Operator, name: str, order: DrainOrder | None
 
 
 @router.get("/models")
-def list_models(parts: PartsDep, _: Viewer) -> Listing[ServedModel]:
+def list_models(parts: PartsDep, _: Anybody) -> Listing[ServedModel]:
     """Return the served models, most important first."""
     report = report_of(parts)
     day_ago = tallies_at(tuple(parts.board.history), report.cycle.at_s - DAY_S)
@@ -82,7 +82,7 @@ def list_models(parts: PartsDep, _: Viewer) -> Listing[ServedModel]:
 
 
 @router.get("/queues")
-def list_queues(parts: PartsDep, _: Viewer) -> Listing[Queue]:
+def list_queues(parts: PartsDep, _: Anybody) -> Listing[Queue]:
     """Return all queues in the order of declaration: guarantee, use, what is borrowed and lent, and who waits."""
     return listing(parts, "QueueList", map(queue_view, queue_usages(report_of(parts).cycle.snapshot)))
 
@@ -90,7 +90,7 @@ def list_queues(parts: PartsDep, _: Viewer) -> Listing[Queue]:
 @router.get("/capacity")
 def capacity(
     parts: PartsDep,
-    _: Viewer,
+    _: Anybody,
     *,
     gpu: str = "",
     model: str = "",
@@ -108,7 +108,7 @@ def capacity(
 @router.get("/forecast/{model}")
 def forecast(
     parts: PartsDep,
-    _: Viewer,
+    _: Anybody,
     model: str,
     *,
     quantiles: Annotated[str, Query(description="quantiles beside the usual ones, for instance 0.95,0.999")] = "",

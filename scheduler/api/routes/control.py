@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, PlainTextResponse, Response
 from starlette.background import BackgroundTask
 
-from scheduler.api.access import Operator, Viewer
+from scheduler.api.access import Anybody, Operator, Viewer
 from scheduler.api.answers import NOT_AS_TEXT, listing, single
 from scheduler.api.freshness import standing_of
 from scheduler.api.paging import newest
@@ -26,7 +26,7 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @router.get("/api/v1/status")
-async def status(parts: PartsDep, caller: Viewer) -> Single[Status]:
+async def status(parts: PartsDep, caller: Anybody) -> Single[Status]:
     """Return whether the loop does its work, how fast the clock goes, and the caller's role."""
     report, standing, site = parts.board.report, standing_of(parts), parts.site
     view = Status(
@@ -92,7 +92,7 @@ def reload(parts: PartsDep, caller: Operator, order: ReloadOrder | None = None) 
 
 
 @router.get("/metrics", response_class=Response, responses=NOT_AS_TEXT)
-def metrics(parts: PartsDep, _: Viewer) -> Response:
+def metrics(parts: PartsDep, _: Anybody) -> Response:
     """Return the metrics in Prometheus' text format."""
     if parts.metrics is None:
         raise NotFound("no metrics are kept here")
@@ -111,4 +111,4 @@ async def readyz(parts: PartsDep) -> PlainTextResponse:
     standing = standing_of(parts)
     if standing.is_live:
         return PlainTextResponse("ready\n")
-    return PlainTextResponse(f"{standing.state}: {standing.message or 'no plan yet'}\n", 503)
+    return PlainTextResponse(f"{standing.state}: {parts.told(standing.message) or 'no plan yet'}\n", 503)

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from scheduler.api.access import Caller, Submitter, Viewer, may_change
+from scheduler.api.access import Anybody, Caller, Submitter, may_change
 from scheduler.api.answers import listing, single
 from scheduler.api.bodies import received
 from scheduler.api.paging import Place, in_chunks, page_of
@@ -53,7 +53,7 @@ def outlook(parts: PartsDep, caller: Submitter, order: Annotated[dict[str, objec
 @router.get("/jobs")
 def list_jobs(  # noqa: PLR0913  # one argument a part of the query
     parts: PartsDep,
-    _: Viewer,
+    _: Anybody,
     *,
     state: str = "",
     queue: str = "",
@@ -62,7 +62,10 @@ def list_jobs(  # noqa: PLR0913  # one argument a part of the query
     limit: Annotated[int | None, Query(ge=1, le=1000, description="jobs in a page; all of them when left out")] = None,
     cursor: Annotated[str, Query(description="what the page before said under next")] = "",
 ) -> Listing[Job]:
-    """Return jobs in the order of trying, then the others by submission; only open ones unless `all`."""
+    """Return jobs in the order of trying, then the others by submission; only open ones unless `all`.
+
+    They are chosen by what the reader sees of them.
+    """
     _check_filters(parts, state, queue)
     if limit is not None:
         wanted = {"state": state.lower(), "queue": queue, "owner": owner}
@@ -70,13 +73,13 @@ def list_jobs(  # noqa: PLR0913  # one argument a part of the query
         return listing(parts, "JobList", found, following)
     records = parts.service.jobs(open_only=not (all or state))
     now_s, waiting = parts.site.clock.now_s(), queue_of(parts.board.report)
-    views = [job_view(record, now_s, waiting) for record in records]
+    views = [parts.shown(job_view(record, now_s, waiting)) for record in records]
     wanted = {"state": state.lower(), "queue": queue, "owner": owner}
     return listing(parts, "JobList", sorted((job for job in views if _matches(job, wanted)), key=_in_order))
 
 
 @router.get("/jobs/{job_id}")
-def describe(parts: PartsDep, _: Viewer, job_id: str) -> Single[Job]:
+def describe(parts: PartsDep, _: Anybody, job_id: str) -> Single[Job]:
     """Return one job with its attempts, conditions and events, and when it may be expected to start."""
     return _answer(parts, parts.service.job(JobId(job_id)), ahead_of(parts.board.report, parts.starts, job_id))
 
@@ -124,13 +127,13 @@ def _sources(
     """Return the jobs that wait in order, and what yields the others that are wanted, from a number on."""
     now_s, queue = parts.site.clock.now_s(), queue_of(parts.board.report)
     opened = parts.service.jobs()
-    views = [job_view(record, now_s, queue) for record in opened]
+    views = [parts.shown(job_view(record, now_s, queue)) for record in opened]
     ordered = [view for view in views if view.order is not None and _matches(view, wanted)]
 
     def others(after: int) -> Iterator[Job]:
         read = parts.service.jobs_after
         records = in_chunks(read, after) if everything else (job for job in opened if int(job.job_id) > after)
-        for view in (job_view(record, now_s, queue) for record in records):
+        for view in (parts.shown(job_view(record, now_s, queue)) for record in records):
             if view.order is None and _matches(view, wanted):
                 yield view
 

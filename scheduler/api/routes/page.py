@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from markupsafe import Markup
 
 from scheduler.api import chart as drawing
-from scheduler.api.access import COOKIE, Viewer
+from scheduler.api.access import COOKIE, Anybody, Viewer
 from scheduler.api.freshness import age_s, patience_s
 from scheduler.api.palette import ThemeName
 from scheduler.api.panels import PanelsDep, fresh
@@ -30,7 +30,7 @@ RangeQuery = Annotated[RangeName, "hours ahead"]
 
 
 @router.get("/")
-def dashboard(parts: PartsDep, panels: PanelsDep, _: Viewer, range: RangeQuery = "48h", model: str = "") -> Response:  # noqa: A002  # as in the URL
+def dashboard(parts: PartsDep, panels: PanelsDep, _: Anybody, range: RangeQuery = "48h", model: str = "") -> Response:  # noqa: A002  # as in the URL
     """Return the whole page; it needs no script to be read."""
     stamp, latest = panels.latest()
     known = model if any(one.name == model for one in latest.view.models) else ""
@@ -56,7 +56,7 @@ def dashboard(parts: PartsDep, panels: PanelsDep, _: Viewer, range: RangeQuery =
 @router.get("/page/chart")
 def whole_chart(
     parts: PartsDep,
-    _: Viewer,
+    _: Anybody,
     *,
     range: RangeQuery = "48h",  # noqa: A002  # as in the URL
     model: str = "",
@@ -72,7 +72,7 @@ def whole_chart(
 
 
 @router.get("/page/chart/data")
-def chart_data(parts: PartsDep, _: Viewer, range: RangeQuery = "48h", model: str = "") -> dict[str, Any]:  # noqa: A002
+def chart_data(parts: PartsDep, _: Anybody, range: RangeQuery = "48h", model: str = "") -> dict[str, Any]:  # noqa: A002
     """Return the chart's numbers, to replace those that are drawn."""
     picture = picture_of(parts, range, model)
     if picture is None:
@@ -88,19 +88,20 @@ def chart_data(parts: PartsDep, _: Viewer, range: RangeQuery = "48h", model: str
 
 
 @router.get("/page/chart/table")
-def chart_table(parts: PartsDep, _: Viewer, range: RangeQuery = "48h", model: str = "") -> HTMLResponse:  # noqa: A002
+def chart_table(parts: PartsDep, _: Anybody, range: RangeQuery = "48h", model: str = "") -> HTMLResponse:  # noqa: A002
     """Return the chart as a table."""
     return HTMLResponse(_table(picture_of(parts, range, model)))
 
 
 @router.get("/jobs/{job_id}")
-def job_page(parts: PartsDep, _: Viewer, job_id: str) -> Response:
+def job_page(parts: PartsDep, _: Anybody, job_id: str) -> Response:
     """Return everything about one job."""
     record, now_s = parts.service.job(JobId(job_id)), parts.site.clock.now_s()
     report = parts.board.report
-    job = job_view(record, now_s, queue_of(report), ahead=ahead_of(report, parts.starts, job_id))
-    events, now = _events_of(parts, job_id), moment(now_s)
-    return _page("job.html", job=job, site=parts.site, now=now, view=_told(events, now, is_unread=events is None))
+    job = parts.shown(job_view(record, now_s, queue_of(report), ahead=ahead_of(report, parts.starts, job_id)))
+    events, now = () if parts.is_public else _events_of(parts, job_id), moment(now_s)
+    told = _told(events, now, is_unread=events is None) | {"is_public": parts.is_public}
+    return _page("job.html", job=job, site=parts.site, now=now, view=told)
 
 
 @router.get("/events")
@@ -112,9 +113,12 @@ def events_page(parts: PartsDep, _: Viewer) -> Response:
 
 
 @router.get("/login")
-def login_form(parts: PartsDep) -> Response:
-    """Ask for a token."""
-    return _page("login.html", site=parts.site, wrong=False)
+def login_form(parts: PartsDep, request: Request) -> Response:
+    """Ask for a token, in place of one that is known no longer."""
+    answer = _login_page(parts)
+    if not parts.guard.knows(request.cookies.get(COOKIE, "")) and COOKIE in request.cookies:
+        answer.delete_cookie(COOKIE)
+    return answer
 
 
 @router.post("/login")
@@ -122,10 +126,15 @@ async def login(parts: PartsDep, request: Request) -> Response:
     """Keep a known token in a cookie that only this page's own requests carry, and that is good for reading only."""
     token = parse_qs((await request.body()).decode(errors="replace")).get("token", [""])[0]
     if not parts.guard.knows(token):
-        return _page("login.html", site=parts.site, wrong=True, status=401)
+        return _login_page(parts, wrong=True)
     answer = RedirectResponse("/", status_code=303)
     answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=request.url.scheme == "https")
     return answer
+
+
+def _login_page(parts: Parts, *, wrong: bool = False) -> Response:
+    status = 401 if wrong else 200
+    return _page("login.html", status=status, site=parts.site, wrong=wrong, is_public=parts.guard.is_public)
 
 
 def _events_of(parts: Parts, job_id: str) -> tuple[EventRecord, ...] | None:
@@ -138,7 +147,8 @@ def _events_of(parts: Parts, job_id: str) -> tuple[EventRecord, ...] | None:
 
 def _told(events: Sequence[EventRecord] | None, now: datetime, *, is_unread: bool) -> dict[str, Any]:
     """Return what a list of events shows, the newest first."""
-    return {"events": [event_view(event) for event in reversed(events or ())], "now": now, "is_unread": is_unread}
+    views = [event_view(event) for event in reversed(events or ())]
+    return {"events": views, "now": now, "is_unread": is_unread, "is_public": False}
 
 
 def _table(picture: Picture | None) -> str:

@@ -62,6 +62,7 @@ def api_of(  # noqa: PLR0913  # the parts of an API, by name
         site=Site.of(config, clock),
         bind_host=config.api.host,
         tokens=config.api.tokens,
+        public=config.api.public,
         metrics=metrics.text,
         logs_of=logs,
         leader=leader,

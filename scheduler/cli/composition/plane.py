@@ -7,6 +7,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from records.fault import Say, nobody
+from scheduler.api.access import Guard
 from scheduler.api.app import renewal
 from scheduler.api.site import Site
 from scheduler.cli.attempt_logs import AttemptLogs
@@ -140,7 +141,5 @@ def web_app(plane: ControlPlane) -> FastAPI:
     reload = reloader.reload if reloader else None
     app = api_of(plane.config, clock=plane.clock, service=plane.service, metrics=metrics, logs=logs, reload=reload)
     if reloader:
-        reloader.prepare.append(
-            lambda config: renewal(app, Site.of(config, plane.clock), config.api.host, config.api.tokens)
-        )
+        reloader.prepare.append(lambda config: renewal(app, Site.of(config, plane.clock), Guard.of(config.api)))
     return app

@@ -68,6 +68,9 @@ class Api(Section):
     """Where others reach it, said by those that wait for it (`headroom run --standby`); else its host and port."""
     tokens: tuple[Token, ...] = ()
     """Who may do what. Needed on any address but loopback."""
+    public: bool = False
+    """Whether the page, most of the API for reading and /metrics are shown without a token too, without who anybody is
+    and what people wrote."""
 
 
 class Router(Section):
