@@ -14,7 +14,7 @@ Kind = Literal["comes", "changes", "goes"]
 Entries = Mapping[str, object]
 NAMED: Final = {"model": "models", "queue": "queues", "priority": "priorities", "traffic": "traffic", "token": "tokens"}
 """Sections of many entries, by what one of them is called."""
-WHOLE: Final = ("policy", "control", "limits", "retention")
+WHOLE: Final = ("policy", "control", "limits", "retention", "api")
 """Sections of single values."""
 IN_ORDER: Final = ("models", "queues")
 """Sections in which it counts who comes first."""
@@ -70,6 +70,7 @@ def _sections(config: Config) -> dict[str, dict[str, object]]:
     read = json.loads(config.model_dump_json())
     lists = {"models": read["models"], "queues": read["queues"], "tokens": read["api"]["tokens"]}
     named = {section: {entry["name"]: entry for entry in entries} for section, entries in lists.items()}
+    read["api"] = {"public": read["api"]["public"]}  # tokens are told one by one, and the rest cannot change
     return {**named, **{section: read[section] for section in (*WHOLE, "priorities", "traffic")}}
 
 

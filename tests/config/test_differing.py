@@ -15,6 +15,7 @@ from scheduler.config.yaml_file import Document
 
 Cluster = Callable[..., Path]
 HASH, OTHER = "a" * 64, "b" * 64
+TOKEN = f"tokens: [{{name: a, role: viewer, sha256: {HASH}}}]"
 
 
 def said(cluster: Cluster, before: str, after: str, **more: object) -> list[str]:
@@ -30,7 +31,8 @@ def keys_of(section: type[BaseModel], *names: str) -> set[tuple[str, ...]]:
 def test_every_key_of_the_file_is_told_when_it_changes_or_needs_a_restart() -> None:
     single = keys_of(Config) - {("control",), ("api",)}
     whole = single | keys_of(Config.model_fields["api"].annotation, "api")  # type: ignore[arg-type]  # a section
-    told = {(*(("api",) if name == "tokens" else ()), name) for name in (*NAMED.values(), *WHOLE)} - {("control",)}
+    of_api = {"tokens": ("api", "tokens"), "api": ("api", "public")}
+    told = {of_api.get(name, (name,)) for name in (*NAMED.values(), *WHOLE)} - {("control",)}
     assert whole == told | set(FIXED) - {("control", "period")}
 
 
@@ -48,6 +50,7 @@ def test_a_file_as_it_was_differs_in_nothing(cluster: Cluster) -> None:
         ("queues: [default]", "queues: [a]", ["queue a comes", "queue default goes (it stays, without terms)"]),
         ("priorities: {a: 1}", "priorities: {a: 2}", ["priority a changes (1 → 2; jobs that are there keep theirs)"]),
         ("policy: {bookings: 1}", "policy: {bookings: 2}", ["policy changes (bookings: 1 → 2)"]),
+        (f"api: {{{TOKEN}}}", f"api: {{public: true, {TOKEN}}}", ["api changes (public: false → true)"]),
         ("", "control: {margin: 0.2}", ["control changes (margin: 0.15 → 0.2)"]),
         ("", "retention: {jobs: 0}", ["retention changes (jobs: 7776000.0 → 0.0)"]),
         ("", "limits: {pending_jobs_per_owner: 5}", ["limits changes (pending_jobs_per_owner: 1000 → 5)"]),
