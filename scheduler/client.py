@@ -265,24 +265,38 @@ class Client:
         return self.get("/models", Listing[ServedModel])
 
     def deploy(
-        self, model: Mapping[str, object] | str | os.PathLike[str], *, take_over: bool = False
+        self,
+        model: Mapping[str, object] | str | os.PathLike[str],
+        *,
+        take_over: bool = False,
+        from_job: str | int = "",
     ) -> Single[Deployment]:
         """Deploy a new model, or a new revision of one; what is just as what is there changes nothing.
 
         Args:
             model: a mapping like the content of a model's file, or the path of such a file.
             take_over: though it belongs to the file that the control plane was started with.
+            from_job: number of a job; the model of that name, as it is, gets the artifact that the job has published.
 
         Raises:
+            NotFound: the job has published nothing, or its artifact was pruned.
             ConfigError: with all faults, each with its file and line where it has one.
             Conflict: it belongs to the file, is being removed, or a revision of it is just taking over.
         """
+        if from_job:
+            return self.send("POST", "/models", Single[Deployment], _from_job(model, from_job))
         return self._offer_model("/models", Single[Deployment], model, take_over=take_over)
 
     def try_model(
-        self, model: Mapping[str, object] | str | os.PathLike[str], *, take_over: bool = False
+        self,
+        model: Mapping[str, object] | str | os.PathLike[str],
+        *,
+        take_over: bool = False,
+        from_job: str | int = "",
     ) -> Single[DeploymentOutlook]:
         """Say what a deployment would do, with all checks of `deploy`; nothing is changed."""
+        if from_job:
+            return self.send("POST", "/models/outlook", Single[DeploymentOutlook], _from_job(model, from_job))
         return self._offer_model("/models/outlook", Single[DeploymentOutlook], model, take_over=take_over)
 
     def model_history(self, model: str) -> Single[ModelHistory]:
@@ -448,6 +462,10 @@ class Client:
             return self.send("POST", path, kind, order)
         except ConfigError as error:
             raise ConfigError(*(placed(fault, document) for fault in error.faults)) from error
+
+
+def _from_job(model: object, job_id: str | int) -> ModelOrder:
+    return ModelOrder(model={"name": str(model)}, from_job=str(job_id))
 
 
 def _unwritable(file: Path, error: OSError | ValueError) -> ConfigError:

@@ -4,7 +4,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from scheduler.control.model_records import ModelRecord, Proposal, Revision
+from scheduler.control.model_records import ModelRecord, Proposal, Publication, Revision
 from scheduler.control.records import (
     STARTS_KEPT,
     CycleRecord,
@@ -55,6 +55,7 @@ class MemoryStore:
         self._models: dict[str, ModelRecord] = {}
         self._revisions: dict[str, dict[int, Revision]] = {}
         self._proposals: dict[str, Proposal] = {}
+        self._publications: dict[JobId, Publication] = {}
         for job in jobs:
             self._put(job)
         for mark in marks:
@@ -249,6 +250,21 @@ class MemoryStore:
         """Add a model or replace its record, add or replace revisions, and add events."""
         self._models[record.name] = record
         self._revisions.setdefault(record.name, {}).update({one.number: one for one in revisions})
+        self.record(*events)
+
+    def unpublished(self) -> tuple[JobRecord, ...]:
+        """Return jobs that succeeded and of which it is open what they publish, oldest first."""
+        done = {job_id for job_id, made in self._publications.items() if not made.is_open}
+        succeeded = (job for job in self._jobs.values() if job.state is JobState.SUCCEEDED)
+        return tuple(job for job in succeeded if job.spec.publishes is not None and job.job_id not in done)
+
+    def publication(self, job_id: JobId) -> Publication | None:
+        """Return what a job has published; None while that is not known, and of one that publishes nothing."""
+        return self._publications.get(job_id)
+
+    def publish(self, publication: Publication, events: Sequence[EventRecord] = ()) -> None:
+        """Add or replace what a job has published, and add events."""
+        self._publications[publication.job_id] = publication
         self.record(*events)
 
     def reservations(self) -> tuple[Reservation, ...]:

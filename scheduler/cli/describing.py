@@ -78,6 +78,7 @@ def _text(job: Job, now: datetime, screen: Screen, *, all_events: bool) -> str:
         "Events": _events(job, now, screen, everything=all_events),
         "Runs": job.entrypoint,
         "From": job.origin,
+        "Publishes": _published(job, now, screen),
     }
     return "\n".join([_head(job, screen), *(f"{label:<{_LABEL}}{text}" for label, text in parts.items() if text)])
 
@@ -145,6 +146,22 @@ def _starts(job: Job, now: datetime, screen: Screen) -> str:
         return ""
     late = f"{moment(start.p90, now, screen)} (p90)" if start.p90 else "no p90: what ends may not leave enough room"
     return f"{moment(start.p50, now, screen)} (p50), {late}, as the queue is now"
+
+
+def _published(job: Job, now: datetime, screen: Screen) -> str:
+    """Return what it publishes, and what became of that."""
+    made = job.publishes
+    if made is None:
+        return ""
+    trained = f", data {made.data_version}" if made.data_version else ""
+    if made.at is None:
+        how = ", deployed by itself" if made.deploys else ""
+        return f"{made.path} for {made.model} when it succeeds{how}{trained}"
+    if made.fault:
+        return screen.paint(f"nothing for {made.model}: {made.fault}", "red")
+    size = f"{plural(made.files, 'file')}, {thousands(made.size_bytes)} bytes"
+    lines = [f"for {made.model} {moment(made.at, now, screen)}, attempt {made.attempt}{trained}: {size}", made.digest]
+    return _lines([*lines, made.followed or f"headroom models deploy {made.model} --from-job {job.id}"])
 
 
 def _progress(job: Job, now: datetime, screen: Screen) -> str:

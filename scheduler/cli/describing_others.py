@@ -77,6 +77,7 @@ def _model(model: ServedModel, hosts: Iterable[Host], now: datetime, screen: Scr
             "Trained by": card.trained_by,
             "Licence": card.licence,
             "Source": card.source,
+            "Artifact": f"{model.artifact}; headroom models history {model.name}" if model.artifact else "",
             "Replicas": f"{has}, {model.wanted} wanted{peak}",
             "Limits": f"{model.min_replicas} to {model.max_replicas} replicas of {_gpus(model.gpus_per_replica)}, "
             f"{plain(model.rps_per_replica)} requests/s each",

@@ -87,8 +87,18 @@ def show(
 @app.command()
 def deploy(  # noqa: PLR0913  # one argument a flag
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A model's YAML; its keys: headroom explain model.", show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE|MODEL",
+            help="A model's YAML; its keys: headroom explain model. With --from-job the name of a model.",
+            show_default=False,
+        ),
+    ],
     *,
+    from_job: Annotated[
+        str, typer.Option(help="Its next revision is as it is, with what this job has published.", show_default=False)
+    ] = "",
     take_over: Annotated[
         bool, typer.Option("--take-over", help="Though it belongs to the file of the control plane.")
     ] = False,
@@ -98,14 +108,16 @@ def deploy(  # noqa: PLR0913  # one argument a flag
 ) -> None:
     """Deploy a new model, or a new revision of one that is there."""
     session = Session.of(context)
+    if from_job and take_over:
+        raise ConfigError("--from-job and --take-over exclude each other", help="take it over first")
     if dry_run:
-        found = session.client.try_model(file, take_over=take_over)
+        found = session.client.try_model(file, take_over=take_over, from_job=from_job)
         if _is_plain(session, found, output, found.item.name):
             for line in outlook_lines(found.item, found.observed_at, session.screen):
                 session.screen.say(line)
             session.screen.note(session.screen.paint(f"  asked of plan {found.cycle}; nothing was changed", "dim"))
         return
-    made = session.client.deploy(file, take_over=take_over)
+    made = session.client.deploy(file, take_over=take_over, from_job=from_job)
     if _is_plain(session, made, output, made.item.name):
         for line in deployed_lines(made.item, session.screen):
             session.screen.say(line)

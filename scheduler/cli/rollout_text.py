@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Final
 
 from scheduler.cli.screen import Screen
 from scheduler.cli.table import Cell, Column, Table, cell
@@ -18,6 +19,8 @@ from scheduler.wire.models import (
     RolloutState,
 )
 
+_SHORT: Final = len("sha256:") + 12
+"""Characters of a digest that tell one from another."""
 _STYLES = {"serves": "bold", "rollout": "blue", "past": "dim"}
 
 
@@ -120,7 +123,7 @@ def _row(one: ModelRevision, found: ModelHistory, now: datetime, screen: Screen)
         cell(state, _STYLES[one.state]),
         moment(one.at, now, screen),
         one.by or NOTHING,
-        one.source or NOTHING,
+        f"{one.source} · {one.artifact[:_SHORT]}" if one.artifact else one.source or NOTHING,
         "; ".join(one.changed) or NOTHING,
         one.fate or NOTHING,
     )

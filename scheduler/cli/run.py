@@ -136,6 +136,7 @@ def looping(plane: "ControlPlane", server: "uvicorn.Server", screen: Screen, lea
     """Run the control loop beside the block, until another one leads; raise at its end what ended it."""
     from scheduler.cli.ticker import tell_cycles  # noqa: PLC0415  # other commands need not load it
     from scheduler.control.loop import run_forever  # noqa: PLC0415  # likewise
+    from scheduler.control.service.publishing import publish_forever  # noqa: PLC0415  # likewise
     from scheduler.control.upkeep.pruning import prune_forever  # noqa: PLC0415  # likewise
 
     died: list[BaseException] = []
@@ -157,6 +158,7 @@ def looping(plane: "ControlPlane", server: "uvicorn.Server", screen: Screen, lea
         threading.Thread(target=loop, name="control-loop", daemon=True),
         threading.Thread(target=tell_cycles, args=(plane.board, plane.stop, screen), name="ticker", daemon=True),
         threading.Thread(target=prune_forever, args=(plane.pruner, plane.stop), name="pruning", daemon=True),
+        threading.Thread(target=publish_forever, args=(plane.publisher, plane.stop), name="publishing", daemon=True),
     ]
     for thread in threads:
         thread.start()
@@ -167,7 +169,8 @@ def looping(plane: "ControlPlane", server: "uvicorn.Server", screen: Screen, lea
         plane.stop.set()
         plane.poke.set()
         threads[0].join(timeout=LAST_TURN_S)
-        threads[2].join(timeout=LAST_STEP_S)
+        for beside in threads[2:]:
+            beside.join(timeout=LAST_STEP_S)
     if died:
         raise died[0]
     if lost.is_set():

@@ -55,6 +55,10 @@ def submit(  # noqa: PLR0913  # one argument a key of job.yaml
         bool | None, typer.Option("--preemptible/--no-preemptible", help="Whether it may be stopped for others.")
     ] = None,
     env: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, may be given again.", show_default=False)] = None,
+    publishes: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL[:PATH]", help="Folder that becomes an artifact for a model.", show_default=False),
+    ] = None,
     working_dir: Annotated[str | None, typer.Option(help="Directory to upload.", show_default=False)] = None,
     idempotency_key: Annotated[
         str | None, typer.Option(help="Repeats a submission as the same job.", show_default=False)
@@ -86,6 +90,7 @@ def submit(  # noqa: PLR0913  # one argument a key of job.yaml
         "grace": grace,
         "preemptible": preemptible,
         "env": _environment(env) if env else None,
+        "publishes": _artifact(publishes) if publishes else None,
     }
     given = {key: value for key, value in fields.items() if value is not None}
     if dry_run:
@@ -102,6 +107,11 @@ def _environment(pairs: Sequence[str]) -> Mapping[str, str]:
     if wrong:
         raise ConfigError(f'--env "{wrong[0]}" has no value', help="--env NAME=VALUE")
     return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _artifact(said: str) -> Mapping[str, str]:
+    model, _, path = said.partition(":")
+    return {"model": model, "path": path} if path else {"model": model}
 
 
 def _accepted(session: Session, job: Job, output: Output, *, has_directory: bool) -> None:

@@ -9,12 +9,12 @@ from typing import Final
 from scheduler.config.environment import start_faults
 from scheduler.config.faults import did_you_mean, fault_at, in_order, read_section
 from scheduler.config.nouns import gang_of, shape_of
-from scheduler.config.schema import JOB_NAME, JobFile, SecretName
+from scheduler.config.schema import JOB_NAME, JobFile, PublishesSection, SecretName
 from scheduler.config.texts import shown
 from scheduler.config.units import format_duration
 from scheduler.config.yaml_file import Document, Where
 from scheduler.model.errors import ConfigError, Fault
-from scheduler.model.jobspec import JobSpec
+from scheduler.model.jobspec import JobSpec, Publishes
 
 _INTERPRETERS: Final = frozenset({"python", "python3", "bash", "sh", "torchrun", "exec", "env"})
 
@@ -102,7 +102,13 @@ def parse_job(  # noqa: PLR0913  # what the cluster allows comes by name, each o
         env=tuple(sorted((name, value) for name, value in job.env.items() if isinstance(value, str))),
         secrets=tuple(sorted((name, v.secret) for name, v in job.env.items() if isinstance(v, SecretName))),
         working_dir=working_dir,
+        publishes=None if job.publishes is None else _publishes(job.publishes),
     )
+
+
+def _publishes(section: PublishesSection) -> Publishes:
+    path, by_itself = section.path.rstrip("/"), section.deploy == "automatically"
+    return Publishes(section.model, path, by_itself, section.data_version)
 
 
 def _unknown(document: Document, field: str, name: object, known: Collection[str], listed: str) -> list[Fault]:

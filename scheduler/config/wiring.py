@@ -60,7 +60,7 @@ def limits_of(section: schema.Limits, queues: Iterable[schema.QueueSection]) -> 
 def retention_of(section: schema.Retention) -> Retention:
     """Return for how long what is over is kept: what belongs to a job goes with it at the latest."""
     logs_s, checkpoints_s = (_sooner(getattr(section, key), section.jobs) for key in OF_JOBS)
-    return Retention(section.jobs, section.events, logs_s, checkpoints_s, section.packages)
+    return Retention(section.jobs, section.events, logs_s, checkpoints_s, section.packages, section.artifacts)
 
 
 def _sooner(kept_s: float, most_s: float) -> float:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from policies.canary_test import NOTHING_SEEN, Evidence
-from scheduler.model.workloads import ReplicaId
+from scheduler.model.workloads import JobId, ReplicaId
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,38 @@ class Proposal:
     by: str
     at_s: float
     source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What a job that succeeded has published, or why it could not.
+
+    Attributes:
+        job_id: which job.
+        attempt: the one that succeeded.
+        model: name of the model it is for.
+        owner: of the job.
+        at_s: when it was taken in, epoch seconds.
+        digest: of the artifact, "sha256:…"; "" where there is none.
+        size_bytes, files: what it amounts to.
+        data_version: which data it was trained on, as the job says.
+        fault: why there is no artifact.
+        followed: what became of it by itself, in words; "" where nothing was to.
+        is_open: whether it is yet to be handed on to its model.
+    """
+
+    job_id: JobId
+    attempt: int
+    model: str
+    owner: str
+    at_s: float
+    digest: str = ""
+    size_bytes: int = 0
+    files: int = 0
+    data_version: str = ""
+    fault: str = ""
+    followed: str = ""
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)

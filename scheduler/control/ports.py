@@ -6,7 +6,7 @@ from datetime import date
 from typing import Protocol
 
 from forecasting.series import Series
-from scheduler.control.model_records import ModelRecord, Proposal, Revision
+from scheduler.control.model_records import ModelRecord, Proposal, Publication, Revision
 from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRecord, Once, StartRecord, StrayOrder
 from scheduler.control.reports.board import RequestCounts
 from scheduler.control.settings import Declared
@@ -271,6 +271,15 @@ class Store(JobSpecs, Protocol):
         self, record: ModelRecord, revisions: Sequence[Revision] = (), events: Sequence[EventRecord] = ()
     ) -> None:
         """Add a model or replace its record, add or replace revisions, and add events, all or nothing."""
+
+    def unpublished(self) -> tuple[JobRecord, ...]:
+        """Return jobs that succeeded and of which it is open what they publish, oldest first."""
+
+    def publication(self, job_id: JobId) -> Publication | None:
+        """Return what a job has published; None while that is not known, and of one that publishes nothing."""
+
+    def publish(self, publication: Publication, events: Sequence[EventRecord] = ()) -> None:
+        """Add or replace what a job has published, and add events, all or nothing."""
 
     def reservations(self) -> tuple[Reservation, ...]:
         """Return the reservations of the last plan."""

@@ -8,8 +8,8 @@ from typing import Final
 
 FILE: Final = 0o600
 FOLDER: Final = 0o700
-PARTS: Final = ("packages", "logs", "stops", "secrets", "work", "checkpoints")
-"""Folders of a state directory. What is in the last two is made by jobs and has modes of its own: the folders
+PARTS: Final = ("packages", "logs", "stops", "secrets", "work", "checkpoints", "artifacts")
+"""Folders of a state directory. What is in the last three is made by jobs and has modes of its own: the folders
 themselves keep others out."""
 _DEEP: Final = PARTS[:4]
 

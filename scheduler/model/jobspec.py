@@ -6,6 +6,23 @@ from scheduler.model.workloads import Gang
 
 
 @dataclass(frozen=True, slots=True)
+class Publishes:
+    """What a job publishes when it succeeds.
+
+    Attributes:
+        model: name of the model that the artifact is for.
+        path: folder of the artifact, below the job's folder of checkpoints.
+        is_deployed: whether it becomes the next revision of that model by itself, as far as its owner may deploy.
+        data_version: which data it was trained on, for people; "" where the job does not say.
+    """
+
+    model: str
+    path: str = "model"
+    is_deployed: bool = False
+    data_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class JobSpec:
     """What was asked for; never changes, but for the priority, and where the cluster keeps it (see `origin`).
 
@@ -26,6 +43,7 @@ class JobSpec:
         working_dir: digest of the uploaded package ("sha256:…"), or "" for none.
         origin: what the cluster calls it where it was given to the cluster itself, never used twice; "" for one that
             was submitted to Headroom.
+        publishes: what it publishes when it succeeds; None for nothing.
     """
 
     name: str
@@ -43,3 +61,4 @@ class JobSpec:
     working_dir: str = ""
     secrets: tuple[tuple[str, str], ...] = ()
     origin: str = ""
+    publishes: Publishes | None = None

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select
 from scheduler.control.upkeep.retention import Ended
 from scheduler.model.workloads import JobId, JobState
 from scheduler.store.engine import reading, writing
-from scheduler.store.tables import attempts, events, jobs, submissions
+from scheduler.store.tables import attempts, events, jobs, publications, submissions
 
 FINAL: Final = [state.value for state in JobState if state.is_final]
 OPEN: Final = [state.value for state in JobState if not state.is_final]
@@ -47,6 +47,8 @@ class SqlArchive:
         with writing(self._engine) as connection:
             gone = connection.scalars(query).all()
             connection.execute(delete(attempts).where(attempts.c.job_id.in_(gone)))
+            left = publications.c.job_id.in_(gone) & publications.c.is_open
+            connection.execute(delete(publications).where(left))
             connection.execute(delete(jobs).where(jobs.c.id.in_(gone)))
         return len(gone)
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from scheduler.control.model_records import ModelRecord, Proposal, Revision
+from scheduler.control.model_records import ModelRecord, Proposal, Publication, Revision
 from scheduler.control.records import (
     AttemptRecord,
     AttemptTotal,
@@ -45,6 +45,12 @@ from scheduler.store.models import (
 )
 from scheduler.store.open_jobs import OpenJobs
 from scheduler.store.opening import open_engine
+from scheduler.store.publications import (
+    await_publication,
+    read_publication,
+    unpublished_jobs,
+    write_publication,
+)
 from scheduler.store.starts import add_starts, starts_in
 from scheduler.store.submitting import earlier_job, of_origin, remember, remember_origin
 from scheduler.store.sums import count_changes, totals
@@ -147,6 +153,7 @@ class SqlStore:
                 accepted = replace(new, job_id=JobId(str(number)))
                 remember(connection, once, number, at_s)
                 remember_origin(connection, spec, number)
+                await_publication(connection, number, spec)
                 if told is not None:
                     self._add(connection, [told(accepted)])
             written.append(accepted)
@@ -319,6 +326,22 @@ class SqlStore:
         """Add a model or replace its record, add or replace revisions, and add events, all or nothing."""
         with writing(self._engine) as connection:
             write_model(connection, record, revisions)
+            self._add(connection, events)
+
+    def unpublished(self) -> tuple[JobRecord, ...]:
+        """Return jobs that succeeded and of which it is open what they publish, oldest first."""
+        with reading(self._engine) as connection:
+            return tuple(_with_attempts(connection, connection.execute(unpublished_jobs()).all()))
+
+    def publication(self, job_id: JobId) -> Publication | None:
+        """Return what a job has published; None while that is not known, and of one that publishes nothing."""
+        with reading(self._engine) as connection:
+            return read_publication(connection, job_id)
+
+    def publish(self, publication: Publication, events: Sequence[EventRecord] = ()) -> None:
+        """Replace what a job has published, and add events, all or nothing."""
+        with writing(self._engine) as connection:
+            write_publication(connection, publication)
             self._add(connection, events)
 
     def reservations(self) -> tuple[Reservation, ...]:

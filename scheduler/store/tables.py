@@ -147,6 +147,15 @@ proposals = Table(
     Column("body", Text, nullable=False, doc="JSON of Proposal"),
 )
 
+publications = Table(
+    "publications",
+    metadata,
+    Column("job_id", Integer, primary_key=True, autoincrement=False, doc="stays when the job is pruned"),
+    Column("is_open", Boolean, nullable=False, doc="whether there is still something to be done"),
+    Column("body", Text, nullable=False, doc='JSON of Publication; "" while nothing is published'),
+    Index("publications_open", "is_open", "job_id"),
+)
+
 reservations = Table(
     "reservations",
     metadata,

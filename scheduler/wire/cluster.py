@@ -122,6 +122,8 @@ class ServedModel(Resource):
     """How the forecast did lately, in a sentence."""
     revision: int = 0
     """The one that serves; 0 for a model that belongs to the file, and for one of which none serves yet."""
+    artifact: str = ""
+    """Digest of the artifact that a job has published and its replicas are started with."""
     rollout: RolloutState | None = None
     """The last one begun, of a model that was deployed at run time."""
     removing: bool = False

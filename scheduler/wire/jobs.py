@@ -55,6 +55,29 @@ class JobBooking(Resource):
     """Models that are expected to need fewer replicas by then."""
 
 
+class Published(Resource):
+    """What a job publishes when it succeeds, and what became of that."""
+
+    model: str
+    """Which model the artifact is for."""
+    path: str
+    """Folder of the artifact, below the job's checkpoints."""
+    deploys: bool = False
+    """Whether it becomes the model's next revision by itself, or is proposed as that."""
+    data_version: str = ""
+    at: datetime | None = None
+    """When it was taken in; None before."""
+    attempt: int = 0
+    digest: str = ""
+    """"sha256:…" of the artifact."""
+    size_bytes: int = 0
+    files: int = 0
+    fault: str = ""
+    """Why there is no artifact."""
+    followed: str = ""
+    """What became of it by itself."""
+
+
 class Job(Resource):
     """A training job."""
 
@@ -82,6 +105,8 @@ class Job(Resource):
     entrypoint: str = ""
     origin: str = ""
     """What the cluster calls it where it was given to the cluster itself: it is edited and deleted there."""
+    publishes: Published | None = None
+    """What became of it is set for one job that is asked for."""
     submitted_at: datetime
     finished_at: datetime | None = None
     age_s: float

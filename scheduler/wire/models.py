@@ -58,6 +58,8 @@ class ModelRevision(Resource):
     at: datetime
     by: str
     source: str
+    artifact: str = ""
+    """Digest of the artifact that a job has published and its replicas are started with."""
     changed: tuple[str, ...] = ()
     """What is otherwise than in the revision before, a sentence a key."""
     state: str
@@ -87,6 +89,8 @@ class ModelOrder(Resource):
     model: dict[str, object]
     source: str = ""
     """Where it comes from, for people."""
+    from_job: str = ""
+    """Number of a job: the model that `model` names, {"name": NAME}, as it is, but with the artifact of that job."""
     take_over: bool = False
     """Though it belongs to the file that the control plane was started with."""
 

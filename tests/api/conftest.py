@@ -35,6 +35,7 @@ from scheduler.control.records import (
 from scheduler.control.reports.board import Board, GpuShares, ModelOutlook, PeakWindow, RatePoint, Report, RequestCounts
 from scheduler.control.runtimes import RunTimes
 from scheduler.control.service.admission import SiteLimits
+from scheduler.control.service.artifacts import ArtifactShelf
 from scheduler.control.service.models import ModelForm
 from scheduler.control.service.packages import PackageShelf
 from scheduler.control.service.service import ControlService
@@ -456,7 +457,7 @@ def world_of(store: MemoryStore, folder: Path) -> World:
     site_limits = SiteLimits({"urgent": 100, "high": 75, "normal": 50, "low": 25}, ("default", "product", "research"))
     service = ControlService(
         store=store, board=board, clock=clock, policy=policy, site_limits=site_limits, packages=PackageShelf(folder / "packages", 2 * 2**20),
-        gate=threading.Lock(), poke=threading.Event(), models=ModelForm({}, served_from),
+        gate=threading.Lock(), poke=threading.Event(), models=ModelForm({}, served_from, ArtifactShelf(folder / "artifacts")),
     )  # fmt: skip
     owners = {"edit-check": "editing", "revertrisk-wikidata": "moderation", "llm-qwen3-14b": "research"}
     site = Site(

@@ -1,11 +1,14 @@
 """Who may do what with models over HTTP, and what is shown to whom."""
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scheduler.config.schema import Token
+from scheduler.control.model_records import Publication
+from scheduler.model.workloads import JobId
 from tests.api.test_all_weather import TONE
 
 TOKENS = tuple(
@@ -57,3 +60,29 @@ def test_faults_name_the_field_and_what_is_allowed(ask: Any) -> None:
     error = answer.json()["error"]
     assert (answer.status_code, error["field"]) == (422, "traffic")
     assert error["help"] == 'did you mean "wikipedia-en"? sources: wikipedia-en'
+
+
+def test_what_a_job_published_is_shown_and_deployed(ask: Any, world: Any, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "weights").write_text("v2")
+    artifact = world.service.models.form.artifacts.take_in(tmp_path, "model")
+    job = {"entrypoint": "true", "publishes": {"model": "tone", "deploy": "automatically", "data_version": "11"}}
+    number = ask("sue", "POST", "/jobs", json=job).json()["item"]["id"]
+    waits = ask("vera", "GET", f"/jobs/{number}").json()["item"]["publishes"]
+    assert (waits["model"], waits["deploys"], waits["at"]) == ("tone", True, None)
+    world.store.publish(Publication(JobId(number), 1, "tone", "sue", 5.0, artifact.digest, 2, 1, "11"))
+    shown = ask("vera", "GET", f"/jobs/{number}").json()["item"]["publishes"]
+    assert (shown["digest"], shown["files"], shown["size_bytes"], shown["data_version"]) == (
+        artifact.digest,
+        1,
+        2,
+        "11",
+    )
+    ask("olga", "POST", "/models", json={"model": ARGUED})
+    order = {"model": {"name": "tone"}, "from_job": number}
+    assert ask("sue", "POST", "/models", json=order).status_code == 403
+    assert ask("olga", "POST", "/models", json=order).json()["item"]["revision"] == 2
+    newest = ask("vera", "GET", "/models/tone/revisions").json()["item"]["revisions"][-1]
+    assert (newest["artifact"], newest["source"]) == (artifact.digest, f"job {number} attempt 1")
+    assert ask("olga", "POST", "/models", json=order | {"model": ARGUED}).status_code == 422
+    assert ask("olga", "POST", "/models", json=order | {"from_job": "x"}).status_code == 404

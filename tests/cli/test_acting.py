@@ -47,6 +47,18 @@ def test_flags_become_the_keys_of_a_job(headroom: Headroom, accepting: Any) -> N
     assert (shown.code, shown.err) == (0, "")
 
 
+def test_what_a_job_publishes_is_a_flag_too(headroom: Headroom, accepting: Any) -> None:
+    for said in ("tone", "tone:out/model"):
+        assert headroom("submit", "--entrypoint", "x", "--publishes", said).code == 0
+    assert [asked.json["job"]["publishes"] for asked in accepting.of("POST", "/jobs")] == [
+        {"model": "tone"},
+        {"model": "tone", "path": "out/model"},
+    ]
+    shown = headroom("submit", "--entrypoint", "x", "--publishes", "tone:../secrets")
+    assert (shown.code, len(accepting.of("POST", "/jobs"))) == (2, 2)
+    assert "publishes.path" in shown.err
+
+
 def test_flags_win_over_a_file_and_its_directory_is_beside_it(
     headroom: Headroom, accepting: Any, tmp_path: Path
 ) -> None:

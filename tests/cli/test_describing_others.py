@@ -47,6 +47,13 @@ def test_how_a_models_forecast_did_lately_stands_there_and_in_the_list(headroom:
     assert (row.split("\t")[held], other.split("\t")[held]) == ("97.3 %", "-")
 
 
+def test_which_artifact_a_model_serves_from(headroom: Headroom, plane: Any) -> None:
+    found = plane.answers["GET", "/models"]
+    trained = found.items[0].model_copy(update={"artifact": "sha256:0123"})
+    plane.gives("GET", "/models", found.model_copy(update={"items": (trained, *found.items[1:])}))
+    assert "\nArtifact   sha256:0123; headroom models history edit-check\n" in headroom("describe", "edit-check").out
+
+
 def test_everything_about_a_queue(headroom: Headroom) -> None:
     assert headroom("describe", "research").out == (
         "research · weight 2\n"

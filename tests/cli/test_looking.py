@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from scheduler.wire.cluster import Pool, PoolPeak, Proposal, ProposedMove, TrackRecord
+from scheduler.wire.jobs import Published
 
 Headroom = Callable[..., Any]
 
@@ -317,3 +318,33 @@ def test_when_a_waiting_job_is_expected_to_start_in_quantiles_and_not_as_one_tim
     assert "until" not in said
     start = json.loads(headroom("describe", "420", "-o", "json").out)["item"]["expected_start"]
     assert set(start) == {"p50", "p90"}
+
+
+@pytest.mark.parametrize(
+    ("known", "lines"),
+    [
+        ({"deploys": True, "data_version": "11"}, ["model for tone when it succeeds, deployed by itself, data 11"]),
+        ({"at": "2026-11-23T17:20:00Z", "fault": "it is no folder"}, ["nothing for tone: it is no folder"]),
+        (
+            {"at": "2026-11-23T17:20:00Z", "attempt": 2, "digest": "sha256:0", "files": 2, "size_bytes": 1234},
+            [
+                "for tone 17:20, attempt 2: 2 files, 1,234 bytes",
+                "sha256:0",
+                "headroom models deploy tone --from-job 401",
+            ],
+        ),
+        (
+            {"at": "2026-11-23T17:20:00Z", "attempt": 1, "digest": "sha256:0", "followed": "is revision 3 of tone"},
+            ["for tone 17:20, attempt 1: 0 files, 0 bytes", "sha256:0", "is revision 3 of tone"],
+        ),
+    ],
+)
+def test_what_a_job_publishes_and_what_became_of_it(
+    headroom: Headroom, plane: Any, known: dict[str, Any], lines: list[str]
+) -> None:
+    found = plane.answers["GET", "/jobs/401"]
+    publishes = Published.model_validate({"model": "tone", "path": "model", **known})
+    plane.gives(
+        "GET", "/jobs/401", found.model_copy(update={"item": found.item.model_copy(update={"publishes": publishes})})
+    )
+    assert "\nPublishes  " + "\n           ".join(lines) in headroom("describe", "401").out

@@ -44,6 +44,18 @@ def test_a_file_is_sent_as_it_stands_there_with_its_name(headroom: Headroom, pla
     assert "headroom models rollout tone --undo" in shown.out
 
 
+def test_what_a_job_has_published_is_deployed_by_the_models_name(headroom: Headroom, plane: Any) -> None:
+    deploys(plane, changed=("application.args.artifact: /state/artifacts/0",))
+    shown = headroom("models", "deploy", "tone", "--from-job", "417")
+    (asked,) = plane.of("POST", "/models")
+    assert (asked.json["model"], asked.json["from_job"]) == ({"name": "tone"}, "417")
+    assert shown.out.splitlines()[0] == "Deployed tone · revision 2"
+    assert headroom("models", "deploy", "tone", "--from-job", "417", "--take-over").code == 2
+    found = DeploymentOutlook(name="tone", revision=2, is_new=True, is_rolled_out=True, where=("gpu-1:3",))
+    plane.gives("POST", "/models/outlook", single(found))
+    assert "Starts" in headroom("models", "deploy", "tone", "--from-job", "417", "--dry-run").out
+
+
 def test_what_is_the_same_is_said(headroom: Headroom, plane: Any) -> None:
     deploys(plane, is_new=False, is_rolled_out=False)
     assert headroom("models", "deploy", "tone.yaml").out == "Unchanged tone: revision 2 is just that\n"
@@ -118,6 +130,14 @@ def test_the_history_lists_the_newest_first(headroom: Headroom, plane: Any) -> N
     assert "application.args.weights: another one; max_replicas: 4 → 6" in lines[0]
     shown = json.loads(headroom("models", "history", "edit-check", "-o", "json").out)
     assert [one["number"] for one in shown["item"]["revisions"]] == [1, 2, 3]
+
+
+def test_the_history_says_which_job_made_what_serves(headroom: Headroom, plane: Any) -> None:
+    past = a_history()
+    made = {"source": "job 417 attempt 1", "artifact": f"sha256:{'0123' * 16}"}
+    newest = past.revisions[-1].model_copy(update=made)
+    plane.gives("GET", "/models/edit-check/revisions", single(past.model_copy(update={"revisions": (newest,)})))
+    assert "\tjob 417 attempt 1 · sha256:012301230123\t" in headroom("models", "history", "edit-check").out
 
 
 def test_the_list_shows_revisions_and_rollouts(headroom: Headroom, plane: Any, models: Any) -> None:

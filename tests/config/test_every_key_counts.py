@@ -14,6 +14,7 @@ from scheduler.config.schema import (
     Limits,
     Model,
     PolicyNames,
+    PublishesSection,
     QueueSection,
     Quota,
     Reserve,
@@ -41,7 +42,7 @@ OTHERWISE: dict[type[BaseModel], dict[str, Any]] = {
         "reserve": {"flash_crowd": 0.5},
     },
     Limits: {"pending_jobs_per_owner": 3, "highest_priority": {"submitter": "high"}},
-    Retention: {"jobs": "100d", "events": "7d", "logs": "7d", "checkpoints": "7d", "packages": "7d"},
+    Retention: {"jobs": "100d", "events": "7d", "logs": "7d", "checkpoints": "7d", "packages": "7d", "artifacts": "7d"},
     Reserve: {"flash_crowd": 0.5},
     PolicyNames: {
         "queue_order": "fifo",
@@ -114,7 +115,9 @@ OTHERWISE: dict[type[BaseModel], dict[str, Any]] = {
         "grace": "10s",
         "working_dir": "src",
         "env": {"A": "1"},
+        "publishes": {"model": "tone"},
     },
+    PublishesSection: {"model": "other", "path": "out/model/", "deploy": "automatically", "data_version": "2026-11"},
 }
 ELSEWHERE = {Model: {"application"}}
 """Keys that the backend is handed as they are, not by way of the loop."""
@@ -196,3 +199,10 @@ def test_every_key_of_what_a_replica_or_worker_needs(key: str) -> None:
 @pytest.mark.parametrize("key", sorted(set(OTHERWISE[JobFile]) - {"working_dir"}))
 def test_every_key_of_a_job(key: str) -> None:
     assert job_of(JOB | {key: OTHERWISE[JobFile][key]}) != job_of(JOB)
+
+
+@pytest.mark.parametrize("key", OTHERWISE[PublishesSection])
+def test_every_key_of_what_a_job_publishes(key: str) -> None:
+    plain = {"model": "tone"}
+    changed = plain | {key: OTHERWISE[PublishesSection][key]}
+    assert job_of(JOB | {"publishes": changed}) != job_of(JOB | {"publishes": plain})

@@ -7,7 +7,7 @@ import pytest
 
 from scheduler.config.job import parse_job, read_job
 from scheduler.config.yaml_file import parse_yaml
-from scheduler.model.errors import Fault
+from scheduler.model.errors import ConfigError, Fault
 from scheduler.model.resources import Shape
 from scheduler.model.workloads import Gang
 
@@ -193,3 +193,10 @@ def test_the_examples_in_the_repository_are_sound() -> None:
         job = read_job(document.data, file=file.name, lines=document.lines)
         script = job.entrypoint.split()[1]
         assert (folder / job.working_dir / script).is_file()
+
+
+@pytest.mark.parametrize("path", ["../secrets", "/etc", "a/../b", ".hidden", "a//b", "", "a\nb", "~/x"])
+def test_what_a_job_publishes_lies_in_its_own_folder(path: str) -> None:
+    mapping = {"entrypoint": "true", "publishes": {"model": "tone", "path": path}}
+    with pytest.raises(ConfigError, match=r"publishes\.path"):
+        read_job(mapping)

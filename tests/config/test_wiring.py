@@ -70,11 +70,11 @@ def test_all_kinds_of_capacity_become_their_rule() -> None:
 @pytest.mark.parametrize(
     ("written", "days"),
     [
-        ({}, (90, 90, 90, 30, 30)),
-        ({"jobs": "7d"}, (7, 90, 7, 7, 30)),
-        ({"jobs": 0}, (0, 90, 90, 30, 30)),
-        ({"jobs": 0, "logs": 0, "checkpoints": 0}, (0, 90, 0, 0, 30)),
-        ({"logs": "1d", "checkpoints": "2d"}, (90, 90, 1, 2, 30)),
+        ({}, (90, 90, 90, 30, 30, 90)),
+        ({"jobs": "7d"}, (7, 90, 7, 7, 30, 90)),
+        ({"jobs": 0}, (0, 90, 90, 30, 30, 90)),
+        ({"jobs": 0, "logs": 0, "checkpoints": 0}, (0, 90, 0, 0, 30, 90)),
+        ({"logs": "1d", "checkpoints": "2d"}, (90, 90, 1, 2, 30, 90)),
     ],
 )
 def test_what_belongs_to_a_job_goes_with_it_at_the_latest(written: dict[str, Any], days: tuple[int, ...]) -> None:

@@ -15,30 +15,32 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, delete, select
 
 from scheduler.api.paging import in_chunks
 from scheduler.backends.ray.remains import RunRemains
+from scheduler.control.model_records import Publication
 from scheduler.control.private_files import remove_folder
 from scheduler.control.records import AttemptRecord, EventKind, EventRecord, JobRecord, Once, Outcome
+from scheduler.control.service.artifacts import ArtifactShelf
 from scheduler.control.service.packages import PackageShelf
 from scheduler.control.upkeep import pruning
 from scheduler.control.upkeep.pruning import Pruner, prune_forever
 from scheduler.control.upkeep.retention import Retention
 from scheduler.model.errors import NotFound, Superseded, Unreachable
-from scheduler.model.jobspec import JobSpec
+from scheduler.model.jobspec import JobSpec, Publishes
 from scheduler.model.resources import Shape
 from scheduler.model.workloads import Gang, JobId, JobState
 from scheduler.store.engine import writing
 from scheduler.store.opening import open_engine
 from scheduler.store.sql import SqlStore
-from scheduler.store.tables import attempts, events, jobs, submissions
+from scheduler.store.tables import attempts, events, jobs, publications, submissions
 
 DAY_S = 86_400.0
 NOW_S = float(round(time.time()))
 """Files that are asked for become as old as the machine says."""
 SPEC = JobSpec("lm", "python train.py", Gang(1, Shape(1000)))
-RULES = Retention(90 * DAY_S, 90 * DAY_S, 60 * DAY_S, 30 * DAY_S, 30 * DAY_S)
+RULES = Retention(90 * DAY_S, 90 * DAY_S, 60 * DAY_S, 30 * DAY_S, 30 * DAY_S, 90 * DAY_S)
 OWNER = "0123abcd-0000-0000-0000-000000000000"
 NUMBERS = count()
 
@@ -70,6 +72,7 @@ class Site:
     clock: Clock = field(default_factory=Clock)
     rules: Retention = RULES
     may_act: Callable[[], object] = lambda: None
+    in_use: tuple[str, ...] = ()
 
     @property
     def shelf(self) -> PackageShelf:
@@ -77,7 +80,13 @@ class Site:
 
     def pruner(self, **parts: Any) -> Pruner:
         board: Any = SimpleNamespace(report=None)
-        known = {"remains": RunRemains(self.state, OWNER), "packages": self.shelf, "archive": self.store.archive}
+        known = {
+            "remains": RunRemains(self.state, OWNER),
+            "packages": self.shelf,
+            "artifacts": ArtifactShelf(self.state / "artifacts"),
+            "in_use": lambda: self.in_use,
+            "archive": self.store.archive,
+        }
         return Pruner(
             rules=self.rules, store=self.store, clock=self.clock, board=board, prove=self.may_act, **known | parts
         )
@@ -174,7 +183,7 @@ def rules(draw: st.DrawFn) -> Retention:
     """Draw rules as a configuration makes them: what belongs to a job goes with it at the latest."""
     jobs_s, logs_s, checkpoints_s = (draw(KEPT) for _ in range(3))
     capped = [min(kept_s or jobs_s, jobs_s or kept_s) for kept_s in (logs_s, checkpoints_s)]
-    return Retention(jobs_s, draw(KEPT), *capped, draw(KEPT))
+    return Retention(jobs_s, draw(KEPT), *capped, draw(KEPT), draw(KEPT))
 
 
 def is_over(age_days: float, kept_s: float) -> bool:
@@ -457,3 +466,35 @@ def test_a_folder_whose_owner_made_it_read_only_is_removed(tmp_path: Path, monke
     monkeypatch.setattr(shutil, "rmtree", as_anybody_but_root)
     remove_folder(tmp_path / "work")
     assert not (tmp_path / "work").exists()
+
+
+def test_an_artifact_goes_when_it_is_old_and_no_revision_needs_it(new_site: Callable[[], Site]) -> None:
+    site, stems = new_site(), [digest(index).removeprefix("sha256:") for index in range(3)]
+    for stem, age_days in zip(stems, (91.0, 91.0, 89.0), strict=True):
+        site.file(f"artifacts/{stem}/weights", age_days)
+        site.age(site.state / "artifacts" / stem, age_days)
+    site.in_use = ("{}", f'{{"args": {{"artifact": "/state/artifacts/{stems[1]}"}}}}')
+    until_nothing_is_left(site.pruner())
+    assert site.names("artifacts") == {stems[1], stems[2]}
+    site.in_use = ()
+    until_nothing_is_left(site.pruner())
+    assert site.names("artifacts") == {stems[2]}, "its revision is history"
+    site.rules = replace(RULES, artifacts_s=0.0)
+    site.age(site.state / "artifacts" / stems[2], 9999.0)
+    until_nothing_is_left(site.pruner())
+    assert site.names("artifacts") == {stems[2]}
+
+
+def test_with_a_pruned_job_goes_what_it_was_to_publish(new_site: Callable[[], Site]) -> None:
+    site, spec = new_site(), replace(SPEC, publishes=Publishes("tone"))
+    for state in (JobState.FAILED, JobState.SUCCEEDED):
+        job = site.job(state, 91.0, spec)
+        if state is JobState.SUCCEEDED:
+            published = Publication(job.job_id, 1, "tone", "ada", 5.0, digest(1))
+            site.store.publish(published)
+    site.job(JobState.FAILED, 91.0)
+    until_nothing_is_left(site.pruner())
+    assert site.numbers() == ["3"]
+    assert site.store.publication(JobId("2")) == published, "where a revision came from is known for good"
+    with open_engine(site.store._engine.url.render_as_string(hide_password=False)).connect() as connection:
+        assert connection.scalars(select(publications.c.job_id)).all() == [2]

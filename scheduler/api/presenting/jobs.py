@@ -6,16 +6,17 @@ from typing import Final, NamedTuple
 
 from scheduler.api.coming_starts import ComingStarts
 from scheduler.api.presenting.times import MIB, moment, moment_or_none
+from scheduler.control.model_records import Publication
 from scheduler.control.records import AttemptRecord, EventRecord, JobRecord, Outcome
 from scheduler.control.reports.board import Report
 from scheduler.control.whatif.submission import SubmitOutlook
-from scheduler.model.jobspec import JobSpec
+from scheduler.model.jobspec import JobSpec, Publishes
 from scheduler.model.plan import Unplaced
 from scheduler.model.reasons import Reasons
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Slot
 from scheduler.model.workloads import JobState
 from scheduler.wire.base import Why
-from scheduler.wire.jobs import Attempt, Condition, Event, ExpectedStart, Job, JobBooking, JobOutlook
+from scheduler.wire.jobs import Attempt, Condition, Event, ExpectedStart, Job, JobBooking, JobOutlook, Published
 
 CPU_MILLI = 1000
 
@@ -102,6 +103,7 @@ def job_view(
         gpu_models=tuple(sorted(shape.gpu_models)),
         entrypoint=spec.entrypoint,
         origin=spec.origin,
+        publishes=published_view(spec.publishes) if spec.publishes else None,
         submitted_at=moment(record.submitted_at_s),
         finished_at=moment_or_none(record.finished_at_s),
         age_s=age_s,
@@ -123,6 +125,15 @@ def job_view(
         conditions=tuple(_conditions(record)),
         events=tuple(event_view(event) for event in events),
     )
+
+
+def published_view(asked: Publishes, made: Publication | None = None) -> Published:
+    """Return what a job publishes, and what became of that; None while it is not known."""
+    plain = Published(model=asked.model, path=asked.path, deploys=asked.is_deployed, data_version=asked.data_version)
+    if made is None:
+        return plain
+    known = {name: getattr(made, name) for name in ("attempt", "digest", "size_bytes", "files", "fault", "followed")}
+    return plain.model_copy(update={"at": moment(made.at_s), **known})
 
 
 def event_view(event: EventRecord) -> Event:

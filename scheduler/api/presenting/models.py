@@ -8,6 +8,7 @@ from scheduler.api.presenting.rollouts import card_view, rollout_view
 from scheduler.api.presenting.times import DAY_S, finite, moment, moment_or_none
 from scheduler.control.demand.forecast_summary import LEVELS, PEAK_LEVELS, peaks_of, quantiles_until
 from scheduler.control.reports.board import GpuShares, ModelOutlook, Report, RequestCounts
+from scheduler.control.service.artifacts import digest_in
 from scheduler.model.demand import ModelDemand
 from scheduler.model.hosts import HostState
 from scheduler.model.workloads import ReplicaState, ServingModel
@@ -165,6 +166,7 @@ def _model_view(
     short = report.cycle.plan.reason_for(model.name)
     source = outlook.source if outlook else model.name
     measured = next((one for one in report.warm_ups if one.model == model.name), None)
+    served = next((one for one in report.served if one.model.name == model.name), None)
     record = next((one for one in report.deployed if one.name == model.name), None)
     return ServedModel(
         name=model.name,
@@ -199,7 +201,8 @@ def _model_view(
         revision=record.serving if record else 0,
         rollout=rollout_view(record.rollout) if record and record.rollout else None,
         removing=record is not None and record.removing_s is not None,
-        card=next((card_view(one.card) for one in report.served if one.model.name == model.name), ModelCard()),
+        artifact=digest_in(served.application.args.get("artifact")) if served and served.application else "",
+        card=card_view(served.card) if served else ModelCard(),
     )
 
 

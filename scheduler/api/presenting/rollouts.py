@@ -8,6 +8,8 @@ from policies.canary_test import Evidence
 from scheduler.api.presenting.jobs import places, why_view
 from scheduler.api.presenting.times import moment, moment_or_none
 from scheduler.control.model_records import ModelRecord, Proposal, Revision, Rollout
+from scheduler.control.models.draft import artifact_in
+from scheduler.control.service.artifacts import digest_in
 from scheduler.control.service.models import Deployed
 from scheduler.control.settings import ModelCard
 from scheduler.control.whatif.deployment import DeployOutlook
@@ -87,16 +89,17 @@ def _revision(one: Revision, record: ModelRecord, *, in_full: bool) -> ModelRevi
     active = record.active
     is_moving = active is not None and active.to == one.number
     state = "serves" if one.number == record.serving else "rollout" if is_moving else "past"
-    model = json.loads(one.body) if in_full else {}
+    section = json.loads(one.body)
     return ModelRevision(
         number=one.number,
         at=moment(one.at_s),
         by=one.by,
         source=one.source,
+        artifact=digest_in(artifact_in(one.body)),
         changed=one.changed,
         state=state,
         fate=one.fate,
-        model=model,
+        model=section if in_full else {},
     )
 
 

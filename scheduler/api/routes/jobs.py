@@ -13,7 +13,15 @@ from scheduler.api.access import Anybody, Caller, Submitter, may_change
 from scheduler.api.answers import listing, single
 from scheduler.api.bodies import received
 from scheduler.api.paging import Place, in_chunks, page_of
-from scheduler.api.presenting.jobs import NOTHING_AHEAD, Ahead, ahead_of, job_view, outlook_view, queue_of
+from scheduler.api.presenting.jobs import (
+    NOTHING_AHEAD,
+    Ahead,
+    ahead_of,
+    job_view,
+    outlook_view,
+    published_view,
+    queue_of,
+)
 from scheduler.api.site import Parts, PartsDep
 from scheduler.config.job import parse_job
 from scheduler.control.records import JobRecord
@@ -164,7 +172,11 @@ def _order(body: Mapping[str, object]) -> JobOrder:
 
 def _answer(parts: Parts, record: JobRecord, ahead: Ahead = NOTHING_AHEAD) -> Single[Job]:
     events, waiting = parts.service.events(subject=record.job_id), queue_of(parts.board.report)
-    return single(parts, "Job", job_view(record, parts.site.clock.now_s(), waiting, events, ahead))
+    view = job_view(record, parts.site.clock.now_s(), waiting, events, ahead)
+    if record.spec.publishes is not None:
+        made = parts.service.store.publication(record.job_id)
+        view = view.model_copy(update={"publishes": published_view(record.spec.publishes, made)})
+    return single(parts, "Job", view)
 
 
 def _check_filters(parts: Parts, state: str, queue: str) -> None:

@@ -5,11 +5,12 @@ from fastapi import APIRouter
 from scheduler.api.access import Caller, Operator, Role, Submitter, Viewer
 from scheduler.api.answers import listing, single
 from scheduler.api.presenting.rollouts import deployment_outlook, deployment_view, history_view, proposal_view
-from scheduler.api.site import PartsDep
+from scheduler.api.site import Parts, PartsDep
 from scheduler.control.model_records import Proposal as Proposed
 from scheduler.control.models.draft import ModelDraft
 from scheduler.control.service.models import RolloutVerb
 from scheduler.model.errors import ConfigError
+from scheduler.model.workloads import JobId
 from scheduler.wire.base import Listing, Single
 from scheduler.wire.models import (
     Deployment,
@@ -30,7 +31,7 @@ def deploy(parts: PartsDep, caller: Operator, order: ModelOrder) -> Single[Deplo
 
     What is just as what is there, or on its way, changes nothing.
     """
-    draft = parts.site.models.draft(order.model, order.source)
+    draft = _draft(parts, order)
     made = parts.service.models.deploy(draft, by=caller.person, take_over=order.take_over)
     return single(parts, "Deployment", deployment_view(made))
 
@@ -38,7 +39,7 @@ def deploy(parts: PartsDep, caller: Operator, order: ModelOrder) -> Single[Deplo
 @router.post("/models/outlook")
 def outlook(parts: PartsDep, _: Operator, order: ModelOrder) -> Single[DeploymentOutlook]:
     """Check a model as deploying it would, and say what that would do; nothing is changed."""
-    draft = parts.site.models.draft(order.model, order.source)
+    draft = _draft(parts, order)
     made, found = parts.service.models.try_out(draft, take_over=order.take_over)
     return single(parts, "DeploymentOutlook", deployment_outlook(made, found))
 
@@ -97,6 +98,15 @@ def reject(parts: PartsDep, caller: Operator, model: str, order: Rejection | Non
     """Decline what is proposed, and say why."""
     reason = order.reason if order else ""
     return single(parts, "Proposal", proposal_view(parts.service.models.reject(model, reason, by=caller.person)))
+
+
+def _draft(parts: Parts, order: ModelOrder) -> ModelDraft:
+    if not order.from_job:
+        return parts.site.models.draft(order.model, order.source)
+    name = order.model.get("name")
+    if not isinstance(name, str) or len(order.model) > 1 or order.take_over:
+        raise ConfigError('"from_job" goes with the name of a model only', help='{"name": "edit-check"}')
+    return parts.service.models.from_job(name, JobId(order.from_job))
 
 
 def _sees_arguments(caller: Caller) -> bool:

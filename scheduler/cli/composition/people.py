@@ -23,6 +23,7 @@ from scheduler.control.ports import Clock
 from scheduler.control.records import AttemptTotal
 from scheduler.control.reports.board import Board, Report
 from scheduler.control.service.admission import SiteLimits
+from scheduler.control.service.artifacts import ArtifactShelf
 from scheduler.control.service.models import ModelForm
 from scheduler.control.service.packages import PackageShelf
 from scheduler.control.service.service import ControlService
@@ -101,5 +102,10 @@ def service_of(  # noqa: PLR0913  # the parts of a service, by name
         packages=PackageShelf(config.state_dir / "packages"),
         gate=gate,
         poke=poke,
-        models=ModelForm(drafts_of(config), served_from),
+        models=ModelForm(drafts_of(config), served_from, ArtifactShelf(config.state_dir / "artifacts")),
     )
+
+
+def may_deploy(config: Config, owner: str) -> bool:
+    """Whether an owner of jobs is an operator; where there are no tokens, everybody is."""
+    return not config.api.tokens or any(one.name == owner and one.role == "operator" for one in config.api.tokens)

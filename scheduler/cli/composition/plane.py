@@ -12,7 +12,7 @@ from scheduler.api.app import renewal
 from scheduler.api.site import Site
 from scheduler.cli.attempt_logs import AttemptLogs
 from scheduler.cli.composition.cluster import Seat, ray_cluster, remains_of
-from scheduler.cli.composition.people import api_of, metrics_over, service_of, site_limits_of
+from scheduler.cli.composition.people import api_of, may_deploy, metrics_over, service_of, site_limits_of
 from scheduler.cli.composition.reloading import Read, Reloader
 from scheduler.cli.composition.state import clock_of, store_url
 from scheduler.cli.traffic_sources import servers_of, sources_of
@@ -26,6 +26,7 @@ from scheduler.control.ports import Backend, Clock
 from scheduler.control.private_files import close_state
 from scheduler.control.reports.board import Board
 from scheduler.control.service.configured import NextConfiguration
+from scheduler.control.service.publishing import Publisher
 from scheduler.control.service.service import ControlService
 from scheduler.control.upkeep.pruning import Pruner
 from scheduler.store.replays import Replays
@@ -52,6 +53,7 @@ class ControlPlane:
         service: what people may ask.
         board: what the loop shows.
         pruner: drops what is over and old, beside the loop.
+        publisher: takes in what jobs publish, beside the loop.
         fitters: fit forecasts, beside this process.
         reloader: has the file count again; None where there is none.
         stop: set it (then `poke`) to end the loop.
@@ -66,6 +68,7 @@ class ControlPlane:
     service: ControlService
     board: Board
     pruner: Pruner
+    publisher: Publisher
     fitters: OneProcess
     stop: threading.Event
     poke: threading.Event
@@ -125,13 +128,27 @@ def compose(config: Config, ray: RemoteRay, seat: Seat, say: Say = nobody, *, re
         archive=store.archive,
         remains=remains_of(config, seat),
         packages=service.packages,
+        artifacts=service.models.form.artifacts,
+        in_use=service.models.bodies_in_use,
         clock=clock,
         board=board,
         prove=seat.lease.prove,
     )
     parts = (sources, cycle, following, service, pruner, poke, say)
     reloader = Reloader(read, config, *parts) if read else None
-    return ControlPlane(config, clock, store, cluster, cycle, service, board, pruner, fitters, stop, poke, reloader)
+    publisher = Publisher(
+        store=store,
+        models=service.models,
+        artifacts=service.models.form.artifacts,
+        folder_of=lambda job_id: config.state_dir.resolve() / "checkpoints" / job_id,
+        may_deploy=lambda owner: may_deploy(reloader.config if reloader else config, owner),
+        clock=clock,
+        board=board,
+        prove=seat.lease.prove,
+    )
+    return ControlPlane(
+        config, clock, store, cluster, cycle, service, board, pruner, publisher, fitters, stop, poke, reloader
+    )
 
 
 def web_app(plane: ControlPlane) -> FastAPI:

@@ -7,7 +7,7 @@ Durations ("30s", "10m", "6h", "1d12h") and sizes ("8Gi", "16G") are read into n
 from scheduler.config.schema.backends import LocalHost, LocalRay, RemoteRay
 from scheduler.config.schema.base import ONE_WORKER, Resources, Section, WorkerRange, Workers
 from scheduler.config.schema.deciding import LOOP, Control, PolicyNames, Reserve
-from scheduler.config.schema.job import JOB_NAME, EnvValue, JobFile, SecretName, text_or_secret
+from scheduler.config.schema.job import JOB_NAME, EnvValue, JobFile, PublishesSection, SecretName, text_or_secret
 from scheduler.config.schema.people import Api, Limits, Retention, Router, SecretSource, Token
 from scheduler.config.schema.queues import QueueSection, Quota, queue_from_name
 from scheduler.config.schema.serving import Application, ErlangA, ErlangC, Model, TargetRate
@@ -32,6 +32,7 @@ __all__ = [
     "Model",
     "PolicyNames",
     "PrometheusTraffic",
+    "PublishesSection",
     "QueueSection",
     "Quota",
     "RemoteRay",

@@ -6,6 +6,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from scheduler.config.units import Cores, Devices, Names, SizeMib, workers
 
+MODEL_NAME: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+"""Names of models: lower-case letters, digits and hyphens."""
+
 
 class Section(BaseModel):
     """Base of all sections: frozen, and an unknown key is an error."""

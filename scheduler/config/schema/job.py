@@ -1,16 +1,18 @@
 """The shape of `job.yaml`."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticKnownError
 
-from scheduler.config.schema.base import ONE_WORKER, Resources, Section, Workers
+from scheduler.config.schema.base import MODEL_NAME, ONE_WORKER, Resources, Section, Workers
 from scheduler.config.units import DurationSeconds
 
 JOB_NAME: Final = r"^[0-9]*[A-Za-z][A-Za-z0-9._-]*$"
 """Names of jobs have a letter, so that none looks like a job's number."""
+ARTIFACT_PATH: Final = r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*/?$"
+"""A folder below another one: no part of it leads out of it, and none is hidden."""
 
 
 class SecretName(Section):
@@ -34,6 +36,19 @@ EnvValue = Annotated[
     BeforeValidator(text_or_secret, json_schema_input_type=str | int | float | dict[str, str]),
 ]
 """Written as it is, or {secret: NAME}."""
+
+
+class PublishesSection(Section):
+    """What a job publishes when it succeeds."""
+
+    model: Annotated[str, Field(pattern=MODEL_NAME, examples=["edit-check"])]
+    """Name of the model that the artifact is for."""
+    path: Annotated[str, Field(pattern=ARTIFACT_PATH, max_length=255)] = "model"
+    """Folder that becomes the artifact, below HEADROOM_CHECKPOINT_DIR."""
+    deploy: Literal["by-hand", "automatically"] = "by-hand"
+    """automatically: it becomes the model's next revision, where its owner is an operator; else it is proposed."""
+    data_version: Annotated[str, Field(max_length=255, examples=["2026-11"])] = ""
+    """Which data it was trained on, for people."""
 
 
 class JobFile(Section):
@@ -70,3 +85,5 @@ class JobFile(Section):
     env: dict[str, EnvValue] = Field(default_factory=dict)
     """Environment variables of the driver and its workers. {secret: NAME} has the site put in a value that is written
     down nowhere; the driver gets it, and hands it on to its workers itself."""
+    publishes: PublishesSection | None = None
+    """A folder that becomes an artifact when the job succeeds, from which a model can be deployed."""

@@ -33,6 +33,9 @@ class Retention(Section):
     """Checkpoints of jobs that ended; gone with the job at the latest, kept while an open job names them."""
     packages: DurationSeconds = 30 * 86_400.0
     """Uploaded working directories, since one was sent last and the last job that names it, of those kept, ended."""
+    artifacts: DurationSeconds = 90 * 86_400.0
+    """What jobs published, since then or since it was last deployed; kept while a revision that serves, is on its way
+    or served before has it."""
 
 
 class SecretSource(Section):

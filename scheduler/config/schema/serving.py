@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from scheduler.config.schema.base import Resources, Section
+from scheduler.config.schema.base import MODEL_NAME, Resources, Section
 from scheduler.config.units import DurationSeconds
 
 
@@ -91,7 +91,7 @@ class Card(Section):
 class Model(Section):
     """A served model."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", examples=["edit-check"])]
+    name: Annotated[str, Field(pattern=MODEL_NAME, examples=["edit-check"])]
     """Unique name: lower-case letters, digits and hyphens."""
     owner: str = ""
     """Team that answers for it."""

@@ -45,6 +45,21 @@ def changes(before: str, after: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, said)))
 
 
+def artifact_in(body: str) -> object:
+    """Return the path of the artifact that replicas are started with; None where there is none."""
+    application = json.loads(body).get("application") or {}
+    return application.get("args", {}).get("artifact")
+
+
+def with_artifact(body: str, path: str) -> str:
+    """Return a body, of a model that runs an application, with another artifact; just the same if it has that one."""
+    if artifact_in(body) == path:
+        return body
+    section = json.loads(body)
+    section["application"]["args"] = {**section["application"].get("args", {}), "artifact": path}
+    return json.dumps(section, separators=(",", ":"), ensure_ascii=False)
+
+
 def _said(key: str, old: object, new: object) -> str:
     """Return what to say of a key; "" where there was nothing and is nothing."""
     if key.startswith(ENVIRONMENT):

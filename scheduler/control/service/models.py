@@ -1,22 +1,25 @@
 """What people may ask of models: deploy a revision, let it take over, stop that, take a model away."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 from threading import Event
 
-from scheduler.control.model_records import ModelRecord, Proposal, Revision, Rollout, RolloutPhase
-from scheduler.control.models.draft import ModelDraft, changes, replicas_are_alike
+from scheduler.control.model_records import ModelRecord, Proposal, Publication, Revision, Rollout, RolloutPhase
+from scheduler.control.models.draft import ModelDraft, artifact_in, changes, replicas_are_alike, with_artifact
 from scheduler.control.models.rollout import withdrawing
 from scheduler.control.ports import Clock, Store
 from scheduler.control.records import EventKind, EventRecord
 from scheduler.control.reports.board import Board
+from scheduler.control.service.artifacts import ArtifactShelf, digest_in
 from scheduler.control.service.people import SOMEBODY, Person
 from scheduler.control.settings import Served
 from scheduler.control.whatif.deployment import DeployOutlook, deploy_outlook
 from scheduler.model.errors import Conflict, InvariantBroken, NotFound
 from scheduler.model.policy import Policy
+from scheduler.model.workloads import JobId
 
 
 def nobody_reads(_body: str) -> Served:
@@ -31,10 +34,12 @@ class ModelForm:
     Attributes:
         declared: those of its file, by name; they belong to the file.
         read: makes a model of what the store has kept of its section.
+        artifacts: where what jobs published is kept.
     """
 
     declared: Mapping[str, ModelDraft] = field(default_factory=dict)
     read: Callable[[str], Served] = nobody_reads
+    artifacts: ArtifactShelf = field(default_factory=lambda: ArtifactShelf(Path("artifacts")))
 
 
 class RolloutVerb(StrEnum):
@@ -112,6 +117,32 @@ class ModelService:
         is_beside = bool(made.record.serving) and made.is_rolled_out
         starts = made.is_new and made.is_rolled_out
         return made, deploy_outlook(self.board.report.cycle, served if starts else None, is_beside, self.policy)
+
+    def from_job(self, name: str, job_id: JobId) -> ModelDraft:
+        """Return a model as it is, but with the artifact that a job has published for it.
+
+        The artifact is kept as if it had just been published, so that it is there when the draft is deployed.
+
+        Raises:
+            NotFound: no such model was deployed, the job has published nothing, or the artifact was pruned.
+            Conflict: the model belongs to the file or runs no application, or the artifact is for another one.
+        """
+        record = self._deployed(name)
+        current = self._current(record, name) or self.store.revision(name, record.latest)
+        published = self._published(name, job_id)
+        if not self.form.read(current.body).application:
+            raise Conflict(f"{name} runs no application that could be given an artifact")
+        body = with_artifact(current.body, str(self.form.artifacts.wanted(published.digest)))
+        return ModelDraft(name, body, self.form.read(body), f"job {job_id} attempt {published.attempt}")
+
+    def bodies_in_use(self) -> Iterator[str]:
+        """Yield the sections of all models that are served, on their way, served before, or proposed."""
+        yield from (draft.body for draft in self.form.declared.values())
+        yield from (proposal.body for proposal in self.store.proposals())
+        for record in self.store.models():
+            numbers = {record.serving, record.before, record.main, record.on_trial} - {0}
+            if record.removed_s is None:
+                yield from (self.store.revision(record.name, number).body for number in numbers)
 
     def rollout(self, name: str, verb: RolloutVerb | None = None, *, to: int = 0, by: Person = SOMEBODY) -> ModelRecord:
         """Pause, resume or undo a rollout, or begin one to a revision that is there; None only asks how far it is.
@@ -191,6 +222,18 @@ class ModelService:
         proposal = self._proposed(name)
         self.store.drop_proposal(name, self._event(name, f"{name} of {proposal.by} is rejected", reason, by))
         return proposal
+
+    def _published(self, name: str, job_id: JobId) -> Publication:
+        published = self.store.publication(job_id)
+        if published is None:
+            publishes = self.store.job(job_id).spec.publishes
+            said = "has published nothing yet" if publishes else "publishes nothing"
+            raise NotFound(f"job {job_id} {said}", help="publishes: in its job.yaml, see headroom explain job")
+        if published.fault:
+            raise NotFound(f"job {job_id} has published nothing: {published.fault}")
+        if published.model != name:
+            raise Conflict(f"what job {job_id} has published is for {published.model}, not for {name}")
+        return published
 
     def _proposed(self, name: str) -> Proposal:
         proposed = self.store.proposals()
@@ -291,6 +334,8 @@ class ModelService:
         revision = self.store.revision(record.name, number)
         if number == record.serving:
             return record, ""
+        if digest := digest_in(artifact_in(revision.body)):
+            self.form.artifacts.wanted(digest)
         if revision.runs == record.runs:
             after = replace(record, serving=number, before=record.serving, rollout=None)
             return after, f"revision {number} serves again: its replicas are the same"

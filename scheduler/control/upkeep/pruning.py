@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from threading import Event
 from typing import Final
@@ -11,6 +11,7 @@ from scheduler.control.isolation.bulkheads import Bulkheads, Part
 from scheduler.control.ports import Clock, Store
 from scheduler.control.records import EventKind, EventRecord
 from scheduler.control.reports.board import Board
+from scheduler.control.service.artifacts import ArtifactShelf
 from scheduler.control.service.packages import PackageShelf
 from scheduler.control.upkeep.retention import Archive, Ended, Remains, Retention
 from scheduler.control.upkeep.sweeping import sweep
@@ -34,6 +35,7 @@ _MEANWHILE: Final = "what is old is kept meanwhile"
 _JOBS: Final = Part("pruning of jobs", SUBJECT, _MEANWHILE)
 _EVENTS: Final = Part("pruning of events", SUBJECT, _MEANWHILE)
 _PACKAGES: Final = Part("pruning of packages", SUBJECT, _MEANWHILE)
+_ARTIFACTS: Final = Part("pruning of artifacts", SUBJECT, _MEANWHILE)
 _LEFT_OVER: Final = Part("sweeping of what interrupted uploads left", SUBJECT, _MEANWHILE)
 _PRUNED: Final = "pruned "
 _WHY: Final = "over and old, see retention: in headroom explain cluster"
@@ -57,11 +59,17 @@ class Pruner:
         archive: Archive,
         remains: Remains,
         packages: PackageShelf,
+        artifacts: ArtifactShelf,
+        in_use: Callable[[], Iterable[str]],
         clock: Clock,
         board: Board,
         prove: Callable[[], object],
     ) -> None:
-        """Drop by `rules` while `prove` does not raise: it proves the right to act, before each thing is dropped."""
+        """Drop by `rules` while `prove` does not raise: it proves the right to act, before each thing is dropped.
+
+        Artifacts stay that are named in one of the texts that `in_use` yields.
+        """
+        self._artifacts, self._in_use = artifacts, in_use
         self.rules, self._clock, self._board, self._prove = rules, clock, board, prove
         self._store, self._archive, self._remains, self._packages = store, archive, remains, packages
         self._walls = Bulkheads(clock.speed)
@@ -84,6 +92,7 @@ class Pruner:
             (_JOBS, self._jobs),
             (_EVENTS, self._events),
             (_PACKAGES, self._old_packages),
+            (_ARTIFACTS, self._old_artifacts),
             (_LEFT_OVER, self._sweep),
         )
         more = [self._walls.within(part, partial(work, now_s), lambda: False) for part, work in kinds]
@@ -158,6 +167,21 @@ class Pruner:
         if len(waiting) > PACKAGES:
             return True
         self._after_package = ""
+        return False
+
+    def _old_artifacts(self, now_s: float) -> bool:
+        if not self.rules.artifacts_s:
+            return False
+
+        def is_old(changed_s: float) -> bool:
+            return _is_over(self._clock.to_world_s(changed_s), self.rules.artifacts_s, now_s)
+
+        if old := self._artifacts.old(is_old):
+            needed = tuple(self._in_use())
+            for digest in old:
+                if not any(digest.removeprefix("sha256:") in text for text in needed):
+                    self._prove()
+                    self._dropped["artifact"] += self._artifacts.drop(digest, is_old)
         return False
 
     def _sweep(self, now_s: float) -> bool:

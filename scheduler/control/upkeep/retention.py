@@ -18,6 +18,7 @@ class Retention:
         checkpoints_s: checkpoints of jobs that ended.
         packages_s: packages, and the folders they are unpacked in, since they came and the last job that names one
             ended.
+        artifacts_s: what jobs published and no revision needs, since it came or was last deployed.
     """
 
     jobs_s: float
@@ -25,6 +26,7 @@ class Retention:
     logs_s: float
     checkpoints_s: float
     packages_s: float
+    artifacts_s: float
 
     @property
     def first_of_job_s(self) -> float:

@@ -16,6 +16,8 @@ DRAFTS: Final = (
     ("secrets", ".*.part"),
     ("work", ".new-*"),
     ("work", ".old-*"),
+    ("artifacts", ".new-*"),
+    ("artifacts", ".old-*"),
 )
 """Folders, and what drafts in them (or what is on its way out) are called."""
 

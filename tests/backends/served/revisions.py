@@ -1,6 +1,7 @@
 """Revisions of a model for tests that run inside Ray: each says which it is, some do not start, some fail."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from ray import serve
 
@@ -25,5 +26,6 @@ class Revision:
 
 
 def build(args: Mapping[str, str]) -> serve.Application:
-    """Return the application."""
-    return Revision.bind(args["version"])
+    """Return the application; its version is what an artifact says, where there is one."""
+    artifact = args.get("artifact")
+    return Revision.bind(Path(artifact, "version").read_text() if artifact else args["version"])
