@@ -75,7 +75,15 @@ def test_a_store_that_was_left_open_is_closed(tmp_path: Path) -> None:
 
 def test_what_earlier_versions_left_open_is_closed_and_what_jobs_made_is_left(tmp_path: Path) -> None:
     state = tmp_path / "state"
-    for name in ("packages/a.zip", "logs/1-1.log", "stops/2-1.json", "work/abc/run.sh", "checkpoints/1/step", "db"):
+    for name in (
+        "packages/a.zip",
+        "logs/1-1.log",
+        "stops/2-1.json",
+        "work/abc/run.sh",
+        "checkpoints/1/step",
+        "artifacts/0/w",
+        "db",
+    ):
         path = state / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x", encoding="ascii")
@@ -84,7 +92,7 @@ def test_what_earlier_versions_left_open_is_closed_and_what_jobs_made_is_left(tm
     for folder in (state, *(path for path in state.rglob("*") if path.is_dir())):
         folder.chmod(0o755)
     close_state(state)
-    for name in ("", "packages", "logs", "stops", "work", "checkpoints"):
+    for name in ("", "packages", "logs", "stops", "work", "checkpoints", "artifacts"):
         assert oct(mode(state / name)) == "0o700", name
     for name in ("packages/a.zip", "logs/1-1.log", "stops/2-1.json", "db"):
         assert oct(mode(state / name)) == "0o600", name

@@ -175,6 +175,7 @@ class _Taken:
 
     def _copy_file(self, path: Path, name: str, folder: int) -> None:
         target, known = self._draft / path, hashlib.sha256()
+        os.utime(self._draft)  # whoever sweeps drafts sees that somebody is at work
         private_folder(target.parent)
         size = 0
         handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
