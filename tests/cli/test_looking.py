@@ -328,7 +328,7 @@ def test_when_a_waiting_job_is_expected_to_start_in_quantiles_and_not_as_one_tim
         (
             {"at": "2026-11-23T17:20:00Z", "attempt": 2, "digest": "sha256:0", "files": 2, "size_bytes": 1234},
             [
-                "for tone 17:20, attempt 2: 2 files, 1,234 bytes",
+                "for tone 17:20, attempt 2: 2 files, 1 234 bytes",
                 "sha256:0",
                 "headroom models deploy tone --from-job 401",
             ],
