@@ -47,7 +47,7 @@ class Desk:
     def publisher(self, **parts: Any) -> Publisher:
         known = {
             "store": self.lab.lab.store,
-            "models": self.models,
+            "models": lambda: self.models,
             "artifacts": self.shelf,
             "folder_of": lambda job_id: self.folder / job_id,
             "may_deploy": lambda owner: owner == "olga",

@@ -35,7 +35,7 @@ class Publisher:
         self,
         *,
         store: Store,
-        models: ModelService,
+        models: Callable[[], ModelService],
         artifacts: ArtifactShelf,
         folder_of: Callable[[JobId], Path],
         may_deploy: Callable[[str], bool],
@@ -43,7 +43,10 @@ class Publisher:
         board: Board,
         prove: Callable[[], object],
     ) -> None:
-        """Look in `folder_of` each job; `may_deploy` says it of an owner, `prove` proves the right to act."""
+        """Look in `folder_of` each job; `may_deploy` says it of an owner, `prove` proves the right to act.
+
+        `models` gives the use-cases of models as they are now: the file may be read again.
+        """
         self._store, self._models, self._artifacts = store, models, artifacts
         self._folder_of, self._may_deploy, self._prove = folder_of, may_deploy, prove
         self._clock, self._board = clock, board
@@ -96,10 +99,11 @@ class Publisher:
         is_operator = self._may_deploy(made.owner)
         by = Person(made.owner, "operator" if is_operator else "submitter")
         try:
-            draft = self._models.from_job(made.model, job.job_id)
+            models = self._models()
+            draft = models.from_job(made.model, job.job_id)
             if is_operator:
-                return f"is revision {self._models.deploy(draft, by=by).revision.number} of {made.model}"
-            self._models.propose(draft, by=by)
+                return f"is revision {models.deploy(draft, by=by).revision.number} of {made.model}"
+            models.propose(draft, by=by)
         except (ConfigError, Conflict, NotFound) as error:
             return f"was not deployed: {error}"
         return f"is proposed as the next revision of {made.model}"
