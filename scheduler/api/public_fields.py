@@ -104,7 +104,7 @@ RULES: Final[Rules] = {
             | {"late_24h", "failed_24h", "requests_24h", "gpus_per_replica", "why", "p99_held", "forecast_record"}
             | {"revision", "rollout", "removing", "card"}
         ),
-        hidden=frozenset({"owner"}),
+        hidden=frozenset({"owner", "artifact"}),
         instead={"trouble": lambda model: said(model.trouble)},
     ),
     CapacityPoint: _all_of(
@@ -161,7 +161,7 @@ RULES: Final[Rules] = {
             | {"max_runtime_s", "step", "total_steps", "checkpointed_at", "lost_gpu_s", "where", "why"}
             | {"expected_start", "booking", "order", "attempts", "conditions"}
         ),
-        hidden=frozenset({"owner", "entrypoint", "origin", "events"}),
+        hidden=frozenset({"owner", "entrypoint", "origin", "publishes", "events"}),
     ),
     Amounts: _all_of("cpus", "memory_bytes", "gpus", "gpu_models"),
     Queue: Rule(
