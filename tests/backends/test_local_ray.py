@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from scheduler.backends.ray import machine, processes
+from scheduler.backends.ray import local, machine, processes
 from scheduler.backends.ray.claimant import Claimant
 from scheduler.backends.ray.cluster import RayCluster
 from scheduler.backends.ray.liveness import answers
@@ -110,7 +110,6 @@ def test_a_life_with_a_lost_host_and_a_lost_head(free_ray: LocalRay, tmp_path: P
     assert anew.token != address.token, "a control plane that comes after finds it dead, and does not wait for it"
     assert answers(anew)
     assert not any(process.is_alive for process in before), "nothing of the dead one is left beside the new one"
-    wait_until_renamed(anew)
     whole = processes.family(anew.token, anew.pid)
     free_ray.stop()
     assert not any(process.is_alive for process in whole)
@@ -119,14 +118,36 @@ def test_a_life_with_a_lost_host_and_a_lost_head(free_ray: LocalRay, tmp_path: P
     assert read_address(tmp_path) is None
 
 
-def wait_until_renamed(address: LocalAddress) -> None:
-    """Ray's agents rename themselves a while after they began, so that their mark is gone: that is when it counts."""
-    deadline = time.monotonic() + 60.0
-    while not {each.pid for each in processes.family(address.token, address.pid)} - set(
-        processes.marked(address.token)
-    ):
-        assert time.monotonic() < deadline, "no agent of Ray has renamed itself"
-        time.sleep(0.2)
+def test_a_port_that_is_taken_meanwhile_is_not_the_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A port was free when it was chosen, and another program was quicker than Ray."""
+    comes_up = LocalAddress("127.0.0.10:1", "http://127.0.0.1:2", os.getpid(), "t", tuple(HOSTS), ())
+    begun: list[str] = []
+
+    def spawn(_order: object, token: str, log: Path, *, leashed: bool) -> subprocess.Popen[bytes]:
+        assert not leashed
+        begun.append(token)
+        log.write_text("Failed to find a valid port for dashboard after 0 retries\n", encoding="utf-8")
+        if len(begun) == 2:
+            local.write_address(tmp_path, comes_up)
+            return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], stdin=subprocess.PIPE)
+        return subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE)
+
+    monkeypatch.setattr(local, "_spawn", spawn)
+    monkeypatch.setattr(local, "_end", ended)
+    ray = LocalRay(HOSTS, tmp_path)
+    try:
+        assert ray.start() == comes_up
+        assert len(set(begun)) == 2
+    finally:
+        ray.stop()
+
+
+def ended(pid: int, _token: str) -> frozenset[processes.Process]:
+    """End what stands in for a cluster."""
+    with contextlib.suppress(ProcessLookupError):
+        if pid != os.getpid():
+            os.kill(pid, signal.SIGKILL)
+    return frozenset()
 
 
 def cmdline(pid: int) -> bytes:

@@ -28,6 +28,9 @@ from scheduler.model.errors import ConfigError, Unreachable
 
 ADDRESS_FILE: Final = "local-ray.json"
 LOG_FILE: Final = "local-ray.log"
+MOST_STARTS: Final = 3
+"""How often a cluster is started whose ports are free ones: another program may take one before Ray does."""
+PORT_TAKEN: Final = ("valid port", "already in use")
 START_TIMEOUT_S: Final = 180.0
 STOP_TIMEOUT_S: Final = 10.0
 
@@ -134,11 +137,13 @@ class LocalRay:
             return found
         self.stop()
         machine.check(len(self._hosts), self._dashboard_port)
-        try:
-            return self._launch({"dashboard_port": self._dashboard_port})
-        except BaseException:
-            self.stop()
-            raise
+        for _ in range(MOST_STARTS - 1):
+            try:
+                return self._launch_or_stop({"dashboard_port": self._dashboard_port})
+            except Unreachable as error:
+                if self._dashboard_port or not any(words in str(error) for words in PORT_TAKEN):
+                    raise
+        return self._launch_or_stop({"dashboard_port": self._dashboard_port})
 
     def revive(self, dead: LocalAddress) -> LocalAddress:
         """Start the cluster anew where a dead one has answered, so that whoever asks there finds it.
@@ -150,11 +155,7 @@ class LocalRay:
         self.stop()
         ports = {"gcs_port": port_of(dead.address), "dashboard_port": port_of(dead.dashboard_url)}
         machine.check(len(self._hosts), ports["dashboard_port"])
-        try:
-            return self._launch(ports)
-        except BaseException:
-            self.stop()
-            raise
+        return self._launch_or_stop(ports)
 
     def stop(self) -> None:
         """End the cluster and everything that runs on it; nothing happens when there is none.
@@ -179,6 +180,13 @@ class LocalRay:
             raise Unreachable(
                 f"processes of the local Ray cluster cannot be ended: {pids}", help="look at them with ps"
             )
+
+    def _launch_or_stop(self, ports: Mapping[str, int]) -> LocalAddress:
+        try:
+            return self._launch(ports)
+        except BaseException:
+            self.stop()
+            raise
 
     def _launch(self, ports: Mapping[str, int]) -> LocalAddress:
         private_folder(self._state_dir)
