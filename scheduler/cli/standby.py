@@ -116,5 +116,7 @@ def _taken(
         except Unreachable as error:
             known[0] = None
             stand_in.board.degrade(str(error))
+        except Exception as error:  # noqa: BLE001  # whatever it is, one that stands by goes on trying to lead
+            stand_in.board.degrade(f"the last plan cannot be shown: {type(error).__name__}: {error}")
         over.wait(LOOK_S)
     return None
