@@ -7,6 +7,7 @@ from scheduler.config import schema
 from scheduler.config.schema import Config
 from scheduler.control.ports import TrafficSource
 from scheduler.telemetry.calendars import holidays_in
+from scheduler.telemetry.presets import query_of
 from scheduler.telemetry.prometheus import PrometheusTraffic, at
 from scheduler.telemetry.replay import ReplayTraffic
 
@@ -46,7 +47,7 @@ def _source(section: schema.ReplayTraffic | schema.PrometheusTraffic, say: Say) 
         case schema.PrometheusTraffic():
             return PrometheusTraffic(
                 section.url,
-                section.query,
+                section.query or query_of(section.preset, section.namespace, section.service),
                 step_s=round(section.step),
                 history_s=section.history,
                 zone=section.zone,

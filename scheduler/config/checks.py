@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from ipaddress import ip_address
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from scheduler.config.faults import did_you_mean, fault_at
-from scheduler.config.files import files_of
 from scheduler.config.queues import queue_faults
 from scheduler.config.schema import Config, ErlangA, ErlangC, LocalRay, Model, PrometheusTraffic, RemoteRay
 from scheduler.config.texts import dotted
+from scheduler.config.traffic_checks import TRAFFIC_CHECKS
 from scheduler.config.units import format_duration
 from scheduler.config.wiring import OF_JOBS, policy_of
 from scheduler.config.yaml_file import Document, Where
@@ -101,13 +100,6 @@ def _devices_exist(config: Config) -> Iterator[tuple[Where, str, str]]:
             yield ("models", index, "resources", "gpu_model"), message, help_
 
 
-def _files_exist(config: Config) -> Iterator[tuple[Where, str, str]]:
-    for name, source in config.traffic.items():
-        for key, path in files_of(source).items():
-            if not path.is_file():
-                yield ("traffic", name, key), f"there is no file {path}", "paths are relative to this YAML file"
-
-
 def _secrets_are_there(config: Config) -> Iterator[tuple[Where, str, str]]:
     for name, source in config.secrets.items():
         where = ("secrets", name)
@@ -119,14 +111,6 @@ def _secrets_are_there(config: Config) -> Iterator[tuple[Where, str, str]]:
             )
         elif source.file is not None and not source.file.is_file():
             yield (*where, "file"), f"there is no file {source.file}", "paths are relative to this YAML file"
-
-
-def _zones_known(config: Config) -> Iterator[tuple[Where, str, str]]:
-    for name, source in config.traffic.items():
-        try:
-            ZoneInfo(source.zone)
-        except (ValueError, OSError, KeyError):  # a bad form, a directory, and a name that is not there
-            yield ("traffic", name, "zone"), f'unknown time zone "{source.zone}"', "for instance Europe/Berlin or UTC"
 
 
 def _urls_whole(config: Config) -> Iterator[tuple[Where, str, str]]:
@@ -225,9 +209,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     _traffic_known,
     _limits_agree,
     _devices_exist,
-    _files_exist,
     _secrets_are_there,
-    _zones_known,
+    *TRAFFIC_CHECKS,
     _urls_whole,
     _address_has_port,
     _replay_starts,

@@ -127,6 +127,30 @@ def test_a_replayed_file_is_found_beside_the_configuration(cluster: Cluster, tmp
         ),
         (
             "query: up",
+            "step: 1h",
+            "7: traffic.wiki: has no query",
+            'query: "sum(rate(…[5m]))", or preset: istio with namespace: and service:',
+        ),
+        (
+            "query: up",
+            "query: up, preset: istio",
+            "7: traffic.wiki: has a query and a preset",
+            'query: "sum(rate(…[5m]))", or preset: istio with namespace: and service:',
+        ),
+        (
+            "query: up",
+            "preset: istio, service: edit-check-predictor",
+            "7: traffic.wiki: the preset istio wants a namespace and a service",
+            "namespace: …, service: …",
+        ),
+        (
+            "query: up",
+            "query: up, service: edit-check-predictor",
+            "7: traffic.wiki: service goes with a preset, not with a query",
+            "leave service out, or write it into the query",
+        ),
+        (
+            "query: up",
             "query: up, zone: Europe/Berln",
             '7: unknown time zone "Europe/Berln"',
             "for instance Europe/Berlin or UTC",

@@ -1,13 +1,16 @@
 """Where the requests of models are read, and how recorded files write them."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from records.form import Form, check_separators, check_time_format
 from scheduler.config.schema.base import Section
 from scheduler.config.units import DurationSeconds
+
+DNS_NAME: Final = r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$"
+"""Names of namespaces and services; nothing in them means anything in PromQL."""
 
 
 def _time_format(text: str) -> str:
@@ -66,8 +69,14 @@ class PrometheusTraffic(Section):
     """Asks a Prometheus server."""
     url: Annotated[str, Field(examples=["http://prometheus:9090"])]
     """Its address."""
-    query: Annotated[str, Field(min_length=1, examples=["sum(rate(http_requests_total[5m]))"])]
-    """PromQL that yields one series in requests per second."""
+    query: Annotated[str, Field(examples=["sum(rate(http_requests_total[5m]))"])] = ""
+    """PromQL that yields one series in requests per second; this, or a preset."""
+    preset: Literal["", "istio", "knative", "kserve"] = ""
+    """A query by name: requests of `service` as Istio's proxies, Knative's queue-proxy or KServe's servers count."""
+    namespace: Annotated[str, Field(pattern=DNS_NAME)] = ""
+    """Namespace of a preset's service."""
+    service: Annotated[str, Field(pattern=DNS_NAME, examples=["edit-check-predictor"])] = ""
+    """A preset's service: istio and knative want the one of the predictor, kserve the name of the model there."""
     step: DurationSeconds = 3600.0
     """Width of a bin."""
     history: DurationSeconds = 42 * 86400.0
