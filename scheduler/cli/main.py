@@ -71,6 +71,7 @@ class Commands(LazyGroup):
         Entry("restore", "scheduler.cli.backups", "restore", "Put a backup in the place of a store."),
         Entry("demo", "scheduler.cli.demo", "demo", "Show the whole loop on this machine, on recorded traffic."),
         Entry("simulate", "scheduler.cli.simulate", "simulate", "Run a scenario on a virtual clock."),
+        Entry("replay", "scheduler.cli.replaying", "replay", "Plan recorded turns again, and say what differs."),
         Entry("bench", "scheduler.cli.bench", "app", "Measure packing, queueing, victims and planning."),
         Entry("backtest", "scheduler.cli.backtesting", "backtest", "Measure forecasts on recorded traffic."),
     )

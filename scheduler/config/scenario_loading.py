@@ -27,13 +27,18 @@ def load_scenario(path: Path) -> Scenario:
     Raises:
         ConfigError: with every fault found, each with its line.
     """
-    document = _read(path, ())
+    document = read_extended(path)
     scenario = _with_files_found(read_section(document, Scenario, "scenario"), path.parent)
     _raise_faults(scenario, document)
     return scenario
 
 
-def _read(path: Path, extending: tuple[Path, ...]) -> Document:
+def read_extended(path: Path, extending: tuple[Path, ...] = ()) -> Document:
+    """Return a file joined with what it extends.
+
+    Raises:
+        ConfigError: one of them cannot be read, or they extend each other.
+    """
     document = read_yaml(path)
     if not isinstance(document.data, Mapping) or "extends" not in document.data:
         return document
@@ -42,7 +47,7 @@ def _read(path: Path, extending: tuple[Path, ...]) -> Document:
         help_ = "name another file of the same directory that does not extend this one"
         raise ConfigError(fault_at(document, ("extends",), "BadValue", f"cannot extend {base.name}", help_))
     own = {key: value for key, value in document.data.items() if key != "extends"}
-    return Document(document.file, _joined(_read(base, (*extending, path)).data, own), document.lines)
+    return Document(document.file, _joined(read_extended(base, (*extending, path)).data, own), document.lines)
 
 
 def _joined(base: object, own: object) -> object:

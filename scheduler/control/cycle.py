@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Final
 
+from policies.chosen import choices_of
 from scheduler.control.clocks import stopwatch_s
 from scheduler.control.demand.demand import DemandMemory, demand_of, remembering, requests_of
 from scheduler.control.demand.listening import Crews, SourceListeners
@@ -25,6 +26,7 @@ from scheduler.control.models.rollouts import Rollouts, models_in, revisions_in
 from scheduler.control.models.roster import Roster, roster_of
 from scheduler.control.ports import Clock, Cluster, Store, TrafficSource
 from scheduler.control.records import CycleRecord, EventRecord
+from scheduler.control.release import release
 from scheduler.control.reports.board import Board, GpuShares, MeasuredWarmUp, ModelOutlook, Report, RequestCounts
 from scheduler.control.reports.gpu_history import PastForecasts, gpu_shares
 from scheduler.control.service.admission import SiteLimits
@@ -172,8 +174,9 @@ class Cycle:
         demand, outlooks = self._demand(served, snapshot, listeners, dict(seen.asked))
         snapshot = within_limit(snapshot, demand, self.settings.community_gpus)
         started_s = self.timer()
-        made = self._plan(CycleRecord(number, seen.taken_at_s, snapshot, demand, Plan(number), 0.0), reconciled)
-        record = CycleRecord(number, seen.taken_at_s, snapshot, demand, made, self.timer() - started_s)
+        by = (choices_of(self.policy), release())
+        made = self._plan(CycleRecord(number, seen.taken_at_s, snapshot, demand, Plan(number), 0.0, *by), reconciled)
+        record = CycleRecord(number, seen.taken_at_s, snapshot, demand, made, self.timer() - started_s, *by)
         actions = self._write_down(record, self._said(record, seen))
         self.memory = self._remembered(made, seen.taken_at_s)
         self._number, self._looked_s = number, seen.taken_at_s

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from policies.choices import Choices
 from scheduler.model.demand import Demand
 from scheduler.model.errors import Conflict
 from scheduler.model.hosts import HostState
@@ -269,6 +270,8 @@ class CycleRecord:
         snapshot, demand: what the planner was given.
         plan: what it answered.
         plan_duration_s: wall seconds the planner took.
+        choices: by which policy; None where nobody has a name for it, and in what was written before it was recorded.
+        release: of the Headroom that planned; "" likewise.
     """
 
     number: int
@@ -277,6 +280,8 @@ class CycleRecord:
     demand: Demand
     plan: Plan
     plan_duration_s: float
+    choices: Choices | None = None
+    release: str = ""
 
 
 def moves_of(cycle: CycleRecord) -> tuple[Moved, ...]:

@@ -1,8 +1,9 @@
 """Cycles as what has changed since the cycle before: on a large site nearly everything has not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, TypeVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter
 
@@ -24,9 +25,9 @@ class _Change:
 
     Attributes:
         cycle: as it is, but with those hosts, jobs, replicas and occupied slots only that are new or not as they were,
-            without models and work that are the same, and without reasons.
+            without models, work and policy that are the same, and without reasons.
         gone_hosts, gone_jobs, gone_replicas: names of those that are there no more.
-        same_models, same_work: whether these are as they were.
+        same_models, same_work, same_policy: whether these are as they were; the last is policy and release.
         subjects: whoever waits, in order.
         which: which of `reasons` each has.
         reasons: each once, whoever it names.
@@ -45,9 +46,11 @@ class _Change:
     which: tuple[int, ...]
     reasons: tuple[Unplaced, ...]
     gone_occupied: tuple[Slot, ...] = ()
+    same_policy: bool = False
 
 
 _CHANGE: TypeAdapter[_Change] = TypeAdapter(_Change)
+_NO_POLICY: Final[Mapping[str, Any]] = MappingProxyType({"choices": None, "release": ""})
 
 
 def encode_change(before: CycleRecord, after: CycleRecord) -> bytes:
@@ -58,6 +61,7 @@ def encode_change(before: CycleRecord, after: CycleRecord) -> bytes:
     replicas, gone_replicas = _changed(old.replicas, new.replicas, lambda replica: str(replica.replica_id))
     occupied, gone_occupied = _changed(old.occupied, new.occupied, _slot)
     same_models, same_work = old.models == new.models, old.work == new.work
+    same_policy = _policy(before) == _policy(after)
     body = body_of(replace(after, plan=replace(after.plan, unplaced=())))
     snapshot = replace(
         body.snapshot,
@@ -70,11 +74,10 @@ def encode_change(before: CycleRecord, after: CycleRecord) -> bytes:
     )
     subjects, which, reasons = _shared(Reasons.of(after.plan.unplaced))
     gone = (gone_hosts, gone_jobs, gone_replicas)
-    return _CHANGE.dump_json(
-        _Change(
-            replace(body, snapshot=snapshot), *gone, same_models, same_work, subjects, which, reasons, gone_occupied
-        )
-    )
+    body = replace(body, snapshot=snapshot, **(_NO_POLICY if same_policy else {}))
+    same = (same_models, same_work)
+    change = _Change(body, *gone, *same, subjects, which, reasons, gone_occupied, same_policy)
+    return _CHANGE.dump_json(change)
 
 
 class Replay:
@@ -107,7 +110,9 @@ class Replay:
             work=before.work if made.same_work else now.work,
         )
         reasons = Reasons(made.subjects, [made.reasons[number] for number in made.which])
-        self._last = replace(made.cycle, snapshot=snapshot, plan=replace(made.cycle.plan, unplaced=tuple(reasons)))
+        plan = replace(made.cycle.plan, unplaced=tuple(reasons))
+        by = self._last if made.same_policy else made.cycle
+        self._last = replace(made.cycle, snapshot=snapshot, plan=plan, choices=by.choices, release=by.release)
 
     def record(self) -> CycleRecord:
         """Return the cycle where it stands."""
@@ -119,6 +124,10 @@ class Replay:
             occupied=tuple(self._occupied.values()),
         )
         return record_of(replace(self._last, snapshot=whole))
+
+
+def _policy(cycle: CycleRecord) -> tuple[object, str]:
+    return cycle.choices, cycle.release
 
 
 def _slot(held: Held) -> Slot:

@@ -5,12 +5,14 @@ The ledger is not written: `Snapshot.of` counts it again from what is.
 
 import gzip
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, BinaryIO, ClassVar
 
 from pydantic import ConfigDict, Discriminator, Tag, TypeAdapter, ValidationError
 
+from policies.choices import Choices
 from scheduler.control.records import CycleRecord
 from scheduler.model.demand import Demand
 from scheduler.model.errors import ConfigError, Fault
@@ -62,8 +64,19 @@ def decode_body(text: bytes | str) -> "CycleBody":
 
 def write_journal(path: Path, cycles: Iterable[CycleRecord]) -> None:
     """Export cycles to a file that `read_journal` reads."""
-    data = b"".join(encode_cycle(cycle) + b"\n" for cycle in cycles)
-    path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+    for _ in written_to(path, cycles):
+        pass
+
+
+def written_to(path: Path, cycles: Iterable[CycleRecord]) -> Iterator[CycleRecord]:
+    """Yield cycles, each when it has been written to a file that `read_journal` reads."""
+    with ExitStack() as stack:
+        plain: BinaryIO = stack.enter_context(path.open("wb"))
+        zipped = gzip.GzipFile("", "wb", fileobj=plain, mtime=0) if path.suffix == ".gz" else None
+        file = stack.enter_context(zipped) if zipped else plain
+        for cycle in cycles:
+            file.write(encode_cycle(cycle) + b"\n")
+            yield cycle
 
 
 def read_journal(path: Path) -> Iterator[CycleRecord]:
@@ -148,6 +161,8 @@ class CycleBody:
     demand: Demand
     plan: PlanBody
     plan_duration_s: float
+    choices: Choices | None = None
+    release: str = ""
 
 
 _CYCLE: TypeAdapter[CycleBody] = TypeAdapter(CycleBody)
@@ -185,6 +200,8 @@ def body_of(cycle: CycleRecord) -> CycleBody:
             made.bookings,
         ),
         cycle.plan_duration_s,
+        cycle.choices,
+        cycle.release,
     )
 
 
@@ -215,7 +232,8 @@ def record_of(body: CycleBody) -> CycleRecord:
         made.bookings,
     )
     snapshot = replace(snapshot, work=world.work)
-    return CycleRecord(body.number, body.at_s, snapshot, body.demand, plan, body.plan_duration_s)
+    by = (body.choices, body.release)
+    return CycleRecord(body.number, body.at_s, snapshot, body.demand, plan, body.plan_duration_s, *by)
 
 
 def _first_line(error: Exception) -> str:

@@ -5,10 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from scheduler.control.records import CycleRecord
-from scheduler.model.plan import Plan
-from scheduler.model.policy import Policy
-from scheduler.planning.planner import plan
-from scheduler.store.codec import read_journal, write_journal
+from scheduler.store.codec import write_journal
 
 MOST_KEPT: Final = 20
 """Files; the oldest go."""
@@ -40,13 +37,3 @@ class Replays:
         for old in kept[: max(0, len(kept) - MOST_KEPT)]:
             old.unlink(missing_ok=True)
             old.with_name(f"{old.name.partition('.')[0]}.txt").unlink(missing_ok=True)
-
-
-def replayed(file: Path, policy: Policy) -> Plan:
-    """Plan again what was kept in a file, by a policy; raises what the planner raised, if it still does.
-
-    Raises:
-        ConfigError: the file is no such file.
-    """
-    (asked,) = read_journal(file)
-    return plan(asked.snapshot, asked.demand, policy)

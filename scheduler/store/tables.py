@@ -186,3 +186,12 @@ cycle_changes = Table(
     Column("at_s", Float, nullable=False),
     Column("body", LargeBinary, nullable=False, doc="zlib of JSON: what has changed since the cycle before"),
 )
+
+cycle_history = Table(
+    "cycle_history",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at_s", Float, nullable=False),
+    Column("body", LargeBinary, nullable=False, doc="zlib of the codec's JSON"),
+    Index("cycle_history_by_time", "at_s"),
+)

@@ -1,6 +1,7 @@
 """Every command that asks no control plane, in good weather and in bad: what is in files, on flags and in folders."""
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,7 @@ MANY_JOBS = "timestamp,duration,num_gpus\n" + "".join(
 TRAFFIC = "timestamp,requests\n" + "".join(
     f"2012-01-{1 + hour // 24:02}T{hour % 24:02}:00:00Z,{100 + 40 * abs(12 - hour % 24)}\n" for hour in range(24 * 28)
 )
+TURNS = Path(__file__).parents[1] / "scenarios" / "journals" / "evening-peak.jsonl.gz"
 GOOD = {
     "job.yaml": "entrypoint: 'true'\n",
     "cluster.yaml": CLUSTER,
@@ -46,6 +48,7 @@ GOOD = {
     "many.csv": MANY_JOBS,
     "traffic.csv": TRAFFIC,
     "days.txt": "2012-01-06\n",
+    "policy.yaml": "policy: {victim_cost: lost-work}\n",
 }
 """Files by name, each fit for what the commands below do with it."""
 PACKING = ["--nodes", "nodes.csv", "--pods", "pods.csv", "--seeds", "1", "--policy", "headroom"]
@@ -54,6 +57,7 @@ LOCAL = {
     "explain": ["job"],
     "restore": ["kept.backup", "-c", "cluster.yaml"],
     "simulate": ["scenario.yaml"],
+    "replay": ["turns.jsonl.gz", "--policy", "policy.yaml"],
     "bench planner": ["--hosts", "4", "--running", "4", "--pending", "1", "--models", "1", "--cycles", "1",
                       "--nodes", "nodes.csv", "--pods", "pods.csv"],
     "bench preemption": ["--cases", "2"],
@@ -93,6 +97,7 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEADROOM_URL", "http://127.0.0.1:1")
     for name, text in GOOD.items():
         Path(name).write_text(text, encoding="utf-8")
+    shutil.copyfile(TURNS, "turns.jsonl.gz")
 
 
 @pytest.fixture
@@ -124,7 +129,7 @@ def test_its_figures_can_be_had_as_json_alone(command: str, capsys: pytest.Captu
 
 
 def files_of(words: list[str]) -> list[str]:
-    return [word for word in words if word in {*GOOD, "kept.backup"}]
+    return [word for word in words if word in {*GOOD, "kept.backup", "turns.jsonl.gz"}]
 
 
 def spoilt() -> list[Any]:

@@ -2,18 +2,16 @@
 
 from pathlib import Path
 
-import pytest
-
-from policies.registry import policy_from_names
 from scheduler.control.records import CycleRecord
+from scheduler.control.whatif.replay import replayed
 from scheduler.model.demand import Demand, ModelDemand
-from scheduler.model.errors import ConfigError
 from scheduler.model.hosts import Device, Host
 from scheduler.model.plan import Plan, StartReplica
 from scheduler.model.resources import Shape
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import ServingModel
-from scheduler.store.replays import MOST_KEPT, Replays, replayed
+from scheduler.store.codec import read_journal
+from scheduler.store.replays import MOST_KEPT, Replays
 
 
 def asked(number: int) -> CycleRecord:
@@ -26,7 +24,9 @@ def asked(number: int) -> CycleRecord:
 def test_what_was_kept_is_planned_again(tmp_path: Path) -> None:
     kept = Path(Replays(tmp_path / "replays").keep(asked(7), ZeroDivisionError("division by zero")))
     assert kept == tmp_path / "replays" / "7.jsonl.gz"
-    (start,) = replayed(kept, policy_from_names()).actions
+    (again,) = replayed(read_journal(kept), "1.0")
+    assert again.plan is not None
+    (start,) = again.plan.actions
     assert isinstance(start, StartReplica)
     assert "ZeroDivisionError: division by zero" in kept.with_name("7.txt").read_text(encoding="utf-8")
 
@@ -38,9 +38,3 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
     names = {path.name for path in tmp_path.iterdir()}
     assert len(names) == 2 * MOST_KEPT
     assert f"{MOST_KEPT + 5}.jsonl.gz" in names
-
-
-def test_another_file_is_no_replay(tmp_path: Path) -> None:
-    (tmp_path / "x.jsonl").write_text("{}\n")
-    with pytest.raises(ConfigError, match="not a journalled cycle"):
-        replayed(tmp_path / "x.jsonl", policy_from_names())
