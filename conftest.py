@@ -9,6 +9,7 @@ from collections.abc import Generator
 import pytest
 from hypothesis import settings
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # tests run side by side; threads that spin took half of their time
 settings.register_profile("headroom", deadline=None)  # a slow machine is not a failure
 settings.load_profile("headroom")
 
