@@ -11,8 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from forecasting.fitted import Fitted, Peak
+    from forecasting.fitted import Fitted
     from forecasting.forecaster import Forecaster
+    from forecasting.peaks import Peak
     from forecasting.series import Series, SeriesError
 
 __all__ = ["Fitted", "Forecaster", "Peak", "Series", "SeriesError"]
@@ -20,7 +21,7 @@ __all__ = ["Fitted", "Forecaster", "Peak", "Series", "SeriesError"]
 _HOMES = {
     "Fitted": "forecasting.fitted",
     "Forecaster": "forecasting.forecaster",
-    "Peak": "forecasting.fitted",
+    "Peak": "forecasting.peaks",
     "Series": "forecasting.series",
     "SeriesError": "forecasting.series",
 }

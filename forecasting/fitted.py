@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from forecasting.models.sample_paths import SamplePaths
 from forecasting.models.transform import Transform
+from forecasting.peaks import Peak, PeaksFrom, Places
 from forecasting.provenance import Provenance
-from forecasting.quantiles import nested_quantiles, predictive_quantiles, weighted_quantiles
+from forecasting.quantiles import predictive_quantiles
 
 Floats = NDArray[np.float64]
 
@@ -18,26 +19,6 @@ _HOUR_S: Final = 3600.0
 _CORRECTION_MEMORY_S: Final = 6 * _HOUR_S
 """A surprise fades by a factor e in so long, unless new values say otherwise."""
 _ROUNDING: Final = 1e-6
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Peak:
-    """The highest load of a window.
-
-    Attributes:
-        from_s, window_s: the window, epoch seconds and seconds.
-        qs: levels asked for, (q,).
-        values: quantiles of the highest load, (q,), in the series' unit.
-        at_s: when it is most likely, epoch seconds.
-        between_s: 10 % and 90 % of its time, epoch seconds.
-    """
-
-    from_s: float
-    window_s: float
-    qs: tuple[float, ...]
-    values: tuple[float, ...]
-    at_s: float
-    between_s: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +67,7 @@ class Fitted:
 
     def quantiles(self, horizon: int, qs: Sequence[float]) -> Floats:
         """Return (len(qs), horizon), quantiles of each of the next `horizon` bins, in the series' unit."""
-        return self._said(predictive_quantiles(*self.weighted(horizon), qs, self.cloud.alike))
+        return self.said(predictive_quantiles(*self.weighted(horizon), qs, self.cloud.alike))
 
     def peak(self, window: int, qs: Sequence[float]) -> Peak:
         """Return the distribution of the highest bin among the next `window` bins.
@@ -96,28 +77,15 @@ class Fitted:
         Raises:
             ValueError: the window, in bins, is beyond the forecast's.
         """
-        paths, weights = self._known(window)
-        places = np.asarray(self.start_s + (np.arange(window) + 0.5) * self.step_s)
-        return self._peak(paths, weights, places, (self.start_s, window * self.step_s), qs)
+        centres = np.asarray(self.start_s + (np.arange(window) + 0.5) * self.step_s)
+        places = Places(*self.known(window), centres, self.cloud.alike)
+        values = tuple(self.said(places.highest(qs, window)).tolist())
+        window_s = float(window * self.step_s)
+        return Peak(self.start_s, window_s, tuple(qs), values, *places.times_s(self.start_s + window_s))
 
     def peak_within(self, from_s: float, window_s: float, qs: Sequence[float]) -> Peak:
-        """Return the distribution of the highest load in [from_s, from_s + window_s], which need not be whole bins.
-
-        Between the centres of bins the load goes in straight lines, and so do the quantiles of windows that end there;
-        before the first centre it comes from the last known value, beyond the forecast's end it stays. No quantile of
-        a window is below that of a shorter one from the same moment.
-        """
-        until_s = from_s + window_s
-        horizon = int(np.clip(np.ceil((until_s - self.start_s) / self.step_s + 0.5), 1, self.bins))
-        paths, weights = self._known(horizon)
-        centres = np.asarray(self.start_s + (np.arange(-1, horizon) + 0.5) * self.step_s)
-        before = paths[:, :1] if np.isnan(self.last) else np.full((len(paths), 1), self.last)
-        inside = centres[(centres > from_s) & (centres < until_s)]
-        ends_s = max(until_s, centres[-1])
-        places = np.concatenate(([from_s], inside, [ends_s]))
-        part = (until_s - places[-2]) / (ends_s - places[-2]) if until_s > from_s else 0.0
-        inside_paths = _along(np.hstack((before, paths)), centres, places)
-        return self._peak(inside_paths, weights, places, (from_s, window_s), qs, part)
+        """Return the distribution of the highest load in [from_s, from_s + window_s]; see `PeaksFrom`."""
+        return PeaksFrom(self, from_s).within(window_s, qs)
 
     def median_at(self, at_s: float) -> float:
         """Return the middle forecast at a moment, in the series' unit."""
@@ -167,45 +135,20 @@ class Fitted:
         paths, weights = self.cloud.paths(horizon)
         return np.minimum(self.transform.inverse(paths), self.basis.ceiling), weights
 
-    def _known(self, horizon: int) -> tuple[Floats, Floats]:
-        """Return like `weighted`, with the paths that are not known that far, NaN from there on."""
+    def known(self, horizon: int) -> tuple[Floats, Floats]:
+        """Return like `weighted`, with the paths that are not known that far, NaN from there on.
+
+        Raises:
+            ValueError: as there.
+        """
         if not 1 <= horizon <= self.bins:
             raise ValueError(f"a horizon of {horizon} bins; this forecast reaches from 1 to {self.bins}")
         paths, weights = self.cloud.known(horizon)
         return np.minimum(self.transform.inverse(paths), self.basis.ceiling), weights
 
-    def _peak(  # noqa: PLR0913, PLR0917  # one window, from three sides
-        self,
-        paths: Floats,
-        weights: Floats,
-        places: Floats,
-        window: tuple[float, float],
-        qs: Sequence[float],
-        part: float = 1.0,
-    ) -> Peak:
-        """Return the peak of paths (m, k) at `places` (k,), of which the window holds the last but in part."""
-        until = len(places) - 1 + part
-        values = self._said(nested_quantiles(paths, weights, qs, self.cloud.alike, until))
-        whole = ~np.isnan(paths[:, -1])
-        places = np.minimum(places, window[0] + window[1])
-        when = paths[whole].argmax(axis=1)
-        likely = np.bincount(when, weights=weights[whole], minlength=len(places)).argmax()
-        early, late = weighted_quantiles(places[when], weights[whole], (0.1, 0.9))
-        numbers = tuple(float(v) for v in values)
-        return Peak(*window, tuple(qs), numbers, float(places[likely]), (float(early), float(late)))
-
-    def _said(self, values: Floats) -> Floats:
+    def said(self, values: Floats) -> Floats:
         """Return quantiles in whole requests, where these come now and then, and not above the ceiling."""
         if not self.unit:
             return np.minimum(values, self.basis.ceiling)
         whole = np.maximum(np.ceil(values / self.unit - _ROUNDING), 0.0) + 0.0  # a little below nothing rounds to -0
         return np.minimum(whole * self.unit, self.basis.ceiling)
-
-
-def _along(paths: Floats, centres: Floats, places: Floats) -> Floats:
-    """Return paths (m, k) given at `centres` read off at `places`, (m, places), in straight lines."""
-    at = np.clip((places - centres[0]) / (centres[1] - centres[0]), 0, len(centres) - 1)
-    left = np.minimum(at.astype(np.intp), len(centres) - 2)
-    beyond = at - left
-    steps = np.where(beyond > 0, paths[:, left + 1] - paths[:, left], 0.0)  # a path may end with the bin on the left
-    return np.asarray(paths[:, left] + beyond * steps)

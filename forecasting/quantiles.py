@@ -1,6 +1,7 @@
 """Quantiles of weighted samples, and medians that step over gaps."""
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -60,18 +61,33 @@ def predictive_quantiles(samples: Floats, weights: Floats, qs: ArrayLike, alike:
     return found[:, 0] if samples.ndim == 1 else found
 
 
-def nested_quantiles(paths: Floats, weights: Floats, qs: ArrayLike, alike: float, until: float) -> Floats:
-    """Return the predictive quantiles (q,) of the highest value of paths up to a length, none below that of a shorter.
+@dataclass(frozen=True, slots=True, eq=False)
+class Nested:
+    """Predictive quantiles of the highest value of paths up to a length, none below that of a shorter.
 
-    Paths may end early, in NaN; each length is judged by the paths that are known so far. Quantiles are taken at each
-    of the first lengths, later at every so many, and go in straight lines between.
+    Attributes:
+        lengths: at which they are taken, (n,): each of the first, later every so many; straight lines between.
+        found: (q, n).
+    """
+
+    lengths: NDArray[np.intp]
+    found: Floats
+
+    def until(self, length: float) -> Floats:
+        """Return the quantiles (q,) up to a length, above 0 and not above the longest."""
+        return np.array([np.interp(length, self.lengths, row) for row in self.found])
+
+
+def nested(paths: Floats, weights: Floats, qs: ArrayLike, alike: float) -> Nested:
+    """Return the quantiles of the highest values of paths, see `Nested`.
+
+    Paths may end early, in NaN; each length is judged by the paths that are known so far.
 
     Args:
         paths: (m, k).
         weights: (m,), above 0.
         qs: levels, see `predictive_quantiles`.
         alike: see there.
-        until: the length asked for, above 0 and not above k.
     """
     highest = np.maximum.accumulate(paths, axis=1)
     lengths = _lengths(paths.shape[1])
@@ -79,8 +95,15 @@ def nested_quantiles(paths: Floats, weights: Floats, qs: ArrayLike, alike: float
     known = ~np.isnan(cut)
     shares = np.where(known, weights[:, None], 0.0)
     filled = np.where(known, cut, np.nanmin(cut, axis=0))  # counts for nothing, and is out of the way there
-    found = np.maximum.accumulate(predictive_quantiles(filled, shares, qs, alike), axis=1)
-    return np.stack([np.interp(until, lengths, row) for row in found])
+    return Nested(lengths, np.maximum.accumulate(predictive_quantiles(filled, shares, qs, alike), axis=1))
+
+
+def sorted_shares(samples: NDArray[Any], weights: Floats) -> tuple[NDArray[Any], Floats]:
+    """Return samples (m,) in order, and at which share of the weight each of them stands (Hazen's rule), (m,)."""
+    order = np.argsort(samples, kind="stable")
+    shares = weights[order]
+    total = np.cumsum(shares)
+    return samples[order], (total - shares / 2) / total[-1]
 
 
 def _lengths(longest: int) -> NDArray[np.intp]:
@@ -110,10 +133,8 @@ def _of_columns(samples: Floats, shares: Floats, levels: Floats) -> Floats:
 
 
 def _of_column(samples: Floats, weights: Floats, levels: Floats) -> Floats:
-    order = np.argsort(samples)
-    shares = weights[order]
-    total = np.cumsum(shares)
-    return np.interp(levels, (total - shares / 2) / total[-1], samples[order])
+    values, places = sorted_shares(samples, weights)
+    return np.interp(levels, places, values)
 
 
 def nan_median(stacked: Floats) -> Floats:

@@ -10,7 +10,8 @@ from scheduler.cli.table import Column, Table, render
 from scheduler.cli.wording import moment, seconds, zone_name
 
 if TYPE_CHECKING:
-    from forecasting.fitted import Fitted, Peak
+    from forecasting.fitted import Fitted
+    from forecasting.peaks import Peak
     from forecasting.series import Series
 
 _HOUR_S: Final = 3600

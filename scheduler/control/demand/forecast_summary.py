@@ -7,7 +7,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.fitted import Fitted, Peak
+from forecasting.fitted import Fitted
+from forecasting.peaks import Peak
 from forecasting.shares import Share
 from scheduler.control.demand.traffic import HOUR_S, OUTLOOK_S, WEEK_S, SourceState
 from scheduler.control.reports.board import ModelOutlook, PeakWindow, RatePoint

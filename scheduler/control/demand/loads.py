@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecasting.fitted import Fitted
+from forecasting.peaks import PeaksFrom
 from forecasting.shares import Share
 from policies.headroom_rules import lead_time_s, planning_quantile
 from scheduler.control.demand.traffic import SourceState
@@ -26,7 +27,7 @@ COURSE_S: Final = 129_600.0
 MOST_POINTS: Final = 72
 """Points of its course; of more bins, the highest of a few together counts."""
 KEPT: Final = 16
-"""Forecasts whose quantiles are remembered."""
+"""Forecasts whose quantiles and peaks are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,9 @@ def _rate_of_its_own(
 def _peak(forecast: Fitted, share: Share, now_s: float, window_s: float, quantile: float) -> tuple[float, float]:
     """Return the quantile of a model's highest load in a window, and when the source's is expected."""
     if not share.spread:
-        peak = forecast.peak_within(now_s, window_s, (quantile,))
+        peak = _peaks_from(forecast, now_s).within(window_s, (quantile,))
         return peak.values[0] * share.middle, peak.at_s
-    peak = forecast.peak_within(now_s, window_s, PEAK_GRID)
+    peak = _peaks_from(forecast, now_s).within(window_s, PEAK_GRID)
     return float(share.quantiles_of(np.array(peak.values), (quantile,))[0]), peak.at_s
 
 
@@ -133,6 +134,12 @@ def _above(middle: NDArray[np.float64], wanted: float) -> float:
     """Return by what factor more is wanted now than the middle of this bin and the next, where that may lie."""
     usual = float(middle[:2].max())
     return max(1.0, wanted / usual) if usual > 0 else 1.0
+
+
+@lru_cache(maxsize=KEPT)
+def _peaks_from(forecast: Fitted, now_s: float) -> PeaksFrom:
+    """Return the peaks of windows from now on; kept, because the models of a source ask for windows of one forecast."""
+    return PeaksFrom(forecast, now_s)
 
 
 @lru_cache(maxsize=KEPT)
