@@ -134,7 +134,7 @@ def _of_columns(samples: Floats, shares: Floats, levels: Floats) -> Floats:
 
 def _of_column(samples: Floats, weights: Floats, levels: Floats) -> Floats:
     values, places = sorted_shares(samples, weights)
-    return np.interp(levels, places, values)
+    return np.asarray(np.interp(levels, places, values))
 
 
 def nan_median(stacked: Floats) -> Floats:
