@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
+from scheduler.cli.importing_models import import_models
 from scheduler.cli.model_table import is_tight, model_table
 from scheduler.cli.rollout_text import deployed_lines, history_table, outlook_lines, proposal_table, rollout_line
 from scheduler.cli.session import Output, OutputOption, Session, WatchOption
@@ -34,6 +35,9 @@ class ModelsGroup(TyperGroup):
 app = typer.Typer(
     cls=ModelsGroup, rich_markup_mode=None, add_completion=False, help="List served models; deploy, roll out, remove."
 )
+
+
+app.command("import")(import_models)
 
 
 def complete_model(context: typer.Context, incomplete: str) -> list[str]:

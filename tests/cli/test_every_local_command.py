@@ -38,7 +38,13 @@ TRAFFIC = "timestamp,requests\n" + "".join(
     f"2012-01-{1 + hour // 24:02}T{hour % 24:02}:00:00Z,{100 + 40 * abs(12 - hour % 24)}\n" for hour in range(24 * 28)
 )
 TURNS = Path(__file__).parents[1] / "scenarios" / "journals" / "evening-peak.jsonl.gz"
+OBJECTS = """\
+kind: InferenceService
+metadata: {name: tone, namespace: edit}
+spec: {predictor: {model: {resources: {requests: {cpu: 1, memory: 1Gi}}}}}
+"""
 GOOD = {
+    "objects.yaml": OBJECTS,
     "job.yaml": "entrypoint: 'true'\n",
     "cluster.yaml": CLUSTER,
     "scenario.yaml": SCENARIO,
@@ -55,6 +61,7 @@ PACKING = ["--nodes", "nodes.csv", "--pods", "pods.csv", "--seeds", "1", "--poli
 QUEUEING = ["--trace", "jobs.csv", "--window", "2017-09-05", "--days", "0.1", "--hosts", "1", "--share", "1"]
 LOCAL = {
     "explain": ["job"],
+    "models import": ["-f", "objects.yaml"],
     "restore": ["kept.backup", "-c", "cluster.yaml"],
     "simulate": ["scenario.yaml"],
     "replay": ["turns.jsonl.gz", "--policy", "policy.yaml"],
