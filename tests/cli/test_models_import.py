@@ -2,9 +2,12 @@
 
 import io
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
@@ -30,6 +33,56 @@ def service(name: str, namespace: str = "edit", **annotations: str) -> dict[str,
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("objects.yaml").write_text(yaml.safe_dump({"kind": "List", "items": [SERVICE, service("check")]}))
+
+
+class Api:
+    """A server that has services, one a page, and does not know other kinds."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, list[dict[str, Any]]] = {}
+        self.asked: list[str] = []
+        self.forbidden = "nothing"
+
+    def answer(self, target: str) -> tuple[int, dict[str, Any]]:
+        parts = urlsplit(target)
+        self.asked.append(parts.path)
+        if self.forbidden in parts.path:
+            return 403, {"message": "may not list", "reason": "Forbidden"}
+        if parts.path not in self.pages:
+            return 404, {"message": "no such kind"}
+        at = int(parse_qs(parts.query).get("continue", ["0"])[0])
+        further = {"continue": str(at + 1)} if at + 1 < len(self.pages[parts.path]) else {}
+        items = self.pages[parts.path][at : at + 1]
+        return 200, {"kind": "InferenceServiceList", "metadata": further, "items": items}
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    served = Api()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = served.answer(self.path)
+            content = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        cluster = {"name": "c", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}
+        context = {"name": "x", "context": {"cluster": "c", "user": "u"}}
+        users = [{"name": "u", "user": {}}]
+        config = {"clusters": [cluster], "contexts": [context], "users": users, "current-context": "x"}
+        Path("config").write_text(yaml.safe_dump(config))
+        yield served
+        server.shutdown()
+        thread.join()
 
 
 @pytest.mark.parametrize("preset", ["istio", "knative", "kserve"])
@@ -90,8 +143,32 @@ def test_a_file_that_has_no_objects_is_refused(text: str, said: str, headroom: H
     assert said in shown.err
 
 
-@pytest.mark.parametrize("flags", [[], ["-f", "nowhere.yaml"], ["-f", "objects.yaml", "--warm-up", "soon"]])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--kubeconfig", "nowhere.yaml"],
+        ["-f", "nowhere.yaml"],
+        ["-f", "objects.yaml", "-n", "edit"],
+        ["-f", "objects.yaml", "--warm-up", "soon"],
+    ],
+)
 def test_a_line_that_cannot_be_carried_out_is_refused(flags: list[str], headroom: Headroom) -> None:
     shown = headroom("models", "import", *flags)
     assert (shown.code, shown.out) == (2, "")
     assert "help: " in shown.err
+
+
+def test_a_cluster_is_asked_when_no_file_is_given(headroom: Headroom, api: Any) -> None:
+    api.pages["/apis/serving.kserve.io/v1beta1/namespaces/edit/inferenceservices"] = [SERVICE, service("check")]
+    assert headroom("models", "import", "-n", "edit", "--kubeconfig", "config", "-o", "name").out == "check\ntone\n"
+    assert [path for path in api.asked if "namespaces/edit" not in path] == []
+    assert api.asked.count("/apis/serving.kserve.io/v1beta1/namespaces/edit/inferenceservices") == 2, "two pages"
+    shown = headroom("models", "import", "--kubeconfig", "config")
+    assert (shown.code, shown.out.splitlines()[1:], shown.err) == (0, [], "0 models, 0 left out\n")
+
+
+def test_what_may_not_be_read_is_said(headroom: Headroom, api: Any) -> None:
+    api.forbidden = "inferenceservices"
+    shown = headroom("models", "import", "--kubeconfig", "config")
+    assert shown.code != 0
+    assert "may not list" in shown.err

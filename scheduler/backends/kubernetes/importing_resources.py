@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from math import ceil
 from typing import Any, Final
 
-from kubernetes.utils.quantity import parse_quantity
+from scheduler.backends.kubernetes.amounts import pod_amounts
 
 Object = Mapping[str, Any]
 
@@ -18,7 +16,7 @@ MODEL_LABELS: Final = ("amd.com/gpu.product-name", "nvidia.com/gpu.product")
 """Labels of nodes that tell the model of their devices."""
 HOSTNAME: Final = "kubernetes.io/hostname"
 KIB: Final = 2**10
-MIB: Final = 2**20
+MILLI: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +34,17 @@ class Asked:
 
 def asked_by(pod: Object, containers: Sequence[Object]) -> Asked:
     """Return what a pod with these containers asks for; a container's limit is its request where it has none."""
-    total = _total(containers)
+    total = pod_amounts({**pod, "containers": containers})
     resources: dict[str, Any] = {}
-    remarks = [f"{name} is no device that Headroom knows" for name in total if "/" in name and not is_device(name)]
-    if "cpu" in total:
-        resources["cpus"] = _plain(total["cpu"])
-    if "memory" in total:
-        resources["memory"] = _size(ceil(total["memory"] / MIB))
-    remarks += [f"asks for no {what}" for what, name in (("cpu", "cpu"), ("memory", "memory")) if name not in total]
-    if devices := {name: count for name, count in total.items() if is_device(name) and count}:
-        resources["gpus"] = _plain(sum(devices.values(), Decimal(0)))
-        remarks += [f"{name} is a part of a device: say its gpu_memory" for name in devices if name not in WHOLE]
+    if total.cpu_milli:
+        resources["cpus"] = _plain(total.cpu_milli / MILLI)
+    if total.memory_mib:
+        resources["memory"] = _size(total.memory_mib)
+    if count := sum(count for name, count in total.devices if is_device(name)):
+        resources["gpus"] = count
+    absent = [what for what, amount in (("cpu", total.cpu_milli), ("memory", total.memory_mib)) if not amount]
+    remarks = [f"asks for no {what}" for what in absent]
+    remarks += [said for name, _ in total.devices for said in _said_of(name)]
     placed = _placed(pod)
     return Asked({**resources, **placed.resources}, (*remarks, *placed.remarks))
 
@@ -56,13 +54,11 @@ def is_device(resource: str) -> bool:
     return resource.startswith(DEVICES)
 
 
-def _total(containers: Iterable[Object]) -> dict[str, Decimal]:
-    total: dict[str, Decimal] = {}
-    for container in containers:
-        wants = container.get("resources") or {}
-        for name, quantity in {**(wants.get("limits") or {}), **(wants.get("requests") or {})}.items():
-            total[name] = total.get(name, Decimal(0)) + parse_quantity(quantity)
-    return total
+def _said_of(resource: str) -> Iterable[str]:
+    if not is_device(resource):
+        yield f"{resource} is no device that Headroom knows"
+    elif resource not in WHOLE:
+        yield f"{resource} is a part of a device: say its gpu_memory"
 
 
 def _placed(pod: Object) -> Asked:
@@ -93,5 +89,5 @@ def _size(mib: int) -> str:
     return f"{mib}Mi" if mib % KIB else f"{mib // KIB}Gi"
 
 
-def _plain(quantity: Decimal) -> int | float:
-    return int(quantity) if quantity == quantity.to_integral_value() else float(quantity)
+def _plain(number: float) -> int | float:
+    return int(number) if number.is_integer() else number
