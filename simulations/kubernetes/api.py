@@ -1,0 +1,247 @@
+"""The API without a server around it: one request in, one answer out; a watch answers with what it is about."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulations.kubernetes import failures
+from simulations.kubernetes.access import Access
+from simulations.kubernetes.admission import Admissions
+from simulations.kubernetes.decoding import check_kind, decode, parse, read_body
+from simulations.kubernetes.definitions import Definitions
+from simulations.kubernetes.deleting import Deleter, check_options
+from simulations.kubernetes.discovery import discovery
+from simulations.kubernetes.events import converted
+from simulations.kubernetes.failures import Json, PlainRefusal, Refused, bad_request
+from simulations.kubernetes.faults import Faults
+from simulations.kubernetes.kinds import Kind, Kinds
+from simulations.kubernetes.listing import page, selection_of, too_large
+from simulations.kubernetes.objects import Surroundings
+from simulations.kubernetes.patching import check_form, patched
+from simulations.kubernetes.requests import Answer, Request, Target, Write, target_of, verb_of
+from simulations.kubernetes.reviews import review
+from simulations.kubernetes.store import Entry, Store
+from simulations.kubernetes.subresources import Subresources, rescale, scale_of
+from simulations.kubernetes.watching import Watch, watch_of
+from simulations.kubernetes.writing import Writer
+
+METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
+NOT_ALLOWED = "the server does not allow this method on the requested resource"
+NEGOTIABLE = (
+    "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, "
+    "application/vnd.kubernetes.protobuf, application/json;stream=watch, "
+    "application/vnd.kubernetes.protobuf;stream=watch"
+)
+
+
+@dataclass
+class Api:
+    """The whole API on one store."""
+
+    store: Store = field(default_factory=Store)
+    kinds: Kinds = field(default_factory=Kinds)
+    around: Surroundings = field(default_factory=Surroundings)
+    access: Access = field(default_factory=Access)
+    faults: Faults = field(default_factory=Faults)
+
+    def __post_init__(self) -> None:
+        self.access.store = self.store
+        admission = Admissions(self.store, self.kinds, self.around)
+        self.writer = Writer(self.store, self.around, admission)
+        self.deleter = Deleter(self.store, self.around, admission)
+        self.parts = Subresources(self.store, self.around, self.deleter)
+        self.definitions = Definitions(self.store, self.kinds, self.around)
+
+    def handle(self, request: Request) -> Answer | Watch:
+        """Answer one request; whatever it is, an answer comes out."""
+        with self.store.lock:
+            try:
+                return self._answer(request)
+            except Refused as refused:
+                return Answer(refused.code, refused.body(), refused.headers)
+            except PlainRefusal as refused:
+                headers = {"Content-Type": "text/plain; charset=utf-8", **refused.headers}
+                return Answer(refused.code, refused.text.encode(), headers)
+
+    def _answer(self, request: Request) -> Answer | Watch:
+        user = self.access.user_of(request)
+        self.faults.check(request, user)
+        target = target_of(request.path)
+        if target is None or not target.resource:
+            self.access.check_path(user, request)
+            return discovery(self.kinds, request)
+        self.access.check(user, verb_of(request, target), target)
+        kind = self._kind(target, request)
+        if kind.virtual:
+            return Answer(201, review(kind, read_body(request, kind), user, self.access))
+        if request.watches and not target.name:
+            return watch_of(self.store, kind, target.namespace, request)
+        return self._of_kind(kind, target, request)
+
+    def _kind(self, target: Target, request: Request) -> Kind:
+        kind = self.kinds.find(target.group, target.version, target.resource)
+        if kind is None:
+            if self.kinds.has_group(target.group, target.version):
+                raise failures.no_resource()
+            raise PlainRefusal(404, "404 page not found\n")
+        _check_accept(request)
+        if target.subresource and target.subresource not in kind.subresources:
+            raise failures.not_found(kind, target.name) if kind.custom else failures.no_resource()
+        return kind
+
+    def _of_kind(self, kind: Kind, target: Target, request: Request) -> Answer:
+        if request.method not in METHODS or (not target.name and request.method in {"PUT", "PATCH"}):
+            raise Refused(405, "MethodNotAllowed", NOT_ALLOWED, {})
+        if not target.name:
+            return self._collection(kind, target, request)
+        if request.method == "POST":
+            return self._below(kind, target, request)
+        if target.subresource == "log":
+            raise Refused(500, None, "no preferred addresses found; known addresses: []")
+        one = {"GET": self._get, "PUT": self._put, "PATCH": self._patch, "DELETE": self._delete}
+        return one[request.method](kind, target, request)
+
+    def _collection(self, kind: Kind, target: Target, request: Request) -> Answer:
+        if request.method == "GET":
+            return self._list(kind, target, request)
+        if request.method == "DELETE":
+            return self._delete_collection(kind, target, request)
+        if kind.namespaced and not target.namespace:
+            raise Refused(405, "MethodNotAllowed", NOT_ALLOWED, {})
+        body = read_body(request, kind)
+        check_kind(kind, body)
+        body, told = decode(kind, body, request.query.get("fieldValidation", ""))
+        created, warned = self.writer.create(kind, target.namespace, body, request)
+        self._redefine(kind, created, request)
+        return Answer(201, created, warnings=told + warned)
+
+    def _redefine(self, kind: Kind, body: Json, request: Request) -> None:
+        if kind.plural == "customresourcedefinitions" and not request.query.get("dryRun"):
+            self.definitions.define(body)
+
+    def _list(self, kind: Kind, target: Target, request: Request) -> Answer:
+        found = page(self.store, kind, target.namespace, request)
+        metadata: Json = {"resourceVersion": str(found.revision)}
+        if found.token:
+            metadata["continue"] = found.token
+        if found.remaining is not None:
+            metadata["remainingItemCount"] = found.remaining
+        return Answer(200, Items(kind, metadata, found.entries))
+
+    def _delete_collection(self, kind: Kind, target: Target, request: Request) -> Answer:
+        found = page(self.store, kind, target.namespace, request)
+        options = parse(request) if request.body else {}
+        deleted = Items(kind, {"resourceVersion": str(self.store.revision)}, found.entries)
+        for entry in found.entries:
+            self.deleter.delete(kind, entry, options, request)
+        return Answer(200, deleted)
+
+    def _entry(self, kind: Kind, target: Target) -> Entry:
+        namespace = target.namespace if kind.namespaced else ""
+        entry = self.store.get(kind.table, (namespace, target.name))
+        if entry is None:
+            raise failures.not_found(kind, target.name)
+        return entry
+
+    def _get(self, kind: Kind, target: Target, request: Request) -> Answer:
+        selection_of(kind, request)
+        version = request.query.get("resourceVersion", "")
+        if version and int(version) > self.store.revision:
+            raise too_large(int(version), self.store.revision)
+        entry = self._entry(kind, target)
+        if target.subresource == "scale":
+            return Answer(200, scale_of(entry.object()))
+        return Answer(200, in_version(kind, entry.object()))
+
+    def _below(self, kind: Kind, target: Target, request: Request) -> Answer:
+        """Answer a POST below an object."""
+        if target.subresource not in {"binding", "eviction"}:
+            raise Refused(405, "MethodNotAllowed", NOT_ALLOWED, {})
+        body = parse(request)
+        if target.subresource == "eviction":
+            return self.parts.evict(kind, self._entry(kind, target), body, request)
+        return self.parts.bind(kind, self._entry(kind, target), body)
+
+    def _put(self, kind: Kind, target: Target, request: Request) -> Answer:
+        if target.subresource == "scale":
+            return self._scale(kind, target, request, lambda _: parse(request))
+        body = read_body(request, kind)
+        check_kind(kind, body)
+        body, told = decode(kind, body, request.query.get("fieldValidation", ""))
+        name = (body.get("metadata") or {}).get("name", target.name)
+        if name != target.name:
+            raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({target.name})")
+        namespace = target.namespace if kind.namespaced else ""
+        if kind.creates_on_update and self.store.get(kind.table, (namespace, target.name)) is None:
+            body["metadata"].pop("uid", None)
+            created, warned = self.writer.create(kind, target.namespace, body, request)
+            return Answer(201, created, warnings=told + warned)
+        entry = self._entry(kind, target)
+        return Answer(200, self.writer.update(Write(kind, request, target.subresource), entry, body), warnings=told)
+
+    def _patch(self, kind: Kind, target: Target, request: Request) -> Answer:
+        check_form(kind, request)
+        entry = self._entry(kind, target)
+        if target.subresource == "scale":
+            return self._scale(kind, target, request, lambda scale: patched(kind, scale, request)[0])
+        new, told = patched(kind, in_version(kind, entry.object()), request)
+        written = self.writer.update(Write(kind, request, target.subresource, by_patch=True), entry, new)
+        self._redefine(kind, written, request)
+        return Answer(200, in_version(kind, written), warnings=told)
+
+    def _scale(self, kind: Kind, target: Target, request: Request, change: Any) -> Answer:
+        entry = self._entry(kind, target)
+        new = rescale(entry.object(), change)
+        return Answer(200, scale_of(self.writer.update(Write(kind, request, by_patch=True), entry, new)))
+
+    def _delete(self, kind: Kind, target: Target, request: Request) -> Answer:
+        options = parse(request) if request.body else {}
+        for word in ("propagationPolicy", "gracePeriodSeconds"):
+            if word in request.query:
+                value = request.query[word]
+                options[word] = int(value) if value.lstrip("-").isdigit() else value
+        check_options(options)
+        entry = self._entry(kind, target)
+        answer = self.deleter.delete(kind, entry, options, request)
+        if kind.plural == "customresourcedefinitions":
+            self.definitions.remove(entry.object())
+        return answer
+
+
+class Items:
+    """A list answer: its entries stay bytes until somebody needs their values."""
+
+    def __init__(self, kind: Kind, metadata: Json, entries: list[Entry]) -> None:
+        self.kind, self.metadata, self.entries = kind, metadata, entries
+
+    def encoded(self) -> bytes:
+        """Return the list's JSON without reading its items."""
+        head = {"kind": f"{self.kind.kind}List", "apiVersion": self.kind.api_version, "metadata": self.metadata}
+        start = json.dumps(head, separators=(",", ":"))[:-1]
+        if self.kind.plural == "events":
+            items = [json.dumps(item).encode() for item in self.objects()]
+        else:
+            items = [self.kind.shorn(entry.body) for entry in self.entries]
+        return start.encode() + b',"items":[' + b",".join(items) + b"]}"
+
+    def objects(self) -> list[Json]:
+        """Return the items as values."""
+        shown = [in_version(self.kind, entry.object()) for entry in self.entries]
+        return shown if self.kind.custom else [_shorn(body) for body in shown]
+
+
+def _shorn(body: Json) -> Json:
+    return {word: value for word, value in body.items() if word not in {"kind", "apiVersion"}}
+
+
+def in_version(kind: Kind, body: Json) -> Json:
+    """Return an object in the version asked for: only events are served in two."""
+    if kind.plural != "events":
+        return body
+    return converted(kind, body)
+
+
+def _check_accept(request: Request) -> None:
+    accept = request.headers.get("accept", "*/*") or "*/*"
+    if not any(word in accept for word in ("json", "*/*", "application/*", "yaml")):
+        raise Refused(406, "NotAcceptable", NEGOTIABLE, {})

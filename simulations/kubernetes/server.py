@@ -1,0 +1,46 @@
+"""The API on a loopback port, in a thread of its own, for clients that speak real HTTP."""
+
+import socket
+import threading
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+
+from simulations.kubernetes.api import Api
+from simulations.kubernetes.app import application
+
+SHUTDOWN_S = 5
+
+
+class Server:
+    """Serves an API from `with` to its end."""
+
+    def __init__(self, api: Api, port: int = 0) -> None:
+        self.api = api
+        self._socket = socket.create_server(("127.0.0.1", port))
+        config = uvicorn.Config(
+            application(api), log_level="error", lifespan="off", timeout_graceful_shutdown=0, ws="none"
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Return where it listens."""
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        """Start to serve."""
+        self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            threading.Event().wait(0.005)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop serving; open watches end."""
+        self._server.should_exit = self._server.force_exit = True
+        self._thread.join(SHUTDOWN_S)
+        self._socket.close()
