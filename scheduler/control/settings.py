@@ -99,6 +99,21 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True)
+class Workload:
+    """The object of a Kubernetes cluster that runs a model's replicas.
+
+    Attributes:
+        kind: "InferenceService" or "Deployment".
+        namespace: where it is.
+        name: what it is called.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Declared:
     """One revision of a model as a cluster must know it.
 
@@ -108,12 +123,14 @@ class Declared:
         latency_objective_s: a request that takes longer is late.
         share: part of the model's requests that its ready replicas get, no more than they can take; None: by their
             number.
+        workload: what runs its replicas where a cluster's own controllers do.
     """
 
     model: ServingModel
     application: Application | None = None
     latency_objective_s: float = 1.0
     share: float | None = None
+    workload: Workload | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +149,7 @@ class Served:
         application: what a replica runs; None where nothing real runs.
         rollout: how a new revision takes over.
         card: what it is, for people.
+        workload: what runs its replicas where a cluster's own controllers do.
     """
 
     model: ServingModel
@@ -145,6 +163,7 @@ class Served:
     application: Application | None = None
     rollout: RolloutTerms = field(default_factory=RolloutTerms)
     card: ModelCard = field(default_factory=ModelCard)
+    workload: Workload | None = None
 
     def as_revision(self, number: int) -> "Served":
         """Return it as a revision of its model."""
@@ -152,4 +171,4 @@ class Served:
 
     def declared(self, share: float | None = None) -> Declared:
         """Return what a cluster must know of it."""
-        return Declared(self.model, self.application, self.latency_objective_s, share)
+        return Declared(self.model, self.application, self.latency_objective_s, share, self.workload)

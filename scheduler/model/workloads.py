@@ -262,8 +262,8 @@ class ServingModel:
         max_per_host: most replicas on one host; 0 means no limit.
         survive_host_losses: k: the demand must still be met when any k hosts are lost.
         community: whether the community trained it (shown apart, planned alike).
-        elsewhere: whether others run its replicas: its peak is foreseen and room for it is held, but nothing is
-            started or stopped.
+        elsewhere: whether others run its replicas: its peak is foreseen and room is held for those that are not seen
+            on this cluster, but nothing is started or stopped.
         avoids: hosts on which replicas have not become ready lately: none is started there, and one that only starts
             there goes once another one is started elsewhere.
         revision: which revision its replicas are to be of; those of others leave once these have taken over.

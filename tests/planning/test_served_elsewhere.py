@@ -30,6 +30,14 @@ def test_training_stays_out_of_the_room_of_all_its_replicas(say: Any) -> None:
     assert (why.reason, why.blocked_by) == (Reason.HELD_FOR_SERVING, ("tone",))
 
 
+def test_what_is_seen_of_it_is_not_held_again(say: Any) -> None:
+    replicas = [say.replica("tone", 1, "h0:0"), say.replica("tone", 2, "h0:1")]
+    jobs = [say.waiting("1", say.gpus(2)), say.waiting("2", say.gpus(1))]
+    made: Plan = say.plan(say.demand(tone=(1, 2, 3)), **parts(say, jobs=jobs, replicas=replicas))
+    assert [start.job_id for start in say.of(made, StartJob)] == ["2"]
+    assert [len(hold.slots) for hold in made.holds] == [1]
+
+
 def test_nobody_is_stopped_for_it(say: Any) -> None:
     jobs = [say.running("1", "h0:0,1,2,3")]
     assert not say.of(say.plan(say.demand(tone=2), **parts(say, jobs=jobs)), PreemptJob)

@@ -143,7 +143,8 @@ def roster_of(declared: Sequence[Served], stored: Sequence[Stored], replicas: It
     if any(one.record.active for one in stored):
         ordered = [replace(one, surge=0) for one in ordered]  # the room held for one update is what it takes
     running = tuple(replicas)
-    known = [one.declared() for one in declared if one.model.name not in owned and not one.model.elsewhere]
+    seen = [one for one in declared if one.workload is not None or not one.model.elsewhere]
+    known = [one.declared() for one in seen if one.model.name not in owned]
     for one in stored:
         known += one.declared([each for each in running if each.model == one.record.name])
     return Roster(tuple(ordered), others, tuple(known), tuple(one.record for one in stored))

@@ -1,6 +1,6 @@
 """Room kept for the peak beyond the lead time, free of new training that would soon have to be stopped again."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from scheduler.model.demand import Demand, PoolDemand
 from scheduler.model.resources import Shape, Slot
-from scheduler.model.workloads import ServingModel
+from scheduler.model.snapshot import Snapshot
 from scheduler.planning.draft.draft import Draft
 from scheduler.planning.placement.cached_trial import Score
 from scheduler.planning.placement.placing import NO_LIMIT, capped, fewest_hosts
@@ -20,25 +20,26 @@ from scheduler.planning.serving.fleet import Fleet, count_by_row
 def hold_headroom(draft: Draft, fleets: Sequence[Fleet], demand: Demand) -> None:
     """Hold room for the replicas that the peak takes beyond those wanted now, as far as it is free or being freed.
 
-    Room for a model that is served elsewhere comes first and is for all its replicas: nothing else stands for them.
+    Room for a model that is served elsewhere comes first and is for all its replicas that are not seen here.
     Nobody is preempted for what is held: training that runs already may go on until the peak is within the lead time.
     """
     pooled = {name for pool in demand.pools for name in pool.models}
     by_name = {fleet.model.name: fleet for fleet in fleets} if demand.pools else {}
     search = _Search(draft)
-    _hold_elsewhere(search, draft.snapshot.models, demand)
+    _hold_elsewhere(search, draft.snapshot, demand)
     for pool in demand.pools:
         _hold_for_pool(search, pool, by_name)
     _hold_apart(search, [fleet for fleet in fleets if fleet.model.name not in pooled])
 
 
-def _hold_elsewhere(search: "_Search", models: Iterable[ServingModel], demand: Demand) -> None:
-    for model in models:
+def _hold_elsewhere(search: "_Search", snapshot: Snapshot, demand: Demand) -> None:
+    for model in snapshot.models:
         wants = demand.of(model.name) if model.elsewhere else None
-        if wants is not None and wants.replicas_held > 0:
-            limit = model.max_per_host or NO_LIMIT
-            beyond = min(wants.replicas_held, model.max_replicas)
-            search.hold(_Peak((model.name,), model.shape, wants.peak_at_s), limit, beyond)
+        if wants is not None:
+            beyond = min(wants.replicas_held, model.max_replicas) - len(snapshot.living.get(model.name, ()))
+            if beyond > 0:
+                limit = model.max_per_host or NO_LIMIT
+                search.hold(_Peak((model.name,), model.shape, wants.peak_at_s), limit, beyond)
 
 
 def _hold_apart(search: "_Search", fleets: Sequence[Fleet]) -> None:
