@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from scheduler.control.jobs.change_events import (
     FORGOTTEN_S,
     KnownState,
@@ -17,7 +19,7 @@ from scheduler.model.observation import Observation, Run, RunState
 from scheduler.model.plan import Move, Plan, Proposal
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.snapshot import Snapshot
-from scheduler.model.workloads import Gang, JobId, JobState, TrainingJob
+from scheduler.model.workloads import Gang, JobId, JobState, Replica, ReplicaId, TrainingJob
 
 READY, LOST = HostState.READY, HostState.LOST
 
@@ -83,6 +85,13 @@ def test_kinds_colour_the_page() -> None:
         (EventKind.FAILURE, "cluster", 3),
     ]
     assert told[0].detail == "no heartbeat"
+
+
+@pytest.mark.parametrize("fault", ["edit: pods cannot be created", "edit@gpu-1 does not start", "edit has no room"])
+def test_what_is_said_of_a_model_is_an_event_of_that_model(fault: str) -> None:
+    replica = Replica(ReplicaId("r"), "edit", Slot("gpu-1"))
+    told, _ = change_events(KnownState(), Observation(5.0, (), (), (replica,), (fault,)), 3)
+    assert [event.subject for event in told] == ["edit"]
 
 
 def turn(number: int, *proposals: Proposal) -> CycleRecord:

@@ -1,11 +1,13 @@
 """Serving on Kubernetes: the replicas that models have, and more or fewer of them by scale."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import inf
 from typing import Any, Final
 
 from scheduler.backends.kubernetes.caches import Caches
 from scheduler.backends.kubernetes.connection import Connection, Object
 from scheduler.backends.kubernetes.pods import Pod
+from scheduler.backends.kubernetes.quota import RESOURCE
 from scheduler.backends.kubernetes.reflector import Resource
 from scheduler.backends.kubernetes.serving_objects import RESOURCES, REVISIONS
 from scheduler.backends.kubernetes.serving_part import ServingSeen
@@ -19,6 +21,7 @@ from scheduler.backends.kubernetes.serving_patches import (
 )
 from scheduler.backends.kubernetes.serving_replicas import complaints, replica_of, state_of, without_host
 from scheduler.backends.kubernetes.serving_settling import Settling
+from scheduler.backends.kubernetes.serving_stalls import Stalls
 from scheduler.backends.kubernetes.serving_wishes import Wishes
 from scheduler.backends.kubernetes.serving_workloads import Finder, Running, Scaled
 from scheduler.control.ports import Clock
@@ -28,6 +31,8 @@ from scheduler.model.plan import StartReplica, StopReplica
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import Replica
 
+LOOK_S: Final = 60.0
+"""Seconds of the world between two looks at what would stall."""
 NO_MODELS: Final[Mapping[str, Declared]] = {}
 
 
@@ -48,12 +53,13 @@ class Serving:
         self._wishes, self._settling = Wishes(), Settling()
         self._models = NO_MODELS
         self._ready_since: dict[str, float] = {}
+        self._looked_s, self._stalls = -inf, list[str]()
         self.declare(tuple(declared))
 
     @property
     def resources(self) -> Sequence[Resource[Any]]:
         """What is to be watched for it."""
-        return RESOURCES
+        return (*RESOURCES, RESOURCE)
 
     def declare(self, declared: Sequence[Declared]) -> None:
         """Take note of all models that have workloads."""
@@ -67,6 +73,7 @@ class Serving:
         self._mark_ready([pod for running in there.values() for pod in running], now_s)
         replicas = [one for name, running in found.items() for one in self._replicas(name, running, caches, seat)]
         faults = [said for name, running in found.items() for said in self._faults(name, running)]
+        faults += self._stalling(found, caches, now_s)
         pods = frozenset(pod.uid for running in there.values() for pod in running)
         return ServingSeen(tuple(sorted(replicas, key=_id_of)), self._asked(found), pods, tuple(faults))
 
@@ -145,6 +152,13 @@ class Serving:
         if running.fault and not self._models[name].model.elsewhere:
             yield f"{name}: {running.fault}"
         yield from complaints(name, running)
+
+    def _stalling(self, found: Mapping[str, Running], caches: Caches, now_s: float) -> Sequence[str]:
+        """Return what would stall; looked at now and then, for it takes a look at every pod."""
+        if not 0 <= now_s - self._looked_s < LOOK_S:
+            stalls, self._looked_s = Stalls(caches), now_s
+            self._stalls = [said for name, one in found.items() for said in stalls.of(self._models[name].model, one)]
+        return self._stalls
 
     def _mark_ready(self, pods: Iterable[Pod], now_s: float) -> None:
         self._ready_since = {pod.uid: self._ready_since.get(pod.uid, now_s) for pod in pods if pod.is_ready}

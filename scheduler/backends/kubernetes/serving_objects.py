@@ -38,6 +38,8 @@ class Deployment:
         configuration: the Knative configuration that it is of; "" for none.
         revision: the Knative revision that it is of; "" for none.
         pod: what one of its pods takes.
+        limits: what one of its pods may take at most, as far as that is said.
+        selector: labels that the host of a pod must carry.
         surge: pods that a rollout starts beside the old ones.
         failure: why pods cannot be created, in the cluster's words; "" when they can.
     """
@@ -49,6 +51,8 @@ class Deployment:
     configuration: str = ""
     revision: str = ""
     pod: Amounts = NOTHING
+    limits: Amounts = NOTHING
+    selector: tuple[tuple[str, str], ...] = ()
     surge: int = 1
     failure: str = ""
 
@@ -123,6 +127,7 @@ def cut_deployment(content: Object) -> Deployment:
     """Keep what is read of a Deployment."""
     metadata, spec, status = content["metadata"], content.get("spec") or {}, content.get("status") or {}
     labels, replicas = metadata.get("labels") or {}, spec.get("replicas", 1)
+    pod = (spec.get("template") or {}).get("spec") or {}
     failed = [each for each in status.get("conditions") or () if each["type"] == "ReplicaFailure"]
     return Deployment(
         key=key_of(content),
@@ -131,7 +136,9 @@ def cut_deployment(content: Object) -> Deployment:
         replicas=replicas,
         configuration=labels.get(CONFIGURATION, ""),
         revision=labels.get(REVISION, ""),
-        pod=pod_amounts((spec.get("template") or {}).get("spec") or {}),
+        pod=pod_amounts(pod),
+        limits=_limits(pod),
+        selector=tuple(sorted((pod.get("nodeSelector") or {}).items())),
         surge=_surge(spec, replicas),
         failure=next((str(each.get("message", "")) for each in failed if each.get("status") == "True"), ""),
     )
@@ -177,6 +184,15 @@ RESOURCES: Final[tuple[Resource[Any], ...]] = (
     Resource(SERVICES, "/apis/serving.kserve.io/v1beta1/inferenceservices", cut_service),
 )
 """What is watched for serving; of kinds that a cluster does not know there is nothing."""
+
+
+def _limits(pod: Mapping[str, Any]) -> Amounts:
+    """Return the limits of a pod, added up as its requests are."""
+    capped = [
+        {**container, "resources": {"requests": (container.get("resources") or {}).get("limits") or {}}}
+        for container in pod.get("containers") or ()
+    ]
+    return pod_amounts({"containers": capped})
 
 
 def _surge(spec: Mapping[str, Any], replicas: int) -> int:

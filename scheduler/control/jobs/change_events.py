@@ -60,7 +60,7 @@ def _lasting(fault: str) -> str:
 
 def _subject(fault: str, seen: Observation) -> str:
     """Return the model that a fault is about, or "cluster"."""
-    first = re.split("[@ ]", fault, maxsplit=1)[0]
+    first = re.split("[@: ]", fault, maxsplit=1)[0]
     return first if first in {replica.model for replica in seen.replicas} else "cluster"
 
 

@@ -1,12 +1,13 @@
 """A cluster that serves, written down object by object, and what a server would have been sent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from scheduler.backends.kubernetes.caches import Caches
 from scheduler.backends.kubernetes.connection import Form
 from scheduler.backends.kubernetes.nodes import Node
 from scheduler.backends.kubernetes.pods import Pod, cut_pod
+from scheduler.backends.kubernetes.quota import QUOTAS, cut_quota
 from scheduler.backends.kubernetes.serving import Serving
 from scheduler.backends.kubernetes.serving_objects import (
     DEPLOYMENTS,
@@ -28,6 +29,7 @@ CUTS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "ReplicaSet": (REPLICA_SETS, cut_replica_set),
     "Revision": (REVISIONS, cut_revision),
     "InferenceService": (SERVICES, cut_service),
+    "ResourceQuota": (QUOTAS, cut_quota),
 }
 SHAPE = Shape(cpu_milli=1000, memory_mib=1024)
 
@@ -104,13 +106,14 @@ def a_pod(  # noqa: PLR0913  # the states of a pod
     }
 
 
-def caches_of(*objects: Any, hosts: tuple[str, ...] = ("h1", "h2")) -> Caches:
+def caches_of(*objects: Any, hosts: Iterable[str | Node] = ("h1", "h2")) -> Caches:
     parts: dict[str, dict[str, Any]] = {name: {} for name, _ in CUTS.values()}
     for one in objects:
         name, cut = CUTS[one["kind"]]
         if (kept := cut(one)) is not None:
             parts[name][kept.key] = kept
-    return Caches({**parts, "nodes": {host: Node(host, 1) for host in hosts}})
+    nodes = [host if isinstance(host, Node) else Node(host, 1) for host in hosts]
+    return Caches({**parts, "nodes": {node.key: node for node in nodes}})
 
 
 class Sent:
