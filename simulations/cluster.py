@@ -282,7 +282,7 @@ class SimulatedCluster:
         self._timers[attempt.key] = self._end_of(attempt)
 
     def _end_of(self, attempt: Attempt) -> Event:
-        if attempt.run.job_id not in self._spoiled:
+        if attempt.run.job_id not in self._spoiled and not self.replicas.faults.job_fails(*attempt.key):
             return self.engine.at(attempt.ends_at_s, self._finisher(attempt.key))
         why = "its driver did not come up"
         return self.engine.after(1.0, lambda: self._end(attempt.key, RunState.NOT_STARTED, message=why))

@@ -142,8 +142,12 @@ def as_json(outcome: Outcome) -> dict[str, object]:
 
 
 def finite(numbers: Mapping[str, float]) -> dict[str, float | None]:
-    """Return numbers with None for NaN and infinity."""
-    return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+    """Return numbers with None for NaN and infinity, and whole ones as such."""
+    return {name: _plain(value) if math.isfinite(value) else None for name, value in numbers.items()}
+
+
+def _plain(value: float) -> float:
+    return int(value) if value == int(value) else value
 
 
 def first_start_s(job: JobRecord, now_s: float) -> float:

@@ -8,6 +8,7 @@ from scheduler.model.errors import ActionFailed
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape, Slot
 from scheduler.model.workloads import FIRST_REVISION, Replica, ReplicaId, ReplicaState, ServingModel
 from simulations.engine import Engine
+from simulations.faults import StartFaults
 from simulations.room import Room
 from simulations.usage import Meter, Steps, Use
 
@@ -21,6 +22,7 @@ class Replicas:
     Attributes:
         ready: steps of ready replicas by model, from the first change on.
         broken: revisions of models whose replicas never get ready: each says so after its warm-up.
+        faults: what goes wrong with starts.
     """
 
     def __init__(self, engine: Engine, room: Room, meter: Meter, models: Iterable[ServingModel]) -> None:
@@ -33,6 +35,7 @@ class Replicas:
         self._ids = itertools.count(1)
         self.ready = {name: Steps() for name, _ in self._models}
         self.broken: set[tuple[str, int]] = set()
+        self.faults = StartFaults()
 
     @property
     def all(self) -> tuple[Replica, ...]:
@@ -65,7 +68,7 @@ class Replicas:
             replica_id, model, slot, ReplicaState.STARTING, now_s, served.shape, revision=revision
         )
         self._meter.add(Use.STARTING, _gpus(self._replicas[replica_id]), now_s)
-        self._engine.after(served.warm_up_s, lambda: self._warmed_up(replica_id))
+        self._engine.after(served.warm_up_s * self.faults.warm_up(replica_id), lambda: self._warmed_up(replica_id))
 
     def settle(self, replica: Replica) -> None:
         """Let a replica be there as it is: one that warms up goes on doing so, one that stops is gone in a while.
@@ -116,7 +119,7 @@ class Replicas:
         replica = self._replicas.get(replica_id)
         if replica is None or replica.state is not ReplicaState.STARTING:
             return
-        if (replica.model, replica.revision) in self.broken:
+        if (replica.model, replica.revision) in self.broken or self.faults.fails(replica_id):
             self._replicas[replica_id] = replace(replica, fault="its constructor raised")
         else:
             self._move(replica, ReplicaState.READY)

@@ -7,7 +7,7 @@ The document of `headroom simulate --json`:
      "intervals": {name: half of the 95 % interval, …},
      "runs":      [{"seed": 1, name: value, …, "models": {name: {as in `simulations.serving.ModelService`}}}, …]}
 
-Numbers that do not exist (no request, endless headroom) are null.
+Numbers that do not exist (no request, endless headroom) are null. Several scenarios are {"scenarios": [document, …]}.
 """
 
 import math
@@ -93,6 +93,23 @@ def lines(result: Result, moment: Callable[[float], str]) -> list[str]:
         f"{_count(found['jobs'])} jobs · {seeds} {'seed' if seeds == 1 else 'seeds'} · {result.wall_s:.1f} s"
     )
     return [head, *_aligned(rows), *_cut_off(found)]
+
+
+def row(result: Result) -> tuple[str, ...]:
+    """Return the outcome as one row: name, GPUs, late, violation, headroom, waits, preemptions and lost GPU-hours."""
+    found = result.estimates
+    headroom = min(outcome.min_headroom_ratio for _, outcome in result.runs)
+    return (
+        result.scenario,
+        str(result.gpus),
+        _percent(found["late_requests_share"]),
+        _duration(found["violation_s"]),
+        f"{headroom:.2f}" if math.isfinite(headroom) else "-",
+        _duration(found["wait_mean_s"]),
+        _duration(found["wait_p95_s"]),
+        _count(found["preemptions"]),
+        _hours(found["lost_gpu_s"]),
+    )
 
 
 def _left_open(found: Mapping[str, Estimate]) -> str:

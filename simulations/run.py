@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Self
 
 from scheduler.control.cycle import Cycle
@@ -18,7 +19,7 @@ from scheduler.model.policy import Policy
 from simulations.arrivals import Arrival
 from simulations.beats import earliest_limit_s, may_decide, next_beat_s
 from simulations.engine import Order
-from simulations.faults import Outage, schedule
+from simulations.faults import Outage, Restart, StartFaults, schedule
 from simulations.outcome import Outcome, Usage, outcome_of, usage_of
 from simulations.serving import Load, Service, account
 from simulations.world import World
@@ -48,6 +49,8 @@ class Setup:
         settings: numbers of the loop.
         arrivals: jobs to come, all before `end_s`.
         outages: hosts that are lost.
+        restarts: of the control plane, which then knows no more than its store.
+        starts: what goes wrong with starts.
         crews: who reads the traffic and fits forecasts.
     """
 
@@ -61,6 +64,8 @@ class Setup:
     loads: Mapping[str, Load] = field(default_factory=dict)
     arrivals: Sequence[Arrival] = ()
     outages: Sequence[Outage] = ()
+    restarts: Sequence[Restart] = ()
+    starts: StartFaults = field(default_factory=StartFaults)
     lead_in_s: float = 0.0
     idle_period_s: float = 300.0
     drain_s: float = 0.0
@@ -106,24 +111,16 @@ class Simulation:
         self.setup = setup
         models, known = [served.model for served in setup.served], known or Knowledge()
         self.world = world or World(setup.start_s - setup.lead_in_s, setup.hosts, models)
-        self.cycle = Cycle(
-            cluster=self.world.cluster,
-            store=self.world.store,
-            clock=self.world.engine,
-            served=setup.served,
-            sources=setup.sources,
-            policy=setup.policy,
-            settings=replace(setup.settings, outlooks=False),
-            board=Board(),
-            crews=setup.crews,
-            experience=known.experience,
-            memory=known.memory,
-        )
+        self.world.cluster.replicas.faults = setup.starts
+        self.cycle = self._control_plane(known)
         self.turns = 0
         self._used: Usage | None = None
         for arrival in setup.arrivals:
             self.world.engine.at(arrival.at_s, _submission(self.world, arrival), Order.ARRIVAL)
         schedule(setup.outages, self.world.cluster, self.world.engine)
+        self._ended: list[Restart] = []
+        for one in setup.restarts:
+            self.world.engine.at(one.at_s, partial(self._ended.append, one))
 
     def run(self, progress: Progress = no_progress) -> Outcome:
         """Let it all happen and count."""
@@ -149,9 +146,36 @@ class Simulation:
 
     def _turn(self, end_s: float) -> None:
         """Take one turn, and let all happen up to the next."""
+        if self._ended:
+            self._restart(end_s)
         report = self.cycle.turn()
         self.turns += 1
         self.world.engine.run_until(min(self._next_turn_s(report.cycle), end_s))
+
+    def _restart(self, end_s: float) -> None:
+        """Have a new control plane go on with what the store has, once it is there again."""
+        down_s = max(one.at_s + one.down_s for one in self._ended)
+        self._ended.clear()
+        self.world.engine.run_until(min(down_s, end_s))
+        heard = self.cycle.board.listeners
+        self.cycle = self._control_plane(Knowledge())
+        self.cycle.board.listeners.extend(heard)
+
+    def _control_plane(self, known: Knowledge) -> Cycle:
+        setup = self.setup
+        return Cycle(
+            cluster=self.world.cluster,
+            store=self.world.store,
+            clock=self.world.engine,
+            served=setup.served,
+            sources=setup.sources,
+            policy=setup.policy,
+            settings=replace(setup.settings, outlooks=False),
+            board=Board(),
+            crews=setup.crews,
+            experience=known.experience,
+            memory=known.memory,
+        )
 
     def _goes_on(self) -> bool:
         """Whether a job is open, and there is time left to drain."""

@@ -7,12 +7,15 @@ from scheduler.config.scenario import Scenario
 from scheduler.config.scenario_loading import cluster_config, hosts_of, start_s
 from scheduler.config.schema import LocalHost
 from scheduler.config.wiring import policy_of, served_of, settings_of
+from scheduler.control.demand.listening import Crews
 from scheduler.model.errors import ConfigError, Fault
 from scheduler.model.hosts import Host, devices_offered
 from scheduler.planning.reasons.feasibility import empty, never_fits_on
 from scheduler.telemetry.replay import ReplayTraffic
 from simulations.arrivals import DAY_S, Arrival, from_stream
-from simulations.faults import outages
+from simulations.bad_forecasts import BadFitters, crews_needed
+from simulations.faults import StartFaults, outages, restarts
+from simulations.happenings import eventful, faltering
 from simulations.noise import NoisyTraffic
 from simulations.run import Setup
 from simulations.traces import from_trace
@@ -20,13 +23,12 @@ from simulations.traces import from_trace
 HELP = "ask for less, or for other hosts; traces have max_gpus and gpus_per_worker"
 
 
-def setup_of(scenario: Scenario, *, seed: int, reactive: bool = False, say: Say = nobody) -> Setup:
+def setup_of(scenario: Scenario, *, seed: int, say: Say = nobody) -> Setup:
     """Return what one run of a scenario is made of.
 
     Args:
         scenario: checked by `load_scenario`.
         seed: of all that is left to chance.
-        reactive: plan without the forecast, whatever the scenario says.
         say: is told what was assumed of recorded files, and left out of them.
 
     Raises:
@@ -34,17 +36,16 @@ def setup_of(scenario: Scenario, *, seed: int, reactive: bool = False, say: Say 
     """
     began_s = start_s(scenario)
     ends_s = began_s + scenario.days * DAY_S
-    control = scenario.control.model_copy(update={"reactive": reactive or scenario.control.reactive})
     hosts = [_host(host) for host in hosts_of(scenario)]
     arrivals = tuple(_arrivals(scenario, began_s, ends_s, seed, say))
     _refuse_no_jobs(scenario, arrivals)
     _refuse_impossible(arrivals, hosts)
+    recorded = {name: ReplayTraffic.described(section, say) for name, section in scenario.traffic.items()}
     traffic = {
-        name: NoisyTraffic(
-            ReplayTraffic.described(section, say), scenario.noise, began_s - scenario.lead_in, seed, name
-        )
-        for name, section in scenario.traffic.items()
+        name: NoisyTraffic(shown, scenario.noise, began_s - scenario.lead_in, seed, name)
+        for name, shown in eventful(recorded, scenario, began_s).items()
     }
+    faults = scenario.faults
     queues = cluster_config(scenario, {arrival.spec.queue for arrival in arrivals}).queues
     return Setup(
         start_s=began_s,
@@ -54,12 +55,15 @@ def setup_of(scenario: Scenario, *, seed: int, reactive: bool = False, say: Say 
         drain_s=scenario.drain,
         hosts=hosts,
         policy=policy_of(scenario.policy, queues),
-        settings=settings_of(control, scenario.policy, queues),
+        settings=settings_of(scenario.control, scenario.policy, queues),
         served=served_of(scenario.models),
-        sources=traffic,
+        sources={name: faltering(source, name, faults.telemetry, began_s) for name, source in traffic.items()},
         loads={name: source.load for name, source in traffic.items()},
         arrivals=arrivals,
-        outages=outages(scenario.faults, [host.name for host in hosts], began_s, ends_s, seed),
+        outages=outages(faults, [host.name for host in hosts], began_s, ends_s, seed),
+        restarts=restarts(faults, began_s, ends_s, seed),
+        starts=StartFaults(faults.starts, seed),
+        crews=Crews(fitters=BadFitters(faults.forecasts, began_s, seed)) if crews_needed(faults.forecasts) else Crews(),
     )
 
 

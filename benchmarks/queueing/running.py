@@ -1,15 +1,14 @@
 """Plays every choice of every comparison on every run's arrivals, on all processors."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
 
 from benchmarks.queueing.comparisons import COMPARISONS
 from benchmarks.queueing.measured import Measured, measured
 from benchmarks.queueing.scenes import Recorded, recorded
 from scheduler.config.scenario import Scenario
 from scheduler.model.errors import ConfigError
+from simulations.parallel import as_done
 from simulations.run import Simulation
 from simulations.wiring import setup_of
 
@@ -51,7 +50,7 @@ def tasks_of(comparison: str, seeds: Sequence[int] | None = None, windows: Seque
 def play_all(tasks: Sequence[Task], workers: int, told: Callable[[int], None]) -> dict[Task, Measured]:
     """Play the runs, in so many processes; `told` is called with the number of those done."""
     found: dict[Task, Measured] = {}
-    for task, result in _played(tasks, workers):
+    for task, result in as_done(workers)(play, tasks):
         found[task] = result
         told(len(found))
     return {task: found[task] for task in tasks}
@@ -74,15 +73,3 @@ def play(task: Task) -> Measured:
 
 def _scene(task: Task) -> Scenario:
     return recorded(task.window) if task.window else COMPARISONS[task.comparison].scene()
-
-
-def _played(tasks: Sequence[Task], workers: int) -> Iterator[tuple[Task, Measured]]:
-    if workers < 2 or len(tasks) < 2:  # noqa: PLR2004  # one process is this one
-        yield from ((task, play(task)) for task in tasks)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures: dict[Future[Measured], Task] = {pool.submit(play, task): task for task in tasks}
-        try:
-            yield from ((futures[future], future.result()) for future in as_completed(futures))
-        finally:
-            pool.shutdown(cancel_futures=True)

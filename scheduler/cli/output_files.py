@@ -42,3 +42,15 @@ def check_plot(plot: Path | None) -> None:
         )
     if find_spec("matplotlib") is None:
         raise ConfigError("--plot: a picture needs matplotlib", help='pip install "headroom-scheduler[plot]"')
+
+
+def write_text(flag: str, file: str, text: str) -> None:
+    """Write a result to the file that a flag names.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    try:
+        Path(file).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{flag}: {file} cannot be written: {error.strerror}") from error

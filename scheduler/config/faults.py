@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from records.fault import RecordError
 from scheduler.config.fields import known_keys
-from scheduler.config.texts import BAD_TEXT, dotted, line_of, shown, unusable_texts
+from scheduler.config.texts import BAD_TEXT, dotted, place_of, shown, unusable_texts
 from scheduler.config.units import AS_WRITTEN, UnitError
 from scheduler.config.yaml_file import Document, Where
 from scheduler.model.errors import ConfigError, Fault
@@ -65,7 +65,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def fault_at(document: Document, where: Where, code: str, message: str, help: str = "") -> Fault:  # noqa: A002  # users' word
     """Return a fault of the value at `where`, with the line of the nearest thing that is really there."""
-    return Fault(code, message, document.file, line_of(document, where), dotted(where), help)
+    return Fault(code, message, *place_of(document, where), dotted(where), help)
 
 
 def _causes(details: list[ErrorDetails]) -> list[ErrorDetails]:

@@ -1,17 +1,17 @@
 """The section `policy:` of any file that has one, for commands that try another policy."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from scheduler.config.faults import read_section
+from scheduler.config.faults import fault_at, read_section
 from scheduler.config.queues import AUTO
 from scheduler.config.scenario_loading import read_extended
 from scheduler.config.schema import PolicyNames, QueueSection, Section, queue_from_name
 from scheduler.config.wiring import policy_of
-from scheduler.config.yaml_file import Document
 from scheduler.model.errors import ConfigError, Fault
 from scheduler.model.policy import Policy
 
@@ -38,7 +38,7 @@ def load_policy(path: Path, usual_order: str = "priority") -> Policy:
         help_ = "policy: {victim_cost: lost-work}; all keys: headroom explain cluster policy"
         raise ConfigError(Fault("MissingField", "has no section policy", str(path), help=help_))
     own = {key: document.data[key] for key in ("policy", "queues") if key in document.data}
-    read = read_section(Document(document.file, own, document.lines, document.faults), _PolicyFile, "cluster")
+    read = read_section(replace(document, data=own), _PolicyFile, "cluster")
     names = read.policy
     if names.queue_order == AUTO and not read.queues:
         names = names.model_copy(update={"queue_order": usual_order})
@@ -46,11 +46,6 @@ def load_policy(path: Path, usual_order: str = "priority") -> Policy:
         return policy_of(names, read.queues)
     except ConfigError as error:
         faults = [
-            Fault(one.code, one.message, str(path), _line(document, one.field), one.field, one.help)
-            for one in error.faults
+            fault_at(document, tuple(one.field.split(".")), one.code, one.message, one.help) for one in error.faults
         ]
         raise ConfigError(*faults) from error
-
-
-def _line(document: Document, field: str) -> int:
-    return document.lines.get(tuple(field.split(".")), 0)

@@ -1,7 +1,7 @@
 """The shape of a scenario file, in the words of `cluster.yaml` wherever they mean the same."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -130,6 +130,13 @@ class Jobs(Section):
     """Jobs as recorded."""
 
 
+class ScenarioTraffic(ReplayTraffic):
+    """Recorded traffic as in cluster.yaml, and when it plays."""
+
+    shift: DurationSeconds = 0.0
+    """It plays so much later than it was recorded."""
+
+
 class Noise(Section):
     """How traffic differs from the means that were recorded, while the scenario plays; drawn by seed and source."""
 
@@ -155,11 +162,98 @@ class Outage(Section):
     """Until it returns, empty."""
 
 
+class Spike(Section):
+    """A time in which more comes than was recorded; no forecast knows of it."""
+
+    traffic: str
+    """Which one, by its name."""
+    after: DurationSeconds
+    """From the scenario's start."""
+    lasts: DurationSeconds
+    """Until all is as recorded again."""
+    times: Annotated[float, Field(gt=0)]
+    """So many times the recorded load; below 1 for a time with less."""
+
+
+class Failover(Section):
+    """Another site's requests, which come here for a time in addition."""
+
+    source: str
+    """The traffic that comes, by its name."""
+    to: str
+    """The traffic that it comes on top of."""
+    after: DurationSeconds
+    """From the scenario's start."""
+    lasts: DurationSeconds
+    """Until it is over."""
+    share: Annotated[float, Field(gt=0)] = 1.0
+    """Of that traffic's requests."""
+
+
+class Window(Section):
+    """A stretch of time."""
+
+    after: DurationSeconds
+    """From the scenario's start."""
+    lasts: DurationSeconds
+    """Until it is over."""
+
+
+class Silence(Window):
+    """A time in which a traffic source does not answer."""
+
+    traffic: str
+    """Which one, by its name."""
+
+
+class Starts(Section):
+    """What goes wrong when something starts, drawn by seed for each start."""
+
+    slow: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the replicas that take longer to get ready."""
+    slow_by: Annotated[float, Field(ge=1)] = 3.0
+    """So many times as long."""
+    failing: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the replicas that never get ready, and say so after their warm-up."""
+    jobs_failing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the attempts of jobs that do not come up."""
+
+
+class ForecastFaults(Section):
+    """A forecast that is not there, or is wrong."""
+
+    silent: tuple[Window, ...] = ()
+    """Times in which none is made: planned by the last one, or by the load now."""
+    bias: Annotated[float, Field(gt=-1, le=10)] = 0.0
+    """Each forecast is too high by this share, below 0 too low."""
+    error: Annotated[float, Field(ge=0, le=2)] = 0.0
+    """Each forecast is besides wrong by a factor e^(this x z), z normal, drawn for each hour of each source."""
+
+
+class Restart(Section):
+    """A control plane that ends, and is started again with what its store has."""
+
+    after: DurationSeconds
+    """From the scenario's start."""
+    down: DurationSeconds = 60.0
+    """Until it is there again."""
+
+
 class Faults(Section):
     """What breaks."""
 
     outages: tuple[Outage, ...] = ()
     """Listed ones."""
+    starts: Starts = Starts()
+    """Of replicas and jobs."""
+    telemetry: tuple[Silence, ...] = ()
+    """Traffic sources that do not answer."""
+    forecasts: ForecastFaults = ForecastFaults()
+    """Forecasts that are missing or wrong."""
+    restarts: tuple[Restart, ...] = ()
+    """Of the control plane."""
+    restart_every: Annotated[DurationSeconds, Field(gt=0)] | None = None
+    """Mean time between restarts at random; null for none."""
     mean_time_between: Annotated[DurationSeconds, Field(gt=0)] | None = None
     """Of one host, for outages at random; null for none."""
     mean_repair: Annotated[DurationSeconds, Field(gt=0)] = 4 * 3600.0
@@ -189,8 +283,12 @@ class Scenario(Section):
     """Longest time between two turns while no model is served and no job waits; else the loop turns each period."""
     hosts: tuple[ScenarioHost, ...] = Field(min_length=1)
     """The cluster."""
-    traffic: dict[str, ReplayTraffic] = Field(default_factory=dict)
+    traffic: dict[str, ScenarioTraffic] = Field(default_factory=dict)
     """Recorded traffic by name."""
+    spikes: tuple[Spike, ...] = ()
+    """More load than was recorded, for a time."""
+    failovers: tuple[Failover, ...] = ()
+    """Another site's load on top, for a time."""
     noise: Noise = Noise()
     """By how much the traffic that is played differs from the recorded means."""
     models: tuple[Model, ...] = ()
@@ -198,7 +296,7 @@ class Scenario(Section):
     jobs: Jobs = Jobs()
     """Training."""
     faults: Faults = Faults()
-    """Host losses."""
+    """What breaks."""
     control: Control = Control()
     """As in cluster.yaml."""
     policy: PolicyNames = PolicyNames()
@@ -207,3 +305,5 @@ class Scenario(Section):
     """As in cluster.yaml; those that jobs name are there without being declared."""
     priorities: dict[str, int] = Field(default_factory=lambda: {"urgent": 100, "high": 75, "normal": 50, "low": 25})
     """Integer of each priority class; higher goes first."""
+    vary: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    """Values to try of some keys, every combination a scenario of its own: hosts.gpu.count: [8, 10, 12]."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,8 @@ from scheduler.config.faults import did_you_mean, fault_at, read_section
 from scheduler.config.files import beside
 from scheduler.config.scenario import JobStream, JobTrace, Scenario, ScenarioHost
 from scheduler.config.schema import Config, LocalHost, LocalRay, QueueSection, Replay
+from scheduler.config.texts import dotted
+from scheduler.config.variations import combinations, varied
 from scheduler.config.yaml_file import Document, Where, read_yaml
 from scheduler.model.errors import ConfigError
 
@@ -22,13 +25,47 @@ def load_scenario(path: Path) -> Scenario:
     """Return the validated scenario; files in it are relative to its own directory.
 
     With `extends: other.yaml` it has everything of that file (of the same directory) that it does not say itself;
-    mappings are joined key by key, lists are replaced.
+    mappings are joined key by key, lists are replaced. What it varies is not: it is the scenario as it stands.
 
     Raises:
         ConfigError: with every fault found, each with its line.
     """
+    return _scenario_of(read_extended(path), path.parent)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One scenario of those that a file stands for.
+
+    Attributes:
+        name: of the scenario, and what of it is varied.
+        values: what is varied, by its place.
+        scenario: validated, with these values.
+    """
+
+    name: str
+    values: Mapping[str, object]
+    scenario: Scenario
+
+
+def load_variants(path: Path) -> tuple[Variant, ...]:
+    """Return all scenarios that a file stands for: every combination of what it varies, one where it varies nothing.
+
+    Raises:
+        ConfigError: with every fault found, each with its line; of a value that is tried, that of `vary`.
+    """
     document = read_extended(path)
-    scenario = _with_files_found(read_section(document, Scenario, "scenario"), path.parent)
+    asked = _scenario_of(document, path.parent).vary
+    found = []
+    for values in combinations(document, asked):
+        scenario = _scenario_of(varied(document, values), path.parent).model_copy(update={"vary": {}})
+        words = " ".join(f"{key}={value}" for key, value in values.items())
+        found.append(Variant(f"{scenario.scenario} {words}".strip(), values, scenario))
+    return tuple(found)
+
+
+def _scenario_of(document: Document, directory: Path) -> Scenario:
+    scenario = _with_files_found(read_section(document, Scenario, "scenario"), directory)
     _raise_faults(scenario, document)
     return scenario
 
@@ -46,8 +83,29 @@ def read_extended(path: Path, extending: tuple[Path, ...] = ()) -> Document:
     if base in (*extending, path) or base.parent != path.parent:
         help_ = "name another file of the same directory that does not extend this one"
         raise ConfigError(fault_at(document, ("extends",), "BadValue", f"cannot extend {base.name}", help_))
-    own = {key: value for key, value in document.data.items() if key != "extends"}
-    return Document(document.file, _joined(read_extended(base, (*extending, path)).data, own), document.lines)
+    return _on_top(read_extended(base, (*extending, path)), document)
+
+
+def _on_top(base: Document, document: Document) -> Document:
+    """Return a document with what another one has, whose lines are told with its name."""
+    data = document.data if isinstance(document.data, Mapping) else {}
+    own = {key: value for key, value in data.items() if key != "extends"}
+    inherited = {where: line for where, line in base.lines.items() if where and not _is_replaced(where, own)}
+    files = {where: base.files.get(where, base.file) for where in inherited}
+    lines = {**inherited, **document.lines}
+    kept = {where: file for where, file in files.items() if where not in document.lines}
+    return Document(document.file, _joined(base.data, own), lines, (*base.faults, *document.faults), kept)
+
+
+def _is_replaced(where: Where, own: object) -> bool:
+    """Whether a place of the base is one that the file itself says all of."""
+    for part in where:
+        if not isinstance(own, Mapping):
+            return True
+        if part not in own:
+            return False
+        own = own[part]
+    return False
 
 
 def _joined(base: object, own: object) -> object:
@@ -155,6 +213,19 @@ def _outages_known(scenario: Scenario) -> Iterator[tuple[Where, str, str]]:
             yield where, f'there is no host "{outage.host}"', did_you_mean(outage.host, hosts)
 
 
+def _traffic_known(scenario: Scenario) -> Iterator[tuple[Where, str, str]]:
+    named: list[tuple[Where, str]] = [
+        *((("spikes", i, "traffic"), spike.traffic) for i, spike in enumerate(scenario.spikes)),
+        *((("failovers", i, "source"), one.source) for i, one in enumerate(scenario.failovers)),
+        *((("failovers", i, "to"), one.to) for i, one in enumerate(scenario.failovers)),
+        *((("faults", "telemetry", i, "traffic"), one.traffic) for i, one in enumerate(scenario.faults.telemetry)),
+    ]
+    for where, name in named:
+        if name not in scenario.traffic:
+            help_ = did_you_mean(name, scenario.traffic) or f"traffic: {', '.join(scenario.traffic) or 'none yet'}"
+            yield where, f'{dotted(where)}: there is no traffic "{name}"', help_
+
+
 def _traces_exist(scenario: Scenario) -> Iterator[tuple[Where, str, str]]:
     for index, trace in enumerate(scenario.jobs.traces):
         if not trace.file.is_file():
@@ -170,4 +241,11 @@ def _grace_allowed(scenario: Scenario) -> Iterator[tuple[Where, str, str]]:
             yield (*where, "grace"), message, f"at most {longest:g} s, or raise control.preemption_grace"
 
 
-CHECKS: Final[tuple[Check, ...]] = (_times_known, _priorities_known, _outages_known, _traces_exist, _grace_allowed)
+CHECKS: Final[tuple[Check, ...]] = (
+    _times_known,
+    _priorities_known,
+    _outages_known,
+    _traffic_known,
+    _traces_exist,
+    _grace_allowed,
+)

@@ -33,9 +33,10 @@ def dotted(where: Where) -> str:
     return ".".join(shown(str(part)) for part in where)
 
 
-def line_of(document: Document, where: Where) -> int:
-    """Return the line of the nearest thing to `where` that is really there; 0 when nothing is."""
-    return next((document.lines[where[:n]] for n in range(len(where), 0, -1) if where[:n] in document.lines), 0)
+def place_of(document: Document, where: Where) -> tuple[str, int]:
+    """Return file and line of the nearest thing to `where` that is really there; line 0 when nothing is."""
+    near = next((where[:n] for n in range(len(where), 0, -1) if where[:n] in document.lines), ())
+    return document.files.get(near, document.file), document.lines.get(near, 0) if near else 0
 
 
 def _faults(document: Document, value: object, where: Where) -> Iterator[Fault]:
@@ -60,4 +61,4 @@ def _of_text(document: Document, text: str, where: Where, what: str) -> Iterator
 
 def _fault(document: Document, where: Where, message: str, help_: str) -> Fault:
     said = f"{dotted(where)}: {message}" if where else message
-    return Fault(BAD_TEXT, said, document.file, line_of(document, where), dotted(where), help_)
+    return Fault(BAD_TEXT, said, *place_of(document, where), dotted(where), help_)

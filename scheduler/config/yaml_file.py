@@ -5,7 +5,7 @@ Two departures from YAML 1.1, because they bite: only true and false are truth v
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -27,12 +27,14 @@ class Document:
         data: mappings, sequences and scalars.
         lines: 1-based line of each key and each item.
         faults: keys that stand twice.
+        files: of what comes from another file, which.
     """
 
     file: str
     data: object
     lines: Mapping[Where, int]
     faults: tuple[Fault, ...] = ()
+    files: Mapping[Where, str] = field(default_factory=dict)
 
 
 class _Loader(yaml.SafeLoader):

@@ -35,8 +35,29 @@ def test_the_outcome_goes_to_standard_output_and_progress_does_not(
     first, *rest = shown.out.splitlines()
     assert first.startswith("small · 0.5 days · 2 hosts, 8 GPUs · ")
     assert [line.split("  ")[0] for line in rest] == ["late requests", "wait mean/p95", "jobs done"]
-    assert "run 1 of 1" in shown.err
-    assert "run 1" not in shown.out
+    assert shown.err == "", "what is done at once is not told a log while it is done"
+
+
+def test_a_sweep_is_a_table_and_one_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, file = tmp_path / "small.yaml", tmp_path / "out.json"
+    path.write_text(SMALL + "vary: {hosts.gpu.count: [1, 2], jobs.streams.tune.per_day: [40, 80]}\n")
+    assert run(["simulate", str(path), "--json", str(file)]) == 0
+    names = [one["scenario"] for one in json.loads(file.read_text())["scenarios"]]
+    assert names[1] == "small hosts.gpu.count=1 jobs.streams.tune.per_day=80"
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.startswith("SCENARIO\tGPUS\tLATE")
+    assert [row.split("\t")[0] for row in rows] == names
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.json", "small.yaml"]
+
+
+def test_resuming_needs_the_file_of_what_was_done(scenario: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["simulate", scenario, "--resume"]) == 2
+    assert "--resume needs the --json FILE" in capsys.readouterr().err
+
+
+def test_two_scenarios_of_one_name_are_refused(scenario: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["simulate", scenario, scenario]) == 2
+    assert 'two scenarios are called "small"' in capsys.readouterr().err
 
 
 def test_json_on_standard_output_is_all_there_is(scenario: str, capsys: pytest.CaptureFixture[str]) -> None:

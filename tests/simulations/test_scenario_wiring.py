@@ -39,9 +39,8 @@ def test_partitioned_accelerators_arrive_as_their_parts() -> None:
     assert made.devices == devices_offered(2, 192 * 1024, 8)
 
 
-def test_reactive_is_said_by_the_file_or_by_the_caller() -> None:
+def test_reactive_is_said_by_the_file() -> None:
     assert not setup_of(scenario(), seed=1).settings.reactive
-    assert setup_of(scenario(), seed=1, reactive=True).settings.reactive
     assert setup_of(scenario(control={"reactive": True}), seed=1).settings.reactive
 
 

@@ -18,7 +18,9 @@ def scenario(name: str, **changes: object) -> Scenario:
 
 
 def run(scenario: Scenario, *, reactive: bool = False) -> Outcome:
-    return Simulation(setup_of(scenario, seed=scenario.seed, reactive=reactive)).run()
+    control = scenario.control.model_copy(update={"reactive": reactive or scenario.control.reactive})
+    asked = scenario.model_copy(update={"control": control})
+    return Simulation(setup_of(asked, seed=asked.seed)).run()
 
 
 def test_the_forecast_beats_the_load_of_the_moment_on_a_german_morning() -> None:
