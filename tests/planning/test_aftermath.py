@@ -81,6 +81,15 @@ def test_a_gang_that_can_go_on_elsewhere_may_give_way(say: Any, policy: Any) -> 
 
 
 @pytest.mark.parametrize("policy", POLICIES)
+def test_what_happens_days_ahead_saves_nobody_whose_work_would_not_be_lost(say: Any, policy: Any) -> None:
+    saves = runs(say, "1", "h0:1,2", shape=say.gpus(2), priority=10, max_runtime_s=50 * HOUR_S)
+    jobs = [runs(say, "0", "h0:0", saves=False, priority=10), saves, runs(say, "3", "h0:3", priority=75)]
+    for_days = say.waiting("9", say.gpus(), priority=50, max_runtime_s=52 * HOUR_S)
+    others = [say.waiting(str(n), say.gpus(), priority=10) for n in (7, 8)]
+    assert stopped(say, policy, hosts=[say.host("h0", 4)], jobs=[*jobs, for_days, *others]) == ["1"]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
 def test_who_is_pinned_to_the_host_leaves_devices_idle(say: Any, policy: Any) -> None:
     pinned = say.gpus(2, host_labels=(("disk", "fast"),))
     large = runs(say, "1", "h0:0,1", shape=pinned)

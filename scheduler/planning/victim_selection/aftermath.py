@@ -26,6 +26,8 @@ SHARES_OF_GRACE: Final = (0.25, 0.75)
 played through with either, and the mean counts: one that is good only if all save quickly is not good."""
 NEXT_PLAN_S: Final = 30.0
 """From one plan to the next: that somebody has left is known then at the earliest."""
+FARTHEST_S: Final = 86400.0
+"""How far ahead things are played through at most: what is left of guessed ends later than a day decides nothing."""
 MOST_STOPS: Final = 24
 """Jobs that are stopped in turn, at most."""
 MOST_CHOICES: Final = 2
@@ -98,7 +100,7 @@ class _Course:
 
     def run(self, bound: float) -> float:
         """Play it through and return what is lost; infinity when it is more than the bound."""
-        over_s = self._foreseen.stays_s + LEAST_STAY_S
+        over_s = min(self._foreseen.stays_s, FARTHEST_S) + LEAST_STAY_S
         while self._at_s < over_s:
             until_s = min(self._all.next_s(), over_s)
             self._lost += self._all.idle_gpus * (until_s - self._at_s)
