@@ -43,6 +43,7 @@ class Said:
         middle, high: the 50 % and 99 % quantiles.
         naive: the peak of the same hours a week before, a day before where no week is known; NaN for none.
         transform: to the scale on which the forecast's errors are even.
+        reactive: the load of the last bin before the window, which is all that goes without a forecast; NaN unknown.
     """
 
     from_s: float
@@ -52,6 +53,7 @@ class Said:
     high: float
     naive: float
     transform: Transform
+    reactive: float = np.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,9 @@ class TrackRecord:
             return self
         middle, high = fitted.peak(bins, (0.5, LEVEL)).values
         from_s, until_s = float(fitted.start_s), float(fitted.start_s + bins * fitted.step_s)
-        naive = _naive(history, from_s, until_s, fitted.step_s)
-        return replace(self, waiting=Said(from_s, until_s, fitted.step_s, middle, high, naive, fitted.transform))
+        naive, reactive = _naive(history, from_s, until_s, fitted.step_s), _last(history, from_s)
+        said = Said(from_s, until_s, fitted.step_s, middle, high, naive, fitted.transform, reactive)
+        return replace(self, waiting=said)
 
     def judged(self, history: Series) -> Self:
         """Return the record with what came in the closed bins, once the window is over."""
@@ -135,9 +138,18 @@ class TrackRecord:
     @property
     def skill(self) -> float:
         """By which part of it the middle's error was less than that of the same hours a week before; NaN unknown."""
-        known = [one for one in self.outcomes if not np.isnan(one.said.naive)]
-        naive = sum(abs(one.peak - one.said.naive) for one in known)
-        return 1 - sum(abs(one.peak - one.said.middle) for one in known) / naive if naive > 0 else np.nan
+        return self._skill([(one, one.said.naive) for one in self.outcomes])
+
+    @property
+    def skill_over_reactive(self) -> float:
+        """By which part of it the middle's error was less than that of the load just before; NaN unknown."""
+        return self._skill([(one, one.said.reactive) for one in self.outcomes])
+
+    @staticmethod
+    def _skill(others: Sequence[tuple[Outcome, float]]) -> float:
+        known = [(one, said) for one, said in others if not np.isnan(said)]
+        theirs = sum(abs(one.peak - said) for one, said in known)
+        return 1 - sum(abs(one.peak - one.said.middle) for one, _ in known) / theirs if theirs > 0 else np.nan
 
     @property
     def width(self) -> float:
@@ -162,10 +174,13 @@ class TrackRecord:
         parts += [f"the middle {abs(self.bias):.0%} too {'high' if self.bias > 0 else 'low'}"] * (
             abs(self.bias) >= 0.005  # noqa: PLR2004  # rounds to 1 %
         )
-        if not np.isnan(self.skill):
-            parts.append(
-                f"errors {abs(self.skill):.0%} {'below' if self.skill >= 0 else 'above'} those of last week's peak"
-            )
+        skills = ((self.skill, "last week's peak"), (self.skill_over_reactive, "the load just before"))
+        than = [
+            f"{abs(by):.0%} {'below' if by >= 0 else 'above'} those of {whose}"
+            for by, whose in skills
+            if not np.isnan(by)
+        ]
+        parts += [f"errors {' and '.join(than)}"] * bool(than)
         parts += [f"widened {self.width:.2g} times until it holds again"] if self.is_failing else []
         parts += ["no less is planned for than the load now with the margin"] if self.gives_way else []
         return ", ".join(parts)
@@ -186,6 +201,12 @@ def chance_of(misses: int, windows: int) -> float:
 def _naive(history: Series, from_s: float, until_s: float, step_s: int) -> float:
     week, day = (_peak(history, from_s - season_s, until_s - season_s, step_s) for season_s in (_WEEK_S, _DAY_S))
     return day if np.isnan(week) else week
+
+
+def _last(history: Series, at_s: float) -> float:
+    """Return the last bin before a moment; NaN when it is not known."""
+    last = history.between(at_s - history.step_s, at_s).values
+    return float(last[-1]) if len(last) else np.nan
 
 
 def _peak(history: Series, from_s: float, until_s: float, step_s: int) -> float:

@@ -1,9 +1,10 @@
 """A `scheduler.control.ports.Store` that lives as long as its process: nothing is written, nothing survives."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from forecasting.track_record import REMEMBERED_S, TrackRecord
 from scheduler.control.model_records import ModelRecord, Proposal, Publication, Revision
 from scheduler.control.records import (
     STARTS_KEPT,
@@ -52,6 +53,7 @@ class MemoryStore:
         self._submitted: dict[tuple[str, str], tuple[Once, JobId]] = {}
         self._origins: dict[str, JobId] = {}
         self._starts: list[StartRecord] = []
+        self._tracks: dict[str, tuple[float, TrackRecord]] = {}
         self._models: dict[str, ModelRecord] = {}
         self._revisions: dict[str, dict[int, Revision]] = {}
         self._proposals: dict[str, Proposal] = {}
@@ -186,6 +188,15 @@ class MemoryStore:
             if counts[one.model, one.kind] <= STARTS_KEPT:
                 kept.append(one)
         self._starts = kept[::-1]
+
+    def track_records(self) -> Mapping[str, TrackRecord]:
+        """Return how the forecasts of each traffic source did lately, by the source's name."""
+        return {name: record for name, (_, record) in self._tracks.items()}
+
+    def keep_track_records(self, records: Mapping[str, TrackRecord], at_s: float) -> None:
+        """Replace those of some sources; forget those of sources that had none for as long as records look back."""
+        self._tracks |= {name: (at_s, record) for name, record in records.items()}
+        self._tracks = {name: kept for name, kept in self._tracks.items() if kept[0] >= at_s - REMEMBERED_S}
 
     def host_marks(self) -> tuple[HostMark, ...]:
         """Return what operators said of hosts, by host name."""

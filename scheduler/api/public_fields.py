@@ -127,7 +127,7 @@ RULES: Final[Rules] = {
     ),
     ForecastPoint: _all_of("at", "p10", "p50", "p90", "p99"),
     Peak: _all_of("window_s", "at", "at_p10", "at_p90", "p50", "p90", "p99"),
-    TrackRecord: _all_of("windows", "p99_held", "bias", "skill", "widened", "gives_way", "says"),
+    TrackRecord: _all_of("windows", "p99_held", "bias", "skill", "skill_over_reactive", "widened", "gives_way", "says"),
     Forecast: _all_of(
         *("model", "source", "basis", "history_s", "source_age_s", "points", "peaks", "rests_on", "share"),
         *("share_spread", "record"),

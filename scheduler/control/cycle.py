@@ -56,6 +56,7 @@ _JOURNAL: Final = Part("the journal of plans", "control", "plans are carried out
 _STRAYS: Final = Part("what operators said of strays", "cluster", "they are left alone")
 _ORDERS: Final = Part("taking what is given to the cluster itself", "cluster", "it waits there")
 _STARTS: Final = Part("measuring how long replicas start", "serving", "planned by what was declared")
+_RECORDS: Final = Part("keeping how forecasts did", "control", "their records begin anew after a restart")
 _SWINGS: Final = Part("remembering what is taken back", "control", "room is kept as long as usual")
 _HOSTS: Final = Part("watching hosts", "control", "hosts come and go unsaid")
 _PROPOSALS: Final = Part("watching proposals", "control", "they are made unsaid")
@@ -229,6 +230,7 @@ class Cycle:
             self._walls.speed = self.clock.speed
             requests = requests_of(self._roster.served, self.sources, self.settings)
             self._listeners = SourceListeners(self.sources, requests, self.crews, self.clock.speed, self.servers)
+            self._listeners.go_on(self._walls.within(_RECORDS, self.store.track_records, dict))
         return self._listeners
 
     def _surveying(self) -> Surveyor:
@@ -276,6 +278,8 @@ class Cycle:
         by_cluster: Mapping[str, int],
     ) -> tuple[Demand, tuple[ModelOutlook, ...]]:
         known = listeners.known(snapshot.taken_at_s, self._walls)
+        if new := listeners.new_records():
+            self._walls.within(_RECORDS, lambda: self.store.keep_track_records(new, snapshot.taken_at_s), lambda: None)
         self.board.wait_for(listeners.unheard)
         asked = (served, known, self.memory, snapshot, self.settings, self._walls, by_cluster)
         demand, outlooks, self.memory = demand_of(*asked)

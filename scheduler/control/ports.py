@@ -6,6 +6,7 @@ from datetime import date
 from typing import Protocol
 
 from forecasting.series import Series
+from forecasting.track_record import TrackRecord
 from scheduler.control.model_records import ModelRecord, Proposal, Publication, Revision
 from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRecord, Once, StartRecord, StrayOrder
 from scheduler.control.reports.board import RequestCounts
@@ -226,6 +227,12 @@ class Store(JobSpecs, Protocol):
 
     def record_starts(self, starts: Sequence[StartRecord]) -> None:
         """Add starts, and forget those that are too old to be kept."""
+
+    def track_records(self) -> Mapping[str, TrackRecord]:
+        """Return how the forecasts of each traffic source did lately, by the source's name."""
+
+    def keep_track_records(self, records: Mapping[str, TrackRecord], at_s: float) -> None:
+        """Replace those of some sources; forget those of sources that had none for as long as records look back."""
 
     def host_marks(self) -> tuple[HostMark, ...]:
         """Return what operators said of hosts, by host name."""

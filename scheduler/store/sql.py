@@ -1,6 +1,6 @@
 """`scheduler.control.ports.Store` on SQLite or PostgreSQL."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from forecasting.track_record import TrackRecord
 from scheduler.control.model_records import ModelRecord, Proposal, Publication, Revision
 from scheduler.control.records import (
     AttemptRecord,
@@ -55,6 +56,7 @@ from scheduler.store.starts import add_starts, starts_in
 from scheduler.store.submitting import earlier_job, of_origin, remember, remember_origin
 from scheduler.store.sums import count_changes, totals
 from scheduler.store.tables import attempts, events, host_marks, jobs, moves, origins, reservations, stray_orders
+from scheduler.store.tracks import track_records_in, write_track_records
 
 _SPEC = TypeAdapter(JobSpec)
 _ATTEMPT = TypeAdapter(AttemptRecord)
@@ -252,6 +254,16 @@ class SqlStore:
         if starts:
             with writing(self._engine) as connection:
                 add_starts(connection, starts)
+
+    def track_records(self) -> Mapping[str, TrackRecord]:
+        """Return how the forecasts of each traffic source did lately, by the source's name."""
+        with reading(self._engine) as connection:
+            return track_records_in(connection)
+
+    def keep_track_records(self, records: Mapping[str, TrackRecord], at_s: float) -> None:
+        """Replace those of some sources; forget those of sources that had none for as long as records look back."""
+        with writing(self._engine) as connection:
+            write_track_records(connection, records, at_s)
 
     def host_marks(self) -> tuple[HostMark, ...]:
         """Return what operators said of hosts, by host name."""

@@ -103,6 +103,14 @@ replica_starts = Table(
     sqlite_autoincrement=True,
 )
 
+track_records = Table(
+    "track_records",
+    metadata,
+    Column("source", Text, primary_key=True, doc="of traffic"),
+    Column("at_s", Float, nullable=False, doc="when it was written, epoch seconds"),
+    Column("body", Text, nullable=False, doc="JSON of TrackRecord, with Infinity and NaN"),
+)
+
 host_marks = Table(
     "host_marks",
     metadata,

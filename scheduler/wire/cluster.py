@@ -288,6 +288,8 @@ class TrackRecord(Resource):
     """By which part the p50 of the peak was usually above the peak that came; below 0: under it."""
     skill: float | None
     """By which part its error was below that of the same hours a week before."""
+    skill_over_reactive: float | None
+    """By which part its error was below that of the load just before the window."""
     widened: float
     """What the forecast's errors are multiplied by until the p99 holds again; 1 for nothing."""
     gives_way: bool

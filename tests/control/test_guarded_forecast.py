@@ -10,6 +10,7 @@ from forecasting.track_record import REMEMBERED_S, WIDEST, WINDOW_S, Outcome, Tr
 from scheduler.api.presenting.models import forecast_view
 from scheduler.control.demand.loads import load_of
 from scheduler.control.demand.traffic import SourceState
+from tests.control.conftest import Lab
 from tests.control.test_demand import DAY_S, HOUR_S, MONDAY_S, SETTINGS, Planner, Source
 
 CALM_AGAIN_S = MONDAY_S + 3 * DAY_S
@@ -77,6 +78,25 @@ def test_one_that_cannot_be_widened_enough_gives_way_to_the_load_now_with_a_marg
     low = replace(known, corrected=known.fitted.widened(1e-3) if known.fitted else None)
     load = load_of(planner.served[0], {"wiki": low}, Share(1.0), SETTINGS, noon_s + 300)
     assert (load.wanted >= load.now * (1 + SETTINGS.margin)) == gives_way
+
+
+def recorded(lab: Lab) -> TrackRecord:
+    """Return the record of the only model in the last report."""
+    report = lab.board.report
+    assert report is not None
+    return report.outlooks[0].record
+
+
+def test_its_record_goes_on_after_a_restart(lab: Lab) -> None:
+    lab.serve("wiki", calm)
+    for _ in range(4):
+        lab.turns(1, WINDOW_S)
+    before = recorded(lab).outcomes
+    assert len(before) == 3
+    lab.restart()
+    lab.turns(1)
+    assert recorded(lab).outcomes[:3] == before
+    assert len(recorded(lab).outcomes) == 4, "what was said before the restart is judged after it"
 
 
 def test_its_record_is_shown_beside_it() -> None:

@@ -99,6 +99,7 @@ def _record_view(outlook: ModelOutlook) -> TrackRecord | None:
         p99_held=record.held,
         bias=finite(record.bias),
         skill=finite(record.skill),
+        skill_over_reactive=finite(record.skill_over_reactive),
         widened=record.width,
         gives_way=record.gives_way,
         says=str(record),

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 from forecasting.fitted import Fitted
 from forecasting.flashcrowd import FlashCrowds
+from forecasting.track_record import TrackRecord
 from scheduler.control.demand.traffic import (
     ForecastRequest,
     SourceState,
@@ -203,6 +204,7 @@ class SourceListeners:
         self._crews, self._has_news, self._speed = crews, False, speed
         self._listeners: dict[str, SourceListener] = {}
         self.listen(sources, requests, servers)
+        self.go_on({})
 
     def listen(
         self, sources: Mapping[str, TrafficSource], requests: Mapping[str, ForecastRequest], servers: Mapping[str, str]
@@ -244,6 +246,19 @@ class SourceListeners:
             _tell(listener, walls)
         self._crews.fitters.tend()
         return {name: listener.known for name, listener in self._listeners.items()}
+
+    def go_on(self, records: Mapping[str, TrackRecord]) -> None:
+        """Go on with how the forecasts of sources did before this process began."""
+        for name, listener in self._listeners.items():
+            listener.known = replace(listener.known, record=records.get(name, listener.known.record))
+        self._kept = {name: listener.known.record for name, listener in self._listeners.items()}
+
+    def new_records(self) -> dict[str, TrackRecord]:
+        """Return the records that have changed since they were last asked for."""
+        records = {name: listener.known.record for name, listener in self._listeners.items()}
+        changed = {name: record for name, record in records.items() if record is not self._kept.get(name)}
+        self._kept = records
+        return changed
 
     def _heard_s(self) -> dict[str, float]:
         """Return when each server last answered anybody."""
