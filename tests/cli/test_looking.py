@@ -139,8 +139,6 @@ def test_quantiles_of_a_served_model_as_asked(headroom: Headroom, plane: Any, fo
 def test_how_the_forecast_did_lately_is_said_beside_it(headroom: Headroom, plane: Any, forecast: Any) -> None:
     says = "p99 held in 109 of 112 windows of 6 h, widened 1.4 times until it holds again"
     record = TrackRecord(
-        windows=112, p99_held=109 / 112, bias=0.1, skill=None, skill_over_reactive=0.5, widened=1.4, gives_way=False, says=says
-    )
         windows=112,
         p99_held=109 / 112,
         bias=0.1,
