@@ -33,7 +33,7 @@ def _compile(text: str) -> Any:
     try:
         import celpy  # noqa: PLC0415
     except ImportError as error:
-        raise not_implemented("rules in CEL: install cel-python (the extra `kubernetes-double`)") from error
+        raise not_implemented("rules in CEL: install cel-python (the extra `cel`)") from error
     environment = celpy.Environment()
     return environment.program(environment.compile(text))
 

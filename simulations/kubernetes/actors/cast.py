@@ -1,0 +1,39 @@
+"""Who is on stage: everything that a cluster with KubeRay and KServe has."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from simulations.kubernetes.actors.deployments import DeploymentController, ReplicaSetController
+from simulations.kubernetes.actors.garbage import GarbageCollector
+from simulations.kubernetes.actors.jobs import JobController
+from simulations.kubernetes.actors.kubelet import Kubelets
+from simulations.kubernetes.actors.nodes import NodeController
+from simulations.kubernetes.actors.ray import RayClusterController, RayJobController
+from simulations.kubernetes.actors.scheduler import Scheduler
+from simulations.kubernetes.actors.stage import Actor, Stage
+from simulations.kubernetes.rest import Rest
+
+
+@dataclass
+class Cast:
+    """All actors, each within reach of a test that wants to change how it behaves."""
+
+    scheduler: Scheduler = field(default_factory=Scheduler)
+    kubelets: Kubelets = field(default_factory=Kubelets)
+    jobs: JobController = field(default_factory=JobController)
+    replica_sets: ReplicaSetController = field(default_factory=ReplicaSetController)
+    deployments: DeploymentController = field(default_factory=DeploymentController)
+    ray_clusters: RayClusterController = field(default_factory=RayClusterController)
+    ray_jobs: RayJobController = field(default_factory=RayJobController)
+    nodes: NodeController = field(default_factory=NodeController)
+    garbage: GarbageCollector = field(default_factory=GarbageCollector)
+
+    def actors(self) -> list[Actor]:
+        """Return them in the order in which they act: what makes pods, what places them, what runs them."""
+        making: list[Actor] = [self.jobs, self.deployments, self.replica_sets, self.ray_jobs, self.ray_clusters]
+        return [*making, self.nodes, self.scheduler, self.kubelets, self.garbage]
+
+    def stage(self, rest: Rest, clock: Callable[[], datetime]) -> Stage:
+        """Put them on stage on a cluster."""
+        return Stage(rest, self.actors(), clock)
