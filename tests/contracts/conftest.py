@@ -11,12 +11,18 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import httpx
 import pytest
 
+from scheduler.backends.kubernetes.cluster import KubernetesCluster
+from scheduler.backends.kubernetes.connection import Connection
+from scheduler.backends.kubernetes.marks import Marks
+from scheduler.backends.kubernetes.serving import Serving
+from scheduler.backends.kubernetes.ushering import Patience
 from scheduler.backends.ray import runs
 from scheduler.backends.ray.applications import ServeApplication
 from scheduler.backends.ray.claimant import Claimant
@@ -26,24 +32,32 @@ from scheduler.backends.ray.names import RunLabel
 from scheduler.control.clocks import WallClock
 from scheduler.control.leadership import Fence, SoleLease
 from scheduler.control.ports import Cluster
-from scheduler.model.errors import NotFound
+from scheduler.control.settings import Declared, Workload
+from scheduler.model.errors import NotFound, Unreachable
 from scheduler.model.hosts import Device, Host
 from scheduler.model.jobspec import JobSpec
-from scheduler.model.observation import Observation, Stray, StrayKind
+from scheduler.model.observation import Observation, Progress, RunState, Stray, StrayKind
 from scheduler.model.plan import Cause, PreemptJob, StopReplica
 from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import Gang, JobId, ServingModel
 from simulations.engine import Engine
+from simulations.kubernetes import manifests
+from simulations.kubernetes.actors.cast import Cast
+from simulations.kubernetes.api import Api
+from simulations.kubernetes.rest import Rest
+from simulations.kubernetes.server import Server
+from simulations.kubernetes.transport import client as direct_client
 from simulations.work import Work
 from simulations.world import World
 
-CLUSTERS: Final = ("simulated", "scattering", pytest.param("ray", marks=pytest.mark.ray))
+CLUSTERS: Final = ("simulated", "scattering", "kubernetes", pytest.param("ray", marks=pytest.mark.ray))
 MODEL: Final = ServingModel(
     "echo", Shape(cpu_milli=1000, memory_mib=512, gpu_count=1, gpu_milli=500), 1, 8, warm_up_s=5
 )
 Ending = Literal["long", "succeeds", "fails"]
 JOB_S: Final[dict[Ending, float]] = {"long": 600.0, "succeeds": 1.5, "fails": 1.5}
 """Seconds a job takes by itself; both kinds of cluster keep to it within a second or two."""
+GPU: Final = "amd.com/gpu"
 JOBS = Path(__file__).parent / "jobs"
 
 
@@ -56,6 +70,7 @@ class Harness(ABC):
         shares_devices: whether replicas can have parts of a device; where not, those of `MODEL` take a whole one.
         revisions: two revisions of the model, for `declare`.
         places_replicas: whether a replica starts in the slot that was asked for; where not, that is a wish.
+        revises: whether two revisions of a model can be had at once; where not, rollouts are the cluster's own.
         cordons: whether the cluster itself can give a host no new work.
     """
 
@@ -63,6 +78,7 @@ class Harness(ABC):
     patience_s = 60.0
     shares_devices = True
     places_replicas = True
+    revises = True
     cordons = False
 
     def cordon(self, host: str, reason: str) -> None:
@@ -339,6 +355,154 @@ class RayHarness(Harness):
         )
 
 
+class KubernetesHarness(Harness):
+    """A cluster on a double of the Kubernetes API; its actors, and the drivers of jobs, act when the test pauses.
+
+    Jobs are batch Jobs; what they would report through the control plane's API is reported by the harness.
+    """
+
+    shares_devices = False
+    places_replicas = False
+    revises = False
+    cordons = True
+    patience_s = 20.0
+    revisions = tuple(
+        replace(MODEL, shape=replace(MODEL.shape, gpu_milli=1000), revision=revision) for revision in (1, 2)
+    )
+    _ids = itertools.count(1)
+
+    def __init__(self, url: str, rest: Rest) -> None:
+        """Make the hosts of a double that serves at a URL."""
+        self._url, self._rest, self._specs = url, rest, Specs()
+        self._cast = Cast()
+        self._stage = self._cast.stage(rest, lambda: datetime.now(UTC))
+        self._steps: dict[JobId, tuple[int, float]] = {}
+        rest.create(manifests.namespace("ml"))
+        labels = {"amd.com/gpu.product-name": "Tester", "amd.com/gpu.vram": "64G"}
+        for name in ("gpu-a", "gpu-b"):
+            rest.create(manifests.node(name, cpu="8", memory="16Gi", devices={GPU: 4}, labels=labels))
+        rest.create(manifests.node("cpu-a", cpu="8", memory="16Gi", labels={"rack": "7"}))
+        body = manifests.deployment("echo", replicas=0, cpu="1", memory="512Mi", devices={GPU: 1})
+        rest.create(body | {"metadata": body["metadata"] | {"namespace": "ml"}})
+        self._stage.settle()
+        self.cluster = self._open()
+
+    def job(self, gang: Gang, ending: Ending = "long", *, grace_period_s: float = 10.0) -> JobId:
+        """Give a suspended Job to the cluster, and accept it as it shows there."""
+        job_id = JobId(str(next(self._ids)))
+        body = self._manifest(f"job-{job_id}", gang.most, gang.shape.gpu_count, ending)
+        body["metadata"]["annotations"] = {"headroom/min-workers": str(gang.workers)}
+        body["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = int(grace_period_s)
+        uid = self._rest.create(body)["metadata"]["uid"]
+        origin = f"jobs/ml/job-{job_id}/{uid}"
+        seen = self.wait_until(lambda seen: any(order.spec.origin == origin for order in seen.orders))
+        self._specs.add(job_id, next(order.spec for order in seen.orders if order.spec.origin == origin))
+        return job_id
+
+    def spoil(self, job_id: JobId) -> None:
+        """Have its image be one that cannot be pulled."""
+        never = {"spec": {"template": {"metadata": {"annotations": {"double/start-s": "1000000"}}}}}
+        self._rest.patch(self._path(job_id), never)
+        self.pause()
+
+    def stop_by_hand(self, job_id: JobId) -> None:
+        """Suspend it, as `kubectl patch` does."""
+        self._rest.patch(self._path(job_id), {"spec": {"suspend": True}})
+
+    def cordon(self, host: str, reason: str) -> None:
+        """Cordon it as `kubectl cordon` does, with a word on why."""
+        why = {"metadata": {"annotations": {"headroom/reason": reason}}, "spec": {"unschedulable": True}}
+        self._rest.patch(f"/api/v1/nodes/{host}", why)
+
+    def silence(self, host: str) -> None:
+        """Let its kubelet do and say nothing."""
+        self._cast.kubelets.lost.add(host)
+
+    def end_silence(self, host: str) -> None:
+        """Let it go on."""
+        self._cast.kubelets.lost.discard(host)
+
+    def pause(self) -> None:
+        """Let drivers report, all actors act once, and the watches tell of it."""
+        self._drive()
+        self._stage.step()
+        time.sleep(0.03)
+
+    def now_s(self) -> float:
+        """Return the time."""
+        return time.time()
+
+    def settle(self, job_id: JobId, slot: Slot, owner: str) -> None:
+        """Let an object run that carries the marks of an attempt."""
+        marks = Marks(job_id, 1, (slot,), owner, time.time()).as_annotations()
+        body = self._manifest(f"job-{job_id}", 1, len(slot.devices), "long")
+        try:
+            self._rest.create(body)
+        except httpx.HTTPStatusError as error:
+            assert error.response.status_code == httpx.codes.CONFLICT, error  # noqa: PT017  # it was declared before
+        where = {"nodeSelector": {"kubernetes.io/hostname": slot.host}}
+        labels = {"headroom/object": self._rest.get(self._path(job_id))["metadata"]["uid"]}
+        template = {"metadata": {"labels": labels}, "spec": where}
+        wanted = {"metadata": {"annotations": marks}, "spec": {"suspend": False, "template": template}}
+        self._rest.patch(self._path(job_id), wanted)
+        self.pause()
+        self.pause()
+
+    def occupy(self, host: str, cpus: int, gpus: int) -> None:
+        """Let somebody's pod be bound there."""
+        body = manifests.pod(f"other-{next(self._ids)}", cpu=str(cpus), devices={GPU: gpus}, nodeName=host)
+        self._rest.create(body | {"metadata": body["metadata"] | {"namespace": "ml", "labels": {"other": "work"}}})
+
+    def vacate(self) -> None:
+        """Let it be gone."""
+        for pod in self._rest.list("/api/v1/namespaces/ml/pods", labelSelector="other=work"):
+            self._rest.delete(f"/api/v1/namespaces/ml/pods/{pod['metadata']['name']}")
+
+    def reopen(self) -> None:
+        """Throw the client away and make a new one."""
+        self.cluster.close()
+        self.cluster = self._open()
+
+    def _open(self) -> KubernetesCluster:
+        connection, workload = Connection.to(self._url), Workload("Deployment", "ml", "echo")
+        cluster = KubernetesCluster(
+            connection,
+            specs=self._specs,
+            clock=WallClock(),
+            owner="0f6e5a38-0000-4000-8000-000000000000",
+            devices=(GPU,),
+            serving=Serving(connection, [Declared(self.revisions[0], workload=workload)], WallClock()),
+            patience=Patience(gather_s=6.0, bind_s=6.0, start_s=4.0),
+        )
+        while True:
+            try:
+                cluster.claim()
+            except Unreachable:
+                time.sleep(0.01)
+            else:
+                return cluster
+
+    def _manifest(self, name: str, workers: int, gpus: int, ending: Ending) -> dict[str, Any]:
+        body = manifests.job(name, pods=workers, memory="512Mi", devices={GPU: gpus} if gpus else None)
+        body["metadata"] |= {"namespace": "ml", "labels": {"headroom/queue": "default"}}
+        ends = {"long": {}, "succeeds": {"double/run-s": "1.5"}, "fails": {"double/fail-s": "1.5"}}[ending]
+        body["spec"]["template"]["metadata"] = {"annotations": {"double/stop-s": "0.2", **ends}}
+        return body | {"spec": body["spec"] | {"backoffLimit": 0}}
+
+    def _path(self, job_id: JobId) -> str:
+        return f"/apis/batch/v1/namespaces/ml/jobs/job-{job_id}"
+
+    def _drive(self) -> None:
+        """Do for each run what its driver would: save every half second, and when it is told to stop."""
+        for run in self.cluster.observe().runs:
+            step, saved_s = self._steps.get(run.job_id, (0, run.started_at_s))
+            is_due = run.state is RunState.RUNNING and time.time() - max(saved_s, run.started_at_s) > 0.5
+            has_saved = run.progress is not None and run.progress.step > step
+            if is_due or (run.state is RunState.STOPPING and not has_saved and step):
+                self._steps[run.job_id] = step + 1, time.time()
+                self.cluster.report(run.job_id, run.attempt, Progress(step + 1, None, time.time()))
+
+
 @pytest.fixture
 def simulated() -> SimulatedHarness:
     """The simulated cluster."""
@@ -358,6 +522,17 @@ def ray(local_ray: LocalAddress, tmp_path_factory: pytest.TempPathFactory) -> It
     yield harness
     harness.clean()
     harness.cluster.close()
+
+
+@pytest.fixture
+def kubernetes() -> Iterator[KubernetesHarness]:
+    """A double of Kubernetes with its actors."""
+    api = Api()
+    api.definitions.ship()
+    with Server(api) as server:
+        harness = KubernetesHarness(server.url, Rest(direct_client(api)))
+        yield harness
+        harness.cluster.close()
 
 
 @pytest.fixture

@@ -214,6 +214,8 @@ def test_a_replica_is_observed_where_it_is_and_that_room_is_taken(harness: Harne
 
 
 def test_a_revision_runs_beside_another_and_stays_until_it_is_stopped(harness: Harness) -> None:
+    if not harness.revises:
+        pytest.skip("on this cluster rollouts are its own controllers', and are observed")
     old, new = (
         Declared(model, Application("small_models:build", {"greeting": "hello"})) for model in harness.revisions
     )

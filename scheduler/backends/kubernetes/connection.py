@@ -115,6 +115,14 @@ class Connection:
         """
         return self._asked("GET", path, query=query)
 
+    def text(self, path: str) -> str:
+        """Read what is no JSON, for instance what a container has printed; raises as `get` does."""
+        response = self._response("GET", path, {}, None, None, ANSWER_S)
+        content = self._body(response, path)
+        if response.status >= ERRORS:
+            raise _error(f"GET {path}", response.status, _json(content))
+        return content.decode(errors="replace")
+
     def post(self, path: str, body: Object) -> Object:
         """Create an object; raises as `get` does."""
         return self._asked("POST", path, body=body)

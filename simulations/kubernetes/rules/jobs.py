@@ -76,7 +76,7 @@ def check_update(new: Json, old: Json) -> list[Cause]:
         causes += _completion_causes(mine, theirs)
     causes += [
         invalid_value(f"spec.{word}", json.dumps(mine.get(word), separators=(",", ":")), NEVER_CHANGES)
-        for word in ("selector", "completionMode", "managedBy", "backoffLimitPerIndex", "podReplacementPolicy")
+        for word in ("selector", "completionMode", "managedBy", "backoffLimitPerIndex")
         if mine.get(word) != theirs.get(word)
     ]
     return causes + _template_causes(new, old)

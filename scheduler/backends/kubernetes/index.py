@@ -1,0 +1,56 @@
+"""Pods by host and by the object they belong to, kept up to date change by change."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from scheduler.backends.kubernetes.marks import OBJECT
+from scheduler.backends.kubernetes.pods import Pod
+
+NONE: Final[Mapping[str, Pod]] = {}
+
+
+class PodIndex:
+    """Pods that are there, found by where they are and by whose they are; for one thread."""
+
+    def __init__(self) -> None:
+        self._pods: Mapping[str, Pod] = {}
+        self._by_node: dict[str, dict[str, Pod]] = {}
+        self._by_object: dict[str, dict[str, Pod]] = {}
+
+    def update(self, pods: Mapping[str, Pod]) -> None:
+        """Follow to another moment; costs little where little has changed."""
+        if pods is self._pods:
+            return
+        before = self._pods
+        for key, pod in before.items():
+            if pods.get(key) is not pod:
+                self._take(self._by_node, pod.node, key)
+                self._take(self._by_object, pod.labels.get(OBJECT, ""), key)
+        for key, pod in pods.items():
+            if before.get(key) is not pod:
+                self._by_node.setdefault(pod.node, {})[key] = pod
+                self._by_object.setdefault(pod.labels.get(OBJECT, ""), {})[key] = pod
+        self._pods = pods
+
+    def on(self, node: str) -> Iterable[Pod]:
+        """Return the pods that take room on a host, those that are just ending too."""
+        return [pod for pod in self._by_node.get(node, NONE).values() if not pod.is_over]
+
+    def of(self, uid: str) -> list[Pod]:
+        """Return the pods of an object that are not over, by name."""
+        return sorted((pod for pod in self._by_object.get(uid, NONE).values() if not pod.is_over), key=_name)
+
+    def done(self, uid: str) -> int:
+        """Return how many pods of an object have succeeded."""
+        return sum(pod.phase == "Succeeded" for pod in self._by_object.get(uid, NONE).values())
+
+    @staticmethod
+    def _take(where: dict[str, dict[str, Pod]], name: str, key: str) -> None:
+        there = where[name]
+        del there[key]
+        if not there:
+            del where[name]
+
+
+def _name(pod: Pod) -> str:
+    return pod.name

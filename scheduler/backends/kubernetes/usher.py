@@ -1,0 +1,105 @@
+"""Takes gangs through the gate: a thread that looks after each change, and at least every second."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from scheduler.backends.kubernetes import patches
+from scheduler.backends.kubernetes.attempts import attempts_of
+from scheduler.backends.kubernetes.caches import PODS, Caches, Watches
+from scheduler.backends.kubernetes.connection import Connection
+from scheduler.backends.kubernetes.index import PodIndex
+from scheduler.backends.kubernetes.reasons import refused_pods
+from scheduler.backends.kubernetes.room import Room
+from scheduler.backends.kubernetes.running import Attempt
+from scheduler.backends.kubernetes.ushering import GiveUp, LetIn, Patience, Standing, standing, step
+from scheduler.model.errors import HeadroomError
+
+TICK_S: Final = 1.0
+"""Wall seconds between two looks when nothing changes."""
+
+
+@dataclass(slots=True)
+class Usher:
+    """Lets gangs in that are whole, and gives up those that will not be.
+
+    Attributes:
+        connection: to the API server.
+        watches: what is known of it.
+        owner: identity of our store; only what is ours is touched.
+        now_s: the world's time.
+        patience: see there.
+    """
+
+    connection: Connection
+    watches: Watches
+    owner: str
+    now_s: Callable[[], float]
+    patience: Patience = field(default_factory=Patience)
+    _index: PodIndex = field(default_factory=PodIndex)
+    _standing: dict[tuple[str, int], Standing] = field(default_factory=dict)
+    _woken: threading.Event = field(default_factory=threading.Event)
+    _is_over: bool = False
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread = threading.Thread(target=self._run, name="usher", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Have it look now."""
+        self._woken.set()
+
+    def close(self) -> None:
+        """End it."""
+        self._is_over = True
+        self._woken.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5.0)
+
+    def look(self) -> None:
+        """Do for every gang what is due.
+
+        Raises:
+            Unreachable: the cluster does not answer, or is not known.
+            Superseded: another control plane leads.
+        """
+        caches = self.watches.now()
+        self._index.update(caches.pods)
+        everyone = tuple(attempts_of(caches, self._index))
+        ours = [each for each in everyone if each.marks.owner == self.owner and each.is_promised]
+        room = Room(caches.nodes, self._index, everyone, self.now_s())
+        before, self._standing = self._standing, {}
+        for attempt in ours:
+            key = (attempt.seen.uid, attempt.marks.attempt)
+            at = self._standing[key] = standing(attempt, before.get(key), room.now_s)
+            self._do(attempt, step(attempt, at, room, self.patience), caches)
+
+    def _do(self, attempt: Attempt, what: LetIn | GiveUp | None, caches: Caches) -> None:
+        match what:
+            case LetIn():
+                for pod, host in what.pods:
+                    patch = patches.pin(pod, caches.nodes[host].hostname)
+                    answer = self.connection.patch(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}", patch)
+                    caches.learn(PODS, answer)
+            case GiveUp():
+                said = refused_pods(self.connection, attempt, what.reason)
+                answer = self.connection.patch(attempt.seen.path, patches.suspend(attempt.seen, said))
+                caches.learn(attempt.seen.kind.plural, answer)
+
+    def _run(self) -> None:
+        for _ in self._looks():
+            try:
+                self.look()
+            except HeadroomError:
+                continue  # the loop says so; what was left undone is seen with the next look
+
+    def _looks(self) -> Iterator[None]:
+        while True:
+            self._woken.wait(TICK_S)
+            self._woken.clear()
+            if self._is_over:
+                return
+            yield
