@@ -1,18 +1,19 @@
 """What would stall: a model's next rollout or its last replicas, for want of quota, disk or devices."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final, TypeAlias
 
-from scheduler.backends.kubernetes.amounts import NOTHING, Amounts
 from scheduler.backends.kubernetes.caches import Caches
 from scheduler.backends.kubernetes.nodes import Node
-from scheduler.backends.kubernetes.pods import Pod
 from scheduler.backends.kubernetes.quota import QUOTAS, Limit, room_left
 from scheduler.backends.kubernetes.serving_objects import Deployment
 from scheduler.backends.kubernetes.serving_workloads import Running, Scaled
 from scheduler.model.counting import plural
 from scheduler.model.workloads import ServingModel
 
+Selector: TypeAlias = tuple[tuple[str, str], ...]
+DISK: Final = "ephemeral-storage"
 OF_TRAINING: Final = "headroom/object"
 """Label of pods that are stopped where serving needs their devices."""
 
@@ -23,42 +24,41 @@ class Stalls:
     def __init__(self, caches: Caches) -> None:
         self._quotas = tuple(caches.of(QUOTAS).values())
         self._nodes = [node for node in caches.nodes.values() if not node.is_unschedulable]
-        self._taken, self._kept = _taken(caches.pods.values())
+        self._left = _left(caches)
+        self._counted: dict[tuple[Selector, str], list[int]] = {}
 
     def of(self, model: ServingModel, running: Running) -> Iterator[str]:
         """Yield a sentence for each, with the numbers."""
         part = running.newest
         if part is None or running.is_rolling:
             return
-        fresh = fresh_pods(part)
-        yield from (f"{model.name}: its next rollout would stall: {why}" for why in self._short(part.deployment, fresh))
+        quota = self._quota(part.deployment)
+        for why in self._short(part.deployment, fresh_pods(part), quota):
+            yield f"{model.name}: its next rollout would stall: {why}"
         further = model.max_replicas - running.wanted
-        left = self._quota(part.deployment)
-        if left is not None and left.pods < further:
-            most = max(0, running.wanted + min(left.pods, further))
-            yield f"{model.name}: of its {plural(model.max_replicas, 'replica')} only {most} can be had: {left.why}"
+        if quota is not None and quota.pods < further:
+            most = max(0, running.wanted + quota.pods)
+            yield f"{model.name}: of its {plural(model.max_replicas, 'replica')} only {most} can be had: {quota.why}"
 
-    def _short(self, deployment: Deployment, fresh: int) -> Iterator[str]:
-        if fresh:
-            left = self._quota(deployment)
-            if left is not None and left.pods < fresh:
-                yield f"{plural(fresh, 'new pod')} wanted, {max(0, left.pods)} let in: {left.why}"
-            yield from self._hosts(deployment, fresh)
+    def _short(self, deployment: Deployment, fresh: int, quota: Limit | None) -> Iterator[str]:
+        if not fresh:
+            return
+        if quota is not None and quota.pods < fresh:
+            yield f"{plural(fresh, 'new pod')} wanted, {max(0, quota.pods)} let in: {quota.why}"
+        for name, each, what, free in _wants(deployment):
+            left = self._on_hosts(deployment.selector, name)
+            if sum(amount // each for amount in left) < fresh:
+                yield f"a new pod takes {each} {what}, and no host has more than {max(left, default=0)} {free}"
 
     def _quota(self, deployment: Deployment) -> Limit | None:
         return room_left(self._quotas, deployment.namespace, deployment.pod, deployment.limits)
 
-    def _hosts(self, deployment: Deployment, fresh: int) -> Iterator[str]:
-        """Yield what hosts lack that the planner does not count, or could not free by stopping training."""
-        pod, nodes = deployment.pod, [node for node in self._nodes if _suits(node, deployment.selector)]
-        if each := pod.ephemeral_mib:
-            left = [node.allocatable.ephemeral_mib - self._taken.get(node.key, NOTHING).ephemeral_mib for node in nodes]
-            if _fitting(left, each) < fresh:
-                yield f"a new pod takes {each} MiB of disk, and no host has more than {max([0, *left])} free"
-        for name, each in pod.devices:
-            left = [node.allocatable.minus(self._kept.get(node.key, NOTHING)).device_count([name]) for node in nodes]
-            if _fitting(left, each) < fresh:
-                yield f"a new pod takes {each} {name}, and no host has more than {max([0, *left])} without training"
+    def _on_hosts(self, selector: Selector, name: str) -> list[int]:
+        """Return how much of something each host has that a pod may go to."""
+        if (selector, name) not in self._counted:
+            suited = (node.key for node in self._nodes if _suits(node, selector))
+            self._counted[selector, name] = [max(0, self._left[key].get(name, 0)) for key in suited]
+        return self._counted[selector, name]
 
 
 def fresh_pods(part: Scaled) -> int:
@@ -66,21 +66,28 @@ def fresh_pods(part: Scaled) -> int:
     return part.deployment.surge if part.revision is None else max(1, part.least)
 
 
-def _taken(pods: Iterable[Pod]) -> tuple[Mapping[str, Amounts], Mapping[str, Amounts]]:
-    """Return what pods take of each host, all of them and those that nobody here can stop."""
-    taken: dict[str, Amounts] = {}
-    kept: dict[str, Amounts] = {}
-    for pod in pods:
-        if pod.holds_room and (pod.requests.ephemeral_mib or pod.requests.devices):
-            taken[pod.node] = taken.get(pod.node, NOTHING).plus(pod.requests)
-            if OF_TRAINING not in pod.labels:
-                kept[pod.node] = kept.get(pod.node, NOTHING).plus(pod.requests)
-    return taken, kept
+def _wants(deployment: Deployment) -> Iterator[tuple[str, int, str, str]]:
+    """Yield what its pods take that the planner does not count or could not free: name, how much, and words for it."""
+    if deployment.pod.ephemeral_mib:
+        yield DISK, deployment.pod.ephemeral_mib, "MiB of disk", "free"
+    yield from ((name, each, name, "without training") for name, each in deployment.pod.devices)
 
 
-def _fitting(left: Iterable[int], each: int) -> int:
-    return sum(max(0, amount) // each for amount in left)
+def _left(caches: Caches) -> dict[str, Counter[str]]:
+    """Return what is left on each host: of disk beside all pods, of devices beside those that nobody here can stop."""
+    left = {
+        node.key: Counter({DISK: node.allocatable.ephemeral_mib, **dict(node.allocatable.devices)})
+        for node in caches.nodes.values()
+    }
+    for pod in caches.pods.values():
+        taken = pod.requests
+        if (taken.ephemeral_mib or taken.devices) and pod.holds_room and pod.node in left:
+            here = left[pod.node]
+            here[DISK] -= taken.ephemeral_mib
+            for name, count in () if OF_TRAINING in pod.labels else taken.devices:
+                here[name] -= count
+    return left
 
 
-def _suits(node: Node, selector: Iterable[tuple[str, str]]) -> bool:
+def _suits(node: Node, selector: Selector) -> bool:
     return all(node.labels.get(key) == value for key, value in selector)
