@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from scheduler.control.patience import Patience
 from scheduler.model.queues import Queue
@@ -10,6 +10,9 @@ from scheduler.model.workloads import ServingModel
 
 if TYPE_CHECKING:
     from policies.capacity import CapacityRule  # loads numpy, which commands that only ask need not have
+
+MAY_RUN: Final = "may-run"
+"""Label of hosts on which the pods of a model's workload may run, with the model's name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,7 +224,8 @@ class KubernetesCluster:
         return tuple(order for _, order in now.values() if order is not None)
 
     def _rules(self, caches: Caches) -> Iterable[Rule]:
-        return {rule for seen in objects_of(caches) if seen.asking for rule in seen.asking.rules}
+        of_jobs = {rule for seen in objects_of(caches) if seen.asking for rule in seen.asking.rules}
+        return of_jobs.union(self._serving.rules(caches))
 
     def _strays(self, holding: Iterable[Attempt]) -> Iterable[Stray]:
         for attempt in holding:

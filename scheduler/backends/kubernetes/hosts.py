@@ -41,7 +41,7 @@ class Hosts:
             rules: that somebody asks about.
             now_s: epoch seconds.
         """
-        asked = tuple(sorted(set(rules), key=lambda rule: rule.label))
+        asked = tuple(sorted(set(rules), key=lambda rule: (rule.label, rule.source)))
         if asked != self._rules:
             self._rules, self._made = asked, {}
         self._made = {name: self._of(name, node) for name, node in nodes.items()}

@@ -22,11 +22,13 @@ class Rule:
         key: of the label that tells of it.
         value: likewise.
         holds: whether a node satisfies it.
+        source: what it was made from, where the label does not tell: with another one it is another rule.
     """
 
     key: str
     value: str
     holds: Callable[[Node], bool] = field(compare=False, repr=False)
+    source: str = ""
 
     @property
     def label(self) -> tuple[str, str]:
@@ -46,6 +48,13 @@ def rules_of(spec: Mapping[str, Any]) -> tuple[Rule, ...]:
         name = str(spec["nodeName"])
         rules.append(Rule(NODES, name, lambda node: node.key == name))
     return (*rules, _tolerated(spec.get("tolerations") or ()))
+
+
+def all_of(key: str, value: str, rules: Iterable[Rule]) -> Rule:
+    """Return some rules as one, with a label of its own."""
+    those = tuple(rules)
+    source = ", ".join(f"{rule.key}={rule.value}" for rule in those)
+    return Rule(key, value, lambda node: all(rule.holds(node) for rule in those), source)
 
 
 def unplanned(spec: Mapping[str, Any]) -> str:

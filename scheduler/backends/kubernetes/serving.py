@@ -9,6 +9,7 @@ from scheduler.backends.kubernetes.connection import Connection, Object
 from scheduler.backends.kubernetes.pods import Pod
 from scheduler.backends.kubernetes.quota import RESOURCE
 from scheduler.backends.kubernetes.reflector import Resource
+from scheduler.backends.kubernetes.rules import Rule, all_of
 from scheduler.backends.kubernetes.serving_objects import RESOURCES, REVISIONS
 from scheduler.backends.kubernetes.serving_part import ServingSeen
 from scheduler.backends.kubernetes.serving_patches import (
@@ -25,7 +26,7 @@ from scheduler.backends.kubernetes.serving_stalls import Stalls
 from scheduler.backends.kubernetes.serving_wishes import Wishes
 from scheduler.backends.kubernetes.serving_workloads import Finder, Running, Scaled
 from scheduler.control.ports import Clock
-from scheduler.control.settings import Declared
+from scheduler.control.settings import MAY_RUN, Declared
 from scheduler.model.errors import ActionFailed
 from scheduler.model.plan import StartReplica, StopReplica
 from scheduler.model.resources import Slot
@@ -54,6 +55,7 @@ class Serving:
         self._models = NO_MODELS
         self._ready_since: dict[str, float] = {}
         self._looked_s, self._stalls = -inf, list[str]()
+        self._finder: Finder | None = None
         self.declare(tuple(declared))
 
     @property
@@ -64,6 +66,12 @@ class Serving:
     def declare(self, declared: Sequence[Declared]) -> None:
         """Take note of all models that have workloads."""
         self._models = {one.model.name: one for one in declared if one.workload is not None}
+
+    def rules(self, caches: Caches) -> Iterable[Rule]:
+        """Return one rule a model: the hosts that its newest pod template suits."""
+        for name, running in self._found(caches).items():
+            if running.newest is not None:
+                yield all_of(MAY_RUN, name, running.newest.deployment.rules)
 
     def observe(self, caches: Caches, seat: Callable[[Pod], Slot]) -> ServingSeen:
         """Return what serves."""
@@ -127,9 +135,10 @@ class Serving:
         return self._connection.patch(patch.path, patch.body, patch.form)
 
     def _found(self, caches: Caches) -> dict[str, Running]:
-        finder = Finder(caches)
+        if self._finder is None or self._finder.caches is not caches:
+            self._finder = Finder(caches)
         return {
-            name: self._settling.settled(finder.find(one.workload))
+            name: self._settling.settled(self._finder.find(one.workload))
             for name, one in sorted(self._models.items())
             if one.workload is not None
         }

@@ -8,6 +8,7 @@ from scheduler.backends.kubernetes.amounts import NOTHING, Amounts, pod_amounts
 from scheduler.backends.kubernetes.connection import Object
 from scheduler.backends.kubernetes.pods import owner_of
 from scheduler.backends.kubernetes.reflector import Resource, key_of, version_of
+from scheduler.backends.kubernetes.rules import Rule, rules_of
 
 DEPLOYMENTS: Final = "deployments"
 REPLICA_SETS: Final = "replicasets"
@@ -39,7 +40,7 @@ class Deployment:
         revision: the Knative revision that it is of; "" for none.
         pod: what one of its pods takes.
         limits: what one of its pods may take at most, as far as that is said.
-        selector: labels that the host of a pod must carry.
+        rules: where its pods may go.
         surge: pods that a rollout starts beside the old ones.
         failure: why pods cannot be created, in the cluster's words; "" when they can.
     """
@@ -52,7 +53,7 @@ class Deployment:
     revision: str = ""
     pod: Amounts = NOTHING
     limits: Amounts = NOTHING
-    selector: tuple[tuple[str, str], ...] = ()
+    rules: tuple[Rule, ...] = ()
     surge: int = 1
     failure: str = ""
 
@@ -138,7 +139,7 @@ def cut_deployment(content: Object) -> Deployment:
         revision=labels.get(REVISION, ""),
         pod=pod_amounts(pod),
         limits=_limits(pod),
-        selector=tuple(sorted((pod.get("nodeSelector") or {}).items())),
+        rules=rules_of(pod),
         surge=_surge(spec, replicas),
         failure=next((str(each.get("message", "")) for each in failed if each.get("status") == "True"), ""),
     )

@@ -1,12 +1,13 @@
 """The seam between the cluster and what of it serves models."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from scheduler.backends.kubernetes.caches import Caches
 from scheduler.backends.kubernetes.pods import Pod
 from scheduler.backends.kubernetes.reflector import Resource
+from scheduler.backends.kubernetes.rules import Rule
 from scheduler.control.settings import Declared
 from scheduler.model.errors import ActionFailed
 from scheduler.model.plan import StartReplica, StopReplica
@@ -38,6 +39,9 @@ class ServingPart(Protocol):
     def resources(self) -> Sequence[Resource[Any]]:
         """What is to be watched for it."""
 
+    def rules(self, caches: Caches) -> Iterable[Rule]:
+        """Return where the pods of models may go: what hosts carry labels for."""
+
     def observe(self, caches: Caches, seat: Callable[[Pod], Slot]) -> ServingSeen:
         """Return what serves; `seat` says where a bound pod is, with the devices that are booked for it."""
 
@@ -57,6 +61,10 @@ class NoServing:
     """A cluster on which nothing of ours serves."""
 
     resources: Sequence[Resource[Any]] = ()
+
+    def rules(self, caches: Caches) -> Iterable[Rule]:  # noqa: ARG002  # likewise
+        """Return none."""
+        return ()
 
     def observe(self, caches: Caches, seat: Callable[[Pod], Slot]) -> ServingSeen:  # noqa: ARG002  # see the protocol
         """Return nothing."""

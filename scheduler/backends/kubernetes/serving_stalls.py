@@ -2,17 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Final, TypeAlias
+from typing import Final
 
 from scheduler.backends.kubernetes.caches import Caches
-from scheduler.backends.kubernetes.nodes import Node
 from scheduler.backends.kubernetes.quota import QUOTAS, Limit, room_left
+from scheduler.backends.kubernetes.rules import Rule
 from scheduler.backends.kubernetes.serving_objects import Deployment
 from scheduler.backends.kubernetes.serving_workloads import Running, Scaled
 from scheduler.model.counting import plural
 from scheduler.model.workloads import ServingModel
 
-Selector: TypeAlias = tuple[tuple[str, str], ...]
 DISK: Final = "ephemeral-storage"
 OF_TRAINING: Final = "headroom/object"
 """Label of pods that are stopped where serving needs their devices."""
@@ -25,7 +24,7 @@ class Stalls:
         self._quotas = tuple(caches.of(QUOTAS).values())
         self._nodes = [node for node in caches.nodes.values() if not node.is_unschedulable]
         self._left = _left(caches)
-        self._counted: dict[tuple[Selector, str], list[int]] = {}
+        self._counted: dict[tuple[tuple[Rule, ...], str], list[int]] = {}
 
     def of(self, model: ServingModel, running: Running) -> Iterator[str]:
         """Yield a sentence for each, with the numbers."""
@@ -46,19 +45,19 @@ class Stalls:
         if quota is not None and quota.pods < fresh:
             yield f"{plural(fresh, 'new pod')} wanted, {max(0, quota.pods)} let in: {quota.why}"
         for name, each, what, free in _wants(deployment):
-            left = self._on_hosts(deployment.selector, name)
+            left = self._on_hosts(deployment.rules, name)
             if sum(amount // each for amount in left) < fresh:
                 yield f"a new pod takes {each} {what}, and no host has more than {max(left, default=0)} {free}"
 
     def _quota(self, deployment: Deployment) -> Limit | None:
         return room_left(self._quotas, deployment.namespace, deployment.pod, deployment.limits)
 
-    def _on_hosts(self, selector: Selector, name: str) -> list[int]:
+    def _on_hosts(self, rules: tuple[Rule, ...], name: str) -> list[int]:
         """Return how much of something each host has that a pod may go to."""
-        if (selector, name) not in self._counted:
-            suited = (node.key for node in self._nodes if _suits(node, selector))
-            self._counted[selector, name] = [max(0, self._left[key].get(name, 0)) for key in suited]
-        return self._counted[selector, name]
+        if (rules, name) not in self._counted:
+            suited = (node.key for node in self._nodes if all(rule.holds(node) for rule in rules))
+            self._counted[rules, name] = [max(0, self._left[key].get(name, 0)) for key in suited]
+        return self._counted[rules, name]
 
 
 def fresh_pods(part: Scaled) -> int:
@@ -87,7 +86,3 @@ def _left(caches: Caches) -> dict[str, Counter[str]]:
             for name, count in () if OF_TRAINING in pod.labels else taken.devices:
                 here[name] -= count
     return left
-
-
-def _suits(node: Node, selector: Selector) -> bool:
-    return all(node.labels.get(key) == value for key, value in selector)

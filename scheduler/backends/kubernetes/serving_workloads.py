@@ -120,6 +120,7 @@ class Finder:
     """Finds what runs models in caches of one moment."""
 
     def __init__(self, caches: Caches) -> None:
+        self.caches = caches
         self._deployments: Mapping[str, Deployment] = caches.of(DEPLOYMENTS)
         self._revisions: Mapping[str, Revision] = caches.of(REVISIONS)
         self._services: Mapping[str, InferenceService] = caches.of(SERVICES)

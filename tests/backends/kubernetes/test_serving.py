@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from scheduler.backends.kubernetes.hosts import Hosts
+from scheduler.backends.kubernetes.nodes import Node, Taint
 from scheduler.backends.kubernetes.serving_objects import RESOURCES, cut_deployment
 from scheduler.backends.kubernetes.serving_part import ServingPart, ServingSeen
 from scheduler.backends.kubernetes.serving_wishes import PATIENCE_S
@@ -52,6 +54,29 @@ def states(seen: ServingSeen) -> list[tuple[str, str, ReplicaState]]:
 def test_it_fits_the_seam() -> None:
     part: ServingPart = serving_of()[0]
     assert {one.name for one in part.resources} == {one.name for one in RESOURCES} | {"resourcequotas"}
+
+
+def test_hosts_carry_a_label_where_a_models_pods_may_go_as_its_template_is_now() -> None:
+    serving, _, _ = serving_of()
+    plain_deployment, bound = a_deployment("m", 1), a_deployment("m", 1)
+    bound["spec"]["template"] = {"spec": {"nodeSelector": {"zone": "a"}, "containers": []}}
+    (anywhere,) = serving.rules(caches_of(plain_deployment))
+    (selected,) = serving.rules(caches_of(bound))
+    assert anywhere.label == selected.label == ("may-run", "m")
+    assert anywhere != selected, "a changed template is noticed though the label is the same"
+    tainted = Node("t", 1, taints=(Taint("dedicated", "x", "NoSchedule"),))
+    nodes = [Node("b", 1, labels={"zone": "b"}), Node("a", 1, labels={"zone": "a"}), tainted]
+    assert [rule.holds(node) for rule in (anywhere, selected) for node in nodes] == [
+        True,
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]
+    hosts = Hosts(()).of({node.key: node for node in nodes}, [selected], 1000.0)
+    assert [host.name for host in hosts if ("may-run", "m") in host.labels] == ["a"]
+    assert list(serving.rules(caches_of())) == []
 
 
 def test_bound_pods_are_replicas_and_others_are_not() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from scheduler.backends.kubernetes.amounts import Amounts
-from scheduler.backends.kubernetes.nodes import Node
+from scheduler.backends.kubernetes.nodes import Node, Taint
 from scheduler.backends.kubernetes.quota import Quota, cut_quota, room_left
 from scheduler.backends.kubernetes.serving import LOOK_S
 from tests.backends.kubernetes.serving_worlds import (
@@ -29,10 +29,10 @@ def a_quota(hard: dict[str, str], used: dict[str, str], name: str = "q", **spec:
     return {"kind": "ResourceQuota", "metadata": metadata, "spec": spec, "status": {"hard": hard, "used": used}}
 
 
-def world(replicas: int, *more: Any, wants: dict[str, str] | None = None, node: Node = ROOMY) -> Any:
+def world(replicas: int, *more: Any, node: Node = ROOMY, pod: Any = None) -> Any:
     """Return a Deployment "m" of pods that take what `POD` says, all of them ready."""
-    deployment, spec = a_deployment("m", replicas), {"requests": wants or POD, "limits": {"cpu": "2"}}
-    deployment["spec"]["template"] = {"spec": {"containers": [{"name": "c", "resources": spec}]}}
+    deployment, spec = a_deployment("m", replicas), {"requests": POD, "limits": {"cpu": "2"}}
+    deployment["spec"]["template"] = {"spec": {"containers": [{"name": "c", "resources": spec}], **(pod or {})}}
     pods = [a_pod(f"p{at}", "m-1", node="h1") for at in range(replicas)]
     return caches_of(deployment, a_set("m-1", "m", replicas), *pods, *more, hosts=[node])
 
@@ -133,15 +133,23 @@ def test_devices_of_training_can_be_had_and_others_cannot(labels: Any, is_short:
     assert told(world(1, big)) == [f"m: its next rollout would stall: {short}"] * is_short
 
 
-def test_hosts_that_take_nothing_or_do_not_suit_do_not_count() -> None:
-    off = Node("h1", 1, ROOMY.allocatable, is_unschedulable=True)
-    assert len(told(world(1, node=off))) == 2
-    picky = world(1)
-    key, deployment = next(iter(picky.of("deployments").items()))
-    picky.of("deployments")[key] = type(deployment)(
-        deployment.key, 5, deployment.uid, pod=deployment.pod, selector=(("zone", "b"),)
-    )
-    assert len(told(picky)) == 2
+@pytest.mark.parametrize(
+    "pod",
+    [
+        {},
+        {"nodeSelector": {"zone": "b"}},
+        {"nodeSelector": {"zone": "a"}},
+        {"tolerations": [{"key": "dedicated", "operator": "Exists"}]},
+    ],
+)
+def test_hosts_that_a_pod_may_not_go_to_do_not_count(pod: Any) -> None:
+    mine = Node("h1", 1, ROOMY.allocatable, labels={"zone": "a"}, taints=(Taint("dedicated", "x", "NoSchedule"),))
+    found = told(world(1, node=mine, pod={**pod, "nodeSelector": {"zone": "a", **pod.get("nodeSelector", {})}}))
+    assert len(found) == (0 if "tolerations" in pod else 2)
+
+
+def test_hosts_that_take_nothing_do_not_count() -> None:
+    assert len(told(world(1, node=Node("h1", 1, ROOMY.allocatable, is_unschedulable=True)))) == 2
 
 
 def test_it_is_looked_at_now_and_then_and_gone_when_it_is_mended() -> None:
