@@ -6,8 +6,9 @@ from typing import Any
 
 from simulations.kubernetes import failures
 from simulations.kubernetes.access import Access
-from simulations.kubernetes.admission import Admissions
-from simulations.kubernetes.decoding import check_kind, decode, parse, read_body
+from simulations.kubernetes.admitting.plugins import Admissions
+from simulations.kubernetes.applying import applied, check_apply
+from simulations.kubernetes.decoding import check_kind, decode, parse, read_body, shape_of
 from simulations.kubernetes.definitions import Definitions
 from simulations.kubernetes.deleting import Deleter, check_options
 from simulations.kubernetes.discovery import discovery
@@ -17,7 +18,8 @@ from simulations.kubernetes.faults import Faults
 from simulations.kubernetes.kinds import Kind, Kinds
 from simulations.kubernetes.listing import page, selection_of, too_large
 from simulations.kubernetes.objects import Surroundings
-from simulations.kubernetes.patching import check_form, patched
+from simulations.kubernetes.ownership import leaves_of
+from simulations.kubernetes.patching import APPLY, check_form, check_name, patched, reread
 from simulations.kubernetes.requests import Answer, Request, Target, Write, target_of, verb_of
 from simulations.kubernetes.reviews import review
 from simulations.kubernetes.store import Entry, Store
@@ -111,7 +113,7 @@ class Api:
         body = read_body(request, kind)
         check_kind(kind, body)
         body, told = decode(kind, body, request.query.get("fieldValidation", ""))
-        created, warned = self.writer.create(kind, target.namespace, body, request)
+        created, warned = self.writer.create(Write(kind, request), target.namespace, body)
         self._redefine(kind, created, request)
         return Answer(201, created, warnings=told + warned)
 
@@ -174,13 +176,15 @@ class Api:
         namespace = target.namespace if kind.namespaced else ""
         if kind.creates_on_update and self.store.get(kind.table, (namespace, target.name)) is None:
             body["metadata"].pop("uid", None)
-            created, warned = self.writer.create(kind, target.namespace, body, request)
+            created, warned = self.writer.create(Write(kind, request), target.namespace, body)
             return Answer(201, created, warnings=told + warned)
         entry = self._entry(kind, target)
         return Answer(200, self.writer.update(Write(kind, request, target.subresource), entry, body), warnings=told)
 
     def _patch(self, kind: Kind, target: Target, request: Request) -> Answer:
         check_form(kind, request)
+        if request.content_type == APPLY:
+            return self._apply(kind, target, request)
         entry = self._entry(kind, target)
         if target.subresource == "scale":
             return self._scale(kind, target, request, lambda scale: patched(kind, scale, request)[0])
@@ -188,6 +192,23 @@ class Api:
         written = self.writer.update(Write(kind, request, target.subresource, by_patch=True), entry, new)
         self._redefine(kind, written, request)
         return Answer(200, in_version(kind, written), warnings=told)
+
+    def _apply(self, kind: Kind, target: Target, request: Request) -> Answer:
+        """Apply: create what is not there, else take what nobody else owns."""
+        body = parse(request)
+        check_apply(request, body)
+        check_kind(kind, body)
+        body.setdefault("metadata", {}).setdefault("name", target.name)
+        check_name(body, target.name)
+        body, told = reread(kind, body, request)
+        found = self.store.get(kind.table, (target.namespace if kind.namespaced else "", target.name))
+        if found is None:
+            write = Write(kind, request, applied=frozenset(leaves_of(shape_of(kind), body, ("status",))))
+            created, warned = self.writer.create(write, target.namespace, body)
+            return Answer(201, created, warnings=told + warned)
+        new, owned = applied(kind, found.object(), body, request, target.subresource)
+        write = Write(kind, request, target.subresource, by_patch=True, applied=owned)
+        return Answer(200, self.writer.update(write, found, new), warnings=told)
 
     def _scale(self, kind: Kind, target: Target, request: Request, change: Any) -> Answer:
         entry = self._entry(kind, target)

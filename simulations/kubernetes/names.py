@@ -28,14 +28,14 @@ NAME_WORDS = (
 )
 
 
-def too_long(most: int) -> str:
+def too_long(most: int, unit: str = "bytes") -> str:
     """Return the words for what is longer than it may be."""
-    return f"must be no more than {most} bytes"
+    return f"must be no more than {most} {unit}"
 
 
 def subdomain_faults(name: str) -> list[str]:
     """Return what is wrong with an object's name."""
-    faults = [too_long(LONGEST_NAME)] if len(name) > LONGEST_NAME else []
+    faults = [too_long(LONGEST_NAME, "characters")] if len(name) > LONGEST_NAME else []
     return faults + ([] if SUBDOMAIN.match(name) else [SUBDOMAIN_WORDS])
 
 

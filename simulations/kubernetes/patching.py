@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from simulations.kubernetes.applying import apply
 from simulations.kubernetes.decoding import WrongType, check_size, parse, prune, shape_of
 from simulations.kubernetes.failures import Json, Refused, bad_request, invalid, invalid_value
 from simulations.kubernetes.kinds import Kind
@@ -32,18 +31,17 @@ def check_form(kind: Kind, request: Request) -> None:
 
 
 def patched(kind: Kind, old: Json, request: Request) -> tuple[Json, tuple[str, ...]]:
-    """Return the object after the patch, with what to warn of."""
-    body = parse(request)
-    name = (body.get("metadata") or {}).get("name") if isinstance(body, dict) else None
-    if request.content_type == APPLY:
-        new, told = apply(kind, old, body, request)
-    else:
-        new, told = _merged(kind, old, body, request)
-    name = (new.get("metadata") or {}).get("name")
-    if name != old["metadata"]["name"]:
-        shown = old["metadata"]["name"]
-        raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({shown})")
+    """Return the object after a patch that is no apply, with what to warn of."""
+    new, told = _merged(kind, old, parse(request), request)
+    check_name(new, old["metadata"]["name"])
     return new, told
+
+
+def check_name(new: Json, shown: str) -> None:
+    """Refuse a patch that changes the name."""
+    name = (new.get("metadata") or {}).get("name")
+    if name != shown:
+        raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({shown})")
 
 
 def _merged(kind: Kind, old: Json, body: Any, request: Request) -> tuple[Json, tuple[str, ...]]:
@@ -54,10 +52,10 @@ def _merged(kind: Kind, old: Json, body: Any, request: Request) -> tuple[Json, t
             new = strategic_patch(old, body, shape_of(kind))
         case _:
             new = merge_patch(old, body)
-    return _reread(kind, new, request)
+    return reread(kind, new, request)
 
 
-def _reread(kind: Kind, new: Json, request: Request) -> tuple[Json, tuple[str, ...]]:
+def reread(kind: Kind, new: Json, request: Request) -> tuple[Json, tuple[str, ...]]:
     """Read the result as an object of its kind: unknown fields go, wrong types are a 422 that quotes everything."""
     try:
         kept, told = prune(kind, new)

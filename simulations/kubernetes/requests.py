@@ -79,12 +79,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Write:
-    """How an object is written: of which kind, by which request, which part, and whether by a patch."""
+    """How an object is written: of which kind, by which request, which part, by a patch, and what was applied."""
 
     kind: Kind
     request: Request
     part: str = ""
     by_patch: bool = False
+    applied: frozenset[tuple[str, ...]] | None = None
 
 
 def target_of(path: str) -> Target | None:

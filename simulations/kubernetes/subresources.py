@@ -46,7 +46,6 @@ class Subresources:
         if not pod["metadata"]["annotations"]:
             del pod["metadata"]["annotations"]
         _set_scheduled(pod, self.around.stamp())
-        pod["metadata"]["generation"] = pod["metadata"].get("generation", 0) + 1
         self.store.write(kind.table, entry.key, pod, selectable(kind, pod))
         return Answer(201, SUCCESS)
 

@@ -43,8 +43,9 @@ class Writer:
     around: Surroundings
     admission: Admission
 
-    def create(self, kind: Kind, namespace: str, body: Json, request: Request) -> tuple[Json, tuple[str, ...]]:
+    def create(self, write: Write, namespace: str, body: Json) -> tuple[Json, tuple[str, ...]]:
         """Create an object; return it as stored, and what to warn of."""
+        kind, request = write.kind, write.request
         place(kind, body, namespace)
         rules = rules_of(kind)
         if not rules.keeps_status_at_creation and "status" in kind.subresources:
@@ -59,7 +60,7 @@ class Writer:
         warnings = self.admission.validate(kind, body, None, "CREATE")
         dry = bool(request.query.get("dryRun"))
         self._refuse_taken(kind, (body["metadata"].get("namespace", ""), name), None if dry else given_version)
-        track(Write(kind, request), body, None, self.around.stamp())
+        track(write, body, None, self.around.stamp())
         return self._store(kind, body, request), warnings
 
     def _refuse(self, kind: Kind, name: str, general: list[failures.Cause], special: list[failures.Cause]) -> None:
@@ -109,7 +110,7 @@ class Writer:
         if write.part != "status" and counts(kind, new, old) and "generation" in old["metadata"]:
             new["metadata"]["generation"] = old["metadata"]["generation"] + 1
         track(write, new, old, self.around.stamp())
-        if _same(new, old):
+        if _same(new, old) and (write.applied is None or _shares(new) == _shares(old)):
             return old
         if request.query.get("dryRun"):
             return new
@@ -136,6 +137,11 @@ def _without(body: Json, words: set[str]) -> Json:
 
 def _same(new: Json, old: Json) -> bool:
     return _plain(new) == _plain(old)
+
+
+def _shares(body: Json) -> list[Json]:
+    entries = body["metadata"].get("managedFields") or []
+    return [{word: value for word, value in entry.items() if word != "time"} for entry in entries]
 
 
 def _plain(body: Json) -> Json:

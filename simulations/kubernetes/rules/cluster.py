@@ -166,6 +166,22 @@ def needs(body: Json, *words: str) -> list[Cause]:
     return [required(word) for word in words if not body.get(word)]
 
 
+def fill_policy(body: Json) -> None:
+    """Fill in what a policy's constraints leave open."""
+    spec = body.setdefault("spec", {})
+    setdefaults(spec, failurePolicy="Fail")
+    constraints = spec.setdefault("matchConstraints", {})
+    setdefaults(constraints, namespaceSelector={}, objectSelector={}, matchPolicy="Equivalent")
+    for rule in constraints.get("resourceRules") or []:
+        setdefaults(rule, scope="*")
+
+
+def fill_binding(body: Json) -> None:
+    """Fill in what a binding leaves open."""
+    if matched := body["spec"].get("matchResources"):
+        setdefaults(matched, namespaceSelector={}, objectSelector={}, matchPolicy="Equivalent")
+
+
 NODES = Rules(fill_node, create_node, keep_status, check_node, check_node_update, keeps_status_at_creation=True)
 NAMESPACES = Rules(create=create_namespace, update=update_namespace)
 LEASES = Rules(check=check_lease, check_update=check_lease_update)
@@ -174,3 +190,5 @@ QUOTAS = Rules(fill_quota, create_status, keep_status)
 LIMIT_RANGES = Rules(fill_limit_range)
 BUDGETS = Rules(create=create_budget, update=keep_status)
 EVENTS = Rules(fill_event)
+POLICIES = Rules(fill_policy, create_status, keep_status)
+POLICY_BINDINGS = Rules(fill_binding)

@@ -109,7 +109,7 @@ def _template_causes(new: Json, old: Json) -> list[Cause]:
     expected = deepcopy(theirs)
     expected["metadata"] |= {word: theirs["metadata"].get(word) for word in ("labels", "annotations")}
     expected["spec"] |= {word: theirs["spec"].get(word) for word in TEMPLATE_FIELDS}
-    return [] if munged == expected else [invalid_value("spec.template", _shown(mine), NEVER_CHANGES)]
+    return [] if munged == expected else [invalid_value("spec.template.spec", _shown(mine["spec"]), NEVER_CHANGES)]
 
 
 def _shown(template: Json) -> str:

@@ -22,6 +22,8 @@ BY_RESOURCE: dict[tuple[str, str], Rules] = {
     ("apps", "daemonsets"): workloads.DAEMON_SETS,
     ("coordination.k8s.io", "leases"): cluster.LEASES,
     ("policy", "poddisruptionbudgets"): cluster.BUDGETS,
+    ("admissionregistration.k8s.io", "validatingadmissionpolicies"): cluster.POLICIES,
+    ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"): cluster.POLICY_BINDINGS,
     ("scheduling.k8s.io", "priorityclasses"): cluster.PRIORITY_CLASSES,
 }
 PLAIN = Rules()
