@@ -114,6 +114,23 @@ class Fitted:
         basis = replace(self.basis, widened=self.basis.widened * factor)
         return replace(self, cloud=self.cloud.widened(factor), basis=basis).checked()
 
+    def later(self, bins: int) -> Self:
+        """Return what a forecast made so many bins later may say, if all goes by the middle until then.
+
+        The middle stays; the errors are those of as many bins ahead as it is from then. Itself for 0.
+
+        Raises:
+            ValueError: that is not within the forecast.
+        """
+        if not 0 <= bins < self.bins:
+            raise ValueError(f"{bins} bins later; this forecast reaches {self.bins}")
+        if not bins:
+            return self
+        centre, errors = self.cloud.centre[bins:], self.cloud.errors[:, : self.bins - bins]
+        last = float(self.transform.inverse(self.cloud.centre[bins - 1 : bins])[0])
+        cloud = replace(self.cloud, centre=centre, errors=errors)
+        return replace(self, start_s=self.start_s + bins * self.step_s, cloud=cloud, last=last)
+
     def checked(self) -> Self:
         """Return the forecast with a basis that says how far beyond what was seen it goes."""
         centre, errors = self.cloud.centre, self.cloud.errors

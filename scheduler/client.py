@@ -9,8 +9,9 @@ print(line)
 """
 
 import os
+import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
@@ -18,7 +19,7 @@ from urllib.parse import quote
 import httpx
 
 from scheduler.connection import Connection, ResourceT
-from scheduler.model.errors import ConfigError
+from scheduler.model.errors import ConfigError, Unreachable
 from scheduler.wire.base import BACKUP_TYPE, Listing, Resource, Single
 from scheduler.wire.cluster import (
     Capacity,
@@ -43,6 +44,7 @@ from scheduler.wire.models import (
 )
 from scheduler.wire.queues import Queue
 from scheduler.wire.reload import Reloaded, ReloadOrder
+from scheduler.wire.whatif import WhatIf, WhatIfOrder
 
 
 class Client:
@@ -371,6 +373,46 @@ class Client:
             NotFound: there is no such model.
         """
         return self.get(f"/forecast/{_part(model)}", Single[Forecast]).item
+
+    def ask(self, order: WhatIfOrder) -> Single[WhatIf]:
+        """Ask what would be otherwise from now on; `answer_to` its name says what is known by then.
+
+        Raises:
+            ConfigError: with all faults of the job, model or rules in it.
+            NotFound: there is no such host.
+            Conflict: no plan was made yet, or too many questions wait.
+        """
+        return self.send("POST", "/whatif", Single[WhatIf], order)
+
+    def answer_to(self, name: str) -> Single[WhatIf]:
+        """Return a question with what is known of its answer by now.
+
+        Raises:
+            NotFound: there is none, or it was forgotten.
+        """
+        return self.get(f"/whatif/{_part(name)}", Single[WhatIf])
+
+    def what_if(
+        self, order: WhatIfOrder, told: Callable[[WhatIf], None] = lambda _: None, *, poll_s: float = 1.0
+    ) -> Single[WhatIf]:
+        """Ask what would be otherwise, and return when all is known.
+
+        Args:
+            order: what would be otherwise.
+            told: called with what is known by now, now and then.
+            poll_s: seconds between looks.
+
+        Raises:
+            Unreachable: there is no answer, and why; else as `ask`.
+        """
+        found = self.ask(order)
+        while not found.item.is_over:
+            told(found.item)
+            time.sleep(poll_s)
+            found = self.answer_to(found.item.name)
+        if found.item.failure:
+            raise Unreachable(f"the question could not be answered: {found.item.failure}")
+        return found
 
     def events(self, **filters: str | int) -> Listing[Event]:
         """Return the newest events, oldest first. Filters: after (an event's id), subject, limit, cursor."""

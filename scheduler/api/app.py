@@ -14,8 +14,8 @@ from scheduler.api.headers import PlainHeaders
 from scheduler.api.panels import PanelDesk
 from scheduler.api.pointing import PointsToLeader
 from scheduler.api.recent import Recent
-from scheduler.api.routes import cluster, control, jobs, logs, models, page, strays, stream
-from scheduler.api.site import Logs, Parts, Reload, Site
+from scheduler.api.routes import cluster, control, jobs, logs, models, page, strays, stream, whatif
+from scheduler.api.site import Logs, Parts, Questions, Reload, Site
 from scheduler.api.static_files import install_static
 from scheduler.config.schema import Token
 from scheduler.control.leadership import Leader
@@ -37,6 +37,7 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
     leader: Callable[[], Leader | None] | None = None,
     backup: Callable[[Path], object] | None = None,
     reload: Reload | None = None,
+    questions: Questions | None = None,
 ) -> FastAPI:
     """Return the application.
 
@@ -52,6 +53,7 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
         leader: says from memory who leads, where this one waits and only answers questions.
         backup: writes the store to a new file.
         reload: reads the file of the control plane again.
+        questions: answers what would be otherwise.
     """
     # No interactive documentation: its scripts would come from elsewhere. /openapi.json is what programs need.
     app = FastAPI(
@@ -65,10 +67,11 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
         responses={"default": {"model": ErrorAnswer, "description": WHAT_IS_WRONG}},
     )
     guard, recent, starts = Guard(bind_host, tokens, public=public), Recent(service), ComingStarts(site.policy)
-    app.state.parts = Parts(service, board, site, guard, metrics, logs_of, recent, starts, leader, backup, reload)
+    asked = (leader, backup, reload, questions)
+    app.state.parts = Parts(service, board, site, guard, metrics, logs_of, recent, starts, *asked)
     app.state.panels = PanelDesk(app.state.parts)
     app.state.public_panels = PanelDesk(app.state.parts.for_everybody())
-    for module in (jobs, logs, cluster, models, strays, control, stream, page):
+    for module in (jobs, logs, cluster, models, strays, control, whatif, stream, page):
         app.include_router(module.router)
     install_static(app)
     install_handlers(app)

@@ -23,6 +23,8 @@ from scheduler.control.ports import Clock
 from scheduler.control.reports.board import Board
 from scheduler.control.service.people import Person
 from scheduler.control.service.service import ControlService
+from scheduler.control.whatif.desk import WhatIfDesk
+from scheduler.control.whatif.question import Rules
 from scheduler.model.policy import Policy
 from scheduler.model.workloads import JobId
 
@@ -49,6 +51,19 @@ class Reload(Protocol):
             ConfigError: with all that is wrong, each with its line; nothing was changed.
             Unreachable: the store does not answer; nothing was changed.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What answers questions of the kind "what if".
+
+    Attributes:
+        desk: takes them.
+        rules_of: reads other rules for the site; raises `ConfigError` with all faults.
+    """
+
+    desk: WhatIfDesk
+    rules_of: Callable[[Mapping[str, object]], Rules]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +145,8 @@ class Parts:
     """Writes the store to a new file."""
     reload: Reload | None = None
     """Reads the file of the control plane again; None where it has none."""
+    questions: Questions | None = None
+    """None where this one only waits to lead."""
     is_public: bool = False
     """Whether they are those of a request of somebody without a token."""
 

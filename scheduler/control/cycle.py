@@ -102,6 +102,7 @@ class Cycle:
         limits: what the site allows to jobs that are given to the cluster itself.
         renewed: says what counts from this turn on where the file was read again: models, sources, servers, policy,
             settings and limits.
+        foreseen: says what serving needs at an epoch second, where that is given; None: it follows from `sources`.
     """
 
     cluster: Cluster
@@ -123,6 +124,7 @@ class Cycle:
     memory: DemandMemory = field(default_factory=DemandMemory)
     limits: SiteLimits = field(default_factory=SiteLimits)
     renewed: Callable[[], Configured | None] = nothing_new
+    foreseen: Callable[[float], Demand] | None = None
     _foresight: PastForecasts = field(default_factory=PastForecasts)
     _counted: Mapping[str, RequestCounts] = field(default_factory=dict)
     _told: tuple[Declared, ...] | None = None
@@ -277,6 +279,8 @@ class Cycle:
         listeners: SourceListeners,
         by_cluster: Mapping[str, int],
     ) -> tuple[Demand, tuple[ModelOutlook, ...]]:
+        if self.foreseen is not None:
+            return self._roster.demand(self.foreseen(snapshot.taken_at_s)), ()
         known = listeners.known(snapshot.taken_at_s, self._walls)
         if new := listeners.new_records():
             self._walls.within(_RECORDS, lambda: self.store.keep_track_records(new, snapshot.taken_at_s), lambda: None)

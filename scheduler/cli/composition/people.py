@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from scheduler.api.app import create_app
 from scheduler.api.presenting.covering import coverage_of
-from scheduler.api.site import Reload, Site
+from scheduler.api.site import Questions, Reload, Site
 from scheduler.cli.attempt_logs import AttemptLogs
 from scheduler.cli.composition.state import store_url
 from scheduler.config.model import draft_of
@@ -55,6 +55,7 @@ def api_of(  # noqa: PLR0913  # the parts of an API, by name
     logs: AttemptLogs | None = None,
     leader: Callable[[], Leader | None] | None = None,
     reload: Reload | None = None,
+    questions: Questions | None = None,
 ) -> FastAPI:
     """Return the HTTP API and the page over a service."""
     return create_app(
@@ -69,6 +70,7 @@ def api_of(  # noqa: PLR0913  # the parts of an API, by name
         leader=leader,
         backup=partial(back_up, store_url(config)),
         reload=reload,
+        questions=questions,
     )
 
 

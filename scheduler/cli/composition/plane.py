@@ -9,13 +9,14 @@ from fastapi import FastAPI
 from records.fault import Say, nobody
 from scheduler.api.access import Guard
 from scheduler.api.app import renewal
-from scheduler.api.site import Site
+from scheduler.api.site import Questions, Site
 from scheduler.cli.attempt_logs import AttemptLogs
 from scheduler.cli.composition.cluster import Seat, ray_cluster, remains_of
 from scheduler.cli.composition.people import api_of, may_deploy, metrics_over, service_of, site_limits_of
 from scheduler.cli.composition.reloading import Read, Reloader
 from scheduler.cli.composition.state import clock_of, store_url
 from scheduler.cli.traffic_sources import servers_of, sources_of
+from scheduler.config.otherwise import rules_of
 from scheduler.config.schema import Config, RemoteRay
 from scheduler.config.wiring import policy_of, retention_of, served_from, served_of, settings_of
 from scheduler.control.cycle import Cycle
@@ -29,8 +30,11 @@ from scheduler.control.service.configured import NextConfiguration
 from scheduler.control.service.publishing import Publisher
 from scheduler.control.service.service import ControlService
 from scheduler.control.upkeep.pruning import Pruner
+from scheduler.control.whatif.desk import WhatIfDesk
+from scheduler.control.whatif.question import Rules
 from scheduler.store.replays import Replays
 from scheduler.store.sql import SqlStore
+from simulations.whatif.beside import BesideTheLoop
 
 READERS: Final = 16
 """Traffic sources that are read at once."""
@@ -55,6 +59,7 @@ class ControlPlane:
         pruner: drops what is over and old, beside the loop.
         publisher: takes in what jobs publish, beside the loop.
         fitters: fit forecasts, beside this process.
+        desk: answers what would be otherwise, in a process of its own.
         reloader: has the file count again; None where there is none.
         stop: set it (then `poke`) to end the loop.
         poke: set it to end a pause of the loop.
@@ -72,10 +77,12 @@ class ControlPlane:
     fitters: OneProcess
     stop: threading.Event
     poke: threading.Event
+    desk: WhatIfDesk
     reloader: Reloader | None = None
 
     def close(self) -> None:
         """Let go of everything; what runs on the cluster goes on."""
+        self.desk.close()
         self.fitters.close()
         self.cluster.close()
         self.store.close()
@@ -146,8 +153,9 @@ def compose(config: Config, ray: RemoteRay, seat: Seat, say: Say = nobody, *, re
         board=board,
         prove=seat.lease.prove,
     )
+    desk = WhatIfDesk(BesideTheLoop(), board, lambda: Rules(cycle.policy, cycle.settings))
     return ControlPlane(
-        config, clock, store, cluster, cycle, service, board, pruner, publisher, fitters, stop, poke, reloader
+        config, clock, store, cluster, cycle, service, board, pruner, publisher, fitters, stop, poke, desk, reloader
     )
 
 
@@ -156,7 +164,16 @@ def web_app(plane: ControlPlane) -> FastAPI:
     logs = AttemptLogs(plane.cluster, plane.service)
     metrics, reloader = metrics_over(plane.board, plane.store, lambda: plane.cycle.policy), plane.reloader
     reload = reloader.reload if reloader else None
-    app = api_of(plane.config, clock=plane.clock, service=plane.service, metrics=metrics, logs=logs, reload=reload)
+    questions = Questions(plane.desk, lambda asked: rules_of(reloader.config if reloader else plane.config, asked))
+    app = api_of(
+        plane.config,
+        clock=plane.clock,
+        service=plane.service,
+        metrics=metrics,
+        logs=logs,
+        reload=reload,
+        questions=questions,
+    )
     if reloader:
         reloader.prepare.append(lambda config: renewal(app, Site.of(config, plane.clock), Guard.of(config.api)))
     return app

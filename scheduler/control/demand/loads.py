@@ -68,8 +68,8 @@ def load_of(served: Served, known: Mapping[str, SourceState], share: Share, sett
         return Load(now, padded, padded, now_s, basis)
     lead_s = lead_s_of(served, settings)
     quantile = quantile_of(served, settings)
-    soon, _ = _peak(source.corrected, share, now_s, lead_s, quantile)
-    later, peak_at_s = _peak(source.corrected, share, now_s, lead_s + settings.min_runtime_s, quantile)
+    soon, _ = peak_of(source.corrected, share, now_s, lead_s, quantile)
+    later, peak_at_s = peak_of(source.corrected, share, now_s, lead_s + settings.min_runtime_s, quantile)
     is_doubtful = basis is Basis.SILENT or source.record.gives_way
     wanted = max(soon, padded if is_doubtful else now)
     falls = _falls(source.corrected, share, wanted)
@@ -88,7 +88,7 @@ def _rate_of_its_own(
     return None if own.failure or age_s > settings.silent_after_s else rate
 
 
-def _peak(forecast: Fitted, share: Share, now_s: float, window_s: float, quantile: float) -> tuple[float, float]:
+def peak_of(forecast: Fitted, share: Share, now_s: float, window_s: float, quantile: float) -> tuple[float, float]:
     """Return the quantile of a model's highest load in a window, and when the source's is expected."""
     if not share.spread:
         peak = _peaks_from(forecast, now_s).within(window_s, (quantile,))
