@@ -384,6 +384,10 @@ class Client:
         """
         return self.send("POST", "/whatif", Single[WhatIf], order)
 
+    def questions(self) -> Listing[WhatIf]:
+        """Return the questions that are kept, oldest first."""
+        return self.get("/whatif", Listing[WhatIf])
+
     def answer_to(self, name: str) -> Single[WhatIf]:
         """Return a question with what is known of its answer by now.
 

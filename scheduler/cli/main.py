@@ -70,9 +70,7 @@ class Commands(LazyGroup):
         Entry("backup", "scheduler.cli.backups", "backup", "Write the store to one file, while it is in use."),
         Entry("restore", "scheduler.cli.backups", "restore", "Put a backup in the place of a store."),
         Entry("demo", "scheduler.cli.demo", "demo", "Show the whole loop on this machine, on recorded traffic."),
-        Entry(
-            "whatif", "scheduler.cli.whatif", "whatif", "Say what would be otherwise from now on."
-        ),
+        Entry("whatif", "scheduler.cli.whatif", "whatif", "Say what would be otherwise from now on."),
         Entry("simulate", "scheduler.cli.simulate", "simulate", "Run a scenario on a virtual clock."),
         Entry("replay", "scheduler.cli.replaying", "replay", "Plan recorded turns again, and say what differs."),
         Entry("bench", "scheduler.cli.bench", "app", "Measure packing, queueing, victims and planning."),

@@ -14,7 +14,7 @@ from scheduler.cli.session import Output, OutputOption, Session
 from scheduler.model.errors import ConfigError
 from scheduler.wire.base import Single
 from scheduler.wire.cluster import Status
-from scheduler.wire.whatif import NewHosts, Spike, WhatIf, WhatIfOrder
+from scheduler.wire.whatif import LONGEST_S, SHORTEST_S, NewHosts, Spike, WhatIf, WhatIfOrder
 
 if TYPE_CHECKING:
     from scheduler.config.yaml_file import Document
@@ -66,15 +66,31 @@ def whatif(  # noqa: PLR0913  # one argument a flag
         rules=_mapping(policy),
         job=_mapping(submit),
         model=_mapping(deploy),
-        until_s=duration_flag(until, "--until"),
+        until_s=_horizon_s(until),
         runs=runs,
         seed=seed,
     )
     found = session.client.what_if(order, Progress(session.screen))
+    table = jobs_table(found.item, session.screen, everybody=output is Output.WIDE)
     if output in {Output.TABLE, Output.WIDE} and found.item.answer is not None:
         for line in answer_lines(found.item, found.item.answer, session.screen):
             session.screen.say(line)
-    session.show(output, found, lambda: jobs_table(found.item, session.screen, everybody=output is Output.WIDE))
+        if not table.rows:
+            session.screen.note("no job fares otherwise")
+            return
+    session.show(output, found, lambda: table)
+
+
+def _horizon_s(text: str) -> float:
+    """Return how far ahead is looked, seconds.
+
+    Raises:
+        ConfigError: it is no duration, or too short or too long.
+    """
+    horizon_s = duration_flag(text, "--until")
+    if not SHORTEST_S <= horizon_s <= LONGEST_S:
+        raise ConfigError(f"--until: {text} is not between 1h and 7d", help="for instance 48h")
+    return horizon_s
 
 
 def _spikes(texts: list[str], session: Session) -> tuple[Spike, ...]:

@@ -132,4 +132,4 @@ def _stopped(before: JobSide | None, after: JobSide, now: datetime, screen: Scre
     if not after.preempted_share:
         return f"{share}0%" if before and before.preempted_share else NOTHING
     when = moment(after.preempted_at.p50, now, screen) if after.preempted_at else NOTHING
-    return f"{share}{after.preempted_share:.0%} at {when} for {after.preempted_for}"
+    return f"{share}{after.preempted_share:.0%} at {when} ({after.preempted_for})"

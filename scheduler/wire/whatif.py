@@ -1,10 +1,15 @@
 """Questions of the kind "what if", and their answers, on the wire."""
 
 from datetime import datetime
+from typing import Final
 
 from pydantic import Field
 
 from scheduler.wire.base import Resource
+
+SHORTEST_S: Final = 3600.0
+LONGEST_S: Final = 604_800.0
+"""How far ahead a question may look."""
 
 
 class Spike(Resource):
@@ -36,7 +41,7 @@ class WhatIfOrder(Resource):
     """Submitted at once: the content of job.yaml."""
     model: dict[str, object] | None = None
     """Deployed at once: the content of a model's file."""
-    until_s: float = Field(default=172_800.0, ge=3600, le=604_800)
+    until_s: float = Field(default=172_800.0, ge=SHORTEST_S, le=LONGEST_S)
     """How far ahead is looked."""
     runs: int = Field(default=20, ge=1, le=200)
     """How many ways in which chance may go are played."""

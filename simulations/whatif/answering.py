@@ -97,8 +97,8 @@ def _job(job: TrainingJob, before: Sequence[Run], after: Sequence[Run]) -> JobAn
         job.state.holds_room,
         _job_side(as_is, is_waiting=job.state.is_waiting),
         _job_side(what_if, is_waiting=job.state.is_waiting),
-        _moves(((one.start_s, other.start_s) for one, other in zip(as_is, what_if, strict=True))),
-        _moves(((one.end_s, other.end_s) for one, other in zip(as_is, what_if, strict=True))),
+        0.0 if job.state.holds_room else _moves((a.start_s, b.start_s) for a, b in zip(as_is, what_if, strict=True)),
+        _moves((a.end_s, b.end_s) for a, b in zip(as_is, what_if, strict=True)),
     )
 
 

@@ -42,27 +42,24 @@ class Paths:
     """The load of every source on every path.
 
     Attributes:
-        at_s: (t,), moments one step apart, the first of them now.
+        at_s: (t,), moments, the first of them now: a step apart, and where a spike begins or ends.
+        step_s: seconds from one to the next at most.
         loads: requests per second of each source, (n, t).
         middle: (t,), by source, where there is a forecast.
         peaks: what has been asked of the forecasts, see `Coming`.
     """
 
     at_s: Floats
+    step_s: float
     loads: Mapping[str, Floats]
     middle: Mapping[str, Floats]
     peaks: dict[tuple[str, Share, float, float], Floats] = field(default_factory=dict, repr=False)
 
-    @property
-    def step_s(self) -> float:
-        """Seconds from one moment to the next."""
-        return float(self.at_s[1] - self.at_s[0])
-
     @classmethod
     def drawn(cls, moment: Moment, question: Question, n: int) -> "Paths":
-        """Draw so many paths; the first ones are the same however many are drawn for one seed."""
+        """Draw so many paths; equal seeds and numbers give equal paths."""
         step_s = STEPS_S[question.horizon_s > FINE_S]
-        at_s = moment.now_s + np.arange(0.0, question.horizon_s + step_s, step_s)
+        at_s = _moments(moment.now_s, question, step_s)
         rates = {one.source: one.rps_now / one.share.middle for one in moment.traffic.values() if one.share.middle}
         names = [name for name in moment.forecasts if name in rates]
         forecasts = [moment.forecasts[name] for name in names]
@@ -71,7 +68,14 @@ class Paths:
         loads = {name: np.full((n, len(at_s)), rate) for name, rate in rates.items()}
         for name, forecast, paths in zip(names, forecasts, drawn, strict=True):
             loads[name] = _from_now(_along(forecast, paths, at_s), rates[name], at_s - moment.now_s)
-        return cls(at_s, loads, {name: _middle(moment.forecasts[name], at_s) for name in names})
+        return cls(at_s, step_s, loads, {name: _middle(moment.forecasts[name], at_s) for name in names})
+
+
+def _moments(now_s: float, question: Question, step_s: float) -> Floats:
+    end_s = now_s + question.horizon_s + step_s
+    edges = [at_s for spike in question.spikes for at_s in (spike.at_s, spike.at_s + spike.lasts_s)]
+    inside = [at_s for at_s in edges if now_s < at_s < end_s]
+    return np.unique(np.concatenate([np.arange(now_s, end_s, step_s), inside]))
 
 
 def factors(question: Question, at_s: Floats) -> Floats:
@@ -111,12 +115,14 @@ class ModelNeeds:
 
     Attributes:
         served: the model.
+        usual: its load without what is otherwise, (n, t).
         rps: its load, (n, t).
         now, wanted, held: replicas, (n, t).
         course: when another number is expected to be wanted than before, by the middle of the forecast.
     """
 
     served: Served
+    usual: Floats
     rps: Floats
     now: Counts
     wanted: Counts
@@ -155,7 +161,7 @@ class Coming:
             paths: of the sources, as they are.
         """
         rules = question.rules
-        self._moment, self._paths = moment, paths
+        self._moment, self._question, self._paths = moment, question, paths
         self._settings = rules.settings if rules else moment.settings
         self._factors = factors(question, paths.at_s)
         self._foreseen = question.traffic
@@ -169,13 +175,13 @@ class Coming:
 
     def load_of(self, model: str, path: int) -> Load:
         """Return what says a model's requests per second at moments, on a path."""
-        rps = next(one.rps[path] for one in self._needs if one.served.model.name == model)
-        return lambda at_s: np.asarray(np.interp(at_s, self._paths.at_s, rps))
+        usual = next(one.usual[path] for one in self._needs if one.served.model.name == model)
+        return lambda at_s: np.interp(at_s, self._paths.at_s, usual) * factors(self._question, at_s)
 
     def demands(self, path: int) -> "Demands":
         """Return what serving needs on one path."""
         steps = [self._at(path, step) for step in range(len(self._paths.at_s))]
-        return Demands(steps, self._moment.now_s, self._paths.step_s)
+        return Demands(steps, self._paths.at_s, self._paths.step_s)
 
     def _at(self, path: int, step: int) -> Demand:
         if step == 0 and self._is_as_it_is:
@@ -193,17 +199,18 @@ class Coming:
 
     def _of(self, served: Served) -> ModelNeeds:
         traffic = self._moment.traffic.get(served.model.name) or self._traffic_of(served)
-        loads = self._paths.loads[traffic.source] * traffic.share.middle * self._factors
+        usual = self._paths.loads[traffic.source] * traffic.share.middle
+        loads = usual * self._factors
         if served.model.min_replicas == served.model.max_replicas:
             always = np.full(loads.shape, served.model.max_replicas)
-            return ModelNeeds(served, loads, always, always, always, ())
+            return ModelNeeds(served, usual, loads, always, always, always, ())
         wanted, held = self._planned_for(served, traffic, loads)
         most, least = served.model.max_replicas, served.model.min_replicas
         needed, room = (np.clip(replicas_for(served.rule, most, rps), least, most) for rps in (wanted, held))
         now = np.clip(replicas_for(served.rule, most, loads), least, most)
         kept = _kept(needed, int(np.ceil(self._settings.scale_down_after_s / self._paths.step_s)))
-        course = self._course(served, traffic, kept)
-        return ModelNeeds(served, loads, np.minimum(now, kept), kept, np.maximum(room, kept), course)
+        course = self._course(served, traffic)
+        return ModelNeeds(served, usual, loads, np.minimum(now, kept), kept, np.maximum(room, kept), course)
 
     def _traffic_of(self, served: Served) -> ModelTraffic:
         """Return what is known of the traffic of a model that is new."""
@@ -240,15 +247,18 @@ class Coming:
         moved = even.inverse(even.forward(rps / share) + off * np.exp(-lead_s / 2 / FADES_S))
         return np.asarray(moved * share * self._foreseen)
 
-    def _course(self, served: Served, traffic: ModelTraffic, wanted: Counts) -> tuple[Level, ...]:
-        """Return the rises and falls that are foreseen: by the middle, and by the highest that any path wants."""
+    def _course(self, served: Served, traffic: ModelTraffic) -> tuple[Level, ...]:
+        """Return the rises and falls that are foreseen: by the middle of the forecast, and by its quantile."""
         middle = self._paths.middle.get(traffic.source)
         if middle is None or self._settings.reactive:
             return ()
         most, least = served.model.max_replicas, served.model.min_replicas
-        rps = middle * traffic.share.middle * self._foreseen
-        expected = np.clip(replicas_for(served.rule, most, rps), least, most)
-        high = np.maximum(np.quantile(wanted, 0.99, axis=0, method="higher"), expected).astype(np.int64)
+        peaks = self._peaks(traffic, traffic.lead_s + self._paths.step_s, quantile_of(served, self._settings))
+        expected, high = (
+            np.clip(replicas_for(served.rule, most, rps * self._foreseen), least, most)
+            for rps in (middle * traffic.share.middle, peaks)
+        )
+        high = np.maximum(high, expected)
         both = list(zip(self._paths.at_s.tolist(), expected.tolist(), high.tolist(), strict=True))
         return tuple(Level(*after) for before, after in pairwise(both) if before[1:] != after[1:])
 
@@ -271,13 +281,13 @@ class _Later:
 
 @dataclass(frozen=True, eq=False)
 class Demands:
-    """What serving needs on one path, one demand a step from a moment on, epoch seconds."""
+    """What serving needs on one path: one demand from each moment on, epoch seconds, `step_s` apart at most."""
 
     steps: Sequence[Demand]
-    from_s: float
+    at_s: Floats
     step_s: float
 
-    def at(self, at_s: float) -> Demand:
+    def of(self, at_s: float) -> Demand:
         """Return it at a moment."""
         return self.steps[self._step(at_s)]
 
@@ -287,11 +297,11 @@ class Demands:
         now = _numbers(self.steps[step])
         for later in range(step + 1, len(self.steps)):
             if _numbers(self.steps[later]) != now:
-                return self.from_s + later * self.step_s
+                return float(self.at_s[later])
         return np.inf
 
     def _step(self, at_s: float) -> int:
-        return min(int((at_s - self.from_s) // self.step_s), len(self.steps) - 1)
+        return max(0, int(np.searchsorted(self.at_s, at_s, side="right")) - 1)
 
 
 def _numbers(demand: Demand) -> tuple[object, ...]:

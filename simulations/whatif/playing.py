@@ -10,11 +10,15 @@ from scheduler.control.cycle import Cycle
 from scheduler.control.expected_start import left_s
 from scheduler.control.records import CycleRecord, DesiredState, JobRecord
 from scheduler.control.reports.board import Board
+from scheduler.control.settings import Settings
 from scheduler.control.snapshots.parts import training_job
 from scheduler.control.snapshots.survey import Experience
+from scheduler.control.snapshots.usage import Meter
+from scheduler.control.snapshots.workload_stats import WorkloadStats
 from scheduler.control.whatif.question import Question
 from scheduler.model.hosts import Host
 from scheduler.model.snapshot import Snapshot
+from scheduler.model.work import NOTHING_SEEN
 from scheduler.model.workloads import JobId, JobState, TrainingJob
 from simulations.beats import earliest_limit_s
 from simulations.chance import chance
@@ -123,8 +127,18 @@ def _cycle(moment: Moment, question: Question, coming: Coming, demands: Demands,
         policy=rules.policy if rules else moment.policy,
         settings=replace(rules.settings if rules else moment.settings, outlooks=False),
         board=Board(),
-        experience=Experience(run_times=moment.run_times.frozen()),
-        foreseen=demands.at,
+        experience=_experience(moment, rules.settings if rules else moment.settings, world),
+        foreseen=demands.of,
+    )
+
+
+def _experience(moment: Moment, settings: Settings, world: World) -> Experience:
+    """Return what the loop has learned up to the moment."""
+    snapshot, half_life_s = moment.snapshot, settings.usage_half_life_s
+    return Experience(
+        moment.run_times.frozen(),
+        WorkloadStats.going_on(snapshot.work, world.store.jobs()) if snapshot.work is not NOTHING_SEEN else None,
+        Meter.going_on(half_life_s, moment.now_s, snapshot.usage) if half_life_s else None,
     )
 
 

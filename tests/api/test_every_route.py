@@ -16,6 +16,7 @@ from scheduler.config.schema import Token
 from scheduler.model.errors import NotFound
 from scheduler.wire.base import Single
 from scheduler.wire.cluster import Host
+from scheduler.wire.whatif import WhatIfOrder
 from tests.api.test_all_weather import TONE
 
 OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/login"), ("POST", "/login")}
@@ -118,6 +119,9 @@ def test_the_sdk_has_a_method_for_every_call_of_the_api(world: Any, tmp_path: Pa
         client.status,
         lambda: client.backup(tmp_path / "backup"),
         client.reload,
+        lambda: client.ask(WhatIfOrder()),
+        client.questions,
+        lambda: client.answer_to(host),
     )
     for call in calls:
         with pytest.raises(NotFound):

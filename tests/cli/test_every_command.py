@@ -24,6 +24,7 @@ from scheduler.wire.models import Deployment, Proposal
 from scheduler.wire.reload import Change, Reloaded
 from tests.cli.model_answers import a_history
 from tests.cli.test_every_local_command import LOCAL, WITH_A_SERVER_OF_ITS_OWN
+from tests.cli.whatif_answers import a_question
 
 Headroom = Callable[..., Any]
 NOW = datetime(2026, 11, 23, 17, 24, tzinfo=UTC)
@@ -59,6 +60,7 @@ ASKING = {
     "status": [],
     "backup": ["kept.backup"],
     "reload": [],
+    "whatif": ["--traffic", "x1.5"],
 }
 """Commands that ask the control plane, and the rest of a line that it grants."""
 LISTS = {
@@ -166,6 +168,7 @@ def fair(plane: Any) -> Any:
         answers["POST", path] = Single(kind="Proposal", observed_at=NOW, cycle=1, item=proposed)
     read = Reloaded(applied=True, changes=(Change(kind="comes", what="queue product"),))
     answers["POST", "/reload"] = Single(kind="Reload", observed_at=NOW, cycle=1, item=read)
+    answers["POST", "/whatif"] = a_question(NOW)
     answers["GET", "/jobs/417/logs"] = "step 1\n"
     answers["GET", "/backup"] = "SQLite format 3\0 and so on"
     return plane

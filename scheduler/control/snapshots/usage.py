@@ -7,7 +7,7 @@ from t0 to t1 adds a * (2 ** (-(now - t1) / half-life) - 2 ** (-(now - t0) / hal
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 
@@ -42,6 +42,16 @@ class Meter:
         self._means = np.array(list(past_means.values()), dtype=np.float64).reshape(-1, 3)
         self._held = np.zeros_like(self._means)
         self._order = _sorted(self._accounts)
+
+    @classmethod
+    def going_on(cls, half_life_s: float, now_s: float, usage: Iterable[MeanUse]) -> Self:
+        """Return one that has metered this use up to now."""
+        meter, known = cls(half_life_s, now_s), {(one.queue, one.owner): one for one in usage}
+        meter._accounts = list(known)
+        means = [(one.cpu_milli, one.memory_mib, one.gpu_milli) for one in known.values()]
+        meter._means = np.array(means, dtype=np.float64).reshape(-1, 3)
+        meter._held, meter._order = np.zeros_like(meter._means), _sorted(meter._accounts)
+        return meter
 
     def usage(self, now_s: float) -> tuple[MeanUse, ...]:
         """Return the means now, by queue and owner; what was held is what the last snapshot showed."""

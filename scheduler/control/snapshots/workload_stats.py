@@ -7,7 +7,7 @@ any costs nothing. Counts are halved when there are many: what was asked for lon
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 from scheduler.control.records import JobRecord
 from scheduler.model.resources import Shape
@@ -35,6 +35,15 @@ class WorkloadStats:
     _latest: tuple[float, frozenset[JobId]] = (-1.0, frozenset())
     _news: int = 0
     _since_lesson: int = 0
+
+    @classmethod
+    def going_on(cls, work: WorkSeen, jobs: Sequence[JobRecord]) -> Self:
+        """Return those of a loop that has seen this work, and these jobs the last."""
+        stats = cls(work=work)
+        stats._seen.update(dict(zip(work.shapes, work.seen, strict=True)))
+        newest_s = max((job.submitted_at_s for job in jobs), default=-1.0)
+        stats._latest = (newest_s, frozenset(job.job_id for job in jobs if job.submitted_at_s == newest_s))
+        return stats
 
     def look(self, jobs: Sequence[JobRecord], replicas: Iterable[Replica], models: Iterable[ServingModel]) -> WorkSeen:
         """Count what is new and return what was seen.
