@@ -65,8 +65,7 @@ def _listed(found: list[tuple[Manager, Path]]) -> str:
     if len(found) == 1:
         return "".join(f"conflict with {name}: {paths[0]}" for name, paths in by_manager.items())
     return "\n".join(
-        f"conflict{'s' if len(paths) > 1 else ''} with {name}:\n" + "\n".join(f"- {path}" for path in paths)
-        for name, paths in by_manager.items()
+        f"conflicts with {name}:\n" + "\n".join(f"- {path}" for path in paths) for name, paths in by_manager.items()
     )
 
 

@@ -18,7 +18,7 @@ class Expression:
         """Say whether a variable occurs in the expression."""
         return re.search(rf"\b{name}\b", self.text) is not None
 
-    def holds(self, **variables: Any) -> bool:
+    def holds(self, variables: dict[str, Any]) -> bool:
         """Say whether it is true; an error in it counts as false, as the server takes it."""
         import celpy  # noqa: PLC0415
         from celpy.adapter import json_to_cel  # noqa: PLC0415

@@ -60,7 +60,7 @@ class PlainRefusal(Exception):
 
 def _details(name: str, group: str, kind: str) -> Json:
     named = {"name": name} if name else {}
-    return named | ({"group": group} if group else {}) | {"kind": kind}
+    return named | ({"group": group} if group else {}) | ({"kind": kind} if kind else {})
 
 
 def not_found(kind: Kind, name: str) -> Refused:

@@ -81,6 +81,20 @@ def deployment(name: str, *, replicas: int = 1, labels: Mapping[str, str] | None
     }
 
 
+def inference_service(
+    name: str, *, replicas: tuple[int, int] = (1, 1), annotations: Mapping[str, str] | None = None, **spec: Any
+) -> Json:
+    """Return an InferenceService with so many replicas, least and most; what else is given goes to its pods."""
+    least, most = replicas
+    made = {"predictor": {"minReplicas": least, "maxReplicas": most, **pod_spec(**spec)}}
+    return {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": _named(name, None, annotations),
+        "spec": made,
+    }
+
+
 def namespace(name: str) -> Json:
     """Return a Namespace."""
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}

@@ -17,7 +17,8 @@ SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Succ
 TWO_BUDGETS = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
 NO_BUDGET = "Cannot evict pod as it would violate the pod's disruption budget."
 BUDGETS = ("policy", "poddisruptionbudgets")
-SCALABLE = {"deployments", "replicasets", "statefulsets"}
+STILL_PROCESSING_S = 10
+TOPOLOGY = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Subresources:
         if pod["spec"].get("schedulingGates"):
             raise failures.conflict(kind, name, f"pod {name} has non-empty .spec.schedulingGates", sub="binding")
         pod["spec"]["nodeName"] = body["target"]["name"]
+        copy_topology(self.store, pod)
         pod["metadata"].setdefault("annotations", {}).update((body.get("metadata") or {}).get("annotations") or {})
         if not pod["metadata"]["annotations"]:
             del pod["metadata"]["annotations"]
@@ -63,8 +65,18 @@ class Subresources:
         pod = entry.object()
         if pod["spec"].get("nodeName") and pod.get("status", {}).get("phase") not in {"Succeeded", "Failed"}:
             self._spend_budget(entry, pod, request)
+        if not request.query.get("dryRun"):
+            entry = self._mark_evicted(kind, entry, pod)
         self.deleter.delete(kind, entry, body.get("deleteOptions") or {}, request)
         return Answer(201, SUCCESS)
+
+    def _mark_evicted(self, kind: Kind, entry: Entry, pod: Json) -> Entry:
+        """Say on the pod why it goes."""
+        made = {"type": "DisruptionTarget", "status": "True", "lastProbeTime": None}
+        made |= {"lastTransitionTime": self.around.stamp(), "reason": "EvictionByEvictionAPI"}
+        kept = [each for each in pod["status"].get("conditions") or [] if each["type"] != "DisruptionTarget"]
+        pod["status"]["conditions"] = [*kept, made | {"message": "Eviction API: evicting"}]
+        return self.store.write(kind.table, entry.key, pod, selectable(kind, pod))
 
     def _spend_budget(self, entry: Entry, pod: Json, request: Request) -> None:
         budgets = [each for each in self.store.entries(BUDGETS, entry.key[0]) if _covers(each.object(), pod)]
@@ -74,22 +86,37 @@ class Subresources:
             return
         budget = budgets[0].object()
         status = budget.setdefault("status", {})
-        if (
-            status.get("disruptionsAllowed", 0) < 1
-            or status.get("observedGeneration", 0) < budget["metadata"]["generation"]
-        ):
-            raise _over_budget(budget)
+        if status.get("observedGeneration", 0) < budget["metadata"].get("generation", 1):
+            raise _over_budget(budget, "is still being processed by the server.")
+        if status.get("disruptionsAllowed", 0) < 1:
+            raise _over_budget(budget, _shortage(status))
         if not request.query.get("dryRun"):
             status["disruptionsAllowed"] -= 1
             status.setdefault("disruptedPods", {})[entry.key[1]] = self.around.stamp()
             self.store.write(BUDGETS, budgets[0].key, budget, budgets[0].fields)
 
 
-def _over_budget(budget: Json) -> Refused:
-    name, status = budget["metadata"]["name"], budget.get("status", {})
+def copy_topology(store: Store, pod: Json) -> None:
+    """Label a pod with the zone and region of its node, as the server does when it is bound."""
+    node = store.get(("", "nodes"), ("", pod["spec"]["nodeName"]))
+    found = {word: node.labels[word] for word in TOPOLOGY if word in node.labels} if node else {}
+    if found:
+        pod["metadata"]["labels"] = (pod["metadata"].get("labels") or {}) | found
+
+
+def _shortage(status: Json) -> str:
     needed, have = status.get("desiredHealthy", 0), status.get("currentHealthy", 0)
-    why = f"The disruption budget {name} needs {needed} healthy pods and has {have} currently"
-    return Refused(429, "TooManyRequests", NO_BUDGET, {"causes": [{"reason": "DisruptionBudget", "message": why}]})
+    if have > needed:
+        return "does not allow evicting pods currently"
+    return f"needs {needed} healthy pods and has {have} currently"
+
+
+def _over_budget(budget: Json, why: str) -> Refused:
+    message = f"The disruption budget {budget['metadata']['name']} {why}"
+    details: Json = {"causes": [{"reason": "DisruptionBudget", "message": message}]}
+    if why.startswith("is still"):
+        details["retryAfterSeconds"] = STILL_PROCESSING_S
+    return Refused(429, "TooManyRequests", NO_BUDGET, details)
 
 
 def _covers(budget: Json, pod: Json) -> bool:

@@ -1,50 +1,19 @@
 """The actors on a stepped clock: what a real cluster's controllers do, as the recordings show it."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from simulations.kubernetes.actors.cast import Cast
-from simulations.kubernetes.actors.stage import Stage, SteppedClock
-from simulations.kubernetes.api import Api
+from simulations.kubernetes.actors.stage import SteppedClock
 from simulations.kubernetes.manifests import deployment, job, namespace, node, pod, ray_job
 from simulations.kubernetes.objects import Surroundings
 from simulations.kubernetes.rest import Rest, path, path_of
 from simulations.kubernetes.transport import client
-from tests.kubernetes.conftest import fresh_api, in_namespace
+from tests.kubernetes.conftest import fresh_api
+from tests.kubernetes.played import SPACE, Played
 
-SPACE = "ml"
 DEVICE = "amd.com/gpu"
-
-
-@dataclass
-class Played:
-    """A double with actors on it, and a clock that the test moves."""
-
-    api: Api
-    rest: Rest
-    clock: SteppedClock
-    cast: Cast
-    stage: Stage = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.stage = self.cast.stage(self.rest, self.clock)
-
-    def make(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Create an object in the test's namespace and let the actors come to rest."""
-        made = self.rest.create(in_namespace(body, SPACE) if body["kind"] != "Node" else body)
-        self.stage.settle()
-        return made
-
-    def pods(self, **query: str) -> list[dict[str, Any]]:
-        """Return the namespace's pods."""
-        return self.rest.list(path("v1", "pods", SPACE), **query)
-
-    def after(self, seconds: float) -> None:
-        """Let time pass and the actors come to rest."""
-        self.clock.advance(seconds)
-        self.stage.settle()
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from datetime import datetime
 from simulations.kubernetes.actors.deployments import DeploymentController, ReplicaSetController
 from simulations.kubernetes.actors.garbage import GarbageCollector
 from simulations.kubernetes.actors.jobs import JobController
+from simulations.kubernetes.actors.knative import RevisionController, ServiceController
+from simulations.kubernetes.actors.kserve import InferenceServiceController
 from simulations.kubernetes.actors.kubelet import Kubelets
 from simulations.kubernetes.actors.nodes import NodeController
 from simulations.kubernetes.actors.ray import RayClusterController, RayJobController
@@ -26,13 +28,26 @@ class Cast:
     deployments: DeploymentController = field(default_factory=DeploymentController)
     ray_clusters: RayClusterController = field(default_factory=RayClusterController)
     ray_jobs: RayJobController = field(default_factory=RayJobController)
+    inference_services: InferenceServiceController = field(default_factory=InferenceServiceController)
+    services: ServiceController = field(default_factory=ServiceController)
+    revisions: RevisionController = field(default_factory=RevisionController)
     nodes: NodeController = field(default_factory=NodeController)
     garbage: GarbageCollector = field(default_factory=GarbageCollector)
 
     def actors(self) -> list[Actor]:
         """Return them in the order in which they act: what makes pods, what places them, what runs them."""
-        making: list[Actor] = [self.jobs, self.deployments, self.replica_sets, self.ray_jobs, self.ray_clusters]
-        return [*making, self.nodes, self.scheduler, self.kubelets, self.garbage]
+        training: list[Actor] = [self.jobs, self.ray_jobs, self.ray_clusters]
+        serving: list[Actor] = [self.inference_services, self.services, self.revisions]
+        return [
+            *training,
+            *serving,
+            self.deployments,
+            self.replica_sets,
+            self.nodes,
+            self.scheduler,
+            self.kubelets,
+            self.garbage,
+        ]
 
     def stage(self, rest: Rest, clock: Callable[[], datetime]) -> Stage:
         """Put them on stage on a cluster."""

@@ -75,6 +75,7 @@ def _selected(store: Store, part: Json, review: Review) -> bool:
 
 def _broken(policy: Json, review: Review) -> Iterator[str]:
     request = {"operation": review.operation, "namespace": review.body["metadata"].get("namespace", "")}
+    variables = {"object": review.body, "oldObject": review.old, "request": request}
     for rule in policy["spec"].get("validations") or []:
-        if not compiled(rule["expression"]).holds(object=review.body, oldObject=review.old, request=request):
+        if not compiled(rule["expression"]).holds(variables):
             yield str(rule.get("message") or f"failed expression: {rule['expression']}")

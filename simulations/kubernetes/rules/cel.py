@@ -19,7 +19,7 @@ def _walk(schema: Json, value: Any, old: Any, where: str) -> Iterator[Cause]:
         return
     for rule in schema.get(RULES) or ():
         if not _holds(rule, value, old):
-            yield invalid_value(where or "<nil>", _shown(value), _message(rule))
+            yield _broken(where or "<nil>", value, _message(rule))
     if isinstance(value, dict):
         properties = schema.get("properties") or {}
         for name, below in properties.items():
@@ -41,16 +41,19 @@ def _walk_list(schema: Json, value: list[Any], old: Any, where: str) -> Iterator
 def _holds(rule: Json, value: Any, old: Any) -> bool:
     expression: Expression = compiled(rule["rule"])
     if expression.mentions("oldSelf"):
-        return old is None or expression.holds(self=value, oldSelf=old)
-    return expression.holds(self=value)
+        return old is None or expression.holds({"self": value, "oldSelf": old})
+    return expression.holds({"self": value})
 
 
 def _message(rule: Json) -> str:
     return str(rule.get("message") or f"failed rule: {rule['rule']}")
 
 
-def _shown(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
+def _broken(where: str, value: Any, why: str) -> Cause:
+    """Return the cause; an object or a list is not shown."""
+    if isinstance(value, dict | list):
+        return Cause(where, "FieldValueInvalid", f"Invalid value: {why}")
+    return invalid_value(where, f'"{value}"' if isinstance(value, str) else str(value), why)
 
 
 _KNOWN: dict[int, tuple[Json, bool]] = {}
