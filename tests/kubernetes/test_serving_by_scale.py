@@ -21,7 +21,7 @@ from scheduler.model.resources import Shape, Slot
 from scheduler.model.workloads import ReplicaId, ReplicaState, ServingModel
 from simulations.kubernetes.actors.cast import Cast
 from simulations.kubernetes.actors.stage import Stage, SteppedClock
-from simulations.kubernetes.manifests import deployment, namespace, node, pod
+from simulations.kubernetes.manifests import deployment, inference_service, namespace, node, pod
 from simulations.kubernetes.objects import Surroundings
 from simulations.kubernetes.rest import Rest, path
 from simulations.kubernetes.transport import client
@@ -54,6 +54,8 @@ class Site:
     clock: SteppedClock
     stage: Stage
     line: Line
+    cast: Cast
+    kind: str = "Deployment"
     serving: Serving = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,7 +64,7 @@ class Site:
     def restart(self) -> None:
         """Begin anew, as a control plane does that knows nothing but what the cluster says."""
         model = ServingModel("m", Shape(1000, 1024, 1), max_replicas=1)
-        declared = [Declared(model, workload=Workload("Deployment", SPACE, "m"))]
+        declared = [Declared(model, workload=Workload(self.kind, SPACE, "m"))]
         self.serving = Serving(self.line, declared, self)  # type: ignore[arg-type]  # what it uses of both
 
     speed = 1.0
@@ -102,18 +104,29 @@ class Site:
                 yield kept.key, kept
 
 
-@pytest.fixture
-def site() -> Site:
-    clock = SteppedClock()
+def site_of(workload: dict[str, Any], *hosts: str) -> Site:
+    """Return a cluster whose model is run by an object."""
+    clock, cast = SteppedClock(), Cast()
     api = fresh_api(around=Surroundings(now=clock))
     rest = Rest(client(api))
     rest.create(namespace(SPACE))
-    for name in ("n1", "n2"):
+    for name in hosts:
         rest.create(node(name, devices={DEVICE: 1}))
-    rest.create(in_namespace(deployment("m", devices={DEVICE: 1}), SPACE))
-    made = Site(rest, clock, Cast().stage(rest, clock), Line(Rest(client(api))))
+    rest.create(in_namespace(workload, SPACE))
+    made = Site(rest, clock, cast.stage(rest, clock), Line(Rest(client(api))), cast, workload["kind"])
     made.stage.settle()
     return made
+
+
+@pytest.fixture
+def site() -> Site:
+    return site_of(deployment("m", devices={DEVICE: 1}), "n1", "n2")
+
+
+@pytest.fixture
+def knative() -> Site:
+    service = inference_service("m", replicas=(1, 4), devices={DEVICE: 1})
+    return site_of(service, *(f"n{at}" for at in range(1, 7)))
 
 
 def ready(seen: ServingSeen) -> list[str]:
@@ -191,3 +204,72 @@ def test_a_pod_that_dies_is_replaced_without_us(site: Site) -> None:
     (after,) = site.seen().replicas
     assert before.replica_id != after.replica_id
     assert site.line.sent == []
+
+
+def revisions(site: Site) -> list[str]:
+    return [one["metadata"]["name"] for one in site.rest.list(path("serving.knative.dev/v1", "revisions", SPACE))]
+
+
+def new_image(site: Site) -> None:
+    """Have the team change the InferenceService."""
+    image = [{"op": "replace", "path": "/spec/predictor/containers/0/image", "value": "example.org/image:2"}]
+    site.rest.patch(path("serving.kserve.io/v1beta1", "inferenceservices", SPACE, "m"), image, "json")
+
+
+def test_kserve_on_knative_is_scaled_without_a_new_revision(knative: Site) -> None:
+    assert len(ready(knative.seen())) == 1
+    knative.start()
+    knative.start()
+    seen = knative.seen()
+    assert (len(ready(seen)), seen.asked) == (3, ())
+    knative.stop(seen.replicas[0].replica_id)
+    after = knative.seen()
+    assert [one.replica_id for one in after.replicas] == [one.replica_id for one in seen.replicas[1:]]
+    assert revisions(knative) == ["m-predictor-00001"]
+    assert {sent.split("/")[-2] for sent in knative.line.sent} == {"revisions", "pods"}
+
+
+def test_the_autoscaler_above_us_is_asked_for_and_not_undone(knative: Site) -> None:
+    knative.cast.revisions.loads["m-predictor-00001"] = 3
+    seen = knative.seen()
+    assert (len(ready(seen)), seen.asked) == (3, (("m", 3),))
+    knative.stop(seen.replicas[0].replica_id)
+    assert knative.seen().asked == (("m", 3),), "it is needed, whatever was planned"
+    knative.cast.revisions.loads.clear()
+    assert knative.seen().asked == ()
+
+
+def test_a_new_revision_has_as_many_replicas_as_the_old_one_when_it_takes_over(knative: Site) -> None:
+    """Its template says one; three serve. What is asked for is started as the planner would, a turn at a time."""
+    knative.start()
+    knative.start()
+    assert len(ready(knative.seen())) == 3
+    knative.cast.kubelets.start_s = 60.0
+    new_image(knative)
+    seen = knative.seen()
+    assert seen.asked == (("m", 6),)
+    for _ in range(6 - len(seen.replicas)):
+        knative.start()
+    assert len(knative.seen().replicas) == 6
+    fewest = 6
+    for _ in range(30):
+        knative.clock.advance(5)
+        knative.stage.step()
+        fewest = min(fewest, len(ready(knative.serving.observe(knative.caches(), lambda pod: Slot(pod.node, (0,))))))
+    seen = knative.seen()
+    assert (fewest, len(ready(seen)), seen.asked) == (3, 3, ())
+    images = {one["spec"]["containers"][0]["image"] for one in knative.rest.list(path("v1", "pods", SPACE))}
+    assert images == {"example.org/image:2"}
+    assert revisions(knative) == ["m-predictor-00001", "m-predictor-00002"], "the team's, and none of ours"
+
+
+def test_kserve_in_standard_mode_is_scaled_where_it_says_external() -> None:
+    notes = {"serving.kserve.io/deploymentMode": "Standard", "serving.kserve.io/autoscalerClass": "external"}
+    site = site_of(inference_service("m", annotations=notes, devices={DEVICE: 1}), "n1", "n2")
+    site.start()
+    assert len(ready(site.seen())) == 2
+    del notes["serving.kserve.io/autoscalerClass"]
+    other = site_of(inference_service("m", annotations=notes, devices={DEVICE: 1}), "n1", "n2")
+    with pytest.raises(ActionFailed, match="not external"):
+        other.start()
+    assert len(ready(other.seen())) == 1

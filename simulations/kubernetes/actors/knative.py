@@ -17,6 +17,7 @@ from simulations.kubernetes.rest import path_of
 
 GROUP = "serving.knative.dev/"
 SCALING = "autoscaling.knative.dev/"
+ROUTING = "serving.knative.dev/routingState"
 PROGRESS_DEADLINE_S = 600
 
 
@@ -100,6 +101,7 @@ class RevisionController:
         for each in sight.all(REVISIONS):
             uid = each["metadata"]["uid"]
             if "deletionTimestamp" not in each["metadata"]:
+                self._route(sight, each, routed)
                 wanted = self.wanted(each, routed)
                 ready = ((deployments.get(uid) or {}).get("status") or {}).get("readyReplicas", 0)
                 self._scale(sight, each, deployments.get(uid), wanted)
@@ -111,6 +113,12 @@ class RevisionController:
             attempt(sight.rest.create, deployment_of(each, wanted))
         elif deployment["spec"]["replicas"] != wanted:
             attempt(sight.rest.patch, path_of(deployment), {"spec": {"replicas": wanted}})
+
+    def _route(self, sight: Sight, each: Json, routed: set[str]) -> None:
+        """Write down whether requests go to it, as Knative's labeler does."""
+        state = "active" if each["metadata"]["name"] in routed else "reserve" if _was_ready(each) else "pending"
+        if (each["metadata"].get("labels") or {}).get(ROUTING) != state:
+            attempt(sight.rest.patch, path_of(each), {"metadata": {"labels": {ROUTING: state}}})
 
     def wanted(self, each: Json, routed: set[str]) -> int:
         """Return how many pods a Revision should have: one that gets no traffic any more has no lower bound."""
