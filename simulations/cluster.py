@@ -16,6 +16,7 @@ from scheduler.planning.reasons.wording import size
 from simulations.engine import Engine, Event
 from simulations.replicas import Replicas
 from simulations.room import Room
+from simulations.showing import Showing
 from simulations.usage import Meter, TrainingTotals, Use
 from simulations.work import Attempt, Workload
 
@@ -58,6 +59,7 @@ class SimulatedCluster:
         self._running: dict[JobId, tuple[JobId, int]] = {}
         self._timers: dict[tuple[JobId, int], Event] = {}
         self._last_seen: dict[tuple[JobId, int], Run] = {}
+        self._showing = Showing()
         self._silent: set[str] = set()
         self._spoiled: set[JobId] = set()
         self._saved_s: dict[JobId, float] = {}
@@ -69,8 +71,8 @@ class SimulatedCluster:
 
     def observe(self) -> Observation:
         """Return what runs now; never fails."""
-        now_s = self.engine.now_s()
-        runs = tuple(self._last_seen.get(key) or attempt.seen_at(now_s) for key, attempt in self._attempts.items())
+        now_s, shown = self.engine.now_s(), self._showing.of
+        runs = tuple(self._last_seen.get(key) or shown(attempt, now_s) for key, attempt in self._attempts.items())
         strays = tuple(self._strays[name] for name in sorted(self._strays))
         occupied = tuple(held for name in sorted(self._occupied) for held in self._occupied[name])
         return Observation(
@@ -106,6 +108,7 @@ class SimulatedCluster:
         kept = self._attempts.get((job_id, attempt))
         if kept is not None and not kept.run.state.holds_room:
             del self._attempts[job_id, attempt]
+            self._showing.forget((job_id, attempt))
 
     def resume(self, attempt: Attempt, grace_s: float) -> None:
         """Let an attempt be there part-way; one that was told to stop ends after what is left of its grace.
@@ -226,6 +229,7 @@ class SimulatedCluster:
         key = self._running[job_id]
         self._end(key, RunState.STOPPED)
         del self._attempts[key]
+        self._showing.forget(key)
 
     def spoil(self, job_id: JobId) -> None:
         """Let no attempt of a job come up: each gets its room, and is over before it runs."""

@@ -1,5 +1,6 @@
 """How far one attempt of a simulated job has come, as plain arithmetic over time."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -122,6 +123,19 @@ class Attempt:
         checkpoint = self.checkpoint(now_s if run.ended_at_s is None else run.ended_at_s)
         progress = None if checkpoint is None else Progress(int(checkpoint[0]), self.steps, checkpoint[1])
         return Run(run.job_id, run.attempt, run.slots, state, run.started_at_s, run.ended_at_s, progress, run.message)
+
+    def seen_until_s(self, now_s: float) -> float:
+        """Return until when it shows nothing but what it shows at a moment, unless somebody disturbs it."""
+        if self.run.ended_at_s is not None:
+            return math.inf
+        if self.run.state is RunState.STARTING and now_s < self.ready_at_s:
+            return self.ready_at_s
+        if self.checkpoint_interval_s is None:
+            return math.inf
+        from_s, _ = self.anchor or (self.base_s, self.ready_at_s)
+        kept = (self.done_s(now_s) - from_s) / self.speed // self.checkpoint_interval_s
+        next_s = from_s + (kept + 1) * self.checkpoint_interval_s * self.speed
+        return self.ready_at_s + (next_s - self.base_s) / self.speed
 
     @property
     def steps(self) -> int:

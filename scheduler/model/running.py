@@ -209,7 +209,8 @@ class Running:
             return self
         at = np.array([index for index, _ in come], dtype=np.int64)
         new = self._tabulated(tuple(job for _, job in come), table, self.groups, self.accounts)
-        columns = {name: np.insert(getattr(self, name), at, getattr(new, name)) for name in _JOB_COLUMNS}
+        take = np.insert(np.arange(len(self.jobs)), at, len(self.jobs) + np.arange(len(at)))
+        columns = {name: np.concatenate([getattr(self, name), getattr(new, name)])[take] for name in _JOB_COLUMNS}
         moved = np.arange(len(self.jobs)) + np.searchsorted(at, np.arange(len(self.jobs)), side="right")
         place = at + np.arange(len(at))
         who = np.concatenate([moved[self.who], place[new.who]])

@@ -154,8 +154,13 @@ class SnapshotBuilder:
             self._version, self._stale = self._run_times.version, list(self._records) if before else []
         now, self._stale = self._stale[:MOST_EXPECTED_ANEW], self._stale[MOST_EXPECTED_ANEW:]
         known = before.by_id if before else {}
-        planned = ((job_id, self._planned(self._records[job_id])) for job_id in now if job_id in self._records)
-        return {job_id: job for job_id, job in planned if job_id not in changed and known.get(job_id) != job}
+        here = ((self._records[job_id], known.get(job_id)) for job_id in now if job_id in self._records)
+        differ = [job for job, was in here if job.job_id not in changed and self._is_expected_otherwise(job, was)]
+        return {job.job_id: self._planned(job) for job in differ}
+
+    def _is_expected_otherwise(self, job: JobRecord, was: TrainingJob | None) -> bool:
+        expected = self._run_times.expected_s(job), self._run_times.doubt(job.spec)
+        return was is not None and (was.expected_runtime_s, was.doubt) != expected
 
     def _stray_changes(self, strays: Iterable[Run]) -> dict[JobId, TrainingJob | None]:
         known = self._strays
