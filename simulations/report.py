@@ -5,7 +5,9 @@ The document of `headroom simulate --json`:
     {"scenario": "evening-peak", "seeds": 5, "days": 3.0, "hosts": 15, "gpus": 38, "jobs": 243,
      "outcome":   {name: mean over seeds, …},         names and units as in `simulations.outcome.Outcome`
      "intervals": {name: half of the 95 % interval, …},
-     "runs":      [{"seed": 1, name: value, …, "models": {name: {as in `simulations.serving.ModelService`}}}, …]}
+     "runs":      [{"seed": 1, name: value, …, "models": {name: {as in `simulations.serving.ModelService`}}}, …],
+     "made":      {"command": that plays it again, "release": of Headroom},
+     "evidence":  what happened in the first run, as in `simulations.evidence.Evidence`; for `headroom compare`}
 
 Numbers that do not exist (no request, endless headroom) are null. Several scenarios are {"scenarios": [document, …]}.
 """
@@ -13,10 +15,16 @@ Numbers that do not exist (no request, endless headroom) are null. Several scena
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
+
+from pydantic import TypeAdapter
 
 from scheduler.config.units import format_duration
+from scheduler.control.release import release
+from simulations.evidence import Evidence
 from simulations.outcome import Estimate, Outcome, as_json, estimates, finite
 
+_EVIDENCE: Final = TypeAdapter(Evidence)
 HOUR_S = 3600.0
 FEW = 10
 """Fewer hours than this are shown with a decimal."""
@@ -32,6 +40,8 @@ class Result:
         hosts, gpus: how many there are.
         runs: (seed, outcome), one a run, at least one.
         wall_s: how long all of them took.
+        evidence: what happened in the first run; None where nobody asked.
+        command: that plays it again; "" where nobody knows.
     """
 
     scenario: str
@@ -40,6 +50,8 @@ class Result:
     gpus: int
     runs: tuple[tuple[int, Outcome], ...]
     wall_s: float
+    evidence: Evidence | None = None
+    command: str = ""
 
     @property
     def estimates(self) -> dict[str, Estimate]:
@@ -60,6 +72,8 @@ def document(result: Result) -> dict[str, object]:
         "outcome": finite({name: estimate.mean for name, estimate in found.items()}),
         "intervals": finite({name: estimate.half_width for name, estimate in found.items()}),
         "runs": [{"seed": seed, **as_json(outcome)} for seed, outcome in result.runs],
+        "made": {"command": result.command, "release": release()},
+        **({} if result.evidence is None else {"evidence": _EVIDENCE.dump_python(result.evidence)}),
     }
 
 

@@ -76,18 +76,48 @@ class ServingOutcome:
 def account(services: Mapping[str, Service], start_s: float, end_s: float) -> ServingOutcome:
     """Count the requests between two moments, epoch seconds."""
     edges = _edges([service.ready for service in services.values()], start_s, end_s)
-    middles, widths = (edges[:-1] + edges[1:]) / 2, np.diff(edges)
+    widths = np.diff(edges)
     short = np.zeros(len(widths), dtype=bool)
     models = {}
     for name, service in services.items():
-        load, ready = service.load(middles), _ready(service, edges[:-1])
-        capacity = np.array([service.rule.highest_rps(number) for number in range(int(ready.max(initial=0)) + 1)])[
-            ready
-        ]
-        short |= load > capacity
-        late = late_shares(service.rule, load, ready, widths)
-        models[name] = _model(load * widths, late, ready == 0, _Shortness(load, capacity, widths, middles))
+        found, ready = _shortness(service, edges), _ready(service, edges[:-1])
+        short |= found.load > found.capacity
+        late = late_shares(service.rule, found.load, ready, widths)
+        models[name] = _model(found.load * widths, late, ready == 0, found)
     return ServingOutcome(models, float(widths[short].sum()))
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """A time in which a model had more load than its ready replicas are rated for.
+
+    Attributes:
+        model: which.
+        from_s, until_s: epoch seconds.
+        lowest: the lowest capacity over load.
+        at_s: when that was.
+    """
+
+    model: str
+    from_s: float
+    until_s: float
+    lowest: float
+    at_s: float
+
+
+def shortages(services: Mapping[str, Service], start_s: float, end_s: float) -> list[Shortage]:
+    """Return all times between two moments in which a model was short, in their order."""
+    edges = _edges([service.ready for service in services.values()], start_s, end_s)
+    found = []
+    for name, service in services.items():
+        short = _shortness(service, edges)
+        is_short = np.concatenate([[False], short.load > short.capacity, [False]])
+        turns = np.flatnonzero(is_short[1:] != is_short[:-1])
+        for first, last in zip(turns[::2].tolist(), turns[1::2].tolist(), strict=True):
+            lowest = first + int(np.argmin(short.ratio[first:last]))
+            ratio, at_s = float(short.ratio[lowest]), float(short.at_s[lowest])
+            found.append(Shortage(name, float(edges[first]), float(edges[last]), ratio, at_s))
+    return sorted(found, key=lambda one: (one.from_s, one.model))
 
 
 def _edges(steps: Sequence[Steps], start_s: float, end_s: float) -> NDArray[np.float64]:
@@ -116,6 +146,12 @@ class _Shortness:
         """Capacity over load; infinity without load."""
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             return np.where(self.load > 0, self.capacity / self.load, np.inf)
+
+
+def _shortness(service: Service, edges: NDArray[np.float64]) -> _Shortness:
+    middles, ready = (edges[:-1] + edges[1:]) / 2, _ready(service, edges[:-1])
+    highest = np.array([service.rule.highest_rps(number) for number in range(int(ready.max(initial=0)) + 1)])
+    return _Shortness(service.load(middles), highest[ready], np.diff(edges), middles)
 
 
 def _model(

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from scheduler.config.scenario import Scenario
 from scheduler.model.errors import ConfigError
+from simulations.evidence import Evidence, Witness
 from simulations.outcome import Outcome
 from simulations.parallel import as_done
 from simulations.report import Result
@@ -27,16 +28,18 @@ class Task:
         name: of the scenario, what of it is varied included.
         scenario: what is played, everything said.
         seed: of all that is left to chance.
+        told: whether it is told in full what happened, not only what came out.
     """
 
     name: str
     scenario: Scenario
     seed: int
+    told: bool = False
 
     @property
     def key(self) -> str:
         """What tells this run from others, whatever file its scenario is from."""
-        said = json.dumps([self.scenario.model_dump_json(), self.name, self.seed])
+        said = json.dumps([self.scenario.model_dump_json(), self.name, self.seed, self.told])
         return hashlib.sha256(said.encode()).hexdigest()
 
 
@@ -48,6 +51,7 @@ class Played:
         outcome: in numbers.
         hosts, gpus: how many there were.
         said: what was assumed of recorded files, and left out of them.
+        evidence: what happened; None where nobody asked.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_inf_nan="constants")
@@ -56,14 +60,15 @@ class Played:
     hosts: int
     gpus: int
     said: tuple[str, ...]
+    evidence: Evidence | None = None
 
 
 _PLAYED: Final = TypeAdapter(Played)
 
 
-def tasks_of(name: str, scenario: Scenario, seeds: int) -> tuple[Task, ...]:
-    """Return the runs of a scenario, by seed."""
-    return tuple(Task(name, scenario, scenario.seed + number) for number in range(seeds))
+def tasks_of(name: str, scenario: Scenario, seeds: int, *, told: bool = False) -> tuple[Task, ...]:
+    """Return the runs of a scenario, by seed; the first is told in full where that is wanted."""
+    return tuple(Task(name, scenario, scenario.seed + number, told and not number) for number in range(seeds))
 
 
 def play(task: Task, progress: Progress = no_progress) -> Played:
@@ -75,9 +80,22 @@ def play(task: Task, progress: Progress = no_progress) -> Played:
     said: list[str] = []
     setup = setup_of(task.scenario, seed=task.seed, say=said.append)
     simulation = Simulation(setup)
+    witness = Witness(simulation, task.seed, made_up(task.scenario)) if task.told else None
     outcome = simulation.run(progress)
     gpus = sum(len(host.devices) for host in setup.hosts)
-    return Played(outcome, len(setup.hosts), gpus, tuple(dict.fromkeys(said)))
+    evidence = witness.evidence() if witness else None
+    return Played(outcome, len(setup.hosts), gpus, tuple(dict.fromkeys(said)), evidence)
+
+
+def made_up(scenario: Scenario) -> tuple[str, ...]:
+    """Return what of a scenario was recorded and what is made up, in words."""
+    recorded = [f"traffic {name} as recorded in {one.file.name}" for name, one in scenario.traffic.items()]
+    recorded += [f"jobs as recorded in {trace.file.name}" for trace in scenario.jobs.traces]
+    streams = ", ".join(stream.name for stream in scenario.jobs.streams)
+    invented = [f"jobs at random: {streams}"] if streams else []
+    invented += ["requests counted as they may come (poisson)"] if scenario.noise.poisson and scenario.traffic else []
+    invented += ["spikes or failovers"] if scenario.spikes or scenario.failovers else []
+    return (*recorded, *(f"made up: {one}" for one in invented))
 
 
 class Diary:
@@ -137,7 +155,7 @@ def sweep(
     return {task: found[task] for task in tasks}
 
 
-def results_of(found: dict[Task, Played], wall_s: float) -> tuple[Result, ...]:
+def results_of(found: dict[Task, Played], wall_s: float, command: str = "") -> tuple[Result, ...]:
     """Return what came of each scenario, in the order in which they were asked for."""
     by_name: dict[str, list[tuple[Task, Played]]] = {}
     for task, played in found.items():
@@ -150,6 +168,8 @@ def results_of(found: dict[Task, Played], wall_s: float) -> tuple[Result, ...]:
             gpus=runs[0][1].gpus,
             runs=tuple((task.seed, played.outcome) for task, played in runs),
             wall_s=wall_s,
+            evidence=next((played.evidence for _, played in runs if played.evidence), None),
+            command=command,
         )
         for name, runs in by_name.items()
     )

@@ -72,6 +72,7 @@ class Commands(LazyGroup):
         Entry("demo", "scheduler.cli.demo", "demo", "Show the whole loop on this machine, on recorded traffic."),
         Entry("whatif", "scheduler.cli.whatif", "whatif", "Say what would be otherwise from now on."),
         Entry("simulate", "scheduler.cli.simulate", "simulate", "Run a scenario on a virtual clock."),
+        Entry("compare", "scheduler.cli.comparing", "compare", "Compare outcomes of simulations, with a report."),
         Entry("replay", "scheduler.cli.replaying", "replay", "Plan recorded turns again, and say what differs."),
         Entry("bench", "scheduler.cli.bench", "app", "Measure packing, queueing, victims and planning."),
         Entry("backtest", "scheduler.cli.backtesting", "backtest", "Measure forecasts on recorded traffic."),

@@ -18,7 +18,7 @@ from scheduler.cli.progress import progress
 from scheduler.cli.screen import Screen
 from scheduler.cli.session import Session
 from scheduler.model.counting import plural
-from scheduler.model.errors import ConfigError, NotFound
+from scheduler.model.errors import ConfigError, HeadroomError, NotFound
 from scheduler.model.plan import Action, PreemptJob, StartJob, StartReplica, StopReplica
 
 if TYPE_CHECKING:
@@ -109,8 +109,7 @@ def replay(  # noqa: PLR0913  # one argument a flag
     cycles = _cycles(journal, store, between)
     first = next(cycles, None)
     if first is None:
-        help_ = "another --from and --to, or the store of a control plane that has run"
-        raise NotFound(f"no recorded turn in {journal or store}", help=help_)
+        raise _nothing(journal or store, is_file=journal is not None and between == (-inf, inf))
     asked, every = _policy(policy, first) if policy else None, chain([first], cycles)
     sums = _Sums()
     with progress("replay", 0, screen, "turns") as told:
@@ -120,6 +119,14 @@ def replay(  # noqa: PLR0913  # one argument a flag
     screen.say(json_text(_document(sums)) if as_json else "\n".join(_lines(sums, policy, show_all=show_all)))
     if sums.differing and asked is None:
         raise typer.Exit(1)
+
+
+def _nothing(where: Path | str, *, is_file: bool) -> HeadroomError:
+    """Return the error of a journal without turns, or of a time without any."""
+    said = f"no recorded turn in {where}"
+    if is_file:
+        return ConfigError(said, help="a journal of turns, as headroom replay --write keeps them")
+    return NotFound(said, help="another --from and --to, or the store of a control plane that has run")
 
 
 def _cycles(journal: Path | None, store: str, between: tuple[float, float]) -> "Iterator[CycleRecord]":

@@ -4,11 +4,13 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from scheduler.cli.comparing import write_report
 from scheduler.cli.documents import json_text
 from scheduler.cli.errors import warn
 from scheduler.cli.flags import duration_flag
@@ -33,6 +35,15 @@ ScenarioArgument = Annotated[
 SeedsOption = Annotated[int, typer.Option("--seeds", min=1, help="Runs with different chance; shows the spread.")]
 ParallelOption = Annotated[
     int, typer.Option("--parallel", min=0, help="Processes; the outcome is the same. 0 for one a processor.")
+]
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Also write one HTML file that shows what happened, and why.",
+        show_default=False,
+    ),
 ]
 ResumeOption = Annotated[
     bool, typer.Option("--resume", help="Go on where a sweep with the same --json was interrupted.")
@@ -67,6 +78,7 @@ def simulate(  # noqa: PLR0913  # one argument a flag
     parallel: ParallelOption = 1,
     reactive: ReactiveOption = False,
     json_file: JsonOption = "",
+    report: ReportOption = None,
     resume: ResumeOption = False,
     plot: PlotOption = None,
     drain: DrainOption = "",
@@ -77,8 +89,12 @@ def simulate(  # noqa: PLR0913  # one argument a flag
     A scenario that varies some keys stands for all combinations. What was done is kept beside the file of --json until
     all is done: --resume goes on from there.
     """
+    from simulations.comparing.entries import entry_of  # noqa: PLC0415  # other commands need not load it
+    from simulations.report import document  # noqa: PLC0415  # likewise
+
     screen = Session.of(context).screen
     check_file("--json", Path(json_file) if json_file not in {"", "-"} else None)
+    check_file("--report", report)
     check_plot(plot)
     if resume and json_file in {"", "-"}:
         raise ConfigError(
@@ -87,7 +103,17 @@ def simulate(  # noqa: PLR0913  # one argument a flag
     asked = _asked(scenarios, drain, reactive=reactive, skip_bad_rows=skip_bad_rows)
     if plot and len(asked) > 1:
         raise ConfigError("--plot draws one scenario", help="name one that varies nothing")
-    results = _played(asked, seeds, parallel, screen, _diary(json_file, resume=resume))
+    flags: dict[str, str | bool] = {
+        "--seeds": f"{seeds}",
+        "--drain": drain,
+        "--reactive": reactive,
+        "--skip-bad-rows": skip_bad_rows,
+    }
+    again, told = _again(scenarios, flags), bool(json_file or report)
+    played = partial(_played, seeds=seeds, parallel=parallel, told=told, again=again)
+    results = played(asked, screen, _diary(json_file, resume=resume))
+    if report:
+        write_report(report, [entry_of(document(result)) for result in results], screen)
     if plot:
         _draw(plot, *next(iter(asked.items())), screen)
     _show(results, json_file, screen)
@@ -139,19 +165,32 @@ def _as_asked(scenario: "Scenario", drain: str, *, reactive: bool, skip_bad_rows
     return scenario.model_copy(update=changes)
 
 
-def _played(
-    asked: "Mapping[str, Scenario]", seeds: int, parallel: int, screen: Screen, diary: "Diary | None"
+def _played(  # noqa: PLR0913  # what is played, and how
+    asked: "Mapping[str, Scenario]",
+    screen: Screen,
+    diary: "Diary | None",
+    *,
+    seeds: int,
+    parallel: int,
+    told: bool,
+    again: str,
 ) -> "tuple[Result, ...]":
     from simulations.sweeping import results_of, sweep, tasks_of  # noqa: PLC0415  # other commands need not load it
 
-    tasks = [task for name, scenario in asked.items() for task in tasks_of(name, scenario, seeds)]
+    tasks = [task for name, scenario in asked.items() for task in tasks_of(name, scenario, seeds, told=told)]
     workers = parallel or len(os.sched_getaffinity(0))
     began_s, name = time.monotonic(), next(iter(asked)) if len(asked) == 1 else f"{len(asked)} scenarios"
-    with progress(name, len(tasks), screen, "runs") as told:
-        found = sweep(tasks, workers, told, diary)
+    with progress(name, len(tasks), screen, "runs") as tell:
+        found = sweep(tasks, workers, tell, diary)
     for said in dict.fromkeys(said for played in found.values() for said in played.said):
         warn(said, screen)
-    return results_of(found, time.monotonic() - began_s)
+    return results_of(found, time.monotonic() - began_s, again)
+
+
+def _again(scenarios: "Sequence[Path]", flags: "Mapping[str, str | bool]") -> str:
+    """Return the command that plays the same again."""
+    said = [flag if value is True else f"{flag} {value}" for flag, value in flags.items() if value]
+    return " ".join(["headroom simulate", *map(str, scenarios), *said])
 
 
 def _diary(json_file: str, *, resume: bool) -> "Diary | None":

@@ -4,11 +4,12 @@ The ledger is not written: `Snapshot.of` counts it again from what is.
 """
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, BinaryIO, ClassVar
+from typing import Annotated, BinaryIO, ClassVar, Final
 
 from pydantic import ConfigDict, Discriminator, Tag, TypeAdapter, ValidationError
 
@@ -34,6 +35,8 @@ from scheduler.model.resources import Held
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.work import NOTHING_SEEN, WorkSeen
 from scheduler.model.workloads import Moved, Replica, ServingModel, TrainingJob
+
+_HELP: Final = "a journal of turns, as headroom replay --write keeps them"
 
 
 def encode_cycle(cycle: CycleRecord) -> bytes:
@@ -89,15 +92,16 @@ def read_journal(path: Path) -> Iterator[CycleRecord]:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             for line, text in enumerate(file, start=1):
                 yield _line(path, line, text)
-    except (OSError, EOFError) as error:
-        raise ConfigError(Fault("BadJournal", f"cannot be read: {error}", str(path))) from error
+    except (OSError, EOFError, zlib.error) as error:
+        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ConfigError(Fault("BadJournal", f"cannot be read: {said}", str(path), help=_HELP)) from error
 
 
 def _line(path: Path, number: int, text: bytes) -> CycleRecord:
     try:
         return decode_cycle(text)
     except ConfigError as error:
-        raise ConfigError(Fault("BadJournal", error.faults[0].message, str(path), number)) from error
+        raise ConfigError(Fault("BadJournal", error.faults[0].message, str(path), number, help=_HELP)) from error
 
 
 @dataclass(frozen=True, slots=True)

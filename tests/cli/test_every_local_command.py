@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.speed.curve import AXES
 from scheduler.cli.main import run
+from simulations.outcome import NUMBERS
 
 CLUSTER = """\
 cluster: small
@@ -37,6 +38,12 @@ MANY_JOBS = "timestamp,duration,num_gpus\n" + "".join(
 TRAFFIC = "timestamp,requests\n" + "".join(
     f"2012-01-{1 + hour // 24:02}T{hour % 24:02}:00:00Z,{100 + 40 * abs(12 - hour % 24)}\n" for hour in range(24 * 28)
 )
+OUTCOME = json.dumps(
+    {
+        "scenario": "small", "days": 1.0, "hosts": 1, "gpus": 2,
+        "runs": [{"seed": 1, **dict.fromkeys(NUMBERS, 0.0)}],
+    }
+)  # fmt: skip
 TURNS = Path(__file__).parents[1] / "scenarios" / "journals" / "evening-peak.jsonl.gz"
 OBJECTS = """\
 kind: InferenceService
@@ -54,6 +61,7 @@ GOOD = {
     "many.csv": MANY_JOBS,
     "traffic.csv": TRAFFIC,
     "days.txt": "2012-01-06\n",
+    "outcome.json": OUTCOME,
     "policy.yaml": "policy: {victim_cost: lost-work}\n",
 }
 """Files by name, each fit for what the commands below do with it."""
@@ -64,6 +72,7 @@ LOCAL = {
     "models import": ["-f", "objects.yaml"],
     "restore": ["kept.backup", "-c", "cluster.yaml"],
     "simulate": ["scenario.yaml"],
+    "compare": ["outcome.json"],
     "replay": ["turns.jsonl.gz", "--policy", "policy.yaml"],
     "bench planner": ["--hosts", "4", "--running", "4", "--pending", "1", "--models", "1", "--cycles", "1",
                       "--nodes", "nodes.csv", "--pods", "pods.csv"],
@@ -129,7 +138,7 @@ def test_in_good_weather_it_does_its_work_and_complains_of_nothing(
     assert "error" not in shown.err
 
 
-@pytest.mark.parametrize("command", [name for name in LOCAL if name.startswith(("bench", "backtest"))])
+@pytest.mark.parametrize("command", [name for name in LOCAL if name.startswith(("bench", "backtest", "compare"))])
 def test_its_figures_can_be_had_as_json_alone(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*command.split(), *LOCAL[command], "--json"]) == 0
     assert json.loads(capsys.readouterr().out)
