@@ -20,6 +20,7 @@ from simulations.kubernetes.listing import page, selection_of, too_large
 from simulations.kubernetes.objects import Surroundings
 from simulations.kubernetes.ownership import leaves_of
 from simulations.kubernetes.patching import APPLY, check_form, check_name, patched, reread
+from simulations.kubernetes.representations import represent, represent_list, view_of
 from simulations.kubernetes.requests import Answer, Request, Target, Write, target_of, verb_of
 from simulations.kubernetes.reviews import review
 from simulations.kubernetes.store import Entry, Store
@@ -77,7 +78,7 @@ class Api:
         if kind.virtual:
             return Answer(201, review(kind, read_body(request, kind), user, self.access))
         if request.watches and not target.name:
-            return watch_of(self.store, kind, target.namespace, request)
+            return watch_of(self.store, kind, target.namespace, request, self.around.now())
         return self._of_kind(kind, target, request)
 
     def _kind(self, target: Target, request: Request) -> Kind:
@@ -128,7 +129,9 @@ class Api:
             metadata["continue"] = found.token
         if found.remaining is not None:
             metadata["remainingItemCount"] = found.remaining
-        return Answer(200, Items(kind, metadata, found.entries))
+        items = Items(kind, metadata, found.entries)
+        view = view_of(kind, request, self.around.now())
+        return Answer(200, represent_list(view, items.objects(), metadata) if view.form else items)
 
     def _delete_collection(self, kind: Kind, target: Target, request: Request) -> Answer:
         found = page(self.store, kind, target.namespace, request)
@@ -153,7 +156,8 @@ class Api:
         entry = self._entry(kind, target)
         if target.subresource == "scale":
             return Answer(200, scale_of(entry.object()))
-        return Answer(200, in_version(kind, entry.object()))
+        view = view_of(kind, request, self.around.now())
+        return Answer(200, represent(view, in_version(kind, entry.object())))
 
     def _below(self, kind: Kind, target: Target, request: Request) -> Answer:
         """Answer a POST below an object."""

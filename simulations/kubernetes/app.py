@@ -11,7 +11,6 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from simulations.kubernetes.api import Api, Items
-from simulations.kubernetes.representations import represent
 from simulations.kubernetes.requests import Answer, Request
 from simulations.kubernetes.store import TableKey
 from simulations.kubernetes.watching import BOOKMARKS_S, FIRST_BOOKMARK_S, LAST_BOOKMARK_S, Watch
@@ -27,14 +26,14 @@ def application(api: Api) -> Starlette:
         answered = api.handle(asked)
         if isinstance(answered, Watch):
             return StreamingResponse(stream(api, answered), media_type="application/json")
-        return rendered(answered, asked)
+        return rendered(answered)
 
     return Starlette(routes=[Route("/{path:path}", endpoint, methods=METHODS)])
 
 
-def rendered(answer: Answer, request: Request) -> Response:
+def rendered(answer: Answer) -> Response:
     """Return an answer as a response; each warning is a header of its own."""
-    body = encoded(answer, request.headers.get("accept", ""))
+    body = encoded(answer)
     response = Response(body, answer.code, dict(answer.headers), answer.headers.get("Content-Type", "application/json"))
     for warning in answer.warnings:
         response.headers.append("Warning", warning_header(warning))
@@ -47,19 +46,13 @@ def warning_header(warning: str) -> str:
     return f'299 - "{quoted}"'
 
 
-def encoded(answer: Answer, accept: str) -> bytes:
-    """Return a body's bytes in the form that is asked for."""
+def encoded(answer: Answer) -> bytes:
+    """Return a body's bytes."""
     if isinstance(answer.body, bytes):
         return answer.body
     if isinstance(answer.body, Items):
         return answer.body.encoded()
-    return json.dumps(represent_any(answer, accept), separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def represent_any(answer: Answer, accept: str) -> object:
-    """Return a body as values in the form that is asked for."""
-    del accept
-    return answer.body
+    return json.dumps(answer.body, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 async def stream(api: Api, watch: Watch) -> AsyncIterator[bytes]:
@@ -96,6 +89,3 @@ async def _lines(api: Api, watch: Watch, happened: asyncio.Event) -> AsyncIterat
         if loop.time() >= due and watch.bookmarks and not api.faults.silent_watches:
             mark = loop.time() + BOOKMARKS_S
             yield watch.bookmark()
-
-
-__all__ = ["application", "encoded", "rendered", "represent", "stream"]

@@ -12,6 +12,26 @@ from simulations.kubernetes.objects import Surroundings
 from simulations.kubernetes.store import Store
 
 SHIPPED = "data/crds"
+READY = ".status.conditions[?(@.type=='Ready')].status"
+# What `kubectl get` shows of the kinds whose definitions are kept without it: name, type, JSONPath.
+COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "rayjobs": (
+        ("job status", "string", ".status.jobStatus"),
+        ("deployment status", "string", ".status.jobDeploymentStatus"),
+        ("ray cluster name", "string", ".status.rayClusterName"),
+        ("start time", "string", ".status.startTime"),
+        ("end time", "string", ".status.endTime"),
+    ),
+    "rayclusters": (
+        ("desired workers", "integer", ".status.desiredWorkerReplicas"),
+        ("available workers", "integer", ".status.availableWorkerReplicas"),
+        ("status", "string", ".status.state"),
+    ),
+    "inferenceservices": (("URL", "string", ".status.url"), ("Ready", "string", READY)),
+    "trainjobs": (("State", "string", ".status.conditions[-1:].type"),),
+    "jobsets": (("TerminalState", "string", ".status.terminalState"), ("Suspended", "string", ".spec.suspend")),
+}
+AGE = {"name": "age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
 DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
 
 
@@ -91,8 +111,11 @@ def _definition(packed: Json) -> Json:
         "listKind": f"{packed['kind']}List",
     }
     names |= {word: packed[word] for word in ("shortNames", "categories") if word in packed}
+    given = COLUMNS.get(plural, ())
+    columns = [{"name": name, "type": kind, "jsonPath": where} for name, kind, where in given]
+    shown = {"additionalPrinterColumns": [*columns, AGE]} if columns else {}
     versions = [
-        {**version, "schema": {"openAPIV3Schema": {"type": "object", **version["schema"]}}}
+        {**version, **shown, "schema": {"openAPIV3Schema": {"type": "object", **version["schema"]}}}
         for version in packed["versions"]
     ]
     spec = {"group": group, "names": names, "scope": packed["scope"], "versions": versions}

@@ -4,6 +4,7 @@ from itertools import groupby
 
 from simulations.kubernetes.failures import Json, PlainRefusal
 from simulations.kubernetes.kinds import Kind, Kinds
+from simulations.kubernetes.openapi import openapi
 from simulations.kubernetes.requests import Answer, Request
 
 VERSION = {
@@ -11,6 +12,8 @@ VERSION = {
     "minCompatibilityMinor": "35", "gitVersion": "v1.36.2", "gitCommit": "", "gitTreeState": "clean",
     "buildDate": "2026-06-01T00:00:00Z", "goVersion": "go1.25", "compiler": "gc", "platform": "linux/amd64",
 }  # fmt: skip
+AGGREGATED = "as=APIGroupDiscoveryList"
+AGGREGATED_TYPE = f"application/json;g=apidiscovery.k8s.io;v=v2;{AGGREGATED}"
 HEALTH = {"/healthz", "/readyz", "/livez"}
 VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 
@@ -18,19 +21,28 @@ VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update
 def discovery(kinds: Kinds, request: Request) -> Answer:
     """Answer what names no resource."""
     path = request.path.rstrip("/")
+    if path.startswith("/openapi/v3"):
+        return Answer(200, openapi(kinds, path))
+    if AGGREGATED in request.headers.get("accept", "") and path in {"/api", "/apis"}:
+        return Answer(200, aggregated(kinds, core=path == "/api"), {"Content-Type": AGGREGATED_TYPE})
     if path in HEALTH:
         return Answer(200, b"ok", {"Content-Type": "text/plain; charset=utf-8"})
     if path == "/version":
         return Answer(200, VERSION)
+    return Answer(200, _legacy(kinds, path))
+
+
+def _legacy(kinds: Kinds, path: str) -> Json:
+    """Return what older clients ask for, one document a group and version."""
     match path.split("/")[1:]:
         case ["api"]:
-            return Answer(200, {"kind": "APIVersions", "versions": ["v1"]})
+            return {"kind": "APIVersions", "versions": ["v1"]}
         case ["apis"]:
-            return Answer(200, {"kind": "APIGroupList", "apiVersion": "v1", "groups": _groups(kinds)})
+            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": _groups(kinds)}
         case ["api", version] if kinds.has_group("", version):
-            return Answer(200, resource_list(kinds, "", version))
+            return resource_list(kinds, "", version)
         case ["apis", group, version] if kinds.has_group(group, version):
-            return Answer(200, resource_list(kinds, group, version))
+            return resource_list(kinds, group, version)
     raise PlainRefusal(404, "404 page not found\n")
 
 
@@ -41,6 +53,46 @@ def _groups(kinds: Kinds) -> list[Json]:
         versions = [{"groupVersion": f"{group}/{version}", "version": version} for _, version in pairs]
         groups.append({"name": group, "versions": versions, "preferredVersion": versions[0]})
     return groups
+
+
+def aggregated(kinds: Kinds, *, core: bool) -> Json:
+    """Return all resources in one document, as newer clients ask for them."""
+    groups: dict[str, dict[str, list[Kind]]] = {}
+    for kind in sorted(kinds.all(), key=lambda each: (each.group, each.version, each.plural)):
+        if (kind.group == "") == core:
+            groups.setdefault(kind.group, {}).setdefault(kind.version, []).append(kind)
+    items = [
+        {"metadata": {"name": group} if group else {}, "versions": [_version(*each) for each in versions.items()]}
+        for group, versions in groups.items()
+    ]
+    return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
+
+
+def _version(version: str, served: list[Kind]) -> Json:
+    return {"version": version, "resources": [_resource(kind) for kind in served], "freshness": "Current"}
+
+
+def _resource(kind: Kind) -> Json:
+    shown: Json = {"resource": kind.plural, "responseKind": _response_kind(kind.kind)}
+    shown |= {"scope": "Namespaced" if kind.namespaced else "Cluster", "singularResource": kind.single}
+    shown["verbs"] = ["create"] if kind.virtual else VERBS
+    if kind.short_names:
+        shown["shortNames"] = list(kind.short_names)
+    if kind.categories:
+        shown["categories"] = list(kind.categories)
+    if kind.subresources:
+        shown["subresources"] = [_subresource(kind, sub) for sub in kind.subresources]
+    return shown
+
+
+def _response_kind(kind: str, group: str = "", version: str = "") -> Json:
+    return {"group": group, "version": version, "kind": kind}
+
+
+def _subresource(kind: Kind, sub: str) -> Json:
+    entry = _below(kind, sub)
+    named = _response_kind(entry["kind"], entry.get("group", ""), entry.get("version", ""))
+    return {"subresource": sub, "responseKind": named, "verbs": entry["verbs"]}
 
 
 def resource_list(kinds: Kinds, group: str, version: str) -> Json:

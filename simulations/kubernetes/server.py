@@ -20,7 +20,7 @@ class Server:
         self.api = api
         self._socket = socket.create_server(("127.0.0.1", port))
         config = uvicorn.Config(
-            application(api), log_level="error", lifespan="off", timeout_graceful_shutdown=0, ws="none"
+            application(api), log_level="critical", lifespan="off", timeout_graceful_shutdown=0, ws="none"
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)

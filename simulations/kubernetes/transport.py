@@ -24,9 +24,7 @@ class Direct(httpx.BaseTransport):
             return httpx.Response(200, content=b"".join([*answered.start(), *answered.take()]))
         headers = [("Content-Type", "application/json"), *answered.headers.items()]
         headers += [("Warning", warning_header(each)) for each in answered.warnings]
-        return httpx.Response(
-            answered.code, headers=headers, content=encoded(answered, asked.headers.get("accept", ""))
-        )
+        return httpx.Response(answered.code, headers=headers, content=encoded(answered))
 
 
 def client(api: Api, token: str = "", agent: str = "headroom-double") -> httpx.Client:

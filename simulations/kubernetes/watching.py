@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from simulations.kubernetes.events import converted
 from simulations.kubernetes.failures import Json, Refused
 from simulations.kubernetes.kinds import Kind
 from simulations.kubernetes.listing import Selection, number, option_refused, selection_of
-from simulations.kubernetes.representations import represent
+from simulations.kubernetes.representations import View, represent, view_of
 from simulations.kubernetes.requests import Request
 from simulations.kubernetes.store import Change, Entry, Store, slice_of
 
@@ -27,7 +29,7 @@ class Watch:
     revision: int
     bookmarks: bool
     seconds: float
-    accept: str = ""
+    view: View
     initial: bool = False
     marks_initial: bool = False
     ended: bool = False
@@ -70,12 +72,13 @@ class Watch:
             yield self._line("DELETED", change.entry)
 
     def _line(self, word: str, entry: Entry) -> bytes:
-        if self.kind.plural == "events" or "as=" in self.accept:
+        if self.kind.plural == "events" or self.view.form:
             return line({"type": word, "object": self._shown(entry)})
         return b'{"type":"' + word.encode() + b'","object":' + entry.body + b"}\n"
 
     def _shown(self, entry: Entry) -> Json:
-        return represent(self.kind, entry.object(), self.accept)
+        body = converted(self.kind, entry.object()) if self.kind.plural == "events" else entry.object()
+        return represent(self.view, body)
 
     def bookmark(self, annotation: str = "") -> bytes:
         """Return a bookmark: all up to this version was sent."""
@@ -91,7 +94,7 @@ def line(event: Json) -> bytes:
     return json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
 
 
-def watch_of(store: Store, kind: Kind, namespace: str, request: Request) -> Watch:
+def watch_of(store: Store, kind: Kind, namespace: str, request: Request, now: datetime) -> Watch:
     """Return the watch that a request asks for; too old a version is an event in it, not a status."""
     _check_options(request)
     selection = selection_of(kind, request)
@@ -105,7 +108,7 @@ def watch_of(store: Store, kind: Kind, namespace: str, request: Request) -> Watc
     sends_initial = request.flag("sendInitialEvents")
     made = Watch(
         store, kind, namespace, selection, version, request.flag("allowWatchBookmarks"), _seconds(request),
-        request.headers.get("accept", ""), initial=version == 0 or sends_initial, marks_initial=sends_initial,
+        view_of(kind, request, now), initial=version == 0 or sends_initial, marks_initial=sends_initial,
     )  # fmt: skip
     if version and not sends_initial and store.unwatchable(kind.table, version):
         made.first = [expired(version, store)]

@@ -68,12 +68,12 @@ def send(api: Api, line: dict[str, Any], path: str, body: Any) -> tuple[int, Any
     answered = api.handle(Request.of(line["method"], f"http://double{path}", headers, raw))
     if isinstance(answered, Watch):
         return 200, None
-    return answered.code, readable(answered, line.get("accept") or "")
+    return answered.code, readable(answered)
 
 
-def readable(answer: Answer, accept: str) -> Any:
+def readable(answer: Answer) -> Any:
     """Return an answer's body as values; plain text stays text."""
-    raw = encoded(answer, accept).decode()
+    raw = encoded(answer).decode()
     return raw if answer.headers.get("Content-Type", "").startswith("text/") else json.loads(raw)
 
 
