@@ -1,4 +1,4 @@
-"""`headroom run`: the control plane for a Ray cluster, in the foreground until it is told to stop."""
+"""`headroom run`: the control plane for a cluster, in the foreground until it is told to stop."""
 
 import errno
 import os
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from scheduler.cli.composition.cluster import Seat
     from scheduler.cli.composition.plane import ControlPlane
     from scheduler.cli.composition.reloading import Read
-    from scheduler.config.schema import Config, RemoteRay, Section
+    from scheduler.config.schema import Config, Kubernetes, RemoteRay, Section
     from scheduler.config.yaml_file import Document
     from scheduler.store.leases import HeldLease
 
@@ -88,8 +88,8 @@ def run(  # noqa: PLR0913  # one argument a flag
         with Candidacy(store_url(loaded), holder=this_process(), address=url) as candidacy:
 
             def lead(lease: "HeldLease") -> None:
-                with ray_for(loaded, screen, lease) as ray:
-                    serve(loaded, ray, Seat(lease, url, take_over), listener, screen, Again(read, hung_up))
+                with reached(loaded, screen, lease) as where:
+                    serve(loaded, where, Seat(lease, url, take_over), listener, screen, Again(read, hung_up))
 
             if standby:
                 lead_in_turn(loaded, candidacy, listener, screen, lead)
@@ -111,7 +111,12 @@ class Again:
 
 
 def serve(  # noqa: PLR0913, PLR0917  # the parts of a control plane
-    config: "Config", ray: "RemoteRay", seat: "Seat", listener: socket.socket, screen: Screen, again: Again
+    config: "Config",
+    where: "RemoteRay | Kubernetes",
+    seat: "Seat",
+    listener: socket.socket,
+    screen: Screen,
+    again: Again,
 ) -> None:
     """Run the loop and the API until a signal, or until somebody else leads.
 
@@ -121,11 +126,11 @@ def serve(  # noqa: PLR0913, PLR0917  # the parts of a control plane
     from scheduler.api.serving import server_of  # noqa: PLC0415  # other commands need not load it
     from scheduler.cli.composition.plane import compose, web_app  # noqa: PLC0415  # likewise
 
-    with closing(compose(config, ray, seat, partial(warn, screen=screen), read=again.read)) as plane:
+    with closing(compose(config, where, seat, partial(warn, screen=screen), read=again.read)) as plane:
         with suppress(Unreachable):  # the loop says so, and asks again
             plane.cluster.claim()
         server = server_of(web_app(plane))
-        screen.note(_banner(config, ray, listener))
+        screen.note(_banner(config, where, listener))
         reload = plane.reloader.reload_on_signal if plane.reloader else str
         with looping(plane, server, screen, seat.lease), heeding(again.told, reload, screen):
             server.run(sockets=[listener.dup()])  # it closes what it is given
@@ -200,12 +205,12 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def ray_for(config: "Config", screen: Screen, lease: "HeldLease") -> Iterator["RemoteRay"]:
-    """Yield where Ray answers; a local cluster is started (or found again after a crash), and ended with the block."""
+def reached(config: "Config", screen: Screen, lease: "HeldLease") -> Iterator["RemoteRay | Kubernetes"]:
+    """Yield where the cluster answers; a local Ray is started or found again, and ended with the block."""
     from scheduler.cli.composition.cluster import local_ray  # noqa: PLC0415  # other commands need not load it
-    from scheduler.config.schema import RemoteRay  # noqa: PLC0415  # likewise
+    from scheduler.config.schema import Kubernetes, RemoteRay  # noqa: PLC0415  # likewise
 
-    if isinstance(config.backend, RemoteRay):
+    if isinstance(config.backend, RemoteRay | Kubernetes):
         yield config.backend
         return
     local, began_s = local_ray(config.backend, config.state_dir), time.monotonic()
@@ -255,12 +260,15 @@ def _updated(section: "SectionT", **changes: object) -> "SectionT":
     return section.model_copy(update={name: value for name, value in changes.items() if value is not None})
 
 
-def _banner(config: "Config", ray: "RemoteRay", listener: socket.socket) -> str:
+def _banner(config: "Config", where: "RemoteRay | Kubernetes", listener: socket.socket) -> str:
     from importlib.metadata import version  # noqa: PLC0415  # slow, and needed once
 
     store = config.store.partition(":")[0] or "sqlite"
     release = version("headroom-scheduler")
-    return f"headroom {release} · Ray at {ray.address} · store {store} · page and API at {url_of(listener)}/"
+    cluster = (
+        f"Ray at {where.address}" if where.kind == "ray" else f"Kubernetes, {where.context or 'as it is reached here'}"
+    )
+    return f"headroom {release} · {cluster} · store {store} · page and API at {url_of(listener)}/"
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

@@ -69,7 +69,12 @@ def test_a_replayed_file_is_found_beside_the_configuration(cluster: Cluster, tmp
         ("traffic: wiki", "traffic: wikki", '11: unknown traffic source "wikki" of edit-check', 'did you mean "wiki"?'),
         ("traffic: wiki", "traffic: x", '11: unknown traffic source "x" of edit-check', "sources: wiki"),
         ("cluster: small", "cluster: small\nclutser: x", '2: unknown key "clutser"', _CLUSTER_HELP),
-        ("kind: local", "kind: locl", '3: backend.kind: "locl" is not one of local, ray', 'did you mean "local"?'),
+        (
+            "kind: local",
+            "kind: locl",
+            '3: backend.kind: "locl" is not one of local, ray, kubernetes',
+            'did you mean "local"?',
+        ),
         (
             "kind: rate",
             "kind: rat",

@@ -33,7 +33,7 @@ from scheduler.control.clocks import WallClock
 from scheduler.control.leadership import Fence, SoleLease
 from scheduler.control.ports import Cluster
 from scheduler.control.settings import Declared, Workload
-from scheduler.model.errors import NotFound, Unreachable
+from scheduler.model.errors import NotFound
 from scheduler.model.hosts import Device, Host
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.observation import Observation, Progress, RunState, Stray, StrayKind
@@ -474,13 +474,8 @@ class KubernetesHarness(Harness):
             serving=Serving(connection, [Declared(self.revisions[0], workload=workload)], WallClock()),
             patience=Patience(gather_s=6.0, bind_s=6.0, start_s=4.0),
         )
-        while True:
-            try:
-                cluster.claim()
-            except Unreachable:
-                time.sleep(0.01)
-            else:
-                return cluster
+        cluster.claim()
+        return cluster
 
     def _manifest(self, name: str, workers: int, gpus: int, ending: Ending) -> dict[str, Any]:
         body = manifests.job(name, pods=workers, memory="512Mi", devices={GPU: gpus} if gpus else None)

@@ -8,14 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler.backends.kubernetes.amounts import Amounts
-from scheduler.backends.kubernetes.asking import Asking
+from scheduler.backends.kubernetes.asking import Aside, Asking
 from scheduler.backends.kubernetes.index import PodIndex
 from scheduler.backends.kubernetes.kinds import BY_NAME, End, Ending
 from scheduler.backends.kubernetes.marks import GATE, OBJECT, Marks
-from scheduler.backends.kubernetes.nodes import Node
+from scheduler.backends.kubernetes.nodes import Node, Taint
 from scheduler.backends.kubernetes.objects import TrainingObject
 from scheduler.backends.kubernetes.pods import Pod
 from scheduler.backends.kubernetes.room import Room
+from scheduler.backends.kubernetes.rules import rules_of
 from scheduler.backends.kubernetes.running import Attempt, run_of
 from scheduler.backends.kubernetes.ushering import GiveUp, LetIn, Patience, Phase, Standing, standing, step
 from scheduler.model.observation import RunState
@@ -36,7 +37,7 @@ NODES = {name: node(name) for name in ("a", "b", "c")}
 
 
 def thing(workers: int, **more: Any) -> TrainingObject:
-    asking = Asking(WORKER, Amounts(), workers, workers, workers, "worker", GPU, (), (), (), 30.0, workers)
+    asking = Asking(WORKER, Amounts(), (), workers, workers, workers, "worker", GPU, (), (), (), 30.0, workers)
     return TrainingObject("ml/train", 1, BY_NAME["Job"], "u-1", "ml", "train", 1, False, asking=asking, **more)  # noqa: FBT003
 
 
@@ -158,6 +159,23 @@ def test_the_head_goes_to_the_host_of_the_first_worker() -> None:
     done = step(one, Standing(Phase.GATHERS, NOW_S), room(one), PATIENCE)
     assert isinstance(done, LetIn)
     assert [(each.name, host) for each, host in done.pods] == [("p0", "a"), ("p1", "a"), ("p2", "a"), ("p3", "b")]
+
+
+def test_a_head_by_rules_of_its_own_goes_where_devices_are_not_and_without_a_place_the_start_ends() -> None:
+    (rule,) = rules_of({})
+    head = replace(gated(1)[0], labels={OBJECT: "u-1", "ray.io/node-type": "head"}, requests=Amounts(500, 100))
+    workers = [replace(each, labels={OBJECT: "u-1", "ray.io/group": "worker"}) for each in gated(3, start=1)]
+    one = attempt(SLOTS, head, *workers)
+    assert one.seen.asking is not None
+    asking = replace(one.seen.asking, asides=(Aside("head", Amounts(500, 100), (rule,)),))
+    one = replace(one, seen=replace(one.seen, asking=asking))
+    cpus = Node("z", 1, Amounts(1000, 1000), labels={"kubernetes.io/hostname": "z"})
+    tainted = {name: node(name, taints=(Taint("dedicated", "", "NoSchedule"),)) for name in ("a", "b", "c")}
+    done = step(one, Standing(Phase.GATHERS, NOW_S), room(one, nodes={**tainted, "z": cpus}), PATIENCE)
+    assert isinstance(done, LetIn)
+    assert [host for _, host in done.pods] == ["z", "a", "a", "b"]
+    done = step(one, Standing(Phase.GATHERS, NOW_S), room(one, nodes=tainted), PATIENCE)
+    assert done == GiveUp("could not be started: no host that suits its head has room for 0.5 cores and 100 MiB")
 
 
 @pytest.mark.parametrize(

@@ -89,12 +89,22 @@ def test_nobody_said_anything_means_the_namespace_and_the_middle() -> None:
     assert (spec.owner, spec.priority_class, spec.grace_period_s, spec.max_runtime_s) == ("ml", "normal", 30.0, 600)
 
 
-def test_the_head_and_who_submits_have_room_beside_a_worker() -> None:
-    asked = gang(manifest("RayJob", ray_job(group("w", 3, 8))))
-    assert (asked.workers, asked.shape.gpu_count) == (3, 8)
-    assert asked.shape.cpu_milli == 1000 + 2000 + 500
-    alone = gang(manifest("RayJob", ray_job(group("w", 3, 8), submissionMode="HTTPMode")))
-    assert alone.shape.cpu_milli == 3000
+def test_a_head_that_may_go_where_the_workers_may_has_room_beside_one_and_others_go_by_rules_of_their_own() -> None:
+    content = manifest("RayJob", ray_job(group("w", 3, 8)))
+    asked = gang(content)
+    assert (asked.workers, asked.shape.gpu_count, asked.shape.cpu_milli) == (3, 8, 1000 + 2000)
+    template = content["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]["template"]
+    template["spec"]["tolerations"] = [{"key": "dedicated", "operator": "Exists"}]
+    asked = gang(content)
+    assert (asked.shape.cpu_milli, asked.shape.host_labels[1]) == (1000, ("taints", "none but dedicated"))
+    found = seen(content)
+    assert found is not None
+    assert found.asking is not None
+    assert [aside.role for aside in found.asking.asides] == ["head", "submitter"]
+    found = seen(manifest("RayJob", ray_job(group("w", 3, 8), submissionMode="HTTPMode")))
+    assert found is not None
+    assert found.asking is not None
+    assert found.asking.asides == ()
 
 
 def test_the_other_kinds_say_how_many_in_their_own_ways() -> None:

@@ -115,7 +115,7 @@ def main(world: str, arguments: list[str]) -> int:
     for module, times_s in SHORTER_S.items():
         for name, time_s in times_s.items():
             setattr(module, name, time_s)
-    composed.ray_cluster = lambda _config, _ray, *, seat, clock, **_: FileCluster(world, seat, clock)  # type: ignore[assignment]
+    composed.cluster_of = lambda _config, _where, *, seat, clock, **_: FileCluster(world, seat, clock)  # type: ignore[assignment]
     return run(arguments)
 
 

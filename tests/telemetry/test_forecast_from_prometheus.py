@@ -145,7 +145,7 @@ class Cluster:
 def control_plane(site: Path, at_s: float, patch: pytest.MonkeyPatch) -> Iterator[tuple[root.ControlPlane, str]]:
     """Compose a control plane as `headroom run` does, but on a simulated cluster, and serve its API."""
     config = load_config(site)
-    patch.setattr(root, "ray_cluster", lambda *_, **__: Cluster(at_s))
+    patch.setattr(root, "cluster_of", lambda *_, **__: Cluster(at_s))
     candidacy = Candidacy(store_url(config), holder="this test", address="")
     plane = root.compose(config, config.backend, Seat(candidacy.insist(), ""))  # type: ignore[arg-type]
     server = uvicorn.Server(uvicorn.Config(root.web_app(plane), port=0, log_level="error", lifespan="off"))

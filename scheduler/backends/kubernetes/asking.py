@@ -45,18 +45,34 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """A pod that comes with the gang and may go to other hosts than the workers.
+
+    Attributes:
+        role: for people, for instance "head".
+        amounts: what it takes.
+        rules: where it may go.
+    """
+
+    role: str
+    amounts: Amounts
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Asking:
     """What an object asks for.
 
     Attributes:
         worker: what each of the workers takes.
-        beside: what comes beside them on the host of the first: the head, the driver, the pod that submits.
+        beside: what comes beside them on the host of the first: a head or driver that may go where they may.
+        asides: what comes with them and goes to some host by rules of its own.
         workers: how many are asked for.
         standing: how many there are as it stands; fewer after it was started with fewer.
         fewest: with how many it runs.
         role: of the pods that are workers.
         device: the resource as which its devices are asked for; "" for none.
-        rules: where its pods may go.
+        rules: where the workers may go.
         templates: to be gated before it starts.
         size_paths: JSON pointers of the numbers of workers, where they may be changed.
         grace_s: the longest that one of its pods may take to end.
@@ -66,6 +82,7 @@ class Asking:
 
     worker: Amounts
     beside: Amounts
+    asides: tuple[Aside, ...]
     workers: int
     standing: int
     fewest: int
@@ -96,6 +113,11 @@ class Asking:
         """How many pods come before the gang is whole, besides its workers."""
         return sum(template.count for template in self.templates if template.role != self.role)
 
+    @property
+    def all_rules(self) -> tuple[Rule, ...]:
+        """All rules that it asks about."""
+        return (*self.rules, *(rule for aside in self.asides for rule in aside.rules))
+
 
 def asking_of(kind: Kind, content: Mapping[str, Any], devices: Sequence[str]) -> Asking:
     """Read what an object asks for.
@@ -117,16 +139,19 @@ def asking_of(kind: Kind, content: Mapping[str, Any], devices: Sequence[str]) ->
         raise ValueError("; ".join(faults))
     amounts = {part.role: pod_amounts(part.template["spec"]) for part in parts}
     worker = _worker(parts, amounts, devices)
-    beside = submitter_of(spec) if kind.name == "RayJob" else NOTHING
-    for part in parts:
-        beside = beside if part is worker else beside.plus(amounts[part.role])
+    rules = rules_of(worker.template["spec"])
+    others = [Aside(p.role, amounts[p.role], rules_of(p.template["spec"])) for p in parts if p is not worker]
+    submitter = _submitter(spec) if kind.name == "RayJob" else None
+    beside = NOTHING
+    for other in others:
+        beside = beside.plus(other.amounts) if other.rules == rules else beside
     annotations = content["metadata"].get("annotations") or {}
     workers = _asked_for(annotations, worker.count)
     device = _device(amounts[worker.role], devices)
-    rules = tuple(dict.fromkeys(rule for part in parts for rule in rules_of(part.template["spec"])))
     return Asking(
         worker=amounts[worker.role],
         beside=beside,
+        asides=(*(other for other in others if other.rules != rules), *([submitter] if submitter else [])),
         workers=workers,
         standing=worker.count,
         fewest=_fewest(annotations, worker, workers),
@@ -139,6 +164,12 @@ def asking_of(kind: Kind, content: Mapping[str, Any], devices: Sequence[str]) ->
         total=int(spec.get("completions") or sum(part.count for part in parts)),
         is_part=is_part_name(device) or any(rule.key.endswith(PARTS) for rule in rules),
     )
+
+
+def _submitter(spec: Mapping[str, Any]) -> Aside | None:
+    """Return what submits a RayJob once its cluster is ready: no part of the gang, but without room it never begins."""
+    template = submitter_of(spec)
+    return Aside("submitter", pod_amounts(template["spec"]), rules_of(template["spec"])) if template else None
 
 
 def _faults(parts: Sequence[Part]) -> Iterator[str]:

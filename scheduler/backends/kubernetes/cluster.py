@@ -1,9 +1,10 @@
 """`KubernetesCluster`: what the control loop sees of Kubernetes."""
 
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import assert_never
+from typing import Final, assert_never
 
 from scheduler.backends.kubernetes import patches
 from scheduler.backends.kubernetes.attempts import attempts_of, objects_of
@@ -12,9 +13,9 @@ from scheduler.backends.kubernetes.connection import Connection, Refused
 from scheduler.backends.kubernetes.hosts import Hosts
 from scheduler.backends.kubernetes.index import PodIndex
 from scheduler.backends.kubernetes.marks import OBJECT, PROGRESS
-from scheduler.backends.kubernetes.objects import TrainingObject, resources_of
+from scheduler.backends.kubernetes.objects import resources_of
 from scheduler.backends.kubernetes.occupied import Occupied
-from scheduler.backends.kubernetes.orders import order_of
+from scheduler.backends.kubernetes.orders import Orders, stuck
 from scheduler.backends.kubernetes.room import Room
 from scheduler.backends.kubernetes.rules import Rule
 from scheduler.backends.kubernetes.running import Attempt, run_of
@@ -26,10 +27,15 @@ from scheduler.backends.kubernetes.ushering import Patience
 from scheduler.control.ports import Clock, JobSpecs
 from scheduler.control.reports.board import RequestCounts
 from scheduler.control.settings import Declared
-from scheduler.model.observation import Observation, Order, Progress, Run, Stray, StrayKind
+from scheduler.model.errors import Unreachable
+from scheduler.model.observation import Observation, Progress, Run, Stray, StrayKind
 from scheduler.model.plan import Action, PreemptJob, StartJob, StartReplica, StopReplica
 from scheduler.model.resources import Held, Shape
 from scheduler.model.workloads import JobId
+
+KNOWN_WITHIN_S: Final = 60.0
+LOOK_AGAIN_S: Final = 0.02
+"""Wall seconds in which everything of a large cluster is listed, and between two looks whether it is."""
 
 
 class KubernetesCluster:
@@ -68,18 +74,27 @@ class KubernetesCluster:
         self._usher = Usher(connection, self._watches, owner, clock.now_s, patience or Patience())
         self._training = Training(connection, specs, owner)
         self._hosts, self._occupied, self._index = Hosts(devices), Occupied(), PodIndex()
-        self._orders: dict[str, tuple[TrainingObject, Order | None]] = {}
+        self._orders = Orders(owner)
         self._runs: dict[tuple[JobId, int], Run] = {}
         self._watches.start()
         self._usher.start()
 
     def claim(self) -> None:
-        """See that the cluster is known.
+        """Wait until the cluster is known.
 
         Raises:
-            Unreachable: it is not, or not any more.
+            Unreachable: it is not after `KNOWN_WITHIN_S`.
         """
-        self._watches.now()
+        due_s = time.monotonic() + KNOWN_WITHIN_S
+        while True:
+            try:
+                self._watches.now()
+            except Unreachable:
+                if time.monotonic() >= due_s:
+                    raise
+                time.sleep(LOOK_AGAIN_S)
+            else:
+                return
 
     def observe(self) -> Observation:
         """Return what is there now.
@@ -182,9 +197,9 @@ class KubernetesCluster:
         self._connection.close()
 
     def _observed(self, caches: Caches, now_s: float) -> Observation:
-        orders = self._ordered(caches)
         hosts = self._hosts.of(caches.nodes, self._rules(caches), now_s)
         attempts = self._attempts(caches)
+        orders = self._orders.of(objects_of(caches), stuck(caches.nodes, self._index))
         runs = self._run(attempts, now_s)
         holding = [one for one in attempts if _holds(one, runs.get((one.marks.job_id, one.marks.attempt)), self._owner)]
         self._occupied.seat(self._hosts, hosts, self._index, holding)
@@ -210,21 +225,8 @@ class KubernetesCluster:
         self._runs = {key: run_of(attempt, self._runs.get(key), now_s) for key, attempt in ours.items()}
         return self._runs
 
-    def _ordered(self, caches: Caches) -> tuple[Order, ...]:
-        """Return all orders; those of objects that ask for the same as before are the same ones."""
-        now: dict[str, tuple[TrainingObject, Order | None]] = {}
-        for seen in objects_of(caches):
-            before = self._orders.get(seen.origin)
-            if before is not None and before[0] is seen:
-                now[seen.origin] = before
-            else:
-                order = order_of(seen, self._owner)
-                now[seen.origin] = seen, (before[1] if before is not None and before[1] == order else order)
-        self._orders = now
-        return tuple(order for _, order in now.values() if order is not None)
-
     def _rules(self, caches: Caches) -> Iterable[Rule]:
-        of_jobs = {rule for seen in objects_of(caches) if seen.asking for rule in seen.asking.rules}
+        of_jobs = {rule for seen in objects_of(caches) if seen.asking for rule in seen.asking.all_rules}
         return of_jobs.union(self._serving.rules(caches))
 
     def _strays(self, holding: Iterable[Attempt]) -> Iterable[Stray]:

@@ -1,7 +1,7 @@
 """Which pod of a gang goes where: workers to the slots that are free, in the order of their ranks."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from scheduler.backends.kubernetes.asking import Asking
@@ -15,10 +15,14 @@ INDEX: Final = "batch.kubernetes.io/job-completion-index"
 """Label of the pods of an indexed Job."""
 
 
-def paired(attempt: Attempt) -> tuple[tuple[Pod, str], ...]:
+def paired(attempt: Attempt, places: Mapping[str, str]) -> tuple[tuple[Pod, str], ...]:
     """Return which host each pod at our gate goes to: those of the slots that no other pod of it has.
 
-    Workers go in the order of their ranks; what comes beside them goes with the first.
+    Workers go in the order of their ranks; what comes beside them goes with the first, or to its own place.
+
+    Args:
+        attempt: with all its pods.
+        places: hosts of what goes by rules of its own, by role.
     """
     asking = attempt.seen.asking
     if asking is None or not attempt.marks.slots:
@@ -30,16 +34,14 @@ def paired(attempt: Attempt) -> tuple[tuple[Pod, str], ...]:
             waiting.append(pod)
         elif _is_worker(pod, asking):
             free[pod.node or dict(pod.node_selector).get(HOSTNAME, "")] -= 1
-    return tuple(_placed(waiting, asking, attempt.marks.slots, free))
+    first = attempt.marks.slots[0].host
+    beside = [(pod, places.get(role_of(pod), first)) for pod in waiting if not _is_worker(pod, asking)]
+    workers = [pod for pod in waiting if _is_worker(pod, asking)]
+    return (*beside, *_placed(workers, attempt.marks.slots, free))
 
 
-def _placed(
-    waiting: Iterable[Pod], asking: Asking, slots: tuple[Slot, ...], free: Counter[str]
-) -> Iterable[tuple[Pod, str]]:
-    for pod in sorted(waiting, key=_rank):
-        if not _is_worker(pod, asking):
-            yield pod, slots[0].host
-            continue
+def _placed(workers: Iterable[Pod], slots: tuple[Slot, ...], free: Counter[str]) -> Iterable[tuple[Pod, str]]:
+    for pod in sorted(workers, key=_rank):
         host = next((slot.host for slot in slots if free[slot.host] > 0), None)
         if host is not None:
             free[host] -= 1

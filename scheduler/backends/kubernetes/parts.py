@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from scheduler.backends.kubernetes.amounts import NOTHING, Amounts, pod_amounts
-
-SUBMITTER: Final = Amounts(500, 200)
-"""What KubeRay gives the pod that submits a job, unless a template says otherwise."""
+SUBMITTER: Final[Mapping[str, Any]] = {
+    "spec": {"containers": [{"name": "submitter", "resources": {"requests": {"cpu": "500m", "memory": "200Mi"}}}]}
+}
+"""The pod from which KubeRay submits a job, unless a template says otherwise."""
 PATCHER: Final = "headroom/start"
 """Who TrainJob says wrote its patches of the runtime."""
 
@@ -73,12 +73,12 @@ def train_parts(spec: Mapping[str, Any]) -> Iterator[Part]:
         yield Part("node", int(trainer.get("numNodes", 1)), template, "")
 
 
-def submitter_of(spec: Mapping[str, Any]) -> Amounts:
-    """Return what a RayJob takes beside its cluster, once that is ready."""
+def submitter_of(spec: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the template of the pod that submits a RayJob; None where there is none."""
     if spec.get("submissionMode") not in {None, "", "K8sJobMode"}:
-        return NOTHING
-    template = spec.get("submitterPodTemplate")
-    return pod_amounts(template["spec"]) if template else SUBMITTER
+        return None
+    template: Mapping[str, Any] | None = spec.get("submitterPodTemplate")
+    return template or SUBMITTER
 
 
 def train_patch(labels: Mapping[str, str], gate: str) -> dict[str, Any]:

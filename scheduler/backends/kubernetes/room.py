@@ -1,14 +1,16 @@
 """Whether pods fit on hosts: what is there, without what is taken or promised, by kube-scheduler's own rules."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from scheduler.backends.kubernetes.amounts import NOTHING, Amounts
-from scheduler.backends.kubernetes.asking import Asking
+from scheduler.backends.kubernetes.asking import Aside, Asking
 from scheduler.backends.kubernetes.hosts import state_of
 from scheduler.backends.kubernetes.index import PodIndex
 from scheduler.backends.kubernetes.nodes import Node
+from scheduler.backends.kubernetes.pairing import role_of
+from scheduler.backends.kubernetes.rules import Rule
 from scheduler.backends.kubernetes.running import Attempt
 from scheduler.model.counting import plural
 from scheduler.model.hosts import HostState
@@ -33,8 +35,13 @@ def load_of(asking: Asking, slots: Iterable[Slot]) -> dict[str, Load]:
     for slot in slots:
         loads[slot.host] = loads.get(slot.host, Load()).plus(asking.worker)
     first = slots[0].host
-    loads[first] = loads[first].plus(asking.beside, asking.pods_beside)
+    if asking.beside != NOTHING:
+        loads[first] = loads[first].plus(asking.beside)
     return loads
+
+
+class Unplaceable(Exception):  # a finding, not a failure
+    """There is no host for what comes with a gang."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +68,48 @@ class Room:
             slots: one per worker.
             but: uid of its own object, whose pods and promises are not counted.
         """
-        for host, load in sorted(load_of(asking, slots).items()):
-            why = self._missing_on(host, load, asking, but)
+        loads = load_of(asking, slots)
+        for host, load in sorted(loads.items()):
+            why = self._missing_on(host, load, asking.rules, but)
             if why:
                 return why
+        try:
+            self.places(asking, slots, but)
+        except Unplaceable as finding:
+            return str(finding)
         return ""
 
-    def _missing_on(self, host: str, load: Load, asking: Asking, but: str) -> str:
+    def places(self, asking: Asking, slots: Iterable[Slot], but: str = "") -> dict[str, str]:
+        """Return a host for each role of what goes by rules of its own; the arguments are those of `missing`.
+
+        Raises:
+            Unplaceable: there is none for one of them.
+        """
+        loads, places = load_of(asking, slots), dict[str, str]()
+        for aside in asking.asides:
+            found = next(self._hosts_for(aside, loads, but), None)
+            if found is None:
+                wanted = f"{aside.amounts.cpu_milli / 1000:g} cores and {aside.amounts.memory_mib} MiB"
+                raise Unplaceable(f"no host that suits its {aside.role} has room for {wanted}")
+            places[aside.role] = found
+            loads[found] = loads.get(found, Load()).plus(aside.amounts)
+        return places
+
+    def _hosts_for(self, aside: Aside, loads: Mapping[str, Load], but: str) -> Iterator[str]:
+        """Yield hosts for a pod, those first that have no devices to spare for it."""
+        for host in sorted(self.nodes, key=lambda name: (bool(self.nodes[name].allocatable.devices), name)):
+            load = loads.get(host, Load()).plus(aside.amounts)
+            if not self._missing_on(host, load, aside.rules, but):
+                yield host
+
+    def _missing_on(self, host: str, load: Load, rules: Iterable[Rule], but: str) -> str:
         node = self.nodes.get(host)
         if node is None:
             return f"there is no host {host}"
         state, reason = state_of(node, self.now_s)
         if state is not HostState.READY:
             return f"host {host} takes no new work: {reason}"
-        for rule in asking.rules:
+        for rule in rules:
             if not rule.holds(node):
                 return f"host {host} does not suit: {rule.key}={rule.value} is asked for"
         left = node.allocatable.minus(self._taken(host, but)).minus(load.amounts)
@@ -98,7 +133,8 @@ class Room:
                 continue
             whole = load_of(asking, attempt.marks.slots).get(host)
             if whole is not None:
-                there = [pod for pod in attempt.pods if pod.node == host]
+                elsewhere = {aside.role for aside in asking.asides}
+                there = [pod for pod in attempt.pods if pod.node == host and role_of(pod) not in elsewhere]
                 taken = NOTHING
                 for pod in there:
                     taken = taken.plus(pod.requests)

@@ -100,12 +100,14 @@ def step(attempt: Attempt, at: Standing, room: Room, patience: Patience) -> LetI
 
 
 def _gathering(attempt: Attempt, at: Standing, room: Room, patience: Patience) -> LetIn | GiveUp | None:
-    if _is_gathered(attempt):
-        pairs = paired(attempt)
-        waiting = sum(1 for pod in attempt.gang if GATE in pod.gates)
-        if len(pairs) == waiting:
-            why = _no_room(attempt, room)
-            return _given_up(at, why, attempt) if why else LetIn(pairs)
+    asking, uid = attempt.seen.asking, attempt.seen.uid
+    if asking is not None and _is_gathered(attempt):
+        why = room.missing(asking, attempt.marks.slots, but=uid)
+        if why:
+            return _given_up(at, why, attempt)
+        pairs = paired(attempt, room.places(asking, attempt.marks.slots, but=uid))
+        if len(pairs) == sum(1 for pod in attempt.gang if GATE in pod.gates):
+            return LetIn(pairs)
     waits_s = patience.regather_s if at.was_up else patience.gather_s
     if room.now_s - at.since_s < waits_s:
         return None
@@ -117,11 +119,6 @@ def _gathering(attempt: Attempt, at: Standing, room: Room, patience: Patience) -
 def _is_gathered(attempt: Attempt) -> bool:
     """Whether all are there that are expected; a pod in place of another comes only when the other is gone."""
     return len(attempt.gang) >= attempt.expected and len(attempt.gang) == len(attempt.pods)
-
-
-def _no_room(attempt: Attempt, room: Room) -> str:
-    asking = attempt.seen.asking
-    return room.missing(asking, attempt.marks.slots, but=attempt.seen.uid) if asking else ""
 
 
 def _no_seat(attempt: Attempt) -> str:

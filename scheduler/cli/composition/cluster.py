@@ -1,4 +1,4 @@
-"""The Ray cluster of a control plane: one of its own on this machine, or what answers at an address."""
+"""The cluster of a control plane: a Ray of its own on this machine, a Ray that answers at an address, or Kubernetes."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ from scheduler.backends.ray.cluster import RayCluster
 from scheduler.backends.ray.local import LocalHostSpec, LocalRay
 from scheduler.backends.ray.remains import RunRemains
 from scheduler.config import schema
-from scheduler.config.schema import Config, RemoteRay
+from scheduler.config.schema import Config, Kubernetes, RemoteRay
 from scheduler.config.wiring import secrets_of
 from scheduler.control.ports import Backend, Clock
 from scheduler.control.service.secrets import SecretShelf
@@ -63,6 +63,27 @@ class Seat:
 def this_process() -> str:
     """Return this process and its host, for people."""
     return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def cluster_of(  # noqa: PLR0913  # the parts of a cluster, by name
+    config: Config,
+    where: RemoteRay | Kubernetes,
+    *,
+    seat: Seat,
+    clock: Clock,
+    specs: SqlStore,
+    served: tuple[Served, ...],
+) -> Backend:
+    """Return the client of a cluster that runs.
+
+    Raises:
+        ConfigError: there is no way to it.
+    """
+    if isinstance(where, Kubernetes):
+        from scheduler.cli.composition.kubernetes import kubernetes_cluster  # noqa: PLC0415  # who has Ray loads none
+
+        return kubernetes_cluster(where, seat=seat, clock=clock, specs=specs, served=served)
+    return ray_cluster(config, where, seat=seat, clock=clock, specs=specs, served=served)
 
 
 def ray_cluster(  # noqa: PLR0913  # the parts of a cluster, by name

@@ -15,7 +15,7 @@ from scheduler.cli.attempt_logs import AttemptLogs
 from scheduler.cli.composition.state import store_url
 from scheduler.config.model import draft_of
 from scheduler.config.queues import queue_names, submitters_of
-from scheduler.config.schema import Config
+from scheduler.config.schema import Config, Kubernetes
 from scheduler.config.wiring import limits_of, policy_of, served_from
 from scheduler.control.leadership import Leader
 from scheduler.control.models.draft import ModelDraft
@@ -33,6 +33,9 @@ from scheduler.store.backup import back_up
 from scheduler.store.sql import SqlStore
 from scheduler.telemetry.metrics import Metrics
 
+GIVEN_TO_KUBERNETES: Final = (
+    "kubectl apply a RayJob, Job, JobSet or TrainJob with suspend: true and the label headroom/queue"
+)
 DECLARED_IN: Final = "cluster.yaml"
 """Source of the models of the file, for people."""
 
@@ -88,6 +91,7 @@ def site_limits_of(config: Config) -> SiteLimits:
         submitters_of(config.queues),
         limits_of(config.limits, config.queues),
         {name: secret.owners for name, secret in config.secrets.items()},
+        GIVEN_TO_KUBERNETES if isinstance(config.backend, Kubernetes) else "",
     )
 
 

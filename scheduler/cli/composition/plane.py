@@ -11,13 +11,13 @@ from scheduler.api.access import Guard
 from scheduler.api.app import renewal
 from scheduler.api.site import Questions, Site
 from scheduler.cli.attempt_logs import AttemptLogs
-from scheduler.cli.composition.cluster import Seat, ray_cluster, remains_of
+from scheduler.cli.composition.cluster import Seat, cluster_of, remains_of
 from scheduler.cli.composition.people import api_of, may_deploy, metrics_over, service_of, site_limits_of
 from scheduler.cli.composition.reloading import Read, Reloader
 from scheduler.cli.composition.state import clock_of, store_url
 from scheduler.cli.traffic_sources import servers_of, sources_of
 from scheduler.config.otherwise import rules_of
-from scheduler.config.schema import Config, RemoteRay
+from scheduler.config.schema import Config, Kubernetes, RemoteRay
 from scheduler.config.wiring import policy_of, retention_of, served_from, served_of, settings_of
 from scheduler.control.cycle import Cycle
 from scheduler.control.demand.listening import Crews
@@ -88,18 +88,21 @@ class ControlPlane:
         self.store.close()
 
 
-def compose(config: Config, ray: RemoteRay, seat: Seat, say: Say = nobody, *, read: Read | None = None) -> ControlPlane:
-    """Wire a control plane to a Ray cluster that runs.
+def compose(
+    config: Config, where: RemoteRay | Kubernetes, seat: Seat, say: Say = nobody, *, read: Read | None = None
+) -> ControlPlane:
+    """Wire a control plane to a cluster that runs.
 
     Args:
         config: checked by `load_config`.
-        ray: where the cluster answers.
+        where: the cluster answers.
         seat: by what right it acts.
         say: is told what was assumed of recorded files.
         read: reads the configuration again; None where it cannot be.
 
     Raises:
-        ConfigError: a file of the configuration cannot be read, or the store has a newer schema.
+        ConfigError: a file of the configuration cannot be read, the store has a newer schema, or there is no way to the
+            cluster.
         Unreachable: the store does not answer.
     """
     close_state(config.state_dir)
@@ -107,7 +110,7 @@ def compose(config: Config, ray: RemoteRay, seat: Seat, say: Say = nobody, *, re
     store = SqlStore(store_url(config), fence=seat.lease.fence.number, marker=config.state_dir / "store.held")
     board, stop, poke = Board(), threading.Event(), threading.Event()
     served = served_of(config.models)
-    cluster = ray_cluster(config, ray, seat=seat, clock=clock, specs=store, served=served)
+    cluster = cluster_of(config, where, seat=seat, clock=clock, specs=store, served=served)
     policy = policy_of(config.policy, config.queues)
     fitters = OneProcess(Threads("forecast", 1, 2 * FIT_WITHIN_S), FIT_WITHIN_S)
     following, sources = NextConfiguration(), sources_of(config, say)

@@ -4,7 +4,7 @@ Durations ("30s", "10m", "6h", "1d12h") and sizes ("8Gi", "16G") are read into n
 `scheduler.config.units`. `headroom explain` prints the texts under the fields.
 """
 
-from scheduler.config.schema.backends import LocalHost, LocalRay, RemoteRay
+from scheduler.config.schema.backends import Kubernetes, LocalHost, LocalRay, RemoteRay
 from scheduler.config.schema.base import ONE_WORKER, Resources, Section, WorkerRange, Workers
 from scheduler.config.schema.deciding import LOOP, Control, PolicyNames, Reserve
 from scheduler.config.schema.job import JOB_NAME, EnvValue, JobFile, PublishesSection, SecretName, text_or_secret
@@ -26,6 +26,7 @@ __all__ = [
     "ErlangA",
     "ErlangC",
     "JobFile",
+    "Kubernetes",
     "Limits",
     "LocalHost",
     "LocalRay",

@@ -1,11 +1,11 @@
-"""Where work runs: a Ray of one's own on this machine, or one that runs already."""
+"""Where work runs: a Ray of one's own on this machine, one that runs already, or a Kubernetes cluster."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from scheduler.config.schema.base import Section
-from scheduler.config.units import SizeMib
+from scheduler.config.units import DurationSeconds, SizeMib
 
 
 class LocalHost(Section):
@@ -47,3 +47,24 @@ class RemoteRay(Section):
     """Host and port of the head's GCS, for instance 10.0.0.5:6379."""
     dashboard: Annotated[str, Field(examples=["http://10.0.0.5:8265"])]
     """URL of the head's dashboard, for instance http://10.0.0.5:8265."""
+
+
+class Kubernetes(Section):
+    """Use a Kubernetes cluster as it stands."""
+
+    kind: Literal["kubernetes"]
+    """Uses a Kubernetes cluster: training by suspended objects with the label headroom/queue."""
+    kubeconfig: Annotated[str, Field(examples=["~/.kube/config"])] = ""
+    """Path of a kubeconfig; empty for the service account of the pod, and outside of one for what kubectl uses."""
+    context: str = ""
+    """Context of the kubeconfig; empty for its current one."""
+    namespaces: Annotated[tuple[str, ...], Field(examples=[["ml-training"]])] = ()
+    """Namespaces whose objects are looked at; all when there are none."""
+    devices: Annotated[tuple[str, ...], Field(min_length=1)] = ("amd.com/gpu", "nvidia.com/gpu")
+    """Resources that are devices, by the names that pods ask for them."""
+    gather: DurationSeconds = 60.0
+    """How long the pods of a gang may take to be there; after it the start has failed, and is tried later."""
+    bind: DurationSeconds = 30.0
+    """How long kube-scheduler may take to bind them then."""
+    come_up: DurationSeconds = 900.0
+    """How long they may take to run then: images are pulled in this time."""

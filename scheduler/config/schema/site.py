@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from scheduler.config.schema.backends import LocalRay, RemoteRay
+from scheduler.config.schema.backends import Kubernetes, LocalRay, RemoteRay
 from scheduler.config.schema.base import Section
 from scheduler.config.schema.deciding import Control, PolicyNames
 from scheduler.config.schema.people import Api, Limits, Retention, Router, SecretSource
@@ -32,7 +32,7 @@ class Config(Section):
     """Directory of what must survive a restart; relative to where `headroom run` is started."""
     store: str = ""
     """SQLAlchemy URL; empty for SQLite in WAL mode inside `state_dir`."""
-    backend: Annotated[LocalRay | RemoteRay, Field(discriminator="kind")]
+    backend: Annotated[LocalRay | RemoteRay | Kubernetes, Field(discriminator="kind")]
     """Where work runs."""
     control: Control = Control()
     """The control loop."""

@@ -39,6 +39,7 @@ class SiteLimits:
         longest_grace_s: longest grace period a job may ask for; it is part of serving's lead time.
         limits: of single persons.
         secrets: names that jobs may use, each with whose jobs may; everybody's when there are none.
+        given_elsewhere: where jobs are given instead of being submitted here; "" where they are submitted.
     """
 
     priorities: Mapping[str, int] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class SiteLimits:
     submitters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     limits: PersonLimits = field(default_factory=PersonLimits)
     secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    given_elsewhere: str = ""
 
     def priority(self, name: str) -> int:
         """Return the integer of a priority class.
@@ -109,6 +111,10 @@ def faults_of(
     spec: JobSpec, site_limits: SiteLimits, packages: PackageShelf, hosts: Sequence[Host] | None
 ) -> Iterator[Fault]:
     """Yield all that is wrong with a submission; `hosts` are those last seen, None when none were yet."""
+    if site_limits.given_elsewhere:
+        said = "on this cluster jobs are not submitted, but given to the cluster itself"
+        yield Fault("NotHere", said, help=site_limits.given_elsewhere)
+        return
     yield from faults_here(spec, site_limits, None if hosts is None else empty(hosts))
     if spec.working_dir:
         yield from _faults_of_package(spec.working_dir, packages)

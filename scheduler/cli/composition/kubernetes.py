@@ -1,0 +1,35 @@
+"""The Kubernetes cluster of a control plane."""
+
+from pathlib import Path
+
+from scheduler.backends.kubernetes.cluster import KubernetesCluster
+from scheduler.backends.kubernetes.connection import Connection
+from scheduler.backends.kubernetes.serving import Serving
+from scheduler.backends.kubernetes.ushering import Patience
+from scheduler.cli.composition.cluster import Seat
+from scheduler.config.schema import Kubernetes
+from scheduler.control.ports import Backend, Clock
+from scheduler.control.settings import Served
+from scheduler.store.sql import SqlStore
+
+
+def kubernetes_cluster(
+    where: Kubernetes, *, seat: Seat, clock: Clock, specs: SqlStore, served: tuple[Served, ...]
+) -> Backend:
+    """Return the client of a Kubernetes cluster; each change is preceded by a proof that this process leads.
+
+    Raises:
+        ConfigError: there is no way to it.
+    """
+    kubeconfig = str(Path(where.kubeconfig).expanduser()) if where.kubeconfig else ""
+    connection = Connection.open(kubeconfig, where.context, seat.lease.prove)
+    return KubernetesCluster(
+        connection,
+        specs=specs,
+        clock=clock,
+        owner=seat.lease.fence.owner,
+        devices=where.devices,
+        namespaces=where.namespaces,
+        serving=Serving(connection, [one.declared() for one in served], clock),
+        patience=Patience(gather_s=where.gather, bind_s=where.bind, start_s=where.come_up),
+    )
