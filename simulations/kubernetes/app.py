@@ -23,6 +23,8 @@ def application(api: Api) -> Starlette:
 
     async def endpoint(request: HttpRequest) -> Response:
         asked = Request.of(request.method, str(request.url), dict(request.headers), await request.body())
+        if api.faults.slow:
+            await asyncio.sleep(api.faults.slow(asked))
         answered = api.handle(asked)
         if isinstance(answered, Watch):
             return StreamingResponse(stream(api, answered), media_type="application/json")

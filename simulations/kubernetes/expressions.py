@@ -35,7 +35,19 @@ def _compile(text: str) -> Any:
     except ImportError as error:
         raise not_implemented("rules in CEL: install cel-python (the extra `cel`)") from error
     environment = celpy.Environment()
-    return environment.program(environment.compile(text))
+    try:
+        return environment.program(environment.compile(text))
+    except celpy.CELParseError as error:
+        raise ValueError(str(error)) from error
+
+
+def compile_fault(text: str) -> str:
+    """Return why an expression does not compile, nothing if it does."""
+    try:
+        compiled(text)
+    except ValueError as error:
+        return f"compilation failed: {error}"
+    return ""
 
 
 @cache

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from simulations.kubernetes.failures import PlainRefusal
+from simulations.kubernetes.failures import PlainRefusal, Refused
 from simulations.kubernetes.requests import Request
 
 THROTTLED = "Too many requests, please try again later.\n"
@@ -17,6 +17,8 @@ class Faults:
     throttled: Which | None = None
     retry_after_s: int = 1
     broken: Which | None = None
+    forbidden: Which | None = None
+    slow: Callable[[Request], float] | None = None
     refuses_connections: bool = False
     silent_watches: bool = False
     late_events_s: float = 0.0
@@ -25,10 +27,12 @@ class Faults:
 
     def check(self, request: Request, user: str) -> None:
         """Refuse a request as the fault that is on demands; note it if that is asked for."""
-        del user
         if self.records:
             self.seen.append(request)
         if self.throttled and self.throttled(request):
             raise PlainRefusal(429, THROTTLED, {"Retry-After": str(self.retry_after_s)})
+        if self.forbidden and self.forbidden(request):
+            words = f'{request.path} is forbidden: User "{user}" was told so by a test'
+            raise Refused(403, "Forbidden", words, {})
         if self.broken and self.broken(request):
             raise PlainRefusal(500, "Internal Server Error\n")

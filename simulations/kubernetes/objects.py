@@ -1,5 +1,6 @@
 """Metadata of every object: what the server fills in at creation, keeps at an update, and refuses in both."""
 
+import json
 import string
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from simulations.kubernetes.names import annotation_causes, label_causes, subdom
 
 SUFFIX_LETTERS = "".join(letter for letter in string.ascii_lowercase + string.digits if letter not in "aeiou01310y")
 SYSTEM_FIELDS = ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
+MANY = 2
 NEVER_CHANGES = "field is immutable"
 
 
@@ -77,7 +79,18 @@ def name_causes(metadata: Json) -> list[Cause]:
 def metadata_causes(body: Json) -> list[Cause]:
     """Return the broken rules of labels and annotations."""
     metadata = body["metadata"]
-    return label_causes(metadata.get("labels") or {}) + annotation_causes(metadata.get("annotations") or {})
+    causes = label_causes(metadata.get("labels") or {}) + annotation_causes(metadata.get("annotations") or {})
+    return causes + _owner_causes(metadata.get("ownerReferences") or [])
+
+
+def _owner_causes(references: list[Json]) -> list[Cause]:
+    """Refuse a second controller."""
+    named = [f"{each['kind']}/{each['name']}" for each in references if each.get("controller")]
+    if len(named) < MANY:
+        return []
+    found = f'Found "true" in references for {named[0]} and {named[1]}'
+    why = f"Only one reference can have Controller set to true. {found}"
+    return [invalid_value("metadata.ownerReferences", json.dumps(references, separators=(",", ":")), why)]
 
 
 def keep(new: Json, old: Json) -> None:

@@ -11,6 +11,7 @@ from simulations.kubernetes.objects import Surroundings
 from simulations.kubernetes.requests import Answer, Request
 from simulations.kubernetes.selectors import matches_selector
 from simulations.kubernetes.store import Entry, Store
+from simulations.kubernetes.topology import copy_topology
 from simulations.kubernetes.visible import selectable
 
 SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
@@ -18,7 +19,6 @@ TWO_BUDGETS = "This pod has more than one PodDisruptionBudget, which the evictio
 NO_BUDGET = "Cannot evict pod as it would violate the pod's disruption budget."
 BUDGETS = ("policy", "poddisruptionbudgets")
 STILL_PROCESSING_S = 10
-TOPOLOGY = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
 
 
 @dataclass
@@ -94,14 +94,6 @@ class Subresources:
             status["disruptionsAllowed"] -= 1
             status.setdefault("disruptedPods", {})[entry.key[1]] = self.around.stamp()
             self.store.write(BUDGETS, budgets[0].key, budget, budgets[0].fields)
-
-
-def copy_topology(store: Store, pod: Json) -> None:
-    """Label a pod with the zone and region of its node, as the server does when it is bound."""
-    node = store.get(("", "nodes"), ("", pod["spec"]["nodeName"]))
-    found = {word: node.labels[word] for word in TOPOLOGY if word in node.labels} if node else {}
-    if found:
-        pod["metadata"]["labels"] = (pod["metadata"].get("labels") or {}) | found
 
 
 def _shortage(status: Json) -> str:

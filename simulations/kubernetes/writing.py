@@ -16,10 +16,13 @@ from simulations.kubernetes.objects import (
     update_causes,
 )
 from simulations.kubernetes.requests import Request, Write
+from simulations.kubernetes.rules.base import no_check_update
 from simulations.kubernetes.rules.custom import unchecked
 from simulations.kubernetes.rules.registry import rules_of
 from simulations.kubernetes.store import Entry, Store
 from simulations.kubernetes.visible import selectable
+
+EMPTY: tuple[object, ...] = ({}, [], None)
 
 
 class Admission(Protocol):
@@ -70,7 +73,8 @@ class Writer:
         if general + special:
             shown = kind if not _wrong_kind(special) else None
             word = kind.kind if shown else special[0].message.split('"')[1]
-            raise failures.invalid(kind.group, word, name, general + special)
+            group = "" if kind.plural == "events" else kind.group
+            raise failures.invalid(group, word, name, general + special)
 
     def _refuse_taken(self, kind: Kind, key: tuple[str, str], given_version: str | None) -> None:
         if given_version:
@@ -80,7 +84,7 @@ class Writer:
             raise failures.already_exists(kind, key[1], deleting=deleting)
 
     def _store(self, kind: Kind, body: Json, request: Request) -> Json:
-        metadata = body["metadata"]
+        metadata = body["metadata"] = {word: value for word, value in body["metadata"].items() if value not in EMPTY}
         if request.query.get("dryRun"):
             return body
         self.store.write(kind.table, (metadata.get("namespace", ""), metadata["name"]), body, selectable(kind, body))
@@ -94,12 +98,14 @@ class Writer:
         rules = rules_of(kind)
         if part == "status":
             _only_status(new, old, kind)
+        elif part == "resize":
+            _only_resources(new, old)
         keep(new, old)
         rules.fill(new)
         if part != "status":
             rules.update(new, old)
             self.admission.mutate(kind, new, "UPDATE")
-        check = rules.check_status if part == "status" else rules.check_update
+        check = {"status": rules.check_status, "resize": no_check_update}.get(part, rules.check_update)
         self._refuse(kind, old["metadata"]["name"], update_causes(new, old, rules.metadata_checks), check(new, old))
         self.admission.validate(kind, new, old, "UPDATE")
         return self.replace(write, entry, new, old)
@@ -115,6 +121,7 @@ class Writer:
         if request.query.get("dryRun"):
             return new
         if finished(kind, new):
+            new["metadata"] = {word: value for word, value in new["metadata"].items() if value not in EMPTY}
             self.store.delete(kind.table, entry.key, new)
             self.admission.stored(kind, new)
             return new
@@ -195,6 +202,16 @@ def _only_status(new: Json, old: Json, kind: Kind) -> None:
         _restore(new, old, word)
     if kind.custom:
         new["metadata"] = dict(old["metadata"]) | _versions(new)
+
+
+def _only_resources(new: Json, old: Json) -> None:
+    """Keep all of a pod but the resources of its containers."""
+    asked = {each["name"]: each.get("resources") or {} for each in new["spec"].get("containers") or []}
+    new["spec"] = old["spec"] | {
+        "containers": [
+            each | {"resources": asked.get(each["name"], each["resources"])} for each in old["spec"]["containers"]
+        ]
+    }
 
 
 def _versions(new: Json) -> dict[str, Any]:

@@ -63,6 +63,7 @@ class Double(KubernetesApi):
     """The double, with its switches."""
 
     api: Api = field(default_factory=Api)
+    server: Server | None = None
 
     def direct(self, token: str = "") -> Rest:
         """Return a client without sockets."""
@@ -103,7 +104,7 @@ def double(tmp_path: Path) -> Iterator[Double]:
     api = fresh_api()
     with Server(api) as server, httpx.Client(base_url=server.url) as client:
         kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", server.url)
-        yield Double(server.url, Rest(client), kubeconfig, api=api)
+        yield Double(server.url, Rest(client), kubeconfig, api=api, server=server)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from simulations.kubernetes.failures import Json, Refused, forbidden
 from simulations.kubernetes.kinds import Kind, Kinds
 from simulations.kubernetes.objects import Surroundings
 from simulations.kubernetes.store import Store
+from simulations.kubernetes.topology import copy_topology
 
 ALWAYS_THERE = {"default", "kube-system", "kube-public", "kube-node-lease"}
 UNREADY = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
@@ -33,6 +34,8 @@ class Admissions:
             self._in_a_namespace(kind, body)
         if is_pod(kind):
             self._fill_pod(body)
+            if body["spec"].get("nodeName"):
+                copy_topology(self.store, body)
             fill_limits(self.store, body)
 
     def _in_a_namespace(self, kind: Kind, body: Json) -> None:
@@ -44,8 +47,7 @@ class Admissions:
             details = {"name": namespace, "kind": "namespaces"}
             raise Refused(404, "NotFound", f'namespaces "{namespace}" not found', details)
         if found.object().get("status", {}).get("phase") == "Terminating":
-            why = f"unable to create new content in namespace {namespace} because it is being terminated"
-            raise forbidden(kind, name, why)
+            raise _terminating(kind, name, namespace)
 
     def _fill_pod(self, body: Json) -> None:
         spec = body["spec"]
@@ -113,6 +115,16 @@ class Admissions:
                 key = (namespace, quota["metadata"]["name"])
                 fields = {"metadata.name": key[1], "metadata.namespace": namespace}
                 self.store.write(QUOTAS, key, quota | {"status": status}, fields)
+
+
+def _terminating(kind: Kind, name: str, namespace: str) -> Refused:
+    """Return the refusal of what would go into a namespace that is going."""
+    refused = forbidden(
+        kind, name, f"unable to create new content in namespace {namespace} because it is being terminated"
+    )
+    cause = {"reason": "NamespaceTerminating", "message": f"namespace {namespace} is being terminated"}
+    refused.details = (refused.details or {}) | {"causes": [cause | {"field": "metadata.namespace"}]}
+    return refused
 
 
 def is_pod(kind: Kind) -> bool:

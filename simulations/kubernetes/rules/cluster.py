@@ -1,9 +1,10 @@
-"""Nodes, namespaces, leases, priority classes, quotas, budgets and events: small rules of small kinds."""
+"""Nodes, namespaces, leases, priority classes, quotas, budgets, policies: small rules of small kinds."""
 
 import re
 from typing import Any
 
-from simulations.kubernetes.failures import Cause, Json, forbidden_change, invalid_value, required, unsupported
+from simulations.kubernetes.expressions import compile_fault
+from simulations.kubernetes.failures import Cause, Json, forbidden_change, invalid_value, unsupported
 from simulations.kubernetes.objects import NEVER_CHANGES, Surroundings
 from simulations.kubernetes.rules.base import Rules, setdefaults
 from simulations.kubernetes.rules.templates import canonical_all
@@ -144,26 +145,12 @@ def create_budget(body: Json, around: Surroundings) -> None:
     body["status"] = dict.fromkeys(counts, 0)
 
 
-def fill_event(body: Json) -> None:
-    """Fill in what a core event always shows."""
-    if body["apiVersion"] == "v1":
-        setdefaults(body, source={}, reportingComponent="", reportingInstance="", involvedObject={})
-        body.setdefault("eventTime", None)
-        body.setdefault("firstTimestamp", None)
-        body.setdefault("lastTimestamp", None)
-
-
 def micro_time_fault(text: Any) -> str:
     """Return why a time is not one with six digits of a second, in Go's words; nothing if it is."""
     if text is None or re.search(r"\.\d{6}(Z|[+-]\d\d:\d\d)$", str(text)):
         return ""
     rest = str(text)[19:]
     return f'parsing time "{text}" as "2006-01-02T15:04:05.000000Z07:00": cannot parse "{rest}" as ".000000"'
-
-
-def needs(body: Json, *words: str) -> list[Cause]:
-    """Return which of the fields are missing."""
-    return [required(word) for word in words if not body.get(word)]
 
 
 def fill_policy(body: Json) -> None:
@@ -174,6 +161,13 @@ def fill_policy(body: Json) -> None:
     setdefaults(constraints, namespaceSelector={}, objectSelector={}, matchPolicy="Equivalent")
     for rule in constraints.get("resourceRules") or []:
         setdefaults(rule, scope="*")
+
+
+def check_policy(body: Json) -> list[Cause]:
+    """Return the expressions of a policy that do not compile."""
+    rules = enumerate(body["spec"].get("validations") or [])
+    faults = [(place, rule["expression"], compile_fault(rule["expression"])) for place, rule in rules]
+    return [invalid_value(f"spec.validations[{n}].expression", f'"{text}"', why) for n, text, why in faults if why]
 
 
 def fill_binding(body: Json) -> None:
@@ -189,6 +183,5 @@ PRIORITY_CLASSES = Rules(fill_priority_class, check=check_priority_class, check_
 QUOTAS = Rules(fill_quota, create_status, keep_status)
 LIMIT_RANGES = Rules(fill_limit_range)
 BUDGETS = Rules(create=create_budget, update=keep_status)
-EVENTS = Rules(fill_event)
-POLICIES = Rules(fill_policy, create_status, keep_status)
+POLICIES = Rules(fill_policy, create_status, keep_status, check_policy)
 POLICY_BINDINGS = Rules(fill_binding)

@@ -1,5 +1,6 @@
 """Custom resources: defaults, types and CEL rules out of the schema of their definition."""
 
+from dataclasses import replace
 from functools import cache
 
 from simulations.kubernetes.failures import Cause, Json, invalid_value
@@ -36,8 +37,11 @@ def custom_rules(kind: Kind) -> Rules:
     def check_update(new: Json, old: Json) -> list[Cause]:
         return _all_causes(kind, schema, new, old)
 
+    def check_status(new: Json, old: Json) -> list[Cause]:
+        return [_below_status(cause) for cause in _all_causes(kind, schema, new, old)]
+
     update = keep_status if has_status else Rules().update
-    return Rules(fill, create, update, check, check_update, check_update)
+    return Rules(fill, create, update, check, check_update, check_status)
 
 
 def _all_causes(kind: Kind, schema: Json, body: Json, old: Json | None) -> list[Cause]:
@@ -46,6 +50,11 @@ def _all_causes(kind: Kind, schema: Json, body: Json, old: Json | None) -> list[
     if causes := schema_causes(schema, body):
         return [*causes, unchecked()]
     return rule_causes(schema, body, old)
+
+
+def _below_status(cause: Cause) -> Cause:
+    """Return a cause as the status subresource words it: its messages name fields from the status on."""
+    return replace(cause, message=cause.message.replace(": status.", ": "))
 
 
 def unchecked() -> Cause:

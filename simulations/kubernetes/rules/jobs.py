@@ -37,6 +37,7 @@ def create(body: Json, around: Surroundings) -> None:
     labels = spec["template"]["metadata"].setdefault("labels", {})
     labels |= {"batch.kubernetes.io/controller-uid": uid, "controller-uid": uid}
     labels |= {"batch.kubernetes.io/job-name": name, "job-name": name}
+    body["metadata"]["labels"] = body["metadata"].get("labels") or dict(labels)
     spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
 
 

@@ -100,7 +100,7 @@ def resource_causes(spec: Json, where: str) -> list[Cause]:
 
 def check_update(new: Json, old: Json) -> list[Cause]:
     """Return what a change of a pod breaks."""
-    causes = _cost_causes(new) + _gate_causes(new["spec"], old["spec"])
+    causes = _cost_causes(new) * 2 + _gate_causes(new["spec"], old["spec"])
     munged, before = deepcopy(new["spec"]), old["spec"]
     for word in ("containers", "initContainers"):
         for mine, theirs in zip(munged.get(word) or [], before.get(word) or [], strict=False):

@@ -4,6 +4,7 @@ from simulations.kubernetes.kinds import Kind
 from simulations.kubernetes.rules import cluster, workloads
 from simulations.kubernetes.rules.base import Rules
 from simulations.kubernetes.rules.custom import custom_rules
+from simulations.kubernetes.rules.events import EVENTS
 from simulations.kubernetes.rules.jobs import JOBS
 from simulations.kubernetes.rules.pods import PODS
 
@@ -13,8 +14,8 @@ BY_RESOURCE: dict[tuple[str, str], Rules] = {
     ("", "namespaces"): cluster.NAMESPACES,
     ("", "resourcequotas"): cluster.QUOTAS,
     ("", "limitranges"): cluster.LIMIT_RANGES,
-    ("", "events"): cluster.EVENTS,
-    ("events.k8s.io", "events"): cluster.EVENTS,
+    ("", "events"): EVENTS,
+    ("events.k8s.io", "events"): EVENTS,
     ("batch", "jobs"): JOBS,
     ("apps", "deployments"): workloads.DEPLOYMENTS,
     ("apps", "replicasets"): workloads.REPLICA_SETS,
