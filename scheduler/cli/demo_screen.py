@@ -9,11 +9,12 @@ from rich.status import Status
 from scheduler.cli.screen import Screen
 from scheduler.cli.table import Column, Table, cell, render
 from scheduler.demo.play import Progress
+from scheduler.demo.programme import SWAPPED
 from scheduler.demo.watch import Sighting
 from scheduler.wire.jobs import Event
 
 TOLD: Final = frozenset({"preemption", "training", "host", "forecast", "failure"})
-"""Kinds of events that are worth a line; replicas come and go in the changing line."""
+"""Kinds of events that are worth a line, beside those of a rollout; replicas come and go in the changing line."""
 STYLES: Final = {"preemption": "yellow", "failure": "red", "host": "red"}
 BARS: Final = "▁▂▃▄▅▆▇█"
 LOOKS_A_LINE: Final = 30
@@ -43,7 +44,7 @@ class DemoScreen:
     def show(self, seen: Sighting, progress: Progress) -> None:
         """Show the state, and what has happened since the last look."""
         for event in seen.events:
-            if event.kind in TOLD:
+            if event.kind in TOLD or (event.subject == SWAPPED and "revision" in event.title):
                 self._print(_event_line(event), STYLES.get(event.kind, ""))
         line = self._state_line(seen, progress)
         self._line(line)
@@ -60,7 +61,12 @@ class DemoScreen:
     def outcome(self, report: Mapping[str, Any], other: Mapping[str, Any] | None) -> None:
         """Print the tables of a report, beside that of the other mode when there is one."""
         self.quiet()
-        for table in (_outcome_table(report, other), _job_table(report), _serving_table(report)):
+        for table in (
+            _outcome_table(report, other),
+            _job_table(report),
+            _serving_table(report),
+            _version_table(report),
+        ):
             self._screen.say("")
             self._screen.say(render(table, self._screen))
 
@@ -159,3 +165,27 @@ def _serving_row(model: Mapping[str, Any]) -> tuple[str, ...]:
     replicas = f"{model['least_ready']} – {model['most_ready']}"
     counts = (f"{model['requests']:,}", f"{model['late']:,}", f"{model['failed']:,}")
     return (model["model"], *counts, replicas, "-" if ratio is None else f"{ratio:.2f}")
+
+
+def _version_table(report: Mapping[str, Any]) -> Table:
+    columns = (
+        Column("NEW VERSION, TRAINED BY"),
+        Column("REVISION", right=True),
+        Column("FATE"),
+        Column("TRIED ON", right=True),
+        Column("FAILED", right=True),
+        Column("WHY"),
+    )
+    return Table(columns, tuple(_version_row(version) for version in report["versions"]))
+
+
+def _version_row(version: Mapping[str, Any]) -> tuple[Any, ...]:
+    fate = {"done": cell("took over", "green"), "rolled back": cell("rolled back", "yellow"), "": "not begun"}
+    tried = (f"{version['requests']:,} requests", f"{version['failed']:,}")
+    return (
+        version["job"],
+        str(version["revision"]),
+        fate.get(version["fate"], version["fate"]),
+        *tried,
+        version["why"] or "-",
+    )

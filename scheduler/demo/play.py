@@ -11,14 +11,27 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+import yaml
+
 from scheduler.client import Client
 from scheduler.config.loading import load_config
 from scheduler.config.schema import Config, ReplayTraffic
 from scheduler.control.clocks import ReplayClock
 from scheduler.demo.load import Stream
-from scheduler.demo.programme import CONFIG, ENDS_AT, EVENING_FROM, SPEED, STARTS_AT, SUBMISSIONS, TRAINING, Submission
+from scheduler.demo.programme import (
+    CONFIG,
+    ENDS_AT,
+    EVENING_FROM,
+    SPEED,
+    STARTS_AT,
+    SUBMISSIONS,
+    SWAPPED,
+    TRAINING,
+    Submission,
+)
 from scheduler.demo.report import Evening, Report, report_of
 from scheduler.demo.stage import ControlPlane, LoadProcess
+from scheduler.demo.versions import Versions
 from scheduler.demo.watch import Sighting, Watcher
 from scheduler.model.errors import HeadroomError
 from scheduler.telemetry import replay
@@ -83,6 +96,7 @@ class Demo:
             self._client = stack.enter_context(Client(self.url, timeout_s=20.0))
             plane.wait_until_live(self._client)
             self._watcher = Watcher(self._client)
+            self._versions = Versions(self._client)
             self._stack = stack.pop_all()
         return self
 
@@ -103,6 +117,7 @@ class Demo:
         load = LoadProcess(self._streams(), clock.now_s(), clock.speed)
         self._stack.callback(load.stop)
         self._watcher.counting = True
+        self._versions.begin(_section(SWAPPED))
         self._say(f"the load follows recorded traffic, {clock.speed:.0f} × as fast")
         self._run(load, clock, show)
         self._watcher.counting = False
@@ -116,6 +131,7 @@ class Demo:
             counts=counts,
             jobs=jobs,
             watcher=self._watcher,
+            versions=self._versions.all(),
             evening=self._evening(),
         )
 
@@ -124,6 +140,7 @@ class Demo:
         begin_s, end_s = clock.now_s(), ENDS_AT.timestamp()
         while (now_s := clock.now_s()) < end_s:
             waiting = self._submit_due(waiting, now_s)
+            self._versions.go_on(now_s)
             counts = load.counts.values()
             share = (now_s - begin_s) / (end_s - begin_s)
             totals = (sum(c.total for c in counts), sum(c.late for c in counts), sum(c.failed for c in counts))
@@ -171,6 +188,12 @@ class Demo:
         lead_s = max(model.warm_up for model in self._config.models) + control.preemption_grace + control.period
         share = sum(model.share for model in self._config.models)
         return Evening(datetime.fromtimestamp(at_s, UTC), rps * share, timedelta(seconds=lead_s))
+
+
+def _section(model: str) -> dict[str, object]:
+    """Return a model's section of the demo's file."""
+    sections = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["models"]
+    return next(dict(section) for section in sections if section["name"] == model)
 
 
 def _polyline(config: Config) -> list[tuple[float, float]]:

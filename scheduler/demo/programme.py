@@ -73,3 +73,29 @@ SUBMISSIONS: Final = (
         resources={"cpus": 2, "memory": "2Gi"},
     ),
 )
+SWAPPED: Final = "cope-a-9b"
+"""The community model: jobs train new versions of it, which are rolled out by themselves."""
+
+
+def _version(at: datetime, name: str, train: str) -> Submission:
+    job = {
+        "name": name,
+        "entrypoint": f"python scorer.py {train}",
+        "priority": "high",
+        "checkpoint_interval": "30m",
+        "grace": "36m",
+        "queue": "research",
+        "resources": {"cpus": 2, "memory": "2Gi"},
+        "publishes": {"model": SWAPPED, "path": "model", "deploy": "automatically"},
+    }
+    return Submission(at, job)
+
+
+VERSIONS: Final = (
+    _version(datetime(2012, 10, 1, 6, 0, tzinfo=UTC), "cope-a-better", "--steps 40"),
+    _version(datetime(2012, 10, 1, 16, 0, tzinfo=UTC), "cope-a-broken", "--steps 10 --features 64"),
+)
+"""A better version of the community model, and one that nobody could have tested: its weights are too few.
+
+Each is trained as soon as its time has come and the fate of the one before is known.
+"""

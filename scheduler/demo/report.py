@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from scheduler.demo.load import Count
+from scheduler.demo.versions import Version
 from scheduler.demo.watch import ModelHistory, Watcher
 from scheduler.wire.jobs import Job
 
@@ -68,6 +69,8 @@ class Report:
     peak: Peak
     jobs: tuple[JobOutcome, ...]
     serving: tuple[ServingOutcome, ...]
+    versions: tuple[Version, ...]
+    """Of the community model, each trained by a job."""
 
     def as_json(self) -> dict[str, object]:
         """Return plain values."""
@@ -91,6 +94,7 @@ def report_of(  # noqa: PLR0913  # one argument per source of facts, all by name
     counts: Mapping[str, Count],
     jobs: Sequence[Job],
     watcher: Watcher,
+    versions: Sequence[Version],
     evening: Evening,
 ) -> Report:
     """Put the report together.
@@ -102,6 +106,7 @@ def report_of(  # noqa: PLR0913  # one argument per source of facts, all by name
         counts: what became of the requests, by model.
         jobs: all of them, with their attempts.
         watcher: what was seen on the way.
+        versions: what became of the versions of the community model.
         evening: the peak.
     """
     outcomes = tuple(_job(job) for job in jobs)
@@ -120,6 +125,7 @@ def report_of(  # noqa: PLR0913  # one argument per source of facts, all by name
         peak=Peak(evening.at.isoformat(), round(evening.rps, 2), round(_foreseen(watcher, evening), 2)),
         jobs=outcomes,
         serving=tuple(_serving(model, count, watcher.models.get(model)) for model, count in counts.items()),
+        versions=tuple(versions),
     )
 
 

@@ -8,52 +8,48 @@ replica does.
 import asyncio
 import json
 import time
-import zlib
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
 from ray import serve
 
-FEATURES: Final = 4096
+from scheduler.demo.scoring import score, weights_of
 
 
 @serve.deployment(name="Model")
 class Model:
-    """Scores a revision's text with hashed character trigrams and a logistic layer.
+    """Scores a revision's text.
 
     Args:
         service_time_s: seconds the absent accelerator would take.
         concurrency: requests worked on at once.
         load_s: seconds that loading weights onto it would take.
+        artifact: folder with the weights that a job has trained; "" for some that nobody trained.
     """
 
-    def __init__(self, service_time_s: float, concurrency: int, load_s: float) -> None:
+    def __init__(self, service_time_s: float, concurrency: int, load_s: float, artifact: str = "") -> None:
         time.sleep(load_s)
         self._service_time_s = service_time_s
         self._places = asyncio.Semaphore(concurrency)
-        self._weights = np.random.default_rng(0).normal(size=FEATURES)
+        self._weights = weights_of(artifact)
 
     async def __call__(self, call: Mapping[str, Any]) -> dict[str, float]:
         """Answer one request: JSON in `body`, with the revision in `rev_id`."""
         async with self._places:
             await asyncio.sleep(self._service_time_s)
-            return {"score": self._score(json.loads(call["body"] or b"{}"))}
-
-    def _score(self, revision: Mapping[str, Any]) -> float:
-        text = f"revision {revision.get('rev_id', 0)}"
-        hits = [zlib.crc32(text[i : i + 3].encode()) % FEATURES for i in range(len(text) - 2)]
-        return float(1.0 / (1.0 + np.exp(-self._weights[hits].mean())))
+            return {"score": score(self._weights, json.loads(call["body"] or b"{}").get("rev_id", 0))}
 
 
 def build(args: Mapping[str, Any]) -> serve.Application:
     """Return the application; configurations name this function.
 
     Args:
-        args: `service_time_s`, and `concurrency` (1) and `load_s` (0) where they differ from what stands here.
+        args: `service_time_s`, and `concurrency` (1) and `load_s` (0) where they differ from what stands here;
+            Headroom adds `artifact`, the folder that a job has published for it.
     """
     return Model.options(max_ongoing_requests=1000).bind(  # type: ignore[attr-defined]  # made by the decorator
         service_time_s=float(args["service_time_s"]),
         concurrency=int(args.get("concurrency", 1)),
         load_s=float(args.get("load_s", 0)),
+        artifact=str(args.get("artifact", "")),
     )

@@ -15,6 +15,7 @@ from scheduler.demo import preflight
 from scheduler.demo.load import Count
 from scheduler.demo.play import Ports, Progress
 from scheduler.demo.report import Evening, Report, report_of
+from scheduler.demo.versions import Version
 from scheduler.demo.watch import ModelHistory, Sighting, Watcher
 from scheduler.model.errors import ConfigError
 from scheduler.wire.cluster import Capacity
@@ -75,6 +76,11 @@ def report(watcher: Watcher) -> Report:
         counts={"edit-check": Count(100, 2, 1), "cope-a-9b": Count(50)},
         jobs=[job("wikitext-lm", [preempted, after]), job("once", [after])],
         watcher=watcher,
+        versions=[
+            Version("better", 2, "done", "2012-10-01T12:00:00+00:00", 12),
+            Version("broken", 3, "rolled back", "2012-10-01T20:00:00+00:00", 9, 9, "9 of 9 failed"),
+            Version("never", 4),
+        ],
         evening=Evening(PEAK_AT, 33.333, timedelta(hours=2)),
     )
 
@@ -113,6 +119,7 @@ def test_the_document_has_all_that_is_promised(report: Report) -> None:
         "jobs",
         "peak",
         "serving",
+        "versions",
     }
     assert promised <= set(document)
     assert {"name", "priority", "state", "attempts", "resumed_from_step", "wait_s", "run_s"} <= set(document["jobs"][0])
@@ -131,6 +138,9 @@ def test_the_outcome_stands_beside_that_of_the_other_mode(report: Report) -> Non
     assert "OUTCOME\tFORECAST\tREACTIVE" in text
     assert "late\t2\t700" in text
     assert "wikitext-lm\tlow\tSucceeded\t2\t2\tstep 40\t90 of 90" in text
+    assert "better\t2\ttook over\t12 requests\t0\t-" in text
+    assert "broken\t3\trolled back\t9 requests\t9\t9 of 9 failed" in text
+    assert "never\t4\tnot begun" in text
 
 
 def sighting(*events: Event) -> Sighting:
