@@ -151,6 +151,16 @@ class Site:
         """Return an object."""
         return self.rest.get(f"{where(kind)}/{name}")
 
+    def said(self, kind: str, name: str) -> str:
+        """Return what stands on an object for people."""
+        return str((self.object(kind, name)["metadata"].get("annotations") or {}).get("headroom/status", ""))
+
+    def events(self, name: str) -> list[str]:
+        """Return the reasons of our events about an object, the oldest first."""
+        found = self.rest.list("/api/v1/namespaces/ml/events")
+        ours = [e for e in found if e.get("reportingComponent") == "headroom/control-plane"]
+        return [e["reason"] for e in ours if e["involvedObject"]["name"] == name]
+
     def patch(self, kind: str, name: str, patch: dict[str, Any]) -> None:
         """Patch an object, as people do."""
         self.rest.patch(f"{where(kind)}/{name}", patch)
@@ -204,6 +214,7 @@ def test_a_job_waits_with_a_reason_starts_whole_gives_way_and_goes_on(site: Site
     site.until(site.is_in("second", JobState.PENDING))
     site.turn()
     assert "no host has any free" in site.why("second")
+    site.until(lambda: site.said("jobs", "second").startswith("InsufficientDevices: job 2: needs 4 GPUs"))
     site.rest.delete(f"{where('jobs')}/second", propagationPolicy="Background")
     site.give(four("urgent"), priority="urgent")
     site.until(site.is_in("urgent", JobState.RUNNING))
@@ -212,6 +223,8 @@ def test_a_job_waits_with_a_reason_starts_whole_gives_way_and_goes_on(site: Site
     site.rest.delete(f"{where('jobs')}/urgent", propagationPolicy="Background")
     site.until(site.is_in("first", JobState.RUNNING))
     assert site.job("first").attempts[-1].number == 2
+    site.until(lambda: site.said("rayjobs", "first").startswith("Running: job 1 on gpu-a"))
+    site.until(lambda: {"Running", "Preempting"} <= set(site.events("first")))
     assert site.job("urgent").state is JobState.STOPPED
 
 
@@ -268,6 +281,12 @@ def test_a_hold_on_the_cluster_ends_there(site: Site) -> None:
     site.until(site.is_in("first", JobState.HELD))
     site.patch("jobs", "first", {"metadata": {"annotations": {"headroom/hold": None}}})
     site.until(site.is_in("first", JobState.RUNNING))
+
+
+def test_what_cannot_be_taken_says_so_on_itself(site: Site) -> None:
+    site.give(four("first", workers=1, nodeSelector={"rack": "9"}))
+    site.until(lambda: site.said("jobs", "first").startswith("Refused: no host has"))
+    site.until(lambda: site.events("first") == ["Refused"])
 
 
 def test_two_of_one_name_after_each_other_are_two_jobs(site: Site) -> None:

@@ -20,12 +20,13 @@ from scheduler.backends.kubernetes.room import Room
 from scheduler.backends.kubernetes.rules import Rule
 from scheduler.backends.kubernetes.running import Attempt, run_of
 from scheduler.backends.kubernetes.serving_part import NoServing, ServingPart
+from scheduler.backends.kubernetes.teller import Records, Teller
 from scheduler.backends.kubernetes.times import micro_time
 from scheduler.backends.kubernetes.training import Training, marked, object_named, of_job
 from scheduler.backends.kubernetes.usher import Usher
 from scheduler.backends.kubernetes.ushering import Patience
 from scheduler.control.ports import Clock, JobSpecs
-from scheduler.control.reports.board import RequestCounts
+from scheduler.control.reports.board import Report, RequestCounts
 from scheduler.control.settings import Declared
 from scheduler.model.errors import Unreachable
 from scheduler.model.observation import Observation, Progress, Run, Stray, StrayKind
@@ -53,6 +54,8 @@ class KubernetesCluster:
         namespaces: where objects are looked at; all when there are none.
         serving: what of it serves models.
         patience: with gangs that start.
+        records: the store, from which is told on objects how their jobs stand; nothing is told without it.
+        instance: this process, for people.
     """
 
     def __init__(  # noqa: PLR0913  # the composition root names every one of them
@@ -66,6 +69,8 @@ class KubernetesCluster:
         namespaces: Sequence[str] = (),
         serving: ServingPart | None = None,
         patience: Patience | None = None,
+        records: Records | None = None,
+        instance: str = "headroom",
     ) -> None:
         self._connection, self._clock, self._owner = connection, clock, owner
         self._serving: ServingPart = serving or NoServing()
@@ -78,6 +83,14 @@ class KubernetesCluster:
         self._runs: dict[tuple[JobId, int], Run] = {}
         self._watches.start()
         self._usher.start()
+        self._teller = Teller(connection, self._watches, records, clock.now_s, instance) if records else None
+        if self._teller is not None:
+            self._teller.start()
+
+    def hear(self, report: Report) -> None:
+        """Have what a report says told on the objects; returns at once."""
+        if self._teller is not None:
+            self._teller.hear(report)
 
     def claim(self) -> None:
         """Wait until the cluster is known.
@@ -194,6 +207,8 @@ class KubernetesCluster:
         """Let go of the cluster; what runs there goes on."""
         self._watches.close()
         self._usher.close()
+        if self._teller is not None:
+            self._teller.close()
         self._connection.close()
 
     def _observed(self, caches: Caches, now_s: float) -> Observation:

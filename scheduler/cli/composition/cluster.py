@@ -16,6 +16,7 @@ from scheduler.config import schema
 from scheduler.config.schema import Config, Kubernetes, RemoteRay
 from scheduler.config.wiring import secrets_of
 from scheduler.control.ports import Backend, Clock
+from scheduler.control.reports.board import Board
 from scheduler.control.service.secrets import SecretShelf
 from scheduler.control.settings import Served
 from scheduler.control.upkeep.retention import Remains
@@ -73,8 +74,9 @@ def cluster_of(  # noqa: PLR0913  # the parts of a cluster, by name
     clock: Clock,
     specs: SqlStore,
     served: tuple[Served, ...],
+    board: Board,
 ) -> Backend:
-    """Return the client of a cluster that runs.
+    """Return the client of a cluster that runs; one that tells on itself what is decided listens to the board.
 
     Raises:
         ConfigError: there is no way to it.
@@ -82,7 +84,7 @@ def cluster_of(  # noqa: PLR0913  # the parts of a cluster, by name
     if isinstance(where, Kubernetes):
         from scheduler.cli.composition.kubernetes import kubernetes_cluster  # noqa: PLC0415  # who has Ray loads none
 
-        return kubernetes_cluster(where, seat=seat, clock=clock, specs=specs, served=served)
+        return kubernetes_cluster(where, seat=seat, clock=clock, specs=specs, served=served, board=board)
     return ray_cluster(config, where, seat=seat, clock=clock, specs=specs, served=served)
 
 

@@ -1,5 +1,6 @@
 """The Kubernetes cluster of a control plane."""
 
+import socket
 from pathlib import Path
 
 from scheduler.backends.kubernetes.cluster import KubernetesCluster
@@ -9,21 +10,24 @@ from scheduler.backends.kubernetes.ushering import Patience
 from scheduler.cli.composition.cluster import Seat
 from scheduler.config.schema import Kubernetes
 from scheduler.control.ports import Backend, Clock
+from scheduler.control.reports.board import Board
 from scheduler.control.settings import Served
 from scheduler.store.sql import SqlStore
 
 
-def kubernetes_cluster(
-    where: Kubernetes, *, seat: Seat, clock: Clock, specs: SqlStore, served: tuple[Served, ...]
+def kubernetes_cluster(  # noqa: PLR0913  # the parts of a cluster, by name
+    where: Kubernetes, *, seat: Seat, clock: Clock, specs: SqlStore, served: tuple[Served, ...], board: Board
 ) -> Backend:
     """Return the client of a Kubernetes cluster; each change is preceded by a proof that this process leads.
+
+    What the loop decides is told on the objects.
 
     Raises:
         ConfigError: there is no way to it.
     """
     kubeconfig = str(Path(where.kubeconfig).expanduser()) if where.kubeconfig else ""
     connection = Connection.open(kubeconfig, where.context, seat.lease.prove)
-    return KubernetesCluster(
+    cluster = KubernetesCluster(
         connection,
         specs=specs,
         clock=clock,
@@ -32,4 +36,8 @@ def kubernetes_cluster(
         namespaces=where.namespaces,
         serving=Serving(connection, [one.declared() for one in served], clock),
         patience=Patience(gather_s=where.gather, bind_s=where.bind, start_s=where.come_up),
+        records=specs,
+        instance=socket.gethostname(),
     )
+    board.listeners.append(cluster.hear)
+    return cluster

@@ -110,7 +110,7 @@ def compose(
     store = SqlStore(store_url(config), fence=seat.lease.fence.number, marker=config.state_dir / "store.held")
     board, stop, poke = Board(), threading.Event(), threading.Event()
     served = served_of(config.models)
-    cluster = cluster_of(config, where, seat=seat, clock=clock, specs=store, served=served)
+    cluster = cluster_of(config, where, seat=seat, clock=clock, specs=store, served=served, board=board)
     policy = policy_of(config.policy, config.queues)
     fitters = OneProcess(Threads("forecast", 1, 2 * FIT_WITHIN_S), FIT_WITHIN_S)
     following, sources = NextConfiguration(), sources_of(config, say)
