@@ -7,7 +7,7 @@ from typing import Final
 
 from scheduler.config.faults import did_you_mean, fault_at
 from scheduler.config.queues import queue_faults
-from scheduler.config.schema import Config, ErlangA, ErlangC, LocalRay, Model, PrometheusTraffic, RemoteRay
+from scheduler.config.schema import Config, ErlangA, ErlangC, Kubernetes, LocalRay, Model, PrometheusTraffic, RemoteRay
 from scheduler.config.texts import dotted
 from scheduler.config.traffic_checks import TRAFFIC_CHECKS
 from scheduler.config.units import format_duration
@@ -169,14 +169,28 @@ def _somebody_serves(config: Config) -> Iterator[tuple[Where, str, str]]:
             yield ("models", index, *where), message, help_
 
 
+def _served_where_it_can_be(config: Config) -> Iterator[tuple[Where, str, str]]:
+    is_kubernetes = isinstance(config.backend, Kubernetes)
+    for index, model in enumerate(config.models):
+        if model.workload is not None and not is_kubernetes:
+            message = f"{model.name} has a workload, and the backend is {config.backend.kind}"
+            yield ("models", index, "workload"), message, "backend: {kind: kubernetes}, or an application instead"
+        if model.application is not None and is_kubernetes:
+            message = f"{model.name} has an application, and the backend is kubernetes"
+            yield ("models", index, "application"), message, "workload: {kind: …, namespace: …, name: …}"
+
+
 def _server_of(model: Model) -> Iterator[tuple[Where, str, str]]:
-    if model.application is None and not model.served_elsewhere:
+    if model.application is None and model.workload is None and not model.served_elsewhere:
         message = f"{model.name} has no application: no replica of it could start"
         help_ = 'application: {import_path: "package.module:build"}, or served_elsewhere: true where others run it'
         yield (), message, help_
     if model.application is not None and model.served_elsewhere:
         message = f"{model.name} is served elsewhere, and has an application here"
         yield ("served_elsewhere",), message, "keep one of the two"
+    if model.application is not None and model.workload is not None:
+        message = f"{model.name} has an application and a workload"
+        yield ("workload",), message, "keep the application on Ray, the workload on Kubernetes"
 
 
 def _priorities_known(config: Config) -> Iterator[tuple[Where, str, str]]:
@@ -221,5 +235,5 @@ CHECKS: Final[tuple[Check, ...]] = (
     _closed_to_strangers,
 )
 """What holds of live and of simulated clusters."""
-LIVE_CHECKS: Final[tuple[Check, ...]] = (_somebody_serves,)
+LIVE_CHECKS: Final[tuple[Check, ...]] = (_somebody_serves, _served_where_it_can_be)
 """What holds of live clusters beyond that: a simulated replica runs no application."""

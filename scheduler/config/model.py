@@ -56,7 +56,7 @@ class ModelForms:
             ConfigError: with all faults.
         """
         model, document = read_model(mapping), Document("", mapping, {})
-        if faults := list(self._unknown(model, document)):
+        if faults := [*self._unknown(model, document), *_of_the_file(model, document)]:
             raise ConfigError(*faults)
         return draft_of(model, source)
 
@@ -77,3 +77,10 @@ class ModelForms:
             if name and name not in self.traffic:
                 help_ = f"{did_you_mean(name, self.traffic)} {known}".strip()
                 yield fault_at(document, (key,), "BadValue", f'unknown traffic source "{name}"', help_)
+
+
+def _of_the_file(model: Model, document: Document) -> Iterator[Fault]:
+    """Yield a fault for a model that can only stand in cluster.yaml."""
+    if model.workload is not None:
+        message = f"{model.name} has a workload: its revisions are rolled out on the cluster itself"
+        yield fault_at(document, ("workload",), "BadValue", message, "declare it in cluster.yaml, and headroom reload")

@@ -1,6 +1,7 @@
 """From a configuration's sections to what the control loop is made of; live and in simulations alike."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from policies.capacity import CapacityRule, ErlangA, ErlangC, TargetRate
@@ -11,10 +12,11 @@ from scheduler.config.queues import order_name, queues_of
 from scheduler.control.patience import Patience
 from scheduler.control.service.admission import PersonLimits
 from scheduler.control.service.secrets import Secret
-from scheduler.control.settings import Application, ModelCard, RolloutTerms, Served, Settings
+from scheduler.control.settings import MAY_RUN, Application, ModelCard, RolloutTerms, Served, Settings, Workload
 from scheduler.control.upkeep.retention import Retention
 from scheduler.model.plan import Consolidation
 from scheduler.model.policy import Policy
+from scheduler.model.workloads import ServingModel
 
 OF_JOBS: Final = ("logs", "checkpoints")
 """Keys of `retention` for what belongs to jobs."""
@@ -94,7 +96,7 @@ def served_of(models: Iterable[schema.Model]) -> tuple[Served, ...]:
     """Return the served models in the order in which they are declared: most important first."""
     return tuple(
         Served(
-            model=serving_model_of(model),
+            model=_where_its_pods_may_go(serving_model_of(model)) if model.workload else serving_model_of(model),
             source=model.traffic,
             share=model.share,
             rule=_rule(model.capacity),
@@ -111,9 +113,16 @@ def served_of(models: Iterable[schema.Model]) -> tuple[Served, ...]:
                 false_alarms=model.rollout.false_alarms,
             ),
             card=ModelCard(**model.card.model_dump()),
+            workload=None if model.workload is None else Workload(**model.workload.model_dump()),
         )
         for model in models
     )
+
+
+def _where_its_pods_may_go(model: ServingModel) -> ServingModel:
+    """Return a model that asks for the label which its workload's hosts carry."""
+    labels = sorted({*model.shape.host_labels, (MAY_RUN, model.name)})
+    return replace(model, shape=replace(model.shape, host_labels=tuple(labels)))
 
 
 def served_from(body: str) -> Served:

@@ -16,7 +16,7 @@ from scheduler.config.loading import load_config
 
 Headroom = Callable[..., Any]
 
-HEAD = 'cluster: c\nbackend: {kind: ray, address: "127.0.0.1:1", dashboard: "http://127.0.0.1:1"}\n'
+HEAD = "cluster: c\nbackend: {kind: kubernetes}\n"
 SERVICE: dict[str, Any] = {
     "apiVersion": "serving.kserve.io/v1beta1",
     "kind": "InferenceService",

@@ -66,6 +66,7 @@ OTHERWISE: dict[type[BaseModel], dict[str, Any]] = {
         "owner": "us",
         "community": True,
         "served_elsewhere": True,
+        "workload": {"kind": "Deployment", "namespace": "a", "name": "b"},
         "resources": {"gpus": 2},
         "capacity": {"kind": "rate", "rps_per_replica": 5},
         "min_replicas": 0,

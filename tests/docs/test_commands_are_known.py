@@ -15,7 +15,7 @@ from scheduler.cli.main import Commands, _shared_first, app
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "decisions").glob("*.md")))
 NAMES = {entry.name for entry in Commands.entries}
-OTHERS = {"make", "ray", "export"}
+OTHERS = {"make", "ray", "export", "kubectl"}
 """Programs that are not ours."""
 
 

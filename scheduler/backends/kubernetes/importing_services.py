@@ -6,14 +6,16 @@ from typing import Any, Final
 
 from scheduler.backends.kubernetes.importing_capacity import Assumed, rule_of
 from scheduler.backends.kubernetes.importing_resources import asked_by
+from scheduler.backends.kubernetes.serving_objects import LEAST_SCALE, MODE, SCALER, STANDARD_MODES
+from scheduler.backends.kubernetes.serving_workloads import EXTERNAL
 
 Object = Mapping[str, Any]
 
 MODEL_LABEL: Final = "headroom/model"
 """On a Deployment: it serves a model of this name."""
 WARM_UP, COMMUNITY, MOST = "headroom/warm-up", "headroom/community", "headroom/max-replicas"
-MODE, STOPPED = "serving.kserve.io/deploymentMode", "serving.kserve.io/stop"
-LEAST_SCALE, MOST_SCALE = "autoscaling.knative.dev/min-scale", "autoscaling.knative.dev/max-scale"
+STOPPED: Final = "serving.kserve.io/stop"
+MOST_SCALE: Final = "autoscaling.knative.dev/max-scale"
 FRAMEWORKS: Final = (
     "model", "sklearn", "xgboost", "tensorflow", "pytorch", "triton", "onnx", "huggingface", "pmml", "lightgbm",
     "paddle",
@@ -60,14 +62,16 @@ def service_found(one: Object, assumed: Assumed) -> Found:
     bounds, unbounded = _replicas(predictor, annotations)
     asked = asked_by(predictor, _containers(predictor))
     parts = {"resources": asked.resources, "capacity": rule.section, **bounds}
+    watched = _watched(one, annotations)
     beside = [part for part in ("transformer", "explainer") if spec.get(part)]
     return Found(
         name=metadata["name"],
         namespace=metadata.get("namespace", "default"),
         what=f"InferenceService {metadata.get('namespace', 'default')}/{metadata['name']}",
-        section=_section(metadata, annotations, parts, assumed),
+        section=_section(one, annotations, parts, assumed, watched),
         service=f"{metadata['name']}-predictor",
         remarks=(
+            *watched,
             *asked.remarks,
             *rule.remarks,
             *unbounded,
@@ -85,28 +89,28 @@ def deployment_found(one: Object, scaler: str, assumed: Assumed) -> Found:
     count = spec.get("replicas", 1)
     most = int(annotations.get(MOST, 0)) or max(count, 1)
     parts = {"resources": asked.resources, "capacity": rule.section, **_bounds(min(count, 1), most)}
+    watched = (f"{scaler} scales it: Headroom only watches",) if scaler else ()
     remarks = [] if MOST in annotations else [f"max_replicas {most} is what it has now: it has no {MOST}"]
     return Found(
         name=metadata["labels"][MODEL_LABEL],
         namespace=metadata.get("namespace", "default"),
         what=f"Deployment {metadata.get('namespace', 'default')}/{metadata['name']}",
-        section=_section(metadata, annotations, parts, assumed),
+        section=_section(one, annotations, parts, assumed, watched),
         service=metadata["name"],
         remarks=(
+            *watched,
             *asked.remarks,
             *rule.remarks,
             *remarks,
             *_warm_up_remarks(annotations, assumed),
-            *((f"{scaler} scales it",) if scaler else ()),
         ),
     )
 
 
 def _refuse(one: Object, predictor: Object, annotations: Mapping[str, str]) -> None:
-    mode = annotations.get(MODE) or (one.get("status") or {}).get("deploymentMode", "")
     if annotations.get(STOPPED) == "true":
         raise NotImported(f"it is stopped ({STOPPED})")
-    if mode == "ModelMesh":
+    if _mode(one, annotations) == "ModelMesh":
         raise NotImported("ModelMesh puts several models into one pod")
     if predictor.get("workerSpec"):
         raise NotImported("a replica is several pods (workerSpec); they count as other work")
@@ -138,15 +142,31 @@ def _count(said: object, annotated: str | None, otherwise: int) -> int:
     return int(text) if text.isdigit() else otherwise
 
 
-def _section(metadata: Object, annotations: Mapping[str, str], parts: Object, assumed: Assumed) -> dict[str, Any]:
-    community = {"community": True} if annotations.get(COMMUNITY) == "true" else {}
+def _section(
+    one: Object, annotations: Mapping[str, str], parts: Object, assumed: Assumed, watched: Sequence[str]
+) -> dict[str, Any]:
+    metadata = one["metadata"]
+    namespace = metadata.get("namespace", "default")
     return {
-        "owner": metadata.get("namespace", "default"),
-        **community,
+        "owner": namespace,
+        **({"community": True} if annotations.get(COMMUNITY) == "true" else {}),
         **parts,
         "warm_up": annotations.get(WARM_UP, assumed.warm_up),
-        "served_elsewhere": True,
+        "workload": {"kind": one["kind"], "namespace": namespace, "name": metadata["name"]},
+        **({"served_elsewhere": True} if watched else {}),
     }
+
+
+def _watched(one: Object, annotations: Mapping[str, str]) -> tuple[str, ...]:
+    """Return why Headroom will only watch a service of KServe, if it will."""
+    scaler = annotations.get(SCALER) or "hpa"
+    if _mode(one, annotations) not in STANDARD_MODES or scaler == EXTERNAL:
+        return ()
+    return (f"its autoscalerClass is {scaler}: Headroom only watches; with {SCALER}: {EXTERNAL} it scales it",)
+
+
+def _mode(one: Object, annotations: Mapping[str, str]) -> str:
+    return str(annotations.get(MODE) or (one.get("status") or {}).get("deploymentMode", ""))
 
 
 def _warm_up_remarks(annotations: Mapping[str, str], assumed: Assumed) -> tuple[str, ...]:

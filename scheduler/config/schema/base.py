@@ -9,6 +9,9 @@ from scheduler.config.units import Cores, Devices, Names, SizeMib, workers
 MODEL_NAME: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 """Names of models: lower-case letters, digits and hyphens."""
 
+DNS_NAME: Final = r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$"
+"""Names of namespaces, services and other objects of Kubernetes; nothing in them means anything in PromQL."""
+
 
 class Section(BaseModel):
     """Base of all sections: frozen, and an unknown key is an error."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from scheduler.config.schema.base import MODEL_NAME, Resources, Section
+from scheduler.config.schema.base import DNS_NAME, MODEL_NAME, Resources, Section
 from scheduler.config.units import DurationSeconds
 
 
@@ -17,6 +17,17 @@ class Application(Section):
     """Arguments of the builder."""
     runtime_env: dict[str, object] = Field(default_factory=dict)
     """Ray's runtime environment of the replica."""
+
+
+class WorkloadSection(Section):
+    """The object of a Kubernetes cluster that runs a model's replicas."""
+
+    kind: Literal["InferenceService", "Deployment"]
+    """Of the object: an InferenceService of KServe, or a Deployment."""
+    namespace: Annotated[str, Field(pattern=DNS_NAME, min_length=1, examples=["edit-check"])]
+    """Where it is."""
+    name: Annotated[str, Field(pattern=DNS_NAME, min_length=1, examples=["edit-check"])]
+    """What it is called."""
 
 
 class TargetRate(Section):
@@ -124,7 +135,9 @@ class Model(Section):
     requests: Annotated[str, Field(examples=["edit-check"])] = ""
     """Name of a traffic source that measures the model's own requests; its share is then learned, and may change."""
     application: Application | None = None
-    """What a replica runs; every model has one, or says `served_elsewhere`."""
+    """What a replica runs; every model has one, or a `workload`, or says `served_elsewhere`."""
+    workload: WorkloadSection | None = None
+    """What runs its replicas on Kubernetes; Headroom scales it, unless the model says `served_elsewhere`, too."""
     served_elsewhere: bool = False
     """Whether others run its replicas: its peak is forecast and room for it is held, but nothing is started."""
     latency_objective: DurationSeconds = 1.0

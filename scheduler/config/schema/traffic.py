@@ -1,16 +1,13 @@
 """Where the requests of models are read, and how recorded files write them."""
 
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from records.form import Form, check_separators, check_time_format
-from scheduler.config.schema.base import Section
+from scheduler.config.schema.base import DNS_NAME, Section
 from scheduler.config.units import DurationSeconds
-
-DNS_NAME: Final = r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$"
-"""Names of namespaces and services; nothing in them means anything in PromQL."""
 
 
 def _time_format(text: str) -> str:

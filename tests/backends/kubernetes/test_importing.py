@@ -8,23 +8,6 @@ from scheduler.backends.kubernetes.importing import Imported, imported
 from scheduler.backends.kubernetes.importing_capacity import Assumed
 from scheduler.backends.kubernetes.importing_services import Found
 
-PINNED = {
-    "nodeAffinity": {
-        "requiredDuringSchedulingIgnoredDuringExecution": {
-            "nodeSelectorTerms": [
-                {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["h2", "h1"]}]}
-            ]
-        }
-    }
-}
-GATED = {
-    "nodeAffinity": {
-        "requiredDuringSchedulingIgnoredDuringExecution": {
-            "nodeSelectorTerms": [{"matchExpressions": [{"key": "zone", "operator": "Exists"}]}]
-        }
-    }
-}
-
 
 def a_service(name: str = "m", namespace: str = "ns", *, notes: Any = None, **predictor: Any) -> dict[str, Any]:
     return {
@@ -83,17 +66,14 @@ def test_containers_beside_the_server_count_too() -> None:
         ({"model": {"resources": {}}}, ("asks for no cpu", "asks for no memory")),
         (
             {"model": {"resources": {"limits": {"cpu": 1, "memory": "1Gi", "amd.com/cpx_nps4": 1}}}},
-            ("amd.com/cpx_nps4 is a part of a device: say its gpu_memory",),
+            (
+                "amd.com/cpx_nps4 must stand in backend.devices",
+                "amd.com/cpx_nps4 is a part of a device: say its gpu_memory",
+            ),
         ),
         (
             {"model": {"resources": {"limits": {"cpu": 1, "memory": "1Gi", "rdma/hca": 1}}}},
             ("rdma/hca is no device that Headroom knows",),
-        ),
-        ({"affinity": PINNED}, ("pinned to the hosts h1, h2: not taken over, kube-scheduler goes by it",)),
-        ({"affinity": GATED}, ("has rules of node affinity: not taken over, kube-scheduler goes by it",)),
-        (
-            {"nodeSelector": {"kubernetes.io/hostname": "h1"}},
-            ("pinned to the host h1: not taken over, kube-scheduler goes by it",),
         ),
     ],
 )
@@ -102,10 +82,27 @@ def test_what_is_not_said_or_not_taken_over_is_remarked(predictor: Any, said: tu
     assert remarks[: len(said)] == said
 
 
-def test_labels_of_nodes_are_taken_over_and_the_model_of_the_device_is_told_apart() -> None:
-    selector = {"amd.com/gpu.product-name": "MI300X", "zone": "a"}
+def test_where_its_pods_may_go_is_left_to_the_workload_but_for_the_model_of_the_device() -> None:
+    selector = {"amd.com/gpu.product-name": "AMD_Instinct_MI300X_OAM", "zone": "a"}
     resources = only(imported([a_service(nodeSelector=selector)])).section["resources"]
-    assert (resources["gpu_model"], resources["host_labels"]) == ("MI300X", {"zone": "a"})
+    assert resources == {"cpus": 1, "memory": "1Gi", "gpu_model": "MI300X"}
+
+
+@pytest.mark.parametrize(
+    ("notes", "is_watched"),
+    [
+        ({}, False),
+        ({"serving.kserve.io/deploymentMode": "Serverless"}, False),
+        ({"serving.kserve.io/deploymentMode": "Standard"}, True),
+        ({"serving.kserve.io/deploymentMode": "RawDeployment", "serving.kserve.io/autoscalerClass": "keda"}, True),
+        ({"serving.kserve.io/deploymentMode": "Standard", "serving.kserve.io/autoscalerClass": "external"}, False),
+    ],
+)
+def test_what_headroom_may_not_scale_is_watched(notes: dict[str, str], *, is_watched: bool) -> None:
+    model = only(imported([a_service(notes=notes)]))
+    assert model.section["workload"] == {"kind": "InferenceService", "namespace": "ns", "name": "m"}
+    assert model.section.get("served_elsewhere", False) is is_watched
+    assert any("Headroom only watches" in said for said in model.remarks) is is_watched
 
 
 @pytest.mark.parametrize(
@@ -189,6 +186,8 @@ def test_only_deployments_with_our_label_are_models() -> None:
     assert (model.name, model.service) == ("tone", "web")
     assert model.section["resources"] == {"cpus": 2.1, "memory": "954Mi"}
     assert (model.section["min_replicas"], model.section["max_replicas"]) == (1, 3)
+    assert model.section["workload"] == {"kind": "Deployment", "namespace": "ns", "name": "web"}
+    assert "served_elsewhere" not in model.section
     most = a_deployment("web", labels={"headroom/model": "tone"}, notes={"headroom/max-replicas": "9"})
     assert only(imported([most])).section["max_replicas"] == 9
 
@@ -200,7 +199,8 @@ def test_another_autoscaler_of_a_deployment_is_named() -> None:
         "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}},
     }
     model = only(imported([a_deployment("web", labels={"headroom/model": "tone"}), scaler]))
-    assert "HorizontalPodAutoscaler ns/web scales it" in model.remarks
+    assert "HorizontalPodAutoscaler ns/web scales it: Headroom only watches" in model.remarks
+    assert model.section["served_elsewhere"] is True
 
 
 def test_two_of_one_name_get_their_namespaces_before_it() -> None:
