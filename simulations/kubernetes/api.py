@@ -78,13 +78,15 @@ class Api:
         if kind.virtual:
             return Answer(201, review(kind, read_body(request, kind), user, self.access))
         if request.watches and not target.name:
-            return watch_of(self.store, kind, target.namespace, request, self.around.now())
+            watch = watch_of(self.store, kind, target.namespace, request, self.around.now())
+            watch.served = lambda: self.kinds.find(kind.group, kind.version, kind.plural) is not None
+            return watch
         return self._of_kind(kind, target, request)
 
     def _kind(self, target: Target, request: Request) -> Kind:
         kind = self.kinds.find(target.group, target.version, target.resource)
         if kind is None:
-            if self.kinds.has_group(target.group, target.version):
+            if self.kinds.is_built_in(target.group):
                 raise failures.no_resource()
             raise PlainRefusal(404, "404 page not found\n")
         _check_accept(request)

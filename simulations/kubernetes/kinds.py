@@ -177,6 +177,10 @@ class Kinds:
         """Return all of them, in the order of their making."""
         return tuple(self._kinds.values())
 
+    def is_built_in(self, group: str) -> bool:
+        """Say whether a group is one of the server's own; of others an unknown resource is answered in plain text."""
+        return any(kind.group == group and not kind.custom for kind in self._kinds.values())
+
     def has_group(self, group: str, version: str = "") -> bool:
         """Say whether anything of a group (and version) is served."""
         return any(key[0] == group and version in ("", key[1]) for key in self._kinds)

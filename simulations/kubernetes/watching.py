@@ -1,14 +1,14 @@
 """Watches: where a stream begins, which events it has, bookmarks, and versions that are too old."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from simulations.kubernetes.events import converted
 from simulations.kubernetes.failures import Json, Refused
 from simulations.kubernetes.kinds import Kind
-from simulations.kubernetes.listing import Selection, number, option_refused, selection_of
+from simulations.kubernetes.listing import Selection, number, option_refused, selection_of, too_large
 from simulations.kubernetes.representations import View, represent, view_of
 from simulations.kubernetes.requests import Request
 from simulations.kubernetes.store import Change, Entry, Store, slice_of
@@ -30,6 +30,7 @@ class Watch:
     bookmarks: bool
     seconds: float
     view: View
+    served: Callable[[], bool] = lambda: True
     initial: bool = False
     marks_initial: bool = False
     ended: bool = False
@@ -52,9 +53,13 @@ class Watch:
     def take(self) -> list[bytes]:
         """Return the lines of all that happened since the last call."""
         with self.store.lock:
+            if self.revision < self.store.started_at:
+                return []  # from before a restart: the connection is dead, and only a clock notices
+            if self.store.unwatchable(self.kind.table, self.revision):
+                self.ended = True
+                return [line({"type": "ERROR", "object": expired(self.revision, self.store)})]
             changes = self.store.table(self.kind.table).since(self.revision)
-            if self.store.unwatchable(self.kind.table, self.revision) and self.revision < self.store.started_at:
-                return []
+            self.ended = not self.served()
             if changes:
                 self.revision = changes[-1].revision
             else:
@@ -112,6 +117,8 @@ def watch_of(store: Store, kind: Kind, namespace: str, request: Request, now: da
     )  # fmt: skip
     if version and not sends_initial and store.unwatchable(kind.table, version):
         made.first = [expired(version, store)]
+    if sends_initial and version > store.revision:
+        made.first = [too_large(version, store.revision).body()]
     return made
 
 
