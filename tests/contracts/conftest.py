@@ -71,6 +71,7 @@ class Harness(ABC):
         revisions: two revisions of the model, for `declare`.
         places_replicas: whether a replica starts in the slot that was asked for; where not, that is a wish.
         revises: whether two revisions of a model can be had at once; where not, rollouts are the cluster's own.
+        told_by_labels: labels of hosts by which the cluster tells where a model may go, beside the hosts' own.
         cordons: whether the cluster itself can give a host no new work.
     """
 
@@ -79,6 +80,7 @@ class Harness(ABC):
     shares_devices = True
     places_replicas = True
     revises = True
+    told_by_labels: tuple[tuple[str, str], ...] = ()
     cordons = False
 
     def cordon(self, host: str, reason: str) -> None:
@@ -364,6 +366,7 @@ class KubernetesHarness(Harness):
     shares_devices = False
     places_replicas = False
     revises = False
+    told_by_labels = (("may-run", "echo"),)
     cordons = True
     patience_s = 20.0
     revisions = tuple(

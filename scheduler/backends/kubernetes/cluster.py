@@ -219,6 +219,7 @@ class KubernetesCluster:
         holding = [one for one in attempts if _holds(one, runs.get((one.marks.job_id, one.marks.attempt)), self._owner)]
         self._occupied.seat(self._hosts, hosts, self._index, holding)
         serving = self._serving.observe(caches, self._occupied.slot)
+        served_on = dict.fromkeys((replica.slot.host for replica in serving.replicas), serving.pods)
         return Observation(
             now_s,
             hosts,
@@ -226,7 +227,7 @@ class KubernetesCluster:
             serving.replicas,
             (*self._hosts.faults(), *serving.faults),
             tuple(sorted(self._strays(holding), key=lambda stray: stray.name)),
-            self._occupied.of(hosts, self._index, holding, serving.pods),
+            self._occupied.of(self._index, holding, served_on),
             serving.asked,
             orders,
         )

@@ -16,21 +16,28 @@ class PodIndex:
         self._pods: Mapping[str, Pod] = {}
         self._by_node: dict[str, dict[str, Pod]] = {}
         self._by_object: dict[str, dict[str, Pod]] = {}
+        self._changes: dict[str, int] = {}
 
     def update(self, pods: Mapping[str, Pod]) -> None:
         """Follow to another moment; costs little where little has changed."""
         if pods is self._pods:
             return
         before = self._pods
-        for key, pod in before.items():
-            if pods.get(key) is not pod:
-                self._take(self._by_node, pod.node, key)
-                self._take(self._by_object, pod.labels.get(OBJECT, ""), key)
-        for key, pod in pods.items():
-            if before.get(key) is not pod:
-                self._by_node.setdefault(pod.node, {})[key] = pod
-                self._by_object.setdefault(pod.labels.get(OBJECT, ""), {})[key] = pod
+        come = [(key, pod) for key, pod in pods.items() if before.get(key) is not pod]
+        for key in (before.keys() - pods.keys()) | (before.keys() & {key for key, _ in come}):
+            pod = before[key]
+            self._take(self._by_node, pod.node, key)
+            self._take(self._by_object, pod.labels.get(OBJECT, ""), key)
+            self._changes[pod.node] = self._changes.get(pod.node, 0) + 1
+        for key, pod in come:
+            self._by_node.setdefault(pod.node, {})[key] = pod
+            self._by_object.setdefault(pod.labels.get(OBJECT, ""), {})[key] = pod
+            self._changes[pod.node] = self._changes.get(pod.node, 0) + 1
         self._pods = pods
+
+    def changes(self, node: str) -> int:
+        """Return how often the pods of a host have changed."""
+        return self._changes.get(node, 0)
 
     def on(self, node: str) -> Iterable[Pod]:
         """Return the pods that take room on a host, those that are just ending too."""

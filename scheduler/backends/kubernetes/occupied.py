@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from scheduler.backends.kubernetes.amounts import NOTHING, Amounts
 from scheduler.backends.kubernetes.hosts import Hosts
@@ -13,60 +14,82 @@ from scheduler.model.hosts import Host
 from scheduler.model.resources import Held, Shape, Slot
 
 
+class Place(NamedTuple):
+    """What was found of a host, and by what.
+
+    Attributes:
+        host: with its devices.
+        changes: of its pods, up to then.
+        slots: devices booked for pods that nobody placed by index, by uid.
+    """
+
+    host: Host
+    changes: int
+    slots: Mapping[str, Slot]
+
+
 @dataclass(slots=True)
 class Occupied:
-    """What others have; what has not changed stays the same object.
+    """What others have; what has not changed stays the same object, and hosts where nothing has are not looked at.
 
     Attributes:
         seats: which devices are whose.
     """
 
     seats: Seats = field(default_factory=Seats)
-    _slots: dict[str, Slot] = field(default_factory=dict)
-    _shown: dict[str, Held] = field(default_factory=dict)
+    _places: dict[str, Place] = field(default_factory=dict)
+    _shown: dict[str, tuple[Place, Held | None]] = field(default_factory=dict)
+    _gangs: frozenset[str] = frozenset()
+    _mine: frozenset[str] = frozenset()
 
     def seat(self, hosts: Hosts, all_hosts: Iterable[Host], index: PodIndex, attempts: Iterable[Attempt]) -> None:
         """Book devices for all pods that nobody placed by index."""
         taken = _taken(attempts)
         gangs = {pod.uid for attempt in attempts for pod in attempt.pods}
-        self._slots = {}
+        now = frozenset(taken).union(pod.node for attempt in attempts for pod in attempt.pods)
+        special, self._gangs = now | self._gangs, now
+        places, before = {}, self._places
         for host in all_hosts:
-            device = hosts.device_of(host.name)
-            wanting = [
-                (pod, pod.requests.device_count([device])) for pod in index.on(host.name) if pod.uid not in gangs
-            ]
-            booked = [(pod, count) for pod, count in wanting if count]
-            self._slots |= {pod.uid: Slot(host.name) for pod, count in wanting if not count}
-            if booked:
-                self._slots |= self.seats.book(host.name, len(host.devices), taken.get(host.name, ()), booked)
-        self.seats.forget_others(self._slots)
+            name = host.name
+            place, changes = before.get(name), index.changes(name)
+            if place is None or name in special or place.changes != changes or place.host is not host:
+                pods = [pod for pod in index.on(name) if pod.uid not in gangs]
+                place = Place(host, changes, self._seated(host, hosts.device_of(name), pods, taken.get(name, ())))
+            places[name] = place
+        self._places = places
 
     def slot(self, pod: Pod) -> Slot:
         """Return where a bound pod is, with the devices that are booked for it."""
-        return self._slots.get(pod.uid, Slot(pod.node))
+        place = self._places.get(pod.node)
+        return (place.slots.get(pod.uid) if place else None) or Slot(pod.node)
 
-    def of(
-        self, all_hosts: Iterable[Host], index: PodIndex, attempts: Iterable[Attempt], ours: frozenset[str]
-    ) -> tuple[Held, ...]:
+    def of(self, index: PodIndex, attempts: Iterable[Attempt], ours: Mapping[str, frozenset[str]]) -> tuple[Held, ...]:
         """Return what other work takes, one entry a host.
 
         Args:
-            all_hosts: with their devices.
             index: all pods.
             attempts: that are shown as runs or strays.
-            ours: uids of the pods that are shown as replicas.
+            ours: uids of the pods that are shown as replicas, by host.
         """
         gangs = {pod.uid for attempt in attempts for pod in attempt.pods}
-        beyond = _beyond(attempts)
-        shown = {}
-        for host in all_hosts:
-            others = [pod for pod in index.on(host.name) if pod.uid not in ours and pod.uid not in gangs]
-            held = self._held(host, others, beyond.get(host.name, NOTHING))
-            if held is not None:
-                before = self._shown.get(host.name)
-                shown[host.name] = before if before == held and before is not None else held
+        beyond, mine = _beyond(attempts), self._gangs.union(ours)
+        special, self._mine = mine | self._mine, mine
+        shown, before = {}, self._shown
+        for name, place in self._places.items():
+            found = before.get(name)
+            if found is None or found[0] is not place or name in special:
+                known = ours.get(name, frozenset())
+                others = [pod for pod in index.on(name) if pod.uid not in known and pod.uid not in gangs]
+                held = self._held(place.host, others, beyond.get(name, NOTHING))
+                is_same = found is not None and found[1] == held
+                found = place, (found[1] if found is not None and is_same else held)
+            shown[name] = found
         self._shown = shown
-        return tuple(sorted(shown.values(), key=lambda held: held[0]))
+        return tuple(held for name in sorted(shown) if (held := shown[name][1]) is not None)
+
+    def _seated(self, host: Host, device: str, pods: Iterable[Pod], taken: Iterable[int]) -> Mapping[str, Slot]:
+        wanting = [(pod, count) for pod in pods if (count := pod.requests.device_count([device]))]
+        return self.seats.book(host.name, len(host.devices), taken, wanting) if wanting else {}
 
     def _held(self, host: Host, others: Iterable[Pod], beyond: Amounts) -> Held | None:
         taken, devices = beyond, set[int]()

@@ -13,12 +13,12 @@ class Seats:
     """Devices booked for pods that nobody placed by index; each keeps its own while it is there."""
 
     def __init__(self) -> None:
-        self._booked: dict[str, Slot] = {}
+        self._booked: dict[str, Mapping[str, Slot]] = {}
 
     def book(
         self, host: str, devices: int, taken: Iterable[int], wanting: Iterable[tuple[Pod, int]]
     ) -> Mapping[str, Slot]:
-        """Return the slots of pods on one host, by uid.
+        """Return the slots of all pods on one host that want devices, by uid.
 
         Args:
             host: where they are.
@@ -29,10 +29,11 @@ class Seats:
         Where there are fewer than are wanted, the last ones share with others: that is what has happened there.
         """
         used, slots = set(taken), dict[str, Slot]()
+        booked = self._booked.get(host, {})
         pods = sorted(wanting, key=lambda pair: (pair[0].created_s, pair[0].uid))
         for pod, count in pods:
-            before = self._booked.get(pod.uid)
-            is_same = before is not None and before.host == host and len(before.devices) == count
+            before = booked.get(pod.uid)
+            is_same = before is not None and len(before.devices) == count
             if before is not None and is_same and not used.intersection(before.devices):
                 slots[pod.uid] = before
                 used.update(before.devices)
@@ -42,10 +43,5 @@ class Seats:
                 crowded = [index for index in range(devices) if index in used]
                 slots[pod.uid] = Slot(host, tuple(sorted([*free, *crowded][:count])))
                 used.update(slots[pod.uid].devices)
-        self._booked.update(slots)
+        self._booked[host] = slots
         return slots
-
-    def forget_others(self, uids: Iterable[str]) -> None:
-        """Forget the pods that are there no more."""
-        there = set(uids)
-        self._booked = {uid: slot for uid, slot in self._booked.items() if uid in there}

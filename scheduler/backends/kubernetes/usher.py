@@ -1,6 +1,7 @@
 """Takes gangs through the gate: a thread that looks after each change, and at least every second."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,7 +18,8 @@ from scheduler.backends.kubernetes.ushering import GiveUp, LetIn, Patience, Stan
 from scheduler.model.errors import HeadroomError
 
 TICK_S: Final = 1.0
-"""Wall seconds between two looks when nothing changes."""
+PAUSE_S: Final = 0.05
+"""Wall seconds between two looks when nothing changes, and at least, however much does."""
 
 
 @dataclass(slots=True)
@@ -99,6 +101,7 @@ class Usher:
     def _looks(self) -> Iterator[None]:
         while True:
             self._woken.wait(TICK_S)
+            time.sleep(PAUSE_S)
             self._woken.clear()
             if self._is_over:
                 return
