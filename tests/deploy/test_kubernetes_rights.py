@@ -39,6 +39,7 @@ def needs() -> Iterator[Need]:
     yield "patch", with_least(Revision(f"{SPACE}/r", 1, "u", "c"), 2).path
     yield "get", f"/api/v1/namespaces/{SPACE}/pods/p/log"
     yield "list", f"/api/v1/namespaces/{SPACE}/events"
+    yield "create", f"/apis/events.k8s.io/v1/namespaces/{SPACE}/events"
 
 
 def rules_of(objects: Iterable[Any], role: str) -> list[dict[str, Any]]:
@@ -93,7 +94,8 @@ def test_nothing_is_granted_that_was_promised_not_to_be(rendered: Rendered) -> N
     objects = rendered("")
     rules = [rule for name in ("headroom-watch", "headroom-schedule") for rule in rules_of(objects, name)]
     granted = {(resource, verb) for rule in rules for resource in rule["resources"] for verb in rule["verbs"]}
-    assert {verb for _, verb in granted} == {"list", "watch", "patch", "get"}, "no create, no update, no delete"
+    assert {verb for _, verb in granted} == {"list", "watch", "patch", "get", "create"}, "no update, no delete"
+    assert [resource for resource, verb in granted if verb == "create"] == ["events"]
     resources = {resource for resource, _ in granted}
     assert not {"secrets", "configmaps", "pods/binding", "bindings", "pods/eviction", "pods/exec", "*"} & resources
     assert ("nodes", "patch") not in granted
@@ -105,4 +107,4 @@ def test_the_list_of_requests_is_complete() -> None:
     """Who adds a request to the backend finds this, and adds it above and to the rights."""
     text = "\n".join(path.read_text() for path in sorted(BACKEND.glob("*.py")))
     sent = re.findall(r"connection\.(get|post|patch|delete|text)\(", text)
-    assert sorted(sent) == ["get", "get", *["patch"] * 5, "text"]
+    assert sorted(sent) == ["get", "get", *["patch"] * 6, "post", "text"]
