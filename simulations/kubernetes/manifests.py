@@ -70,6 +70,36 @@ def ray_job(
     }
 
 
+def job_set(name: str, *, groups: Mapping[str, int] | None = None, suspend: bool = True, **spec: Any) -> Json:
+    """Return a JobSet: groups by name, each one Job of so many pods; `labels` are the set's own."""
+    labels = spec.pop("labels", None)
+    listed = []
+    for group, pods in (groups or {"workers": 2}).items():
+        wanted: Json = job(group, pods=pods, **spec)["spec"]
+        del wanted["suspend"]
+        listed.append({"name": group, "replicas": 1, "template": {"spec": wanted}})
+    return {
+        "apiVersion": "jobset.x-k8s.io/v1alpha2",
+        "kind": "JobSet",
+        "metadata": _named(name, labels),
+        "spec": {"suspend": suspend, "replicatedJobs": listed},
+    }
+
+
+def train_job(name: str, *, nodes: int = 2, suspend: bool = True, **more: Any) -> Json:
+    """Return a TrainJob of so many nodes; `labels` and `devices` may be given."""
+    counted = {resource: str(count) for resource, count in (more.get("devices") or {}).items()}
+    resources: Json = {"requests": {"cpu": "1", "memory": "1Gi", **counted}} | ({"limits": counted} if counted else {})
+    runtime = {"apiGroup": "trainer.kubeflow.org", "kind": "ClusterTrainingRuntime", "name": "torch-distributed"}
+    trainer = {"numNodes": nodes, "resourcesPerNode": resources}
+    return {
+        "apiVersion": "trainer.kubeflow.org/v1alpha1",
+        "kind": "TrainJob",
+        "metadata": _named(name, more.get("labels")),
+        "spec": {"suspend": suspend, "runtimeRef": runtime, "trainer": trainer},
+    }
+
+
 def deployment(name: str, *, replicas: int = 1, labels: Mapping[str, str] | None = None, **spec: Any) -> Json:
     """Return a Deployment whose pods carry the label `app`."""
     template = {"metadata": {"labels": {"app": name}}, "spec": pod_spec(**spec)}

@@ -6,7 +6,7 @@ import pytest
 
 from simulations.kubernetes.actors.cast import Cast
 from simulations.kubernetes.actors.stage import SteppedClock
-from simulations.kubernetes.manifests import deployment, job, namespace, node, pod, ray_job
+from simulations.kubernetes.manifests import deployment, job, job_set, namespace, node, pod, ray_job, train_job
 from simulations.kubernetes.objects import Surroundings
 from simulations.kubernetes.rest import Rest, path, path_of
 from simulations.kubernetes.transport import client
@@ -172,3 +172,40 @@ def test_deleting_a_job_without_a_policy_leaves_its_pods(played: Played) -> None
     played.rest.delete(path_of(made))
     played.stage.settle()
     assert [each["metadata"].get("ownerReferences") for each in played.pods()] == [None]
+
+
+SETS = {"JobSet": job_set("s", groups={"a": 1, "b": 2}), "TrainJob": train_job("s", nodes=3)}
+
+
+@pytest.mark.parametrize("made", SETS.values(), ids=SETS)
+def test_sets_of_jobs_are_resumed_and_suspended_as_a_whole(played: Played, made: dict[str, Any]) -> None:
+    there = played.make(made)
+    assert played.pods() == []
+    played.rest.patch(path_of(there), {"spec": {"suspend": False}})
+    played.stage.settle()
+    assert phases(played.pods()) == ["Running"] * 3
+    assert {each["metadata"]["labels"]["jobset.sigs.k8s.io/jobset-name"] for each in played.pods()} == {"s"}
+    played.rest.patch(path_of(there), {"spec": {"suspend": True}})
+    played.stage.settle()
+    assert played.pods() == []
+    conditions = played.rest.get(path_of(there))["status"]["conditions"]
+    assert [(each["type"], each["status"]) for each in conditions] == [("Suspended", "True")]
+
+
+def test_a_job_set_takes_over_what_its_template_says_when_it_resumes(played: Played) -> None:
+    there = played.make(job_set("s", groups={"a": 1}))
+    where = "/spec/replicatedJobs/0/template/spec/template/spec/schedulingGates"
+    gate = [{"op": "add", "path": where, "value": [{"name": "headroom/wait"}]}]
+    played.rest.patch(path_of(there), [*gate, {"op": "replace", "path": "/spec/suspend", "value": False}], "json")
+    played.stage.settle()
+    assert scheduled(played.pods()[0])["reason"] == "SchedulingGated"
+
+
+def test_a_train_job_completes_with_its_nodes(played: Played) -> None:
+    body = train_job("t", nodes=1, suspend=False)
+    there = played.make(body)
+    done = {"metadata": {"annotations": {"double/run-s": "0"}}}
+    played.rest.patch(path("v1", "pods", SPACE, played.pods()[0]["metadata"]["name"]), done)
+    played.stage.settle()
+    conditions = played.rest.get(path_of(there))["status"]["conditions"]
+    assert [(each["type"], each["status"]) for each in conditions] == [("Complete", "True")]

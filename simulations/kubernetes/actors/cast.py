@@ -7,6 +7,7 @@ from datetime import datetime
 from simulations.kubernetes.actors.deployments import DeploymentController, ReplicaSetController
 from simulations.kubernetes.actors.garbage import GarbageCollector
 from simulations.kubernetes.actors.jobs import JobController
+from simulations.kubernetes.actors.jobsets import JobSetController
 from simulations.kubernetes.actors.knative import RevisionController, ServiceController
 from simulations.kubernetes.actors.kserve import InferenceServiceController
 from simulations.kubernetes.actors.kubelet import Kubelets
@@ -14,6 +15,7 @@ from simulations.kubernetes.actors.nodes import NodeController
 from simulations.kubernetes.actors.ray import RayClusterController, RayJobController
 from simulations.kubernetes.actors.scheduler import Scheduler
 from simulations.kubernetes.actors.stage import Actor, Stage
+from simulations.kubernetes.actors.trainjobs import TrainJobController
 from simulations.kubernetes.rest import Rest
 
 
@@ -28,6 +30,8 @@ class Cast:
     deployments: DeploymentController = field(default_factory=DeploymentController)
     ray_clusters: RayClusterController = field(default_factory=RayClusterController)
     ray_jobs: RayJobController = field(default_factory=RayJobController)
+    job_sets: JobSetController = field(default_factory=JobSetController)
+    train_jobs: TrainJobController = field(default_factory=TrainJobController)
     inference_services: InferenceServiceController = field(default_factory=InferenceServiceController)
     services: ServiceController = field(default_factory=ServiceController)
     revisions: RevisionController = field(default_factory=RevisionController)
@@ -36,7 +40,7 @@ class Cast:
 
     def actors(self) -> list[Actor]:
         """Return them in the order in which they act: what makes pods, what places them, what runs them."""
-        training: list[Actor] = [self.jobs, self.ray_jobs, self.ray_clusters]
+        training: list[Actor] = [self.train_jobs, self.job_sets, self.jobs, self.ray_jobs, self.ray_clusters]
         serving: list[Actor] = [self.inference_services, self.services, self.revisions]
         return [
             *training,
