@@ -104,7 +104,7 @@ RULES: Final[Rules] = {
             | {"late_24h", "failed_24h", "requests_24h", "gpus_per_replica", "why", "p99_held", "forecast_record"}
             | {"revision", "rollout", "removing", "card"}
         ),
-        hidden=frozenset({"owner", "artifact"}),
+        hidden=frozenset({"owner", "artifact", "warnings"}),
         instead={"trouble": lambda model: said(model.trouble)},
     ),
     CapacityPoint: _all_of(

@@ -88,6 +88,7 @@ def _model(model: ServedModel, hosts: Iterable[Host], now: datetime, screen: Scr
             "Where": where,
             "Lacks": f"{model.why.message} ({model.why.code})" if model.why else "",
             "Trouble": screen.paint(model.trouble, "red") if model.trouble else "",
+            "Warnings": "; ".join(model.warnings),
             "Forecast": f"{model.basis}; headroom forecast {model.name}",
             "Record": model.forecast_record,
         },

@@ -116,6 +116,8 @@ class ServedModel(Resource):
     why: Why | None = None
     trouble: str = ""
     """What keeps it from being served as it should: replicas that do not get ready, a demand nobody can say."""
+    warnings: tuple[str, ...] = ()
+    """What the cluster says of it: pods that find no host, a quota that would stop its next rollout."""
     p99_held: float | None = None
     """The share of windows of six hours in four weeks in which the forecast's p99 held; None before the first."""
     forecast_record: str = ""

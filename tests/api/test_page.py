@@ -262,6 +262,15 @@ def test_traffic_that_was_not_heard_yet_is_said_on_the_page_and_in_the_status(wo
     assert http.get("/api/v1/status").json()["item"]["waiting"] == "waits for traffic of 2 of 3 sources: enwiki, dewiki"
 
 
+def test_what_the_cluster_says_of_a_model_stands_in_its_resource(world: Any) -> None:
+    report = world.board.report
+    faults = ("edit-check: pod p finds no host", "edit-checker: no", "host gpu-1 is odd")
+    world.board.publish(changed(report, observation=replace(report.observation, faults=faults)), None)
+    models = {model["name"]: model["warnings"] for model in world.http().get("/api/v1/models").json()["items"]}
+    assert models.pop("edit-check") == ["pod p finds no host"]
+    assert not any(models.values())
+
+
 def test_a_model_that_is_given_up_says_so_on_its_row_and_in_its_resource(world: Any) -> None:
     part = Part("starting replicas of edit-check", "edit-check", "none is started for a while")
     world.board.publish(changed(world.board.report, troubles=(Trouble(part, "no such image", 0.0),)), None)

@@ -30,9 +30,13 @@ def test_what_a_model_lacks_and_that_it_is_short(headroom: Headroom) -> None:
 
 def test_what_keeps_a_model_from_being_served_stands_on_the_model_itself(headroom: Headroom, plane: Any) -> None:
     found = plane.answers["GET", "/models"]
-    ill = found.items[0].model_copy(update={"trouble": "starting replicas of edit-check failed: no such image"})
+    told = ("its next rollout would stall", "pod p finds no host")
+    failed = "starting replicas of edit-check failed: no such image"
+    ill = found.items[0].model_copy(update={"trouble": failed, "warnings": told})
     plane.gives("GET", "/models", found.model_copy(update={"items": (ill, *found.items[1:])}))
-    assert "Trouble    starting replicas of edit-check failed: no such image" in headroom("describe", "edit-check").out
+    shown = headroom("describe", "edit-check").out
+    assert "Trouble    starting replicas of edit-check failed: no such image" in shown
+    assert "Warnings   its next rollout would stall; pod p finds no host" in shown
     assert "edit-check: starting replicas of edit-check failed: no such image" in headroom("models").err
 
 

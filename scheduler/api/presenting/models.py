@@ -1,6 +1,6 @@
 """Served models and their forecasts on the wire."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scheduler.api.presenting.jobs import why_view
@@ -197,6 +197,7 @@ def _model_view(
         gpus_per_replica=gpus_per_replica(report)[model.name],
         why=why_view(short) if short else None,
         trouble="; ".join(str(each) for each in report.troubles if each.part.subject in {model.name, source}),
+        warnings=tuple(_warnings(report, model.name)),
         p99_held=finite(outlook.record.held) if outlook else None,
         forecast_record=str(outlook.record) if outlook else "",
         revision=record.serving if record else 0,
@@ -205,6 +206,12 @@ def _model_view(
         artifact=digest_in(served.application.args.get("artifact")) if served and served.application else "",
         card=card_view(served.card) if served else ModelCard(),
     )
+
+
+def _warnings(report: Report, model: str) -> Iterator[str]:
+    """Yield what the cluster says of a model: pods that find no host, quotas that would stop a rollout."""
+    named = f"{model}: "
+    yield from (said.removeprefix(named) for said in report.observation.faults if said.startswith(named))
 
 
 def _headroom(model: ServingModel, ready: int, demand: ModelDemand) -> float | None:
