@@ -10,6 +10,7 @@ from typing import Final
 from scheduler.api.formatting import asks_for, shortened, trimmed
 from scheduler.api.past import past_of
 from scheduler.api.presenting.capacity import capacity_view
+from scheduler.api.presenting.etas import foretold
 from scheduler.api.presenting.hosts import host_views
 from scheduler.api.presenting.jobs import NOBODY_WAITS, event_view, job_view, queue_of
 from scheduler.api.presenting.models import model_views, tallies_at
@@ -184,7 +185,7 @@ def _jobs(
     parts: Parts, records: Sequence[JobRecord], now: datetime, queue: Reasons, *, running: bool
 ) -> tuple[Job, ...]:
     chosen = [r for r in records if (r.state.holds_room if running else _waits(r.state))]
-    views = [parts.shown(job_view(record, now.timestamp(), queue)) for record in chosen]
+    views = [parts.shown(foretold(parts, job_view(record, now.timestamp(), queue))) for record in chosen]
     return tuple(sorted(views, key=_in_order))
 
 

@@ -27,7 +27,7 @@ from scheduler.wire.cluster import (
     Status,
     TrackRecord,
 )
-from scheduler.wire.jobs import Attempt, Condition, ExpectedStart, Job, JobBooking
+from scheduler.wire.jobs import Attempt, Condition, ExpectedStart, Job, JobBooking, PreemptionRisk
 from scheduler.wire.models import Compared, ModelCard, RolloutState
 from scheduler.wire.queues import Amounts, Queue
 
@@ -152,6 +152,7 @@ RULES: Final[Rules] = {
     ),
     Condition: Rule(frozenset({"type", "at"}), hidden=frozenset({"message"})),
     ExpectedStart: _all_of("p50", "p90"),
+    PreemptionRisk: _all_of("share", "within_s", "lost_gpu_s"),
     JobBooking: _all_of("at", "where", "counts_on"),
     Job: Rule(
         frozenset(
@@ -159,7 +160,7 @@ RULES: Final[Rules] = {
             | {"min_workers", "gpus_per_worker", "gpus", "cpus_per_worker", "memory_bytes_per_worker", "gpu_models"}
             | {"submitted_at", "finished_at", "age_s", "wait_s", "run_s", "grace_period_s", "checkpoint_interval_s"}
             | {"max_runtime_s", "step", "total_steps", "checkpointed_at", "lost_gpu_s", "where", "why"}
-            | {"expected_start", "booking", "order", "attempts", "conditions"}
+            | {"expected_start", "expected_end", "preemption_risk", "booking", "order", "attempts", "conditions"}
         ),
         hidden=frozenset({"owner", "entrypoint", "origin", "publishes", "events"}),
     ),

@@ -24,6 +24,7 @@ from scheduler.control.reports.board import Board
 from scheduler.control.service.people import Person
 from scheduler.control.service.service import ControlService
 from scheduler.control.whatif.desk import WhatIfDesk
+from scheduler.control.whatif.etas import Etas
 from scheduler.control.whatif.question import Rules
 from scheduler.model.policy import Policy
 from scheduler.model.workloads import JobId
@@ -60,10 +61,12 @@ class Questions:
     Attributes:
         desk: takes them.
         rules_of: reads other rules for the site; raises `ConfigError` with all faults.
+        etas: says what is expected of every job.
     """
 
     desk: WhatIfDesk
     rules_of: Callable[[Mapping[str, object]], Rules]
+    etas: Callable[[], Etas] = Etas
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,11 @@ class Parts:
     """None where this one only waits to lead."""
     is_public: bool = False
     """Whether they are those of a request of somebody without a token."""
+
+    @property
+    def etas(self) -> Etas:
+        """What is expected of every job."""
+        return self.questions.etas() if self.questions else Etas()
 
     def by(self, site: Site, guard: Guard) -> "Parts":
         """Return them as they are by another configuration."""

@@ -72,6 +72,8 @@ def _text(job: Job, now: datetime, screen: Screen, *, all_events: bool) -> str:
         "Waits": _waits(job, now, screen),
         "Booked": _booked(job, now, screen),
         "Starts": _starts(job, now, screen),
+        "Ends": _ends(job, now, screen),
+        "Risk": _risk(job),
         "Progress": _progress(job, now, screen),
         "Conditions": " · ".join(f"{one.type} {moment(one.at, now, screen)}" for one in job.conditions),
         "Attempts": _lines(_attempt(one, now, screen, sized=bool(job.max_workers)) for one in job.attempts),
@@ -146,6 +148,24 @@ def _starts(job: Job, now: datetime, screen: Screen) -> str:
         return ""
     late = f"{moment(start.p90, now, screen)} (p90)" if start.p90 else "no p90: what ends may not leave enough room"
     return f"{moment(start.p50, now, screen)} (p50), {late}, as the queue is now"
+
+
+def _ends(job: Job, now: datetime, screen: Screen) -> str:
+    """Return for instance "Tue 04:10 (p50), 06:00 (p90)"."""
+    end = job.expected_end
+    if end is None:
+        return ""
+    late = f", {moment(end.p90, now, screen)} (p90)" if end.p90 else ""
+    return f"{moment(end.p50, now, screen)} (p50){late}"
+
+
+def _risk(job: Job) -> str:
+    """Return for instance "22 % of being preempted in 6h; it would lose 20m of one GPU"."""
+    risk = job.preemption_risk
+    if risk is None:
+        return ""
+    lost = f"; it would lose {seconds(risk.lost_gpu_s)} of one GPU" if risk.lost_gpu_s else ""
+    return f"{percent(risk.share, 1.0)} of being preempted in {seconds(risk.within_s)}{lost}"
 
 
 def _published(job: Job, now: datetime, screen: Screen) -> str:

@@ -1,14 +1,16 @@
 """`headroom list`: one row a job, in the order of trying."""
 
 from collections import Counter
+from datetime import datetime
 from typing import Annotated, Final
 
 import typer
 
 from scheduler.cli.naming import my_name
+from scheduler.cli.screen import Screen
 from scheduler.cli.session import Output, OutputOption, Session, WatchOption
 from scheduler.cli.table import Cell, Column, Table, cell
-from scheduler.cli.wording import NOTHING, asks, hosts_of, seconds, workers_of
+from scheduler.cli.wording import NOTHING, asks, hosts_of, moment, seconds, workers_of
 from scheduler.model.counting import plural
 from scheduler.model.errors import ConfigError
 from scheduler.wire.base import Listing
@@ -36,6 +38,7 @@ COLUMNS: Final = (
     Column("ATTEMPTS", wide=True, right=True, drop=9),
     Column("WAITED", wide=True, right=True, drop=5),
     Column("RAN", wide=True, right=True, drop=4),
+    Column("START | END (P50 – P90)", drop=4),
     Column("WHY / WHERE"),
 )
 
@@ -63,7 +66,7 @@ def list_jobs(  # noqa: PLR0913  # one argument a flag
 
     def draw() -> tuple[Listing[Job], Table]:
         jobs = session.client.jobs(all=everything, **filters)
-        return jobs, job_table(jobs)
+        return jobs, job_table(jobs, session.screen)
 
     if watch:
         session.watch(draw, output)
@@ -75,9 +78,10 @@ def list_jobs(  # noqa: PLR0913  # one argument a flag
         session.screen.note(f"the next page: --limit {limit} --cursor {jobs.next}")
 
 
-def job_table(jobs: Listing[Job]) -> Table:
+def job_table(jobs: Listing[Job], screen: Screen) -> Table:
     """Return one row a job."""
-    return Table(COLUMNS, tuple(_row(job) for job in jobs.items), tuple(job.id for job in jobs.items))
+    rows = tuple(_row(job, jobs.observed_at, screen) for job in jobs.items)
+    return Table(COLUMNS, rows, tuple(job.id for job in jobs.items))
 
 
 def why_or_where(job: Job) -> str:
@@ -91,7 +95,16 @@ def why_or_where(job: Job) -> str:
     return (job.attempts[-1].cause if job.attempts else "") or NOTHING
 
 
-def _row(job: Job) -> tuple[Cell | str, ...]:
+def _when(job: Job, now: datetime, screen: Screen) -> str:
+    """Return when a job that waits starts, or one that runs ends."""
+    word, span = ("end", job.expected_end) if job.where else ("start", job.expected_start)
+    if span is None:
+        return NOTHING
+    last = moment(span.p90, now, screen) if span.p90 else "later"
+    return f"{word} {moment(span.p50, now, screen)} – {last}"
+
+
+def _row(job: Job, now: datetime, screen: Screen) -> tuple[Cell | str, ...]:
     return (
         cell(job.id, "bold"),
         job.name,
@@ -105,6 +118,7 @@ def _row(job: Job) -> tuple[Cell | str, ...]:
         str(len(job.attempts)),
         seconds(job.wait_s),
         seconds(job.run_s),
+        _when(job, now, screen),
         why_or_where(job),
     )
 

@@ -143,6 +143,7 @@ def looping(plane: "ControlPlane", server: "uvicorn.Server", screen: Screen, lea
     from scheduler.control.loop import run_forever  # noqa: PLC0415  # likewise
     from scheduler.control.service.publishing import publish_forever  # noqa: PLC0415  # likewise
     from scheduler.control.upkeep.pruning import prune_forever  # noqa: PLC0415  # likewise
+    from scheduler.control.whatif.etas import MOST_SPEED  # noqa: PLC0415  # likewise
 
     died: list[BaseException] = []
     lost = threading.Event()
@@ -165,6 +166,8 @@ def looping(plane: "ControlPlane", server: "uvicorn.Server", screen: Screen, lea
         threading.Thread(target=prune_forever, args=(plane.pruner, plane.stop), name="pruning", daemon=True),
         threading.Thread(target=publish_forever, args=(plane.publisher, plane.stop), name="publishing", daemon=True),
     ]
+    if plane.clock.speed <= MOST_SPEED:
+        threads.append(threading.Thread(target=plane.etas.run_forever, args=(plane.stop,), name="etas", daemon=True))
     for thread in threads:
         thread.start()
     lease.when_lost(leave)
@@ -174,7 +177,7 @@ def looping(plane: "ControlPlane", server: "uvicorn.Server", screen: Screen, lea
         plane.stop.set()
         plane.poke.set()
         threads[0].join(timeout=LAST_TURN_S)
-        for beside in threads[2:]:
+        for beside in threads[2:4]:
             beside.join(timeout=LAST_STEP_S)
     if died:
         raise died[0]

@@ -19,6 +19,7 @@ from scheduler.telemetry import families
 
 PLAN_BUCKETS_S = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 WAIT_BUCKETS_S = (60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 12 * 3600.0, 86400.0, 3 * 86400.0)
+ETA_BUCKETS_S = (-14400.0, -3600.0, -600.0, -60.0, 60.0, 600.0, 3600.0, 14400.0, 86400.0)
 WARM_UP_BUCKETS_S = (5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 2400.0)
 
 Totals = Callable[[], Iterable[AttemptTotal]]
@@ -52,9 +53,16 @@ class Metrics(Collector):
         self._warm_up_s = self._histogram(
             "headroom_warmup_seconds", "From starting a replica until it is ready", WARM_UP_BUCKETS_S
         )
+        self._eta_error_s = self._histogram(
+            "headroom_eta_error_seconds", "By what a start came later than its first p50", ETA_BUCKETS_S
+        )
         self._starting: dict[str, float] = {}
         self.registry.register(self)
         board.listeners.append(self._seen)
+
+    def missed(self, seconds: float) -> None:
+        """Count a start that came so much later than was foretold."""
+        self._eta_error_s.observe(seconds)
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus' text format, version 0.0.4."""

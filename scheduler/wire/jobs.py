@@ -37,12 +37,21 @@ class Condition(Resource):
 
 
 class ExpectedStart(Resource):
-    """When a waiting job may be expected to start, as the queue is now: run times are learned as distributions."""
+    """When a job may be expected to start, or to end, as the queue is now: run times are learned as distributions."""
 
     p50: datetime
     """As likely before as after."""
     p90: datetime | None = None
     """Nine times out of ten before; None where the room may not come from training that ends."""
+
+
+class PreemptionRisk(Resource):
+    """The chance that a job that runs is stopped for others."""
+
+    share: float
+    within_s: float
+    lost_gpu_s: float
+    """Work that would be lost then, on average."""
 
 
 class JobBooking(Resource):
@@ -125,7 +134,11 @@ class Job(Resource):
     why: Why | None = None
     """Set while it waits."""
     expected_start: ExpectedStart | None = None
-    """Set for one job that is asked for while it waits, where something can be said."""
+    """Set while it waits, where something can be said."""
+    expected_end: ExpectedStart | None = None
+    """Set while it waits or runs, where something can be said."""
+    preemption_risk: PreemptionRisk | None = None
+    """Set while it runs and may be stopped for others, where something can be said."""
     booking: JobBooking | None = None
     """Set for one job that is asked for while it waits, where room is booked for it."""
     order: int | None = None

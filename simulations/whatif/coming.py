@@ -4,7 +4,7 @@ A control plane on a path would know its load up to then. Its forecast is taken 
 of as many bins ahead as it looks from there, moved by as much as the path is off the middle by then, which fades.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
@@ -26,9 +26,12 @@ from simulations.whatif.moment import ModelTraffic, Moment
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
-STEPS_S: Final = (1800.0, 3600.0)
-"""Serving's needs change at most so often, when up to `FINE_S` is looked at, and when more is."""
+FEW_MODELS: Final = 20
+STEPS_S: Final = (600.0, 1800.0, 3600.0)
+"""Serving's needs change at most so often: with few models; with many, when up to `FINE_S` is looked at; and else."""
 FINE_S: Final = 86_400.0
+LEAST_KNOT_S: Final = 1800.0
+"""Forecasts are asked for peaks no more often; in between they are interpolated."""
 FADES_S: Final = 6 * 3600.0
 """What a load is off the middle fades by a factor e in so long, as in `Fitted.corrected`."""
 ANCHOR_S: Final = 3600.0
@@ -58,7 +61,8 @@ class Paths:
     @classmethod
     def drawn(cls, moment: Moment, question: Question, n: int) -> "Paths":
         """Draw so many paths; equal seeds and numbers give equal paths."""
-        step_s = STEPS_S[question.horizon_s > FINE_S]
+        is_many = len(moment.served) > FEW_MODELS
+        step_s = STEPS_S[is_many + (is_many and question.horizon_s > FINE_S)]
         at_s = _moments(moment.now_s, question, step_s)
         rates = {one.source: one.rps_now / one.share.middle for one in moment.traffic.values() if one.share.middle}
         names = [name for name in moment.forecasts if name in rates]
@@ -180,8 +184,11 @@ class Coming:
 
     def demands(self, path: int) -> "Demands":
         """Return what serving needs on one path."""
-        steps = [self._at(path, step) for step in range(len(self._paths.at_s))]
-        return Demands(steps, self._paths.at_s, self._paths.step_s)
+        at_s = self._paths.at_s
+        numbers = np.array([rows for one in self._needs for rows in (one.now[path], one.wanted[path], one.held[path])])
+        is_other = (np.diff(numbers.reshape(-1, len(at_s)), axis=1) != 0).any(axis=0)
+        is_other[:1] = True  # the first one is what the loop made of all that it knew
+        return Demands(lambda step: self._at(path, step), at_s, at_s[1:][is_other], self._paths.step_s)
 
     def _at(self, path: int, step: int) -> Demand:
         if step == 0 and self._is_as_it_is:
@@ -234,8 +241,10 @@ class Coming:
         """Return the quantile of the highest load in a window from each moment on, (t,), as it is; found once."""
         known, key = self._paths.peaks, (traffic.source, traffic.share, window_s, quantile)
         if key not in known:
-            base = _Later(self._moment.forecasts[traffic.source])
-            known[key] = np.array([base.peak(traffic.share, at_s, window_s, quantile) for at_s in self._paths.at_s])
+            base, at_s = _Later(self._moment.forecasts[traffic.source]), self._paths.at_s
+            knots_s = np.append(np.arange(at_s[0], at_s[-1], max(LEAST_KNOT_S, self._paths.step_s)), at_s[-1])
+            peaks = [base.peak(traffic.share, knot_s, window_s, quantile) for knot_s in knots_s.tolist()]
+            known[key] = np.interp(at_s, knots_s, peaks)
         return known[key]
 
     def _moved(self, forecast: Fitted, traffic: ModelTraffic, rps: Floats, loads: Floats, lead_s: float) -> Floats:
@@ -279,34 +288,37 @@ class _Later:
         return peak_of(self._by_bin[bin_], share, at_s, window_s, quantile)[0]
 
 
-@dataclass(frozen=True, eq=False)
 class Demands:
-    """What serving needs on one path: one demand from each moment on, epoch seconds, `step_s` apart at most."""
+    """What serving needs on one path: one demand from each moment on, made when it is asked for.
 
-    steps: Sequence[Demand]
-    at_s: Floats
-    step_s: float
+    Attributes:
+        step_s: from one moment to the next at most.
+    """
+
+    def __init__(self, make: Callable[[int], Demand], at_s: Floats, changes_s: Floats, step_s: float) -> None:
+        """Begin at the first moment.
+
+        Args:
+            make: returns the demand of a step.
+            at_s: (t,), when each step begins, epoch seconds.
+            changes_s: those at which some number is another one than before.
+            step_s: see the attributes.
+        """
+        self.step_s = step_s
+        self._make, self._at_s, self._changes_s = make, at_s, changes_s
+        self._made: dict[int, Demand] = {}
 
     def of(self, at_s: float) -> Demand:
         """Return it at a moment."""
-        return self.steps[self._step(at_s)]
+        step = max(0, int(np.searchsorted(self._at_s, at_s, side="right")) - 1)
+        if step not in self._made:
+            self._made = {step: self._make(step)}
+        return self._made[step]
 
     def changes_after(self, at_s: float) -> float:
         """Return when it is another one than at a moment, epoch seconds; infinity when it stays."""
-        step = self._step(at_s)
-        now = _numbers(self.steps[step])
-        for later in range(step + 1, len(self.steps)):
-            if _numbers(self.steps[later]) != now:
-                return float(self.at_s[later])
-        return np.inf
-
-    def _step(self, at_s: float) -> int:
-        return max(0, int(np.searchsorted(self.at_s, at_s, side="right")) - 1)
-
-
-def _numbers(demand: Demand) -> tuple[object, ...]:
-    models = tuple((one.replicas_now, one.replicas_wanted, one.replicas_held) for one in demand.models)
-    return (models, tuple(pool.replicas_held for pool in demand.pools))
+        place = int(np.searchsorted(self._changes_s, at_s, side="right"))
+        return float(self._changes_s[place]) if place < len(self._changes_s) else np.inf
 
 
 def _kept(needed: Counts, back: int) -> Counts:

@@ -29,6 +29,7 @@ class JobRun:
         stop_s: when it was first told to make room for others.
         stopped_for: whom.
         stops: how often.
+        lost_gpu_s: work that was lost at the first stop.
     """
 
     start_s: float = inf
@@ -36,6 +37,7 @@ class JobRun:
     stop_s: float = inf
     stopped_for: str = ""
     stops: int = 0
+    lost_gpu_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ def _job(job: JobRecord, now_s: float) -> JobRun:
         first.stop_asked_at_s or inf if first else inf,
         first.cause if first else "",
         len(stops),
+        first.lost_gpu_s if first else 0.0,
     )
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from scheduler.control.whatif.answer import Answer
+from scheduler.control.whatif.etas import Etas
 from scheduler.control.whatif.question import Question
 from simulations.whatif.answering import Pair, answer_of
 from simulations.whatif.coming import Coming, Paths
 from simulations.whatif.counting import Run, counted
 from simulations.whatif.covering import cover_of
+from simulations.whatif.estimating import RUNS, Estimated
 from simulations.whatif.moment import Moment
 from simulations.whatif.playing import play
 
@@ -74,14 +76,38 @@ def as_it_is(question: Question) -> Question:
 
 
 _asked: dict[str, Asked] = {}
+_estimated: dict[str, Estimated] = {}
 
 
 def begin(name: str, moment: bytes, question: Question) -> None:
     """Take a question, in place of any other."""
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, LOWER_BY)
+    _give_way()
     _asked.clear()
     _asked[name] = Asked.of(pickle.loads(moment), question)  # noqa: S301  # the process that started this one wrote it
+
+
+def begin_estimate(name: str, moment: bytes) -> int:
+    """Take a state to estimate of, in place of any other; return how many runs are to be played."""
+    _give_way()
+    _estimated.clear()
+    _estimated[name] = Estimated.of(pickle.loads(moment))  # noqa: S301  # likewise
+    return RUNS
+
+
+def play_estimate(name: str) -> None:
+    """Play one more run of an estimate."""
+    _estimated[name].play()
+
+
+def conclude_estimate(name: str) -> Etas:
+    """Return what is expected by the runs that were played, and forget the state."""
+    return _estimated.pop(name).etas()
+
+
+def _give_way() -> None:
+    """Let everything else go first."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, LOWER_BY)
 
 
 def play_one(name: str) -> Answer:

@@ -31,6 +31,8 @@ from simulations.world import World
 
 LEAST_BEAT_S: Final = 120.0
 """What happens within so long of a turn is looked at together."""
+WAITS_S: Final = 1800.0
+"""While somebody waits a turn is taken so often at least."""
 BEYOND_S: Final = 86_400.0
 """A job that nobody knows the length of goes on beyond the horizon."""
 THE_JOB: Final = "the job"
@@ -54,8 +56,18 @@ class Played:
     turns: int
 
 
-def play(moment: Moment, question: Question, coming: Coming, path: int) -> Played:
-    """Play one path of traffic with one draw of run times to the question's horizon."""
+def play(
+    moment: Moment, question: Question, coming: Coming, path: int, until_over: frozenset[JobId] | None = None
+) -> Played:
+    """Play one path of traffic with one draw of run times to the question's horizon.
+
+    Args:
+        moment: what is known.
+        question: what is otherwise.
+        coming: what serving needs.
+        path: which one.
+        until_over: jobs that nobody looks beyond; None: to the horizon in any case.
+    """
     demands, end_s = coming.demands(path), moment.now_s + question.horizon_s
     world = world_of(_changed(moment.snapshot, question), lambda job: work_of(job, moment, question, path))
     if question.model is not None:
@@ -65,7 +77,7 @@ def play(moment: Moment, question: Question, coming: Coming, path: int) -> Playe
         world.cluster.lose_host(host, "taken away")
     cycle = _cycle(moment, question, coming, demands, world)
     lacks, turns = list[tuple[str, float, float, int]](), 0
-    while (now_s := world.engine.now_s()) < end_s:
+    while (now_s := world.engine.now_s()) < end_s and not _is_over(world, until_over):
         record = cycle.turn().cycle
         next_s = min(_next_s(world, record, demands, cycle.settings.period_s), end_s)
         lacks += [(model, now_s, next_s, count) for model, count in lacking(record).items()]
@@ -89,6 +101,10 @@ def _drawn(job: TrainingJob, moment: Moment, question: Question, rng: np.random.
     speed = len(job.slots) / max(job.gang.most, len(job.slots))
     held_s = moment.now_s - job.started_at_s
     return Work(max(held_s + left - min(start_up_s, held_s), 1.0) * speed, start_up_s)
+
+
+def _is_over(world: World, jobs: frozenset[JobId] | None) -> bool:
+    return jobs is not None and all(job.job_id not in jobs for job in world.store.jobs())
 
 
 def _submit(world: World, moment: Moment, question: Question, path: int) -> str:
@@ -145,6 +161,6 @@ def _experience(moment: Moment, settings: Settings, world: World) -> Experience:
 def _next_s(world: World, record: CycleRecord, demands: Demands, period_s: float) -> float:
     """Return when something may be decided again: all that happens has a time, but for who grows old waiting."""
     now_s = world.engine.now_s()
-    waits_s = now_s + demands.step_s if record.snapshot.waiting else inf
+    waits_s = now_s + max(demands.step_s, WAITS_S) if record.snapshot.waiting else inf
     due_s = min(world.engine.next_at_s(), demands.changes_after(now_s), earliest_limit_s(record.snapshot), waits_s)
     return max(due_s, now_s + max(period_s, LEAST_BEAT_S))

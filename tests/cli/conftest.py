@@ -27,7 +27,7 @@ from scheduler.wire.cluster import (
     ServedModel,
     Status,
 )
-from scheduler.wire.jobs import Attempt, Condition, Event, ExpectedStart, Job
+from scheduler.wire.jobs import Attempt, Condition, Event, ExpectedStart, Job, PreemptionRisk
 from scheduler.wire.queues import Amounts, Queue
 
 NOW = datetime(2026, 11, 23, 17, 24, tzinfo=UTC)
@@ -115,6 +115,8 @@ def jobs() -> tuple[Job, ...]:
         a_job(
             "398", "revertrisk-v4", priority_class="high", state="Running", gpus=3.0, age_s=15000.0, run_s=15000.0,
             where=("ml-serve1012:0,1,2",), **mi300x,
+            expected_end=ExpectedStart(p50=NOW + timedelta(minutes=101), p90=NOW + timedelta(minutes=136)),
+            preemption_risk=PreemptionRisk(share=0.22, within_s=6 * 3600.0, lost_gpu_s=1200.0),
         ),
         a_job(
             "409", "embed-wiki-large", state="Preempting", gpus=4.0, age_s=12000.0, where=("ml-serve1014:0,1",),

@@ -76,21 +76,21 @@ def test_the_header_can_be_left_out(headroom: Headroom) -> None:
 
 
 def test_wide_adds_columns(headroom: Headroom) -> None:
-    assert headroom("list").out.split("\n")[0] == "JOB\tNAME\tPRIORITY\tSTATE\tGPUS\tAGE\tWHY / WHERE"
-    assert headroom("list", "-o", "wide").out.split("\n")[0] == (
-        "JOB\tNAME\tPRIORITY\tSTATE\tGPUS\tAGE\tOWNER\tQUEUE\tWORKERS\tATTEMPTS\tWAITED\tRAN\tWHY / WHERE"
-    )
+    first, last = "JOB\tNAME\tPRIORITY\tSTATE\tGPUS\tAGE", "START | END (P50 – P90)\tWHY / WHERE"
+    assert headroom("list").out.split("\n")[0] == f"{first}\t{last}"
+    wide = "OWNER\tQUEUE\tWORKERS\tATTEMPTS\tWAITED\tRAN"
+    assert headroom("list", "-o", "wide").out.split("\n")[0] == f"{first}\t{wide}\t{last}"
 
 
 def test_the_list_on_a_terminal(headroom: Headroom) -> None:
-    shown = headroom("list", "--color", "never", width=100)
+    shown = headroom("list", "--color", "never", width=130)
     assert shown.out == (
-        "JOB  NAME              PRIORITY  STATE       GPUS        AGE  WHY / WHERE\n"
-        "398  revertrisk-v4     high      Running     3×MI300X  4h10m  ml-serve1012\n"
-        "409  embed-wiki-large  normal    Preempting  4×MI300X  3h20m  saving, at most 1m\n"
-        "417  talkpage-tone     high      Pending     8×MI300X    22m  8 on one host, best 4\n"
-        "420  addlink-pt        normal    Pending     2×any        9m  next, when 412 ends\n"
-        "424  ores-retrain      low       Held        4 CPU      1d2h  wait for labels\n"
+        "JOB  NAME              PRIORITY  STATE       GPUS        AGE  START | END (P50 – P90)  WHY / WHERE\n"
+        "398  revertrisk-v4     high      Running     3×MI300X  4h10m  end 19:05 – 19:40        ml-serve1012\n"
+        "409  embed-wiki-large  normal    Preempting  4×MI300X  3h20m  -                        saving, at most 1m\n"
+        "417  talkpage-tone     high      Pending     8×MI300X    22m  -                        8 on one host, best 4\n"
+        "420  addlink-pt        normal    Pending     2×any        9m  start 18:04 – 20:24      next, when 412 ends\n"
+        "424  ores-retrain      low       Held        4 CPU      1d2h  -                        wait for labels\n"
     )
     assert shown.err == "5 jobs (2 pending, 1 running, 1 preempting, 1 held) · finished ones too: --all\n"
 
@@ -144,7 +144,7 @@ def test_very_narrow_terminals_get_a_line_a_cell(headroom: Headroom) -> None:
     first = headroom("list", "--color=never", width=40).out.split("\n\n")[0]
     assert first == (
         "job: 398\nname: revertrisk-v4\npriority: high\nstate: Running\ngpus: 3×MI300X\nage: 4h10m\n"
-        "why / where: ml-serve1012"
+        "start | end (p50 – p90): end 19:05 – 19:40\nwhy / where: ml-serve1012"
     )
 
 

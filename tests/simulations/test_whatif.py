@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from policies.registry import policy_from_names
 from scheduler.control.reports.board import Report
+from scheduler.control.settings import Settings
 from scheduler.control.whatif.question import NewHosts, Question, Rules, Spike
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.resources import Shape
@@ -37,7 +38,7 @@ def built() -> dict[str, Moment]:
 def moment(make_setup: Callable[..., Setup], built: dict[str, Moment]) -> Moment:
     """Return a busy morning: six hours in, jobs run and wait, and the peak of noon is ahead."""
     if "busy" not in built:
-        setup = make_setup(per_day=120.0)
+        setup = make_setup(per_day=120.0, settings=Settings(period_s=300.0))
         built["busy"] = Moment.of(_report_at(setup, setup.start_s + 6 * HOUR_S), setup.policy, setup.settings)
     return built["busy"]
 

@@ -29,7 +29,7 @@ def test_paths_begin_with_the_load_of_now_and_go_like_the_forecast(moment: Momen
     paths = Paths.drawn(moment, DAY, 8)
     loads = paths.loads["wave"]
     assert loads[:, 0] == pytest.approx(moment.traffic["m"].rps_now)
-    later = np.median(loads, axis=0)[6:] / paths.middle["wave"][6:]
+    later = np.median(loads, axis=0)[36:] / paths.middle["wave"][36:]
     assert np.abs(later - 1).max() < 0.02
     assert (Paths.drawn(moment, DAY, 8).loads["wave"] == loads).all()
 
@@ -38,8 +38,8 @@ def test_what_is_planned_for_covers_the_load_and_the_step_before_it_is_there(mom
     paths = Paths.drawn(moment, DAY, 8)
     coming = Coming(moment, DAY, paths)
     for path in range(8):
-        steps = coming.demands(path).steps
-        for step, later in pairwise(steps):
+        demands = coming.demands(path)
+        for step, later in pairwise(demands.of(at_s) for at_s in paths.at_s[1:].tolist()):
             assert step.models[0].replicas_wanted >= min(7, later.models[0].replicas_now) - 1
             assert step.models[0].replicas_now <= step.models[0].replicas_wanted <= step.models[0].replicas_held
 

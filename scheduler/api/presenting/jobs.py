@@ -1,10 +1,8 @@
 """Jobs and events on the wire."""
 
 from collections.abc import Iterable, Sequence
-from math import isfinite
 from typing import Final, NamedTuple
 
-from scheduler.api.coming_starts import ComingStarts
 from scheduler.api.presenting.times import MIB, moment, moment_or_none
 from scheduler.control.model_records import Publication
 from scheduler.control.records import AttemptRecord, EventRecord, JobRecord, Outcome
@@ -44,19 +42,8 @@ def queue_of(report: Report | None) -> Reasons:
     return Reasons.of(report.cycle.plan.unplaced) if report else NOBODY_WAITS
 
 
-def ahead_of(report: Report | None, starts: ComingStarts, job_id: str) -> Ahead:
-    """Return what is known of a job's coming start; nothing of one that does not wait."""
-    return Ahead(_start_of(report, starts, job_id), _booking_of(report, job_id)) if report else NOTHING_AHEAD
-
-
-def _start_of(report: Report, starts: ComingStarts, job_id: str) -> ExpectedStart | None:
-    found = starts.of(report, job_id)
-    if found is None:
-        return None
-    return ExpectedStart(p50=moment(found.p50_s), p90=moment(found.p90_s) if isfinite(found.p90_s) else None)
-
-
-def _booking_of(report: Report, job_id: str) -> JobBooking | None:
+def booking_of(report: Report, job_id: str) -> JobBooking | None:
+    """Return what is booked for a job."""
     found = next((one for one in report.cycle.plan.bookings if one.job_id == job_id), None)
     return JobBooking(at=moment(found.start_s), where=places(found.slots), counts_on=found.models) if found else None
 

@@ -13,10 +13,10 @@ from scheduler.api.access import Anybody, Caller, Submitter, may_change
 from scheduler.api.answers import listing, single
 from scheduler.api.bodies import received
 from scheduler.api.paging import Place, in_chunks, page_of
+from scheduler.api.presenting.etas import ahead_of, foretold
 from scheduler.api.presenting.jobs import (
     NOTHING_AHEAD,
     Ahead,
-    ahead_of,
     job_view,
     outlook_view,
     published_view,
@@ -81,7 +81,7 @@ def list_jobs(  # noqa: PLR0913  # one argument a part of the query
         return listing(parts, "JobList", found, following)
     records = parts.service.jobs(open_only=not (all or state))
     now_s, waiting = parts.site.clock.now_s(), queue_of(parts.board.report)
-    views = [parts.shown(job_view(record, now_s, waiting)) for record in records]
+    views = [parts.shown(foretold(parts, job_view(record, now_s, waiting))) for record in records]
     wanted = {"state": state.lower(), "queue": queue, "owner": owner}
     return listing(parts, "JobList", sorted((job for job in views if _matches(job, wanted)), key=_in_order))
 
@@ -89,7 +89,7 @@ def list_jobs(  # noqa: PLR0913  # one argument a part of the query
 @router.get("/jobs/{job_id}")
 def describe(parts: PartsDep, _: Anybody, job_id: str) -> Single[Job]:
     """Return one job with its attempts, conditions and events, and when it may be expected to start."""
-    return _answer(parts, parts.service.job(JobId(job_id)), ahead_of(parts.board.report, parts.starts, job_id))
+    return _answer(parts, parts.service.job(JobId(job_id)), ahead_of(parts, job_id))
 
 
 @router.post("/jobs/{job_id}/stop")
@@ -135,13 +135,13 @@ def _sources(
     """Return the jobs that wait in order, and what yields the others that are wanted, from a number on."""
     now_s, queue = parts.site.clock.now_s(), queue_of(parts.board.report)
     opened = parts.service.jobs()
-    views = [parts.shown(job_view(record, now_s, queue)) for record in opened]
+    views = [parts.shown(foretold(parts, job_view(record, now_s, queue))) for record in opened]
     ordered = [view for view in views if view.order is not None and _matches(view, wanted)]
 
     def others(after: int) -> Iterator[Job]:
         read = parts.service.jobs_after
         records = in_chunks(read, after) if everything else (job for job in opened if int(job.job_id) > after)
-        for view in (parts.shown(job_view(record, now_s, queue)) for record in records):
+        for view in (parts.shown(foretold(parts, job_view(record, now_s, queue))) for record in records):
             if view.order is None and _matches(view, wanted):
                 yield view
 
@@ -172,7 +172,7 @@ def _order(body: Mapping[str, object]) -> JobOrder:
 
 def _answer(parts: Parts, record: JobRecord, ahead: Ahead = NOTHING_AHEAD) -> Single[Job]:
     events, waiting = parts.service.events(subject=record.job_id), queue_of(parts.board.report)
-    view = job_view(record, parts.site.clock.now_s(), waiting, events, ahead)
+    view = foretold(parts, job_view(record, parts.site.clock.now_s(), waiting, events, ahead))
     if record.spec.publishes is not None:
         made = parts.service.store.publication(record.job_id)
         view = view.model_copy(update={"publishes": published_view(record.spec.publishes, made)})

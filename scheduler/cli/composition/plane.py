@@ -31,6 +31,7 @@ from scheduler.control.service.publishing import Publisher
 from scheduler.control.service.service import ControlService
 from scheduler.control.upkeep.pruning import Pruner
 from scheduler.control.whatif.desk import WhatIfDesk
+from scheduler.control.whatif.etas import EtaDesk
 from scheduler.control.whatif.question import Rules
 from scheduler.store.replays import Replays
 from scheduler.store.sql import SqlStore
@@ -60,6 +61,7 @@ class ControlPlane:
         publisher: takes in what jobs publish, beside the loop.
         fitters: fit forecasts, beside this process.
         desk: answers what would be otherwise, in a process of its own.
+        etas: says when every job starts and ends, in that process too.
         reloader: has the file count again; None where there is none.
         stop: set it (then `poke`) to end the loop.
         poke: set it to end a pause of the loop.
@@ -78,6 +80,7 @@ class ControlPlane:
     stop: threading.Event
     poke: threading.Event
     desk: WhatIfDesk
+    etas: EtaDesk
     reloader: Reloader | None = None
 
     def close(self) -> None:
@@ -156,9 +159,25 @@ def compose(
         board=board,
         prove=seat.lease.prove,
     )
-    desk = WhatIfDesk(BesideTheLoop(), board, lambda: Rules(cycle.policy, cycle.settings))
+    beside = BesideTheLoop()
+    desk = WhatIfDesk(beside, board, lambda: Rules(cycle.policy, cycle.settings))
+    etas = EtaDesk(beside, board, lambda: Rules(cycle.policy, cycle.settings), lambda: desk.is_playing)
     return ControlPlane(
-        config, clock, store, cluster, cycle, service, board, pruner, publisher, fitters, stop, poke, desk, reloader
+        config,
+        clock,
+        store,
+        cluster,
+        cycle,
+        service,
+        board,
+        pruner,
+        publisher,
+        fitters,
+        stop,
+        poke,
+        desk,
+        etas,
+        reloader,
     )
 
 
@@ -167,7 +186,12 @@ def web_app(plane: ControlPlane) -> FastAPI:
     logs = AttemptLogs(plane.cluster, plane.service)
     metrics, reloader = metrics_over(plane.board, plane.store, lambda: plane.cycle.policy), plane.reloader
     reload = reloader.reload if reloader else None
-    questions = Questions(plane.desk, lambda asked: rules_of(reloader.config if reloader else plane.config, asked))
+    plane.etas.record.errors_s.append(metrics.missed)
+    questions = Questions(
+        plane.desk,
+        lambda asked: rules_of(reloader.config if reloader else plane.config, asked),
+        lambda: plane.etas.etas,
+    )
     app = api_of(
         plane.config,
         clock=plane.clock,

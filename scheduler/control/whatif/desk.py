@@ -104,6 +104,12 @@ class WhatIfDesk:
                 threading.Thread(target=self._play_all, name="what-if-desk", daemon=True).start()
         return inquiry
 
+    @property
+    def is_playing(self) -> bool:
+        """Whether somebody waits for an answer."""
+        with self._lock:
+            return self._is_playing
+
     def inquiry(self, name: str) -> Inquiry:
         """Return a question with what is known by now.
 
