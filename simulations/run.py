@@ -132,6 +132,11 @@ class Simulation:
             self._turn(setup.end_s + setup.drain_s)
         return self.outcome()
 
+    def go_on(self, until_s: float) -> None:
+        """Let it all happen up to a moment, epoch seconds, and count nothing."""
+        while self.world.engine.now_s() < until_s:
+            self._turn(until_s)
+
     def outcome(self) -> Outcome:
         """Return what came out up to now; requests and devices are counted to `end_s`, jobs as far as the run goes."""
         serving = account(self.services(), self.setup.start_s, self.setup.end_s)

@@ -2,6 +2,7 @@
 
 import typer
 
+from scheduler.cli.bench_eta import eta
 from scheduler.cli.bench_fleet import forecast_fleet
 from scheduler.cli.bench_joint import joint
 from scheduler.cli.bench_packing import packing
@@ -23,5 +24,6 @@ app.command(short_help="How long planning takes.")(planner)
 app.command(short_help="What victims lose.")(preemption)
 app.command(short_help="What choices do to waits.")(queueing)
 app.command(short_help="What a forecast gives.")(joint)
+app.command(short_help="Whether jobs start when told.")(eta)
 app.command(short_help="How long forecasts take.")(forecast_fleet)
 app.command(short_help="How full hosts get.")(packing)

@@ -166,10 +166,15 @@ def _windows(
         return []
     begins = first_day(trace, partial(warn, screen=screen))
     written = tuple(trace.model_dump(include=set(_WRITTEN)).items())
-    return [window(file=trace.file, first=_moment(first), written=written) for first in firsts or [begins]]
+    return [window(file=trace.file, first=moment_of(first), written=written) for first in firsts or [begins]]
 
 
-def _moment(text: str) -> str:
+def moment_of(text: str) -> str:
+    """Return a date given by `--window` as RFC 3339.
+
+    Raises:
+        ConfigError: it is none.
+    """
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:

@@ -1,7 +1,7 @@
 """One way in which the coming hours may go, played by the control loop itself over a simulated cluster."""
 
 from dataclasses import dataclass, replace
-from math import inf, isfinite
+from math import ceil, inf, isfinite
 from typing import Final
 
 import numpy as np
@@ -159,8 +159,10 @@ def _experience(moment: Moment, settings: Settings, world: World) -> Experience:
 
 
 def _next_s(world: World, record: CycleRecord, demands: Demands, period_s: float) -> float:
-    """Return when something may be decided again: all that happens has a time, but for who grows old waiting."""
+    """Return the beat at which something may be decided again: all that happens has a time, but for who grows old."""
     now_s = world.engine.now_s()
     waits_s = now_s + max(demands.step_s, WAITS_S) if record.snapshot.waiting else inf
     due_s = min(world.engine.next_at_s(), demands.changes_after(now_s), earliest_limit_s(record.snapshot), waits_s)
-    return max(due_s, now_s + max(period_s, LEAST_BEAT_S))
+    if due_s == inf:
+        return inf
+    return now_s + ceil(max(due_s - now_s, LEAST_BEAT_S) / period_s) * period_s

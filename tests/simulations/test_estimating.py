@@ -42,8 +42,7 @@ def live(make_setup: Callable[..., Setup], lived: dict[str, Live]) -> Live:
         ]
         setup = replace(setup, arrivals=arrivals, drain_s=86_400.0)
         simulation = Simulation(setup)
-        while simulation.world.engine.now_s() < setup.start_s + 6 * HOUR_S:
-            simulation._turn(setup.start_s + 6 * HOUR_S)
+        simulation.go_on(setup.start_s + 6 * HOUR_S)
         simulation.cycle.settings = setup.settings
         moment = Moment.of(simulation.cycle.turn(), setup.policy, setup.settings)
         simulation.cycle.settings = replace(setup.settings, outlooks=False)

@@ -46,8 +46,7 @@ def moment(make_setup: Callable[..., Setup], built: dict[str, Moment]) -> Moment
 def _report_at(setup: Setup, at_s: float) -> Report:
     """Return what a loop shows that has run up to a moment, with what people are shown of the coming load."""
     simulation = Simulation(setup)
-    while simulation.world.engine.now_s() < at_s:
-        simulation._turn(at_s)
+    simulation.go_on(at_s)
     simulation.cycle.settings = setup.settings
     return simulation.cycle.turn()
 

@@ -42,12 +42,21 @@ class EtaRecord:
 
     def see(self, snapshot: Snapshot) -> None:
         """Take note of who has started, and forget who is gone."""
-        for job_id in list(self._said):
+        for job_id in self.open:
             job = snapshot.by_id.get(job_id)
             if job is None:
                 del self._said[job_id]
             elif job.state.holds_room and job.started_at_s is not None:
-                self._came(*self._said.pop(job_id), job.started_at_s)
+                self.came(job_id, job.started_at_s)
+
+    @property
+    def open(self) -> dict[str, float]:
+        """When each job was first told its start, of those that have not started."""
+        return {job_id: at_s for job_id, (at_s, _) in self._said.items()}
+
+    def came(self, job_id: str, started_s: float) -> None:
+        """Take note of when a job started that was told."""
+        self._came(*self._said.pop(job_id), started_s)
 
     def corrected(self, etas: "Mapping[str, JobEta]", at_s: float) -> "dict[str, JobEta]":
         """Return what is said of jobs with waits as many times as long as those foretold turned out."""
