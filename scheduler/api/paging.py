@@ -7,6 +7,7 @@ from typing import Final
 
 from scheduler.control.records import EventRecord, JobRecord
 from scheduler.model.errors import ConfigError
+from scheduler.store.numbering import row_number
 from scheduler.wire.jobs import Job
 
 CHUNK: Final = 200
@@ -35,9 +36,10 @@ class Place:
         kind, _, number = cursor.partition("-")
         if not cursor:
             return cls()
-        if kind not in {"order", "job"} or not number.isdecimal() or len(number) > len(str(2**31)):
+        place = row_number(number)
+        if kind not in {"order", "job"} or place is None:
             raise ConfigError(f'"{cursor}" is no cursor', help="give what the page before said under next")
-        return cls(int(number)) if kind == "order" else cls(None, int(number))
+        return cls(place) if kind == "order" else cls(None, place)
 
 
 def page_of(

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select
 from scheduler.control.upkeep.retention import Ended
 from scheduler.model.workloads import JobId, JobState
 from scheduler.store.engine import reading, writing
+from scheduler.store.numbering import row_number
 from scheduler.store.tables import attempts, events, jobs, publications, submissions
 
 FINAL: Final = [state.value for state in JobState if state.is_final]
@@ -97,6 +98,6 @@ def _numbers(connection: Connection, keys: Sequence[int]) -> dict[int, list[int]
 
 def _open_among(connection: Connection, subjects: set[Any]) -> set[str]:
     """Return which subjects of events are open jobs."""
-    keys = [int(subject) for subject in subjects if subject.isdecimal() and len(subject) < len(str(2**31))]
+    keys = [number for subject in subjects if (number := row_number(subject)) is not None]
     query = select(jobs.c.id).where(jobs.c.id.in_(keys), jobs.c.state.in_(OPEN))
     return {str(key) for key in connection.scalars(query)}

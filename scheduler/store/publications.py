@@ -8,11 +8,10 @@ from sqlalchemy import Connection, Select, insert, select, update
 from scheduler.control.model_records import Publication
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.workloads import JobId, JobState
+from scheduler.store.numbering import row_number
 from scheduler.store.tables import jobs, publications
 
 _PUBLICATION: Final = TypeAdapter(Publication)
-_LONG: Final = len(str(2**31))
-"""Digits of numbers that no database takes as the number of a job."""
 
 
 def await_publication(connection: Connection, number: int, spec: JobSpec) -> None:
@@ -29,9 +28,9 @@ def unpublished_jobs() -> Select[Any]:
 
 def read_publication(connection: Connection, job_id: JobId) -> Publication | None:
     """Return what a job has published; None where there is nothing to be read."""
-    if not job_id.isdecimal() or len(job_id) >= _LONG:
+    if (number := row_number(job_id)) is None:
         return None
-    body = connection.scalar(select(publications.c.body).where(publications.c.job_id == int(job_id)))
+    body = connection.scalar(select(publications.c.body).where(publications.c.job_id == number))
     return _PUBLICATION.validate_json(body) if body else None
 
 

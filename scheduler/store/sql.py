@@ -44,6 +44,7 @@ from scheduler.store.models import (
     write_model,
     write_proposal,
 )
+from scheduler.store.numbering import row_number
 from scheduler.store.open_jobs import OpenJobs
 from scheduler.store.opening import open_engine
 from scheduler.store.publications import (
@@ -186,9 +187,9 @@ class SqlStore:
         """Return one job with all its attempts; NotFound when there is none."""
         if not self._follows and (known := self._open.get(job_id)) is not None:
             return known
-        if job_id.isdecimal():
+        if (number := row_number(job_id)) is not None:
             with reading(self._engine) as connection:
-                row = connection.execute(select(jobs).where(jobs.c.id == int(job_id))).one_or_none()
+                row = connection.execute(select(jobs).where(jobs.c.id == number)).one_or_none()
                 if row is not None:
                     return _with_attempts(connection, [row])[0]
         raise NotFound(f"no job {job_id}", help="headroom list --all")

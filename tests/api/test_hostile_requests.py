@@ -159,6 +159,18 @@ def test_no_text_anywhere_is_the_server_s_fault(world: Any, app: FastAPI, data: 
     assert is_answered(answer)
 
 
+@pytest.mark.parametrize("number", ["9" * 23, "9" * 5000], ids=["64 bits", "digits"])
+def test_no_number_in_a_path_or_query_is_beyond_the_server(world: Any, app: FastAPI, number: str) -> None:
+    """On a real database, too: it has numbers that are too large for it and not for Python."""
+    http = client_of(world, app)
+    query = "&".join(f"{name}={number}" for name in ("after", "cursor", "attempt", "tail"))
+    asked = [(method, path.format(**dict.fromkeys(PLACES, number))) for method, path in routes(app) if "{" in path]
+    asked += [("GET", f"/api/v1/{path}?{query}") for path in ("events", "jobs", "jobs/1/logs", "page/update")]
+    for method, target in asked:
+        answer = http.request(method, httpx.URL(f"http://127.0.0.1:8321{target}"), headers=JSON)
+        assert is_answered(answer), (method, target[:80])
+
+
 quoted = st.one_of(
     st.text(st.characters(codec="utf-8"), max_size=20).map(lambda text: "".join(f"%{c:02X}" for c in text.encode())),
     st.sampled_from(("%00", "a%00b", "%ff%fe", "%ED%A0%80", "..%2F..", "x" * 3000, "%2500", "-1", "1e9", "0", "")),

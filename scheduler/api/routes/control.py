@@ -16,6 +16,7 @@ from scheduler.api.presenting.jobs import event_view
 from scheduler.api.presenting.times import moment
 from scheduler.api.site import PartsDep
 from scheduler.model.errors import Conflict, NotFound
+from scheduler.store.numbering import HIGHEST
 from scheduler.wire.base import BACKUP_TYPE, Listing, Single
 from scheduler.wire.cluster import Status
 from scheduler.wire.jobs import Event
@@ -54,10 +55,10 @@ def events(  # one argument a part of the query
     parts: PartsDep,
     _: Viewer,
     *,
-    after: Annotated[int, Query(ge=0, description="an event's id")] = 0,
+    after: Annotated[int, Query(ge=0, le=HIGHEST, description="an event's id")] = 0,
     subject: str = "",
     limit: Annotated[int, Query(ge=1, le=1000, description="events in a page")] = 100,
-    cursor: Annotated[int, Query(ge=0, description="what the page before said under next")] = 0,
+    cursor: Annotated[int, Query(ge=0, le=HIGHEST, description="what the page before said under next")] = 0,
 ) -> Listing[Event]:
     """Return the newest events with an id above `after`, oldest first; with a cursor those before a page."""
     found = parts.service.events(after_id=after, before_id=cursor, subject=subject, limit=limit + 1)

@@ -15,6 +15,7 @@ from scheduler.api.site import Logs, Parts, PartsDep
 from scheduler.control.records import AttemptRecord, JobRecord
 from scheduler.model.errors import NotFound, Unreachable
 from scheduler.model.workloads import JobId
+from scheduler.store.numbering import HIGHEST
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 POLL_S = 1.0
@@ -27,9 +28,11 @@ def logs(  # noqa: PLR0913  # one argument a part of the query
     caller: Viewer,
     job_id: str,
     *,
-    attempt: Annotated[int | None, Query(ge=1, description="the latest when left out")] = None,
+    attempt: Annotated[int | None, Query(ge=1, le=HIGHEST, description="the latest when left out")] = None,
     follow: bool = False,
-    tail: Annotated[int | None, Query(ge=0, description="only the last lines; all of them when left out")] = None,
+    tail: Annotated[
+        int | None, Query(ge=0, le=HIGHEST, description="only the last lines; all of them when left out")
+    ] = None,
 ) -> StreamingResponse:
     """Return lines of text, for the job's owner, its queue and operators.
 

@@ -12,6 +12,7 @@ from scheduler.api.access import Anybody
 from scheduler.api.answers import NOT_AS_TEXT
 from scheduler.api.panels import PanelsDep
 from scheduler.api.site import PartsDep
+from scheduler.store.numbering import row_number
 
 router = APIRouter(tags=["control"])
 LOOK_S: Final = 1.0
@@ -51,8 +52,7 @@ def update(panels: PanelsDep, _: Anybody, after: str = "") -> dict[str, Any] | N
 
 def cycle_of(stamp: str) -> int:
     """Return the cycle's number of a stamp; 0 of anything else."""
-    number = stamp.partition(".")[0]
-    return int(number) if number.isdecimal() else 0
+    return row_number(stamp.partition(".")[0]) or 0
 
 
 async def _threaded(limiter: CapacityLimiter, call: Callable[..., Any], *arguments: Any) -> Any:
