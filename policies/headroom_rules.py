@@ -6,6 +6,8 @@ from typing import Final
 EXCEEDED: Final = 10.0
 """So many times the share of requests that may be late is how often a peak may exceed what was planned: where it does,
 replicas are short for a part of the lead time, and then about a tenth to a half of the requests are late."""
+LEAST_STEP: Final = 2
+"""Replicas by which a plan may always have more or fewer than the one before."""
 
 
 def lead_time_s(warm_up_s: float, grace_s: float, period_s: float) -> float:
@@ -20,6 +22,22 @@ def lead_time_s(warm_up_s: float, grace_s: float, period_s: float) -> float:
         period_s: between two cycles of the control loop.
     """
     return warm_up_s + grace_s + period_s
+
+
+def within_step(asked: int, before: int, share: float) -> int:
+    """Return how many replicas a plan may have that is asked for so many, where the plan before had others.
+
+    Up by a share of them and down by as much of what that would make, so that up and down again is the way back; by
+    `LEAST_STEP` in any case. A forecast that is badly wrong for one turn moves the fleet so far and no further.
+
+    Args:
+        asked: what is asked for.
+        before: what the plan before had.
+        share: by which a plan may grow; 1 to double.
+    """
+    most = before + max(LEAST_STEP, int(before * share))
+    least = before - max(LEAST_STEP, int(before * share / (1.0 + share)))
+    return min(max(asked, least), most)
 
 
 def planning_quantile(asked: float, within: float) -> float:

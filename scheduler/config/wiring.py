@@ -80,6 +80,7 @@ def settings_of(
         quantile=control.quantile,
         reactive=control.reactive,
         margin=control.margin,
+        fleet_step=control.fleet_step,
         scale_down_after_s=control.scale_down_after,
         preemption_grace_s=control.preemption_grace,
         min_runtime_s=policy.min_runtime,

@@ -24,6 +24,8 @@ class Settings:
         quantile: of the highest load within the lead time that replicas must cover, for instance 0.99.
         reactive: plan by the load of the moment with the margin, not by the forecast.
         margin: share added to the load where there is no forecast.
+        fleet_step: share of a model's replicas by which one plan may have more than the one before, for a load that is
+            only forecast; see `policies.headroom_rules.within_step`.
         scale_down_after_s: a replica goes only after it was not needed for this long.
         preemption_grace_s: longest grace period a job may ask for; part of the lead time.
         min_runtime_s: shortest useful run of a training job; room is held for peaks within the lead time and this.
@@ -43,6 +45,7 @@ class Settings:
     quantile: float = 0.99
     reactive: bool = False
     margin: float = 0.15
+    fleet_step: float = 1.0
     scale_down_after_s: float = 600.0
     preemption_grace_s: float = 60.0
     min_runtime_s: float = 300.0

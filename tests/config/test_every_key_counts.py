@@ -34,6 +34,7 @@ OTHERWISE: dict[type[BaseModel], dict[str, Any]] = {
         "quantile": 0.95,
         "reactive": True,
         "margin": 0.5,
+        "fleet_step": 0.5,
         "community_gpus": 4,
         "scale_down_after": "1m",
         "lost_after": "1m",

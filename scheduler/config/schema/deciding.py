@@ -32,6 +32,9 @@ class Control(Section):
     """Plan by the load of the moment with the margin, not by the forecast."""
     margin: Annotated[float, Field(ge=0)] = LOOP.margin
     """Added to the load when there is no forecast."""
+    fleet_step: Annotated[float, Field(gt=0)] = LOOP.fleet_step
+    """Share of a model's replicas by which one plan may have more than the one before for what is only forecast, two
+    in any case; what the load of the moment needs is never held back. Down by as much again: 1 doubles and halves."""
     scale_down_after: DurationSeconds = LOOP.scale_down_after_s
     """A replica goes only after it was not needed for this long."""
     preemption_grace: DurationSeconds = LOOP.preemption_grace_s

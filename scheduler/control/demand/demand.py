@@ -9,7 +9,7 @@ from typing import Final
 
 from forecasting.shares import Share, learn_share
 from policies.capacity import CapacityRule, clamp
-from policies.headroom_rules import scale_down
+from policies.headroom_rules import scale_down, within_step
 from scheduler.control.demand.courses import GRIDS_S, course_of
 from scheduler.control.demand.forecast_summary import outlook_of
 from scheduler.control.demand.joint_peaks import Member, kind_of, outlooks_of, pools_of
@@ -109,10 +109,11 @@ class _Turn:
         load = load_of(self.served, self.known, self.share, self.settings, self.now_s)
         if not all(0 <= value < math.inf for value in (load.now, load.wanted, load.held)) or math.isnan(load.low):
             raise InvariantBroken(f"a load of {load.now:g} now and {load.wanted:g} at the peak")
-        needed = self.limited(max(load.wanted, load.now))
+        asked = self.limited(max(load.wanted, load.now))
+        needed = min(asked, self._within_step(asked, self.limited(load.now)))
         needs = self._needs(needed)
         scaled = scale_down(needs, self.now_s, self.stay_s)
-        wanted = clamp(scaled, needed, self.served.model.max_replicas)
+        wanted = self._within_step(clamp(scaled, needed, self.served.model.max_replicas), needed)
         falls = load.low < load.wanted
         demand = ModelDemand(
             model=self.served.model.name,
@@ -124,9 +125,9 @@ class _Turn:
             rps_per_replica=self.served.rule.rps_per_replica,
             peak_at_s=load.peak_at_s,
             basis=load.basis,
-            replicas_low=self.limited(load.low) if falls else None,
+            replicas_low=min(self.limited(load.low), wanted) if falls else None,
             low_at_s=load.low_at_s + self.stay_s if falls else 0.0,
-            falls=self._falls(load),
+            falls=self._falls(load, wanted),
             course=self._course(load),
         )
         return load, demand, needs
@@ -182,9 +183,20 @@ class _Turn:
             self.served.model.name, self.served.source, load.basis, load.now, demand.rps_per_replica, self.lead_s
         )
 
-    def _falls(self, load: Load) -> tuple[tuple[float, int], ...]:
+    def _within_step(self, asked: int, at_least: int) -> int:
+        """Return how many replicas of those asked for it may have now, within its limits.
+
+        Where nothing runs and nothing was planned, there is nothing that a forecast could move too far.
+        """
+        before = self.last.replicas_wanted if self.last is not None else self.running
+        if not before:
+            return asked
+        model, allowed = self.served.model, within_step(asked, before, self.settings.fleet_step)
+        return clamp(max(allowed, at_least), model.min_replicas, model.max_replicas)
+
+    def _falls(self, load: Load, wanted: int) -> tuple[tuple[float, int], ...]:
         """Return when fewer replicas are wanted than ever before, and how many."""
-        falls, least = list[tuple[float, int]](), self.limited(load.wanted)
+        falls, least = list[tuple[float, int]](), min(self.limited(load.wanted), wanted)
         for at_s, rps in load.falls:
             number = self.limited(rps)
             if number < least:
