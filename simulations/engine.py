@@ -46,8 +46,8 @@ class Engine:
 
     @property
     def speed(self) -> float:
-        """Infinite: no wall time has to pass."""
-        return math.inf
+        """One: what is meant in wall time, as pauses after failures, takes as long in the world as it would live."""
+        return 1.0
 
     def now_s(self) -> float:
         """Return the virtual time, epoch seconds."""

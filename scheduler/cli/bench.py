@@ -2,6 +2,7 @@
 
 import typer
 
+from scheduler.cli.bench_chaos import chaos
 from scheduler.cli.bench_eta import eta
 from scheduler.cli.bench_fleet import forecast_fleet
 from scheduler.cli.bench_joint import joint
@@ -27,3 +28,4 @@ app.command(short_help="What a forecast gives.")(joint)
 app.command(short_help="Whether jobs start when told.")(eta)
 app.command(short_help="How long forecasts take.")(forecast_fleet)
 app.command(short_help="How full hosts get.")(packing)
+app.command(short_help="What holds when all goes wrong.")(chaos)

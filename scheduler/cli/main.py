@@ -74,7 +74,7 @@ class Commands(LazyGroup):
         Entry("simulate", "scheduler.cli.simulate", "simulate", "Run a scenario on a virtual clock."),
         Entry("compare", "scheduler.cli.comparing", "compare", "Compare outcomes of simulations, with a report."),
         Entry("replay", "scheduler.cli.replaying", "replay", "Plan recorded turns again, and say what differs."),
-        Entry("bench", "scheduler.cli.bench", "app", "Measure packing, queueing, victims and planning."),
+        Entry("bench", "scheduler.cli.bench", "app", "Measure packing, queueing, victims, planning, chaos."),
         Entry("backtest", "scheduler.cli.backtesting", "backtest", "Measure forecasts on recorded traffic."),
     )
 

@@ -84,6 +84,7 @@ LOCAL = {
     "bench packing": PACKING,
     "bench eta": ["--jobs", "jobs.csv", "--window", "2017-09-05", "--days", "0.25", "--hosts", "1", "--share", "1",
                   "--every", "3", "--runs", "1"],
+    "bench chaos": ["--seeds", "1"],
     "bench forecast-fleet": ["traffic.csv", "--series", "2", "--weeks", "2", "--horizon", "24h", "--workers", "1"],
     "backtest": ["traffic.csv", "--models", "seasonal-naive", "--every", "60h", "--horizons", "6h"],
 }  # fmt: skip
