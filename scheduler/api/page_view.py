@@ -9,7 +9,7 @@ from typing import Final
 
 from scheduler.api.formatting import asks_for, shortened, trimmed
 from scheduler.api.past import past_of
-from scheduler.api.presenting.capacity import capacity_view
+from scheduler.api.presenting.capacity import capacity_view, size_views
 from scheduler.api.presenting.etas import foretold
 from scheduler.api.presenting.hosts import host_views
 from scheduler.api.presenting.jobs import NOBODY_WAITS, event_view, job_view, queue_of
@@ -170,7 +170,7 @@ def _of_a_report(parts: Parts, report: Report) -> PageView:
         cycle=report.cycle.number,
         now=moment(now_s),
         degraded=parts.told(parts.board.degraded),
-        capacity=parts.shown(capacity_view(report, past, Window(now_s, now_s), site.policy)),
+        capacity=_capacity(parts, report),
         gpu_hosts=tuple(host for host in hosts if host.devices),
         cpu_hosts=tuple(host for host in hosts if not host.devices),
         waiting=_jobs(parts, past.jobs, moment(now_s), queue, running=False),
@@ -179,6 +179,12 @@ def _of_a_report(parts: Parts, report: Report) -> PageView:
         models=tuple(sorted(models, key=_worst_first)),
         outlooks=report.outlooks,
     )
+
+
+def _capacity(parts: Parts, report: Report) -> Capacity:
+    now_s = report.cycle.at_s
+    view = capacity_view(report, past_of(parts), Window(now_s, now_s), parts.site.policy)
+    return parts.shown(view.model_copy(update={"sizes": size_views(parts.starts.sizes(report))}))
 
 
 def _jobs(

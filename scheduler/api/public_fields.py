@@ -24,6 +24,7 @@ from scheduler.wire.cluster import (
     Proposal,
     ProposedMove,
     ServedModel,
+    StartableSize,
     Status,
     TrackRecord,
 )
@@ -124,7 +125,9 @@ RULES: Final[Rules] = {
         *("gpus_reserved", "gpus_free", "gpus_drained", "gpus_occupied", "gpus_lost", "serving_gpus_ready"),
         *("serving_gpus_p99_now", "waiting", "oldest_wait_s", "requests_24h", "late_24h", "failed_24h"),
         *("gpu_s_lost_24h", "gpu_s_trained_24h", "preemptions_24h", "points", "preempted_at", "pools", "proposals"),
+        "sizes",
     ),
+    StartableSize: _all_of("hosts", "gpus", "at"),
     ForecastPoint: _all_of("at", "p10", "p50", "p90", "p99"),
     Peak: _all_of("window_s", "at", "at_p10", "at_p90", "p50", "p90", "p99"),
     TrackRecord: _all_of("windows", "p99_held", "bias", "skill", "skill_over_reactive", "widened", "gives_way", "says"),

@@ -1,6 +1,7 @@
 """`headroom capacity`: is serving covered, until when, and who gets the GPUs."""
 
 import bisect
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
@@ -14,7 +15,7 @@ from scheduler.cli.table import Cell, Column, Table, cell
 from scheduler.cli.wording import NOTHING, moment, number, plain, seconds, zone_name
 from scheduler.model.counting import plural
 from scheduler.wire.base import Single
-from scheduler.wire.cluster import Capacity, CapacityPoint, Proposal
+from scheduler.wire.cluster import Capacity, CapacityPoint, Proposal, StartableSize
 
 _HOURS_AHEAD: Final = (0, 1, 2, 4, 8, 12, 24, 36, 48)
 _ROWS: Final = ("p50", "p99", "planned", "ready", "training", "held", "reserved", "free")
@@ -91,10 +92,27 @@ def _verdict(item: Capacity, now: datetime, screen: Screen) -> str:
         item.detail,
         item.notice,
         f"{plural(item.gpus, 'GPU')}: {words}" if item.gpus else "",
+        _startable(item.sizes, now, screen),
         *held_lines(item.pools),
         *map(_proposed, item.proposals),
     ]
     return "\n".join(line for line in lines if line)
+
+
+def _startable(sizes: Sequence[StartableSize], now: datetime, screen: Screen) -> str:
+    """Return for instance "Could start now: 8 GPUs on one host; 2 × 8 from 22:25"."""
+    told = [f"{_named(one)} {_from(one, now, screen)}" for one in sizes]
+    return f"Could start, stopping nobody: {'; '.join(told)}" if told else ""
+
+
+def _named(size: StartableSize) -> str:
+    return f"{size.hosts} × {plural(size.gpus, 'GPU')}" if size.hosts > 1 else f"{plural(size.gpus, 'GPU')} on one host"
+
+
+def _from(size: StartableSize, now: datetime, screen: Screen) -> str:
+    if size.at is None:
+        return "nobody can say when"
+    return "now" if size.at <= now else f"from {moment(size.at, now, screen)}"
 
 
 def _proposed(proposal: Proposal) -> str:

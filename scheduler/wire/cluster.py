@@ -205,6 +205,16 @@ class Proposal(Resource):
     """How long the job is expected to wait otherwise."""
 
 
+class StartableSize(Resource):
+    """A size of job that could start, stopping nobody."""
+
+    hosts: int
+    gpus: int
+    """On each of them."""
+    at: datetime | None
+    """From when on; None where nobody can say."""
+
+
 class Capacity(Resource):
     """Whether serving is covered, until when, and what is being done about it."""
 
@@ -251,6 +261,8 @@ class Capacity(Resource):
     preempted_at: tuple[datetime, ...] = ()
     pools: tuple[Pool, ...] = ()
     proposals: tuple[Proposal, ...] = ()
+    sizes: tuple[StartableSize, ...] = ()
+    """The largest that could start now, and the next larger one; empty without GPUs."""
 
 
 class ForecastPoint(Resource):

@@ -49,3 +49,10 @@ def test_who_has_not_been_foretold_is_told_by_who_waits_before_it(world: Any) ->
     without = world.http(questions=Questions(None, None, Etas)).get("/api/v1/jobs/417").json()["item"]  # type: ignore[arg-type]
     assert plain["expected_start"] == without["expected_start"]
     assert plain["expected_end"] is None
+
+
+def test_capacity_and_page_say_which_sizes_could_start(world: Any) -> None:
+    sizes = world.http().get("/api/v1/capacity").json()["item"]["sizes"]
+    assert 1 <= len(sizes) <= 2
+    assert all(one["gpus"] >= 1 and one["hosts"] >= 1 for one in sizes)
+    assert "Could start, stopping nobody:" in world.http().get("/").text

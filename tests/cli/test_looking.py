@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scheduler.wire.cluster import Pool, PoolPeak, Proposal, ProposedMove, TrackRecord
+from scheduler.wire.cluster import Pool, PoolPeak, Proposal, ProposedMove, StartableSize, TrackRecord
 from scheduler.wire.jobs import Published
 
 Headroom = Callable[..., Any]
@@ -357,3 +358,14 @@ def test_what_a_job_publishes_and_what_became_of_it(
         "GET", "/jobs/401", found.model_copy(update={"item": found.item.model_copy(update={"publishes": publishes})})
     )
     assert "\nPublishes  " + "\n           ".join(lines) in headroom("describe", "401").out
+
+
+def test_capacity_says_which_sizes_could_start(headroom: Headroom, plane: Any) -> None:
+    found = plane.answers["GET", "/capacity"]
+    sizes = (
+        StartableSize(hosts=1, gpus=8, at=found.observed_at),
+        StartableSize(hosts=2, gpus=8, at=found.observed_at + timedelta(hours=5, minutes=1)),
+    )
+    plane.gives("GET", "/capacity", found.model_copy(update={"item": found.item.model_copy(update={"sizes": sizes})}))
+    said = "Could start, stopping nobody: 8 GPUs on one host now; 2 × 8 GPUs from 22:25\n"
+    assert said in headroom("--utc", "capacity").out

@@ -1,9 +1,10 @@
 """Whether serving is covered, in numbers and in one sentence."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isfinite
 
 from scheduler.api.presenting.covering import HORIZON_S, coverage_of, verdict_of, within
 from scheduler.api.presenting.hosts import host_views
@@ -14,12 +15,13 @@ from scheduler.api.presenting.proposals import proposal_view
 from scheduler.api.presenting.times import DAY_S, moment
 from scheduler.control.records import JobRecord, Outcome
 from scheduler.control.reports.board import GpuShares, Report
+from scheduler.control.whatif.sizes import Size
 from scheduler.model.occupancy import HELD, OCCUPIED, RESERVED, STRAY
 from scheduler.model.policy import Policy
 from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from scheduler.model.workloads import JobState, ReplicaState
 from scheduler.planning.serving.coverage import Coverage
-from scheduler.wire.cluster import Capacity, CapacityPoint, Host
+from scheduler.wire.cluster import Capacity, CapacityPoint, Host, StartableSize
 
 SERVING_KINDS = frozenset({"serving", "community", "starting", "stopping"})
 TRAINING_KINDS = frozenset({"training", "preempting"})
@@ -93,6 +95,14 @@ def capacity_view(report: Report, past: Past, window: Window, policy: Policy) ->
         pools=tuple(pool_view(pool) for pool in report.pools),
         proposals=tuple(proposal_view(proposal) for proposal in report.cycle.plan.proposals),
         preempted_at=tuple(moment(at_s) for at_s in sorted(_preempted_at_s(past.jobs)) if at_s >= window.since_s),
+    )
+
+
+def size_views(sizes: Iterable[Size]) -> tuple[StartableSize, ...]:
+    """Return sizes of jobs that could start."""
+    return tuple(
+        StartableSize(hosts=one.hosts, gpus=one.gpus, at=moment(one.at_s) if isfinite(one.at_s) else None)
+        for one in sizes
     )
 
 

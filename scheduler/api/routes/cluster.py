@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from scheduler.api.access import Anybody, Operator
 from scheduler.api.answers import check_model, listing, report_of, single
 from scheduler.api.past import past_of
-from scheduler.api.presenting.capacity import capacity_view
+from scheduler.api.presenting.capacity import capacity_view, size_views
 from scheduler.api.presenting.hosts import host_views
 from scheduler.api.presenting.models import forecast_view, model_views, outlook_of, tallies_at
 from scheduler.api.presenting.points import Window
@@ -102,7 +102,8 @@ def capacity(
     _check_gpu(report, gpu)
     window = Window.around(report.cycle.at_s, until * 3600.0, gpu_model=gpu, model=model)
     view = capacity_view(report, past_of(parts), window, parts.site.policy)
-    return single(parts, "Capacity", view)
+    sizes = size_views(parts.starts.sizes(report))
+    return single(parts, "Capacity", view.model_copy(update={"sizes": sizes}))
 
 
 @router.get("/forecast/{model}")
