@@ -6,6 +6,7 @@ from scheduler.cli.bench_chaos import chaos
 from scheduler.cli.bench_eta import eta
 from scheduler.cli.bench_fleet import forecast_fleet
 from scheduler.cli.bench_joint import joint
+from scheduler.cli.bench_kubernetes import kubernetes
 from scheduler.cli.bench_packing import packing
 from scheduler.cli.bench_planner import planner
 from scheduler.cli.bench_preemption import preemption
@@ -29,3 +30,4 @@ app.command(short_help="Whether jobs start when told.")(eta)
 app.command(short_help="How long forecasts take.")(forecast_fleet)
 app.command(short_help="How full hosts get.")(packing)
 app.command(short_help="What holds when all goes wrong.")(chaos)
+app.command(short_help="What a large cluster costs.")(kubernetes)

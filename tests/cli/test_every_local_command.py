@@ -76,6 +76,7 @@ LOCAL = {
     "replay": ["turns.jsonl.gz", "--policy", "policy.yaml"],
     "bench planner": ["--hosts", "4", "--running", "4", "--pending", "1", "--models", "1", "--cycles", "1",
                       "--nodes", "nodes.csv", "--pods", "pods.csv"],
+    "bench kubernetes": ["--nodes", "2", "--pods", "4", "--gangs", "1", "--workers", "1", "--events", "20"],
     "bench preemption": ["--cases", "2"],
     "bench queueing": [*QUEUEING, "--workers", "1", "--seeds", "1"],
     "bench joint": ["--traffic", "traffic.csv", "--jobs", "many.csv", "--from", "2012-01-20", "--days", "0.05",
