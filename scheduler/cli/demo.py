@@ -14,6 +14,7 @@ from scheduler.cli.output_files import check_file
 from scheduler.cli.session import Session
 
 if TYPE_CHECKING:
+    from scheduler.demo.kubernetes.report import KubernetesReport
     from scheduler.demo.report import Report
 
 REPORTS = {"forecast": Path("demo-report.json"), "reactive": Path("demo-report-reactive.json")}
@@ -27,15 +28,23 @@ def demo(  # noqa: PLR0913  # one argument a flag
     hold: Annotated[bool, typer.Option("--hold", help="Keep everything up at the end, until Ctrl-C.")] = False,
     port: Annotated[int, typer.Option(help="Port of the page and the API; 0 for a free one.")] = 8321,
     router_port: Annotated[int, typer.Option(help="Port of the front router; 0 for a free one.")] = 8000,
+    kubernetes: Annotated[
+        bool, typer.Option("--kubernetes", help="Play it on a double of the Kubernetes API, without Ray.")
+    ] = False,
     report: Annotated[Path | None, typer.Option(help="Where the report goes.", show_default=False)] = None,
 ) -> None:
     """Show the whole loop on this machine: forecast, plan, place, preempt, resume."""
+    if kubernetes:
+        from scheduler.cli.demo_kubernetes import demo_kubernetes  # noqa: PLC0415  # likewise
+
+        demo_kubernetes(Session.of(context).screen, port, report, reactive=reactive, hold=hold)
+        return
     from scheduler.cli.demo_screen import DemoScreen  # noqa: PLC0415  # other commands need not load it
     from scheduler.demo import preflight  # noqa: PLC0415  # likewise
     from scheduler.demo.play import Demo, Ports  # noqa: PLC0415  # likewise
 
     check_file("--report", report or REPORTS["reactive" if reactive else "forecast"])
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, leave)
     screen = Session.of(context).screen
     shown = DemoScreen(screen)
     ports = preflight.check(Ports(port, router_port))
@@ -44,18 +53,19 @@ def demo(  # noqa: PLR0913  # one argument a flag
             screen.note(f"dashboard: {performance.url}")
             outcome = performance.play(shown.show)
             file = report or REPORTS[outcome.mode]
-            _write(outcome, file)
+            write(outcome, file)
             shown.outcome(outcome.as_json(), _other(outcome.mode))
             screen.note(f"\nreport: {file}")
             if hold:
                 screen.note(f"holding: dashboard at {performance.url}; Ctrl-C ends it")
-                _wait_for_ctrl_c()
+                wait_for_ctrl_c()
     finally:
         shown.quiet()
     screen.note("nothing left running")
 
 
-def _write(outcome: "Report", file: Path) -> None:
+def write(outcome: "Report | KubernetesReport", file: Path) -> None:
+    """Write a report as JSON."""
     file.write_text(json.dumps(outcome.as_json(), indent=2) + "\n", encoding="utf-8")
 
 
@@ -67,7 +77,8 @@ def _other(mode: str) -> dict[str, object] | None:
     return None
 
 
-def _wait_for_ctrl_c() -> None:
+def wait_for_ctrl_c() -> None:
+    """Wait until somebody interrupts."""
     try:
         while True:
             time.sleep(3600.0)
@@ -75,5 +86,6 @@ def _wait_for_ctrl_c() -> None:
         return
 
 
-def _leave(_number: int, _frame: FrameType | None) -> None:
+def leave(_number: int, _frame: FrameType | None) -> None:
+    """End as if somebody had interrupted, so that all is taken down."""
     raise SystemExit(0)

@@ -21,8 +21,8 @@ LOOKS_A_LINE: Final = 30
 """Where nobody watches a line change, every so many looks print one."""
 
 
-class DemoScreen:
-    """Prints the demo.
+class Terminal:
+    """What all demos print: steps, events as they happen, and one line that keeps changing.
 
     Args:
         screen: what the terminal can do.
@@ -41,34 +41,35 @@ class DemoScreen:
         if not self._console.is_terminal:
             self._screen.note(step)
 
-    def show(self, seen: Sighting, progress: Progress) -> None:
-        """Show the state, and what has happened since the last look."""
-        for event in seen.events:
-            if event.kind in TOLD or (event.subject == SWAPPED and "revision" in event.title):
-                self._print(_event_line(event), STYLES.get(event.kind, ""))
-        line = self._state_line(seen, progress)
-        self._line(line)
-        self._looks += 1
-        if not self._console.is_terminal and self._looks % LOOKS_A_LINE == 1:
-            self._screen.note(line)
-
     def quiet(self) -> None:
         """End the line that keeps changing."""
         if self._status is not None:
             self._status.stop()
             self._status = None
 
-    def outcome(self, report: Mapping[str, Any], other: Mapping[str, Any] | None) -> None:
-        """Print the tables of a report, beside that of the other mode when there is one."""
+    def tables(self, *tables: Table) -> None:
+        """Print tables, one below the other."""
         self.quiet()
-        for table in (
-            _outcome_table(report, other),
-            _job_table(report),
-            _serving_table(report),
-            _version_table(report),
-        ):
+        for table in tables:
             self._screen.say("")
             self._screen.say(render(table, self._screen))
+
+    def look(self, seen: Sighting, share: float, *more: str) -> None:
+        """Show the state, and what has happened since the last look.
+
+        Args:
+            seen: the state.
+            share: of the replay that is over.
+            more: further parts of the line.
+        """
+        for event in seen.events:
+            if event.kind in TOLD or (event.subject == SWAPPED and "revision" in event.title):
+                self._print(_event_line(event), STYLES.get(event.kind, ""))
+        line = " · ".join([*self._state(seen, share), *more])
+        self._line(line)
+        self._looks += 1
+        if not self._console.is_terminal and self._looks % LOOKS_A_LINE == 1:
+            self._screen.note(line)
 
     def _line(self, text: str) -> None:
         if not self._console.is_terminal:
@@ -84,18 +85,28 @@ class DemoScreen:
         else:
             self._screen.note(text)
 
-    def _state_line(self, seen: Sighting, progress: Progress) -> str:
+    def _state(self, seen: Sighting, share: float) -> list[str]:
         capacity = seen.capacity
         self._ratios = [*self._ratios, capacity.headroom_ratio or 0.0][-40:]
         running = sum(job.state == "Running" for job in seen.jobs)
-        parts = [
-            f"{seen.at:%a %H:%M} {progress.share:4.0%}",
+        return [
+            f"{seen.at:%a %H:%M} {share:4.0%}",
             f"headroom {capacity.headroom_ratio or 0.0:.2f} {_spark(self._ratios[::4])}",
             f"{capacity.gpus_serving:g}/{capacity.gpus} GPUs serving, {capacity.gpus_training:g} training",
             f"{running} run, {capacity.waiting} wait",
-            f"{progress.late + progress.failed} of {progress.total} late or failed",
         ]
-        return " · ".join(parts)
+
+
+class DemoScreen(Terminal):
+    """Prints the demo on Ray."""
+
+    def show(self, seen: Sighting, progress: Progress) -> None:
+        """Show the state, what has happened since the last look, and what became of the requests."""
+        self.look(seen, progress.share, f"{progress.late + progress.failed} of {progress.total} late or failed")
+
+    def outcome(self, report: Mapping[str, Any], other: Mapping[str, Any] | None) -> None:
+        """Print the tables of a report, beside that of the other mode when there is one."""
+        self.tables(_outcome_table(report, other), _job_table(report), _serving_table(report), _version_table(report))
 
 
 def _event_line(event: Event) -> str:

@@ -12,7 +12,17 @@ from scheduler.config.queues import order_name, queues_of
 from scheduler.control.patience import Patience
 from scheduler.control.service.admission import PersonLimits
 from scheduler.control.service.secrets import Secret
-from scheduler.control.settings import MAY_RUN, Application, ModelCard, RolloutTerms, Served, Settings, Workload
+from scheduler.control.settings import (
+    MAY_RUN,
+    SILENT_AFTER_S,
+    SILENT_PERIODS,
+    Application,
+    ModelCard,
+    RolloutTerms,
+    Served,
+    Settings,
+    Workload,
+)
 from scheduler.control.upkeep.retention import Retention
 from scheduler.model.plan import Consolidation
 from scheduler.model.policy import Policy
@@ -88,6 +98,7 @@ def settings_of(
         flash_crowd=control.reserve.flash_crowd,
         queues=queues_of(queues),
         usage_half_life_s=policy.usage_half_life if shares else 0.0,
+        silent_after_s=max(SILENT_AFTER_S, SILENT_PERIODS * control.period),
         community_gpus=-1.0 if control.community_gpus is None else control.community_gpus,
         patience=Patience(lost_s=control.lost_after),
     )

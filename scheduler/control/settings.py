@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 MAY_RUN: Final = "may-run"
 """Label of hosts on which the pods of a model's workload may run, with the model's name."""
+SILENT_AFTER_S: Final = 300.0
+SILENT_PERIODS: Final = 3
+"""A traffic source is silent when its last value is older than so many seconds, and than so many turns of the loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Settings:
     flash_crowd: float = 0.0
     queues: tuple[Queue, ...] = ()
     usage_half_life_s: float = 0.0
-    silent_after_s: float = 300.0
+    silent_after_s: float = SILENT_AFTER_S
     community_gpus: float = -1.0
     outlooks: bool = True
     patience: Patience = field(default_factory=Patience)

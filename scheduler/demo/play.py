@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -15,13 +14,12 @@ import yaml
 
 from scheduler.client import Client
 from scheduler.config.loading import load_config
-from scheduler.config.schema import Config, ReplayTraffic
 from scheduler.control.clocks import ReplayClock
+from scheduler.demo.evening import evening_of, load_until
 from scheduler.demo.load import Stream
 from scheduler.demo.programme import (
     CONFIG,
     ENDS_AT,
-    EVENING_FROM,
     SPEED,
     STARTS_AT,
     SUBMISSIONS,
@@ -29,15 +27,11 @@ from scheduler.demo.programme import (
     TRAINING,
     Submission,
 )
-from scheduler.demo.report import Evening, Report, report_of
-from scheduler.demo.stage import ControlPlane, LoadProcess
+from scheduler.demo.report import Report, report_of
+from scheduler.demo.stage import LoadProcess, RayControlPlane
 from scheduler.demo.versions import Versions
-from scheduler.demo.watch import Sighting, Watcher
-from scheduler.model.errors import HeadroomError
-from scheduler.telemetry import replay
+from scheduler.demo.watch import LOOK_S, Sighting, Watcher, all_over
 
-LOOK_S: Final = 0.5
-"""Wall seconds between looks."""
 WARM_UP_S: Final = 60.0
 """Longest wall time until the first replicas are ready."""
 APPLAUSE_S: Final = 30.0
@@ -88,9 +82,9 @@ class Demo:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self._state_dir = stack.enter_context(_scratch())
+            self._state_dir = stack.enter_context(scratch())
             self._say("starting Ray (4 hosts with fake GPUs) and the control plane")
-            plane = ControlPlane(self._state_dir, self._ports.api, self._ports.router, reactive=self._reactive)
+            plane = RayControlPlane(self._state_dir, self._ports.api, self._ports.router, reactive=self._reactive)
             stack.callback(plane.stop)
             stack.callback(self._say, "taking everything down")
             self._client = stack.enter_context(Client(self.url, timeout_s=20.0))
@@ -112,7 +106,7 @@ class Demo:
             HeadroomError: the control plane or a replica did not come up.
         """
         self._say("waiting for the first replicas")
-        self._until(lambda seen: seen.is_ready, WARM_UP_S, "the first replicas are not ready")
+        self._watcher.until(lambda seen: seen.is_ready, WARM_UP_S, "the first replicas are not ready")
         clock = self._clock()
         load = LoadProcess(self._streams(), clock.now_s(), clock.speed)
         self._stack.callback(load.stop)
@@ -123,7 +117,7 @@ class Demo:
         self._watcher.counting = False
         counts = load.stop()
         self._say("waiting for the last training jobs")
-        jobs = self._until(_all_over, APPLAUSE_S, "").jobs
+        jobs = self._watcher.until(all_over, APPLAUSE_S, "").jobs
         return report_of(
             mode="reactive" if self._reactive else "forecast",
             speed=clock.speed,
@@ -132,7 +126,7 @@ class Demo:
             jobs=jobs,
             watcher=self._watcher,
             versions=self._versions.all(),
-            evening=self._evening(),
+            evening=evening_of(self._config, ENDS_AT),
         )
 
     def _run(self, load: LoadProcess, clock: ReplayClock, show: Show) -> None:
@@ -153,23 +147,11 @@ class Demo:
                 self._client.submit(submission.job, working_dir=TRAINING)
         return [submission for submission in waiting if submission.at.timestamp() > now_s]
 
-    def _until(self, done: Callable[[Sighting], bool], wall_s: float, complaint: str) -> Sighting:
-        """Look until `done`; after `wall_s` complain, or return what is seen when there is nothing to complain of."""
-        deadline_s = time.monotonic() + wall_s
-        while True:
-            seen = self._watcher.look()
-            if done(seen) or (time.monotonic() > deadline_s and not complaint):
-                return seen
-            if time.monotonic() > deadline_s:
-                help_ = "the demo needs two idle cores: is this machine busy with other things?"
-                raise HeadroomError(f"{complaint} after {wall_s:.0f} s", help=help_)
-            time.sleep(LOOK_S)
-
     def _clock(self) -> ReplayClock:
         return ReplayClock.kept_in(self._state_dir / "replay.json", STARTS_AT.timestamp(), SPEED)
 
     def _streams(self) -> list[Stream]:
-        points = _polyline(self._config)
+        points = load_until(self._config, ENDS_AT)
         return [
             Stream(
                 model=model.name,
@@ -181,14 +163,6 @@ class Demo:
             for model in self._config.models
         ]
 
-    def _evening(self) -> Evening:
-        within = [p for p in _polyline(self._config) if EVENING_FROM.timestamp() <= p[0] <= ENDS_AT.timestamp()]
-        at_s, rps = max(within, key=lambda point: point[1])
-        control = self._config.control
-        lead_s = max(model.warm_up for model in self._config.models) + control.preemption_grace + control.period
-        share = sum(model.share for model in self._config.models)
-        return Evening(datetime.fromtimestamp(at_s, UTC), rps * share, timedelta(seconds=lead_s))
-
 
 def _section(model: str) -> dict[str, object]:
     """Return a model's section of the demo's file."""
@@ -196,22 +170,8 @@ def _section(model: str) -> dict[str, object]:
     return next(dict(section) for section in sections if section["name"] == model)
 
 
-def _polyline(config: Config) -> list[tuple[float, float]]:
-    """Return the recorded traffic of the demo as (epoch second, requests per second) at the centres of its bins."""
-    section = next(each for each in config.traffic.values() if isinstance(each, ReplayTraffic))
-    source = replay.ReplayTraffic.described(section)
-    step_s = source.series.step_s
-    first_s = STARTS_AT.timestamp() - step_s / 2
-    count = int((ENDS_AT.timestamp() - first_s) // step_s) + 2
-    return [(at_s, source.rate_at(at_s)) for at_s in (first_s + i * step_s for i in range(count))]
-
-
-def _all_over(seen: Sighting) -> bool:
-    return all(job.finished_at is not None for job in seen.jobs)
-
-
 @contextmanager
-def _scratch() -> Iterator[Path]:
+def scratch() -> Iterator[Path]:
     """Yield a new directory that is removed when all went well, and kept for looking into when it did not."""
     folder = Path(tempfile.mkdtemp(prefix="headroom-"))
     yield folder

@@ -18,11 +18,22 @@ def check(ports: Ports) -> Ports:
     Raises:
         ConfigError: too little memory, or a port is taken; all faults at once.
     """
-    faults = [*_memory_faults(), *_port_faults(ports)]
+    faults = [*_memory_faults(), *_port_faults((ports.api, "--port"), (ports.router, "--router-port"))]
     if faults:
         raise ConfigError(*faults)
     free = iter(machine.free_ports(2))
     return Ports(ports.api or next(free), ports.router or next(free))
+
+
+def free_port(port: int) -> int:
+    """Return a port of the API that is free: this one, or any for 0.
+
+    Raises:
+        ConfigError: it is taken.
+    """
+    if faults := [*_port_faults((port, "--port"))]:
+        raise ConfigError(*faults)
+    return port or next(iter(machine.free_ports(1)))
 
 
 def _memory_faults() -> Iterator[Fault]:
@@ -35,9 +46,9 @@ def _memory_faults() -> Iterator[Fault]:
         )
 
 
-def _port_faults(ports: Ports) -> Iterator[Fault]:
+def _port_faults(*wanted: tuple[int, str]) -> Iterator[Fault]:
     with ExitStack() as bound:
-        for port, flag in ((ports.api, "--port"), (ports.router, "--router-port")):
+        for port, flag in wanted:
             try:
                 bound.enter_context(socket.create_server(("127.0.0.1", port)))
             except OSError:

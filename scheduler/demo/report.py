@@ -109,7 +109,7 @@ def report_of(  # noqa: PLR0913  # one argument per source of facts, all by name
         versions: what became of the versions of the community model.
         evening: the peak.
     """
-    outcomes = tuple(_job(job) for job in jobs)
+    outcomes = tuple(outcome_of(job) for job in jobs)
     preempted = [at for outcome in outcomes for at in outcome.preempted_at]
     return Report(
         mode=mode,
@@ -122,14 +122,15 @@ def report_of(  # noqa: PLR0913  # one argument per source of facts, all by name
         preemptions=len(preempted),
         preemptions_before_peak=sum(at < evening.at.isoformat() for at in preempted),
         gpu_seconds_lost=round(sum(outcome.lost_gpu_s for outcome in outcomes), 1),
-        peak=Peak(evening.at.isoformat(), round(evening.rps, 2), round(_foreseen(watcher, evening), 2)),
+        peak=peak_of(watcher, evening),
         jobs=outcomes,
         serving=tuple(_serving(model, count, watcher.models.get(model)) for model, count in counts.items()),
         versions=tuple(versions),
     )
 
 
-def _job(job: Job) -> JobOutcome:
+def outcome_of(job: Job) -> JobOutcome:
+    """Return what became of a job."""
     ran = [attempt for attempt in job.attempts if attempt.outcome != "NeverStarted"]
     return JobOutcome(
         name=job.name,
@@ -155,6 +156,11 @@ def _serving(model: str, count: Count, history: ModelHistory | None) -> ServingO
     seen = history or ModelHistory(least_ready=0)
     ratio = round(seen.least_ratio, 3) if seen.least_ratio_at else None
     return ServingOutcome(model, count.total, count.late, count.failed, seen.least_ready, seen.most_ready, ratio)
+
+
+def peak_of(watcher: Watcher, evening: Evening) -> Peak:
+    """Return the evening's peak beside what was planned for."""
+    return Peak(evening.at.isoformat(), round(evening.rps, 2), round(_foreseen(watcher, evening), 2))
 
 
 def _foreseen(watcher: Watcher, evening: Evening) -> float:

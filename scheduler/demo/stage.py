@@ -26,20 +26,23 @@ class ControlPlane:
     """`headroom run` in a process of its own.
 
     Args:
+        config: its configuration.
         state_dir: where it keeps its state, and its output in `control-plane.log`.
         port: of the API.
-        router_port: of the front router.
-        reactive: without the forecast.
+        flags: further ones.
     """
 
-    def __init__(self, state_dir: Path, port: int, router_port: int, *, reactive: bool) -> None:
-        self._log = state_dir / LOG
+    def __init__(self, config: Path, state_dir: Path, port: int, *flags: str) -> None:
+        self._state_dir, self._log = state_dir, state_dir / LOG
         self.url = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "scheduler.cli", "run", "-c", str(CONFIG), "--state-dir", str(state_dir)]
-        command += ["--port", str(port), "--router-port", str(router_port), *(["--reactive"] if reactive else [])]
+        command = [sys.executable, "-m", "scheduler.cli", "run", "-c", str(config), "--state-dir", str(state_dir)]
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(  # noqa: S603  # our own program
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                [*command, "--port", str(port), *flags],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     def wait_until_live(self, client: Client) -> None:
@@ -66,11 +69,7 @@ class ControlPlane:
         return " / ".join(line for line in lines[-4:] if line.strip()) or "it printed nothing"
 
     def stop(self) -> None:
-        """End it, and with it the Ray cluster it started; also one that it left behind.
-
-        Raises:
-            Unreachable: a process of that cluster cannot be ended.
-        """
+        """End it; what runs on its cluster goes on."""
         if self._process.poll() is None:
             self._process.terminate()
         try:
@@ -78,7 +77,29 @@ class ControlPlane:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        LocalRay((), self._log.parent).stop()
+
+
+class RayControlPlane(ControlPlane):
+    """One that starts a Ray cluster on this machine.
+
+    Args:
+        state_dir, port: as of `ControlPlane`.
+        router_port: of the front router.
+        reactive: without the forecast.
+    """
+
+    def __init__(self, state_dir: Path, port: int, router_port: int, *, reactive: bool) -> None:
+        flags = ("--router-port", str(router_port), *(("--reactive",) if reactive else ()))
+        super().__init__(CONFIG, state_dir, port, *flags)
+
+    def stop(self) -> None:
+        """End it, and with it the Ray cluster it started; also one that it left behind.
+
+        Raises:
+            Unreachable: a process of that cluster cannot be ended.
+        """
+        super().stop()
+        LocalRay((), self._state_dir).stop()
 
 
 class LoadProcess:

@@ -1,14 +1,20 @@
 """What an onlooker of the demo sees through the API, gathered from look to look."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
+from typing import Final
 
 from scheduler.client import Client
+from scheduler.model.errors import HeadroomError
 from scheduler.wire.base import Listing
 from scheduler.wire.cluster import Capacity, ServedModel
 from scheduler.wire.jobs import Event, Job
+
+LOOK_S: Final = 0.5
+"""Wall seconds between looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,22 @@ class Watcher:
             self._remember(seen)
         return seen
 
+    def until(self, done: Callable[[Sighting], bool], wall_s: float, complaint: str) -> Sighting:
+        """Look until `done`; after `wall_s` complain, or return what is seen when there is nothing to complain of.
+
+        Raises:
+            HeadroomError: the complaint.
+        """
+        deadline_s = time.monotonic() + wall_s
+        while True:
+            seen = self.look()
+            if done(seen) or (time.monotonic() > deadline_s and not complaint):
+                return seen
+            if time.monotonic() > deadline_s:
+                help_ = "the demo needs two idle cores: is this machine busy with other things?"
+                raise HeadroomError(f"{complaint} after {wall_s:.0f} s", help=help_)
+            time.sleep(LOOK_S)
+
     def least_ratio(self) -> float:
         """Return the lowest headroom of any model since the load began."""
         return min((history.least_ratio for history in self.models.values()), default=inf)
@@ -87,3 +109,8 @@ class Watcher:
                 history.least_ratio, history.least_ratio_at = model.headroom_ratio, seen.at
         if not self.foreseen_rps or self.foreseen_rps[-1][0] < seen.at:
             self.foreseen_rps.append((seen.at, sum(model.rps_wanted for model in seen.models)))
+
+
+def all_over(seen: Sighting) -> bool:
+    """Whether every job has ended."""
+    return all(job.finished_at is not None for job in seen.jobs)

@@ -25,6 +25,11 @@ def test_the_numbers_of_the_loop_arrive() -> None:
     assert (settings.patience.lost_s, settings_of(Control(), whole.policy).patience.lost_s) == (1200.0, 300.0)
 
 
+@pytest.mark.parametrize(("period", "after_s"), [("5s", 300.0), ("30s", 300.0), ("18m", 3 * 18 * 60.0)])
+def test_no_source_is_silent_before_the_loop_has_asked_it_a_few_times(period: str, after_s: float) -> None:
+    assert settings_of(Control(period=period), PolicyNames()).silent_after_s == after_s
+
+
 def test_policies_are_found_by_name_and_an_unknown_one_is_an_error() -> None:
     policy = policy_of(PolicyNames(queue_order="fifo", min_runtime="7m", reservation="8m"))
     assert (policy.min_runtime_s, policy.reservation_s) == (420.0, 480.0)

@@ -30,7 +30,7 @@ def test_a_cluster_that_a_killed_control_plane_left_is_ended(
     tmp_path: Path, left_behind: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stage, "STOP_S", 0.0)
-    plane = stage.ControlPlane(tmp_path, 0, 0, reactive=False)
+    plane = stage.RayControlPlane(tmp_path, 0, 0, reactive=False)
     os.kill(plane._process.pid, signal.SIGSTOP)
     plane.stop()
     assert left_behind.wait(30.0) == -signal.SIGTERM

@@ -224,7 +224,8 @@ class Bookings:
             if rows is not None:
                 slots = usable.put(rows, job.gang.shape)
                 room.take_all(slots, job.gang.shape)
-                models = tuple(fall.model for fall in falls if fall.release.at_s <= start_s and fall.is_on(slots))
+                used = (fall.model for fall in falls if fall.release.at_s <= start_s and fall.is_on(slots))
+                models = tuple(dict.fromkeys(used))
                 yield PlannedStart(job, start_s, start_s + job.runtime_s, slots, models), room
 
     def _base_at(self, at_s: float) -> CachedTrial:

@@ -30,8 +30,14 @@ class Room:
 
 @dataclass
 class Scheduler:
-    """Schedules whatever names it and has no gate."""
+    """Schedules whatever names it and has no gate.
 
+    Attributes:
+        packs: whether the fullest host that fits is chosen (scoring strategy MostAllocated, as sites with devices
+            have it) instead of the emptiest (LeastAllocated, the default).
+    """
+
+    packs: bool = False
     told: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def act(self, sight: Sight, now: datetime) -> None:
@@ -51,9 +57,13 @@ class Scheduler:
             why[name] = list(misfits(node, pod, room.free[name]))
         fitting = [name for name, causes in why.items() if not causes]
         if fitting:
-            self._bind(sight, pod, min(fitting, key=lambda name: (_load(room, name, pod), name)), room)
+            self._bind(sight, pod, self._best(fitting, room, pod), room)
         else:
             self._explain(sight, pod, why, room, now)
+
+    def _best(self, fitting: list[str], room: Room, pod: Json) -> str:
+        sign = -1 if self.packs else 1
+        return min(fitting, key=lambda name: (sign * _load(room, name, pod), name))
 
     def _bind(self, sight: Sight, pod: Json, node: str, room: Room) -> None:
         metadata = {"name": pod["metadata"]["name"], "uid": pod["metadata"]["uid"]}
@@ -129,7 +139,7 @@ def _room(nodes: list[Json], pods: list[Json]) -> Room:
 
 
 def _load(room: Room, node: str, pod: Json) -> float:
-    """Return how full a node is in what the pod asks for: the emptiest is chosen, as LeastAllocated does."""
+    """Return how full a node is in what the pod asks for."""
     asked = [resource for resource, count in requests_of(pod["spec"]).items() if count]
     return -min((room.free[node].get(resource, 0) for resource in asked), default=0)
 
