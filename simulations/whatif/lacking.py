@@ -22,13 +22,14 @@ def _missing(model: ServingModel, record: CycleRecord, held: Counter[str]) -> in
     demand = record.demand.of(model.name)
     if demand is None:
         return 0
+    living = len(record.snapshot.living.get(model.name, ()))
     if model.elsewhere:
-        return min(demand.replicas_wanted, model.max_replicas) - held[model.name]
+        return min(demand.replicas_wanted, model.max_replicas) - living - held[model.name]
     why = record.plan.reason_for(model.name)
     if why is None or why.reason in BEING_DONE:
         return 0
     starts = [action for action in record.plan.actions if isinstance(action, StartReplica)]
-    there = len(record.snapshot.living[model.name]) + sum(start.model == model.name for start in starts)
+    there = living + sum(start.model == model.name for start in starts)
     return max(1, demand.replicas_wanted - there)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from scheduler.control.clocks import stopwatch_s
+from scheduler.control.isolation.bulkheads import pause_s
 from scheduler.control.reports.board import Board, Report
 from scheduler.control.whatif.answer import Spread
 from scheduler.control.whatif.eta_record import EtaRecord
@@ -17,6 +18,8 @@ RISK_WITHIN_S: Final = 6 * 3600.0
 LEAST_PAUSE_S: Final = 60.0
 RESTS: Final = 4.0
 """Times what an estimate took (wall seconds) that pass until the next: a fifth of a core, or less, goes into them."""
+LONGEST_PAUSE_S: Final = 3600.0
+"""Where nobody can say again and again, it is tried so often at least."""
 MOST_SPEED: Final = 10.0
 """On a clock that goes faster what was found would be old before it is said."""
 
@@ -78,7 +81,7 @@ class EtaDesk:
         """Ask of what the board shows, when `is_busy` does not say that somebody waits for the same process."""
         self._estimator, self._board, self._rules = estimator, board, rules
         self._is_busy, self._timer = is_busy, timer
-        self._etas, self._lock = Etas(), threading.Lock()
+        self._etas, self._lock, self._failures = Etas(), threading.Lock(), 0
         self.record = EtaRecord()
         board.listeners.append(self._seen)
 
@@ -90,9 +93,9 @@ class EtaDesk:
 
     def run_forever(self, stop: threading.Event) -> None:
         """Estimate again and again until told to stop."""
-        pause_s = LEAST_PAUSE_S / 4
-        while not stop.wait(pause_s):
-            pause_s = self.estimate()
+        rest_s = LEAST_PAUSE_S / 4
+        while not stop.wait(rest_s):
+            rest_s = self.estimate()
 
     def estimate(self) -> float:
         """Estimate once, if that can be done now, and return for how long to rest, wall seconds."""
@@ -102,7 +105,9 @@ class EtaDesk:
         try:
             found = self._estimator.estimate(report, self._rules())
         except HeadroomError:
-            return LEAST_PAUSE_S * RESTS
+            self._failures += 1
+            return pause_s(self._failures, LEAST_PAUSE_S * RESTS, LONGEST_PAUSE_S)
+        self._failures = 0
         with self._lock:
             self._etas = Etas(found.at_s, self.record.corrected(found.by_id, found.at_s), found.runs)
             self.record.said(found.by_id, found.at_s)
