@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, assert_never
 
@@ -51,6 +51,7 @@ class KubernetesCluster:
         clock: the world's time.
         owner: identity of our store, which what we start carries.
         devices: names of the resources that are devices.
+        asked: keys of labels of nodes that models ask for.
         namespaces: where objects are looked at; all when there are none.
         serving: what of it serves models.
         patience: with gangs that start.
@@ -66,6 +67,7 @@ class KubernetesCluster:
         clock: Clock,
         owner: str,
         devices: Sequence[str],
+        asked: Collection[str] = (),
         namespaces: Sequence[str] = (),
         serving: ServingPart | None = None,
         patience: Patience | None = None,
@@ -78,7 +80,7 @@ class KubernetesCluster:
         self._watches = Watches(connection, resources, lambda: self._usher.wake())  # noqa: PLW0108  # it is made next
         self._usher = Usher(connection, self._watches, owner, clock.now_s, patience or Patience())
         self._training = Training(connection, specs, owner)
-        self._hosts, self._occupied, self._index = Hosts(devices), Occupied(), PodIndex()
+        self._hosts, self._occupied, self._index = Hosts(devices, asked), Occupied(), PodIndex()
         self._orders = Orders(owner)
         self._runs: dict[tuple[JobId, int], Run] = {}
         self._watches.start()

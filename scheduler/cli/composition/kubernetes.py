@@ -33,6 +33,7 @@ def kubernetes_cluster(  # noqa: PLR0913  # the parts of a cluster, by name
         clock=clock,
         owner=seat.lease.fence.owner,
         devices=where.devices,
+        asked={key for one in served for key, _ in one.model.shape.host_labels},
         namespaces=where.namespaces,
         serving=Serving(connection, [one.declared() for one in served], clock),
         patience=Patience(gather_s=where.gather, bind_s=where.bind, start_s=where.come_up),
