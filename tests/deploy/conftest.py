@@ -1,8 +1,6 @@
 """What `kubectl apply -k` would send, rendered by the real kubectl."""
 
-import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -11,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.kubernetes.test_kubectl import program
+
 ROOT = Path(__file__).parents[2] / "deploy" / "kubernetes"
 Rendered = Callable[[str], list[dict[str, Any]]]
 
@@ -18,10 +18,7 @@ Rendered = Callable[[str], list[dict[str, Any]]]
 @cache
 def render(folder: str) -> str:
     """Return what kubectl makes of a folder below deploy/kubernetes; "" for that folder itself."""
-    kubectl = shutil.which("kubectl", path=str(Path(sys.executable).parent)) or shutil.which("kubectl")
-    if kubectl is None:
-        pytest.skip("needs the program kubectl")
-    command = [kubectl, "kustomize", str(ROOT / folder)]
+    command = [program(), "kustomize", str(ROOT / folder)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
