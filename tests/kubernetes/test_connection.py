@@ -77,9 +77,10 @@ def test_a_patch_says_of_what_kind_it_is_and_returns_the_object(api: Api, connec
     assert connection.patch("/apis/batch/v1/namespaces/ml/jobs/a", operations) == {"kind": "Job"}
     connection.patch("/api/v1/nodes/a", {"spec": {}}, Form.MERGE, {"dryRun": "All"})
     (_, path, form, body), (_, second, other, _) = api.requests
-    assert (path, form) == ("/apis/batch/v1/namespaces/ml/jobs/a", "application/json-patch+json")
+    assert path == "/apis/batch/v1/namespaces/ml/jobs/a?fieldManager=headroom"
+    assert form == "application/json-patch+json"
     assert json.loads(body) == operations
-    assert (second, other) == ("/api/v1/nodes/a?dryRun=All", "application/merge-patch+json")
+    assert (second, other) == ("/api/v1/nodes/a?fieldManager=headroom&dryRun=All", "application/merge-patch+json")
 
 
 def test_a_refusal_says_what_was_asked_and_why_not(api: Api, connection: Connection) -> None:

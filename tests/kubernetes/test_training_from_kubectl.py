@@ -77,15 +77,21 @@ def suspend_by_hand(site: Site) -> None:
     site.patch("jobs", "first", {"spec": {"suspend": True}})
 
 
-@pytest.mark.parametrize("stop", [suspend_by_hand, apply_again])
+@pytest.mark.parametrize(
+    ("stop", "who"),
+    [
+        (suspend_by_hand, ": suspended by headroom-double"),
+        (apply_again, ": suspended by gitops, which applies it: it should leave suspend out"),
+    ],
+)
 def test_a_job_that_others_suspend_is_held_and_told_and_goes_on_when_somebody_says_so(
-    site: Site, stop: Callable[[Site], None]
+    site: Site, stop: Callable[[Site], None], who: str
 ) -> None:
     site.give(four("first"))
     site.until(site.is_in("first", JobState.RUNNING))
     stop(site)
     site.until(site.is_in("first", JobState.HELD))
-    assert "stopped on the cluster itself, not by Headroom" in site.job("first").hold_reason
+    assert site.job("first").hold_reason == f"attempt 1 was stopped on the cluster itself, not by Headroom{who}"
     for _ in range(5):
         site.turn()
     assert site.object("jobs", "first")["spec"]["suspend"] is True, "it is not fought"

@@ -25,6 +25,8 @@ TRIES: Final = 4
 LONGEST_RETRY_S: Final = 20.0
 """How often, and after which wall seconds at most, a request is sent again that the server asks to send later."""
 CONNECTIONS: Final = 64
+MANAGER: Final = "headroom"
+"""Under which name the server remembers which fields are ours."""
 TOO_MANY: Final = 429
 ERRORS: Final = 400
 SERVER_ERRORS: Final = 500
@@ -174,6 +176,8 @@ class Connection:
         request = f"{method} {path}"
         if method != "GET":
             self._prove()
+        if method in {"POST", "PATCH"}:
+            query = {"fieldManager": MANAGER, **(query or {})}
         for left in reversed(range(TRIES)):
             response = self._response(method, path, query or {}, body, form, ANSWER_S)
             content = _json(self._body(response, path))

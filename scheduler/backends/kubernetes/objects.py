@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from scheduler.backends.kubernetes.asking import Asking, asking_of
-from scheduler.backends.kubernetes.connection import Object
+from scheduler.backends.kubernetes.connection import MANAGER, Object
 from scheduler.backends.kubernetes.kinds import BY_PLURAL, KINDS, OPEN, Ending, Kind
 from scheduler.backends.kubernetes.marks import OBJECT, QUEUE
 from scheduler.backends.kubernetes.pods import kept_annotations
@@ -41,6 +41,7 @@ class TrainingObject:
         entrypoint: what it runs, for people.
         deadline_s: longest it may run; None when it does not say.
         ending: how far it is.
+        suspended_by: who said that it is to be, where that was not Headroom.
         is_quiet: whether no pod of its comes any more while it is suspended.
         is_up: whether what it runs has begun, as far as its controller tells.
         replaces_early: whether its controller starts a second pod while the first still ends.
@@ -64,6 +65,7 @@ class TrainingObject:
     entrypoint: str = ""
     deadline_s: float | None = None
     ending: Ending = OPEN
+    suspended_by: str = ""
     is_quiet: bool = False
     is_up: bool = True
     replaces_early: bool = False
@@ -123,6 +125,7 @@ def cut_object(kind: Kind, devices: Sequence[str], content: Object) -> TrainingO
         entrypoint=_entrypoint(spec),
         deadline_s=spec.get("activeDeadlineSeconds"),
         ending=kind.ending(status),
+        suspended_by=_suspended_by(metadata),
         is_quiet=kind.is_quiet(status),
         is_up=kind.is_up(status),
         replaces_early=kind.name == "Job" and spec.get("podReplacementPolicy") != "Failed",
@@ -152,6 +155,21 @@ def _asked(kind: Kind, content: Object, devices: Sequence[str]) -> tuple[Asking 
         return None, str(error)
     except (KeyError, TypeError, AttributeError) as error:
         return None, f"it is not complete: {error!r}"
+
+
+def _suspended_by(metadata: Mapping[str, Any]) -> str:
+    """Return who owns the field that suspends an object, as the server remembers; "" for us, and for nobody."""
+    owners = {
+        str(entry.get("manager")): entry.get("operation")
+        for entry in metadata.get("managedFields") or ()
+        if "f:suspend" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+    }
+    if MANAGER in owners or not owners:
+        return ""
+    name, operation = max(owners.items(), key=lambda owner: owner[1] == "Apply")
+    if operation == "Apply":
+        return f"{name}, which applies it: it should leave suspend out"
+    return name
 
 
 def _entrypoint(spec: Mapping[str, Any]) -> str:

@@ -126,7 +126,9 @@ def _stopping(attempt: Attempt) -> tuple[RunState, str]:
         return RunState.STOPPING, gave_up
     if gave_up.startswith(NOT_STARTED):
         return RunState.NOT_STARTED, gave_up
-    return (RunState.LOST, gave_up) if gave_up.startswith(LOST) else (RunState.STOPPED, "")
+    if gave_up.startswith(LOST):
+        return RunState.LOST, gave_up
+    return RunState.STOPPED, f"suspended by {seen.suspended_by}" if seen.suspended_by else ""
 
 
 def trouble_of(pods: Sequence[Pod]) -> str:

@@ -123,7 +123,8 @@ def _after_an_end(job: JobRecord, attempt: AttemptRecord, watch: Watch) -> JobRe
     if attempt.outcome is Outcome.NEVER_STARTED or has_vanished(attempt):
         return backed_off(job, watch.patience, watch.now_s)
     if was_stopped_by_others(attempt) and job.desired is DesiredState.RUN:
-        reason = f"attempt {attempt.number} was stopped on the cluster itself, not by Headroom"
+        how = f": {attempt.message}" if attempt.message else ""
+        reason = f"attempt {attempt.number} was stopped on the cluster itself, not by Headroom{how}"
         return replace(job, desired=DesiredState.HOLD, hold_reason=reason)
     return job
 
