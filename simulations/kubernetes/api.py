@@ -1,6 +1,5 @@
 """The API without a server around it: one request in, one answer out; a watch answers with what it is about."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +11,9 @@ from simulations.kubernetes.decoding import check_kind, decode, parse, read_body
 from simulations.kubernetes.definitions import Definitions
 from simulations.kubernetes.deleting import Deleter, check_options
 from simulations.kubernetes.discovery import discovery
-from simulations.kubernetes.events import converted
 from simulations.kubernetes.failures import Json, PlainRefusal, Refused, bad_request
 from simulations.kubernetes.faults import Faults
+from simulations.kubernetes.items import Items, in_version
 from simulations.kubernetes.kinds import Kind, Kinds
 from simulations.kubernetes.listing import page, selection_of, too_large
 from simulations.kubernetes.objects import Surroundings
@@ -233,39 +232,6 @@ class Api:
         if kind.plural == "customresourcedefinitions":
             self.definitions.remove(entry.object())
         return answer
-
-
-class Items:
-    """A list answer: its entries stay bytes until somebody needs their values."""
-
-    def __init__(self, kind: Kind, metadata: Json, entries: list[Entry]) -> None:
-        self.kind, self.metadata, self.entries = kind, metadata, entries
-
-    def encoded(self) -> bytes:
-        """Return the list's JSON without reading its items."""
-        head = {"kind": f"{self.kind.kind}List", "apiVersion": self.kind.api_version, "metadata": self.metadata}
-        start = json.dumps(head, separators=(",", ":"))[:-1]
-        if self.kind.plural == "events":
-            items = [json.dumps(item).encode() for item in self.objects()]
-        else:
-            items = [self.kind.shorn(entry.body) for entry in self.entries]
-        return start.encode() + b',"items":[' + b",".join(items) + b"]}"
-
-    def objects(self) -> list[Json]:
-        """Return the items as values."""
-        shown = [in_version(self.kind, entry.object()) for entry in self.entries]
-        return shown if self.kind.custom else [_shorn(body) for body in shown]
-
-
-def _shorn(body: Json) -> Json:
-    return {word: value for word, value in body.items() if word not in {"kind", "apiVersion"}}
-
-
-def in_version(kind: Kind, body: Json) -> Json:
-    """Return an object in the version asked for: only events are served in two."""
-    if kind.plural != "events":
-        return body
-    return converted(kind, body)
 
 
 def _check_accept(request: Request) -> None:

@@ -10,7 +10,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from simulations.kubernetes.api import Api, Items
+from simulations.kubernetes.api import Api
+from simulations.kubernetes.items import Items
 from simulations.kubernetes.requests import Answer, Request
 from simulations.kubernetes.store import TableKey
 from simulations.kubernetes.watching import BOOKMARKS_S, FIRST_BOOKMARK_S, LAST_BOOKMARK_S, Watch

@@ -97,11 +97,6 @@ def invalid(group: str, kind: str, name: str, causes: Sequence[Cause]) -> Refuse
     return Refused(422, "Invalid", f'{shown} "{name}" is invalid: {said}', details)
 
 
-def invalid_object(kind: Kind, name: str, causes: Sequence[Cause]) -> Refused:
-    """Return the 422 of an object of a kind."""
-    return invalid(kind.group, kind.kind, name, causes)
-
-
 def bad_request(message: str) -> Refused:
     """Return a 400."""
     return Refused(400, "BadRequest", message)

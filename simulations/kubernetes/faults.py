@@ -19,7 +19,6 @@ class Faults:
     broken: Which | None = None
     forbidden: Which | None = None
     slow: Callable[[Request], float] | None = None
-    refuses_connections: bool = False
     silent_watches: bool = False
     late_events_s: float = 0.0
     seen: list[Request] = field(default_factory=list)

@@ -27,7 +27,6 @@ class Kind:
     virtual: bool = False
     schema: dict[str, Any] | None = field(default=None, hash=False, compare=False)
     columns: tuple[dict[str, Any], ...] = field(default=(), hash=False, compare=False)
-    status_replicas: str = ""
 
     @property
     def resource(self) -> str:

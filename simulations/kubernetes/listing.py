@@ -20,7 +20,6 @@ TOO_OLD_PAGE = (
     "Continuing with the provided token results in an inconsistent list - objects that were created, modified, or "
     "deleted between the time the first chunk was returned and now may show up in the list."
 )
-MATCHES = ("Exact", "NotOlderThan")
 
 
 @dataclass(frozen=True)

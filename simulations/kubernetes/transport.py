@@ -16,8 +16,6 @@ class Direct(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request."""
-        if self._api.faults.refuses_connections:
-            raise httpx.ConnectError("connection refused", request=request)
         asked = Request.of(request.method, str(request.url), dict(request.headers), request.read())
         answered = self._api.handle(asked)
         if isinstance(answered, Watch):

@@ -100,10 +100,13 @@ class Writer:
             _only_status(new, old, kind)
         elif part == "resize":
             _only_resources(new, old)
+        finalizers = (new.get("spec") or {}).get("finalizers") if part == "finalize" else None
         keep(new, old)
         rules.fill(new)
         if part != "status":
             rules.update(new, old)
+            if part == "finalize":
+                new["spec"] = {"finalizers": finalizers} if finalizers else {}
             self.admission.mutate(kind, new, "UPDATE")
         check = {"status": rules.check_status, "resize": no_check_update}.get(part, rules.check_update)
         self._refuse(kind, old["metadata"]["name"], update_causes(new, old, rules.metadata_checks), check(new, old))

@@ -209,3 +209,13 @@ def test_a_train_job_completes_with_its_nodes(played: Played) -> None:
     played.stage.settle()
     conditions = played.rest.get(path_of(there))["status"]["conditions"]
     assert [(each["type"], each["status"]) for each in conditions] == [("Complete", "True")]
+
+
+def test_a_namespace_that_is_deleted_is_emptied_first(played: Played) -> None:
+    played.make(pod("p"))
+    played.make(job("j", suspend=False))
+    answered = played.rest.delete(f"/api/v1/namespaces/{SPACE}")
+    assert answered["status"]["phase"] == "Terminating"
+    played.stage.settle()
+    assert [each["metadata"]["name"] for each in played.rest.list("/api/v1/namespaces")] == ["default"]
+    assert played.pods() == []

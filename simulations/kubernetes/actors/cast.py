@@ -11,6 +11,7 @@ from simulations.kubernetes.actors.jobsets import JobSetController
 from simulations.kubernetes.actors.knative import RevisionController, ServiceController
 from simulations.kubernetes.actors.kserve import InferenceServiceController
 from simulations.kubernetes.actors.kubelet import Kubelets
+from simulations.kubernetes.actors.namespaces import NamespaceController
 from simulations.kubernetes.actors.nodes import NodeController
 from simulations.kubernetes.actors.ray import RayClusterController, RayJobController
 from simulations.kubernetes.actors.scheduler import Scheduler
@@ -36,6 +37,7 @@ class Cast:
     services: ServiceController = field(default_factory=ServiceController)
     revisions: RevisionController = field(default_factory=RevisionController)
     nodes: NodeController = field(default_factory=NodeController)
+    namespaces: NamespaceController = field(default_factory=NamespaceController)
     garbage: GarbageCollector = field(default_factory=GarbageCollector)
 
     def actors(self) -> list[Actor]:
@@ -50,6 +52,7 @@ class Cast:
             self.nodes,
             self.scheduler,
             self.kubelets,
+            self.namespaces,
             self.garbage,
         ]
 

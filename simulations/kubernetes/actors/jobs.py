@@ -16,6 +16,7 @@ from simulations.kubernetes.actors.acting import (
     with_condition,
 )
 from simulations.kubernetes.actors.fitting import is_over
+from simulations.kubernetes.actors.indexes import indexes_in, text_of
 from simulations.kubernetes.actors.mirror import JOBS, PODS, Sight, key_of, owner_reference
 from simulations.kubernetes.rest import path_of
 
@@ -131,32 +132,6 @@ def _index(pod: Json) -> str:
     return str((pod["metadata"].get("annotations") or {}).get(INDEX, ""))
 
 
-def _indexes(text: str) -> set[int]:
-    """Return the indexes in a text such as 0-2,5."""
-    found: set[int] = set()
-    for part in filter(None, text.split(",")):
-        first, _, last = part.partition("-")
-        found |= set(range(int(first), int(last or first) + 1))
-    return found
-
-
-def _text(indexes: set[int]) -> str:
-    """Return indexes as a text, three or more in a row as a range."""
-    parts: list[list[int]] = []
-    for index in sorted(indexes):
-        if parts and parts[-1][-1] == index - 1:
-            parts[-1].append(index)
-        else:
-            parts.append([index])
-    return ",".join(_part(part[0], part[-1]) for part in parts)
-
-
-def _part(first: int, last: int) -> str:
-    if first == last:
-        return str(first)
-    return f"{first}{',' if last == first + 1 else '-'}{last}"
-
-
 def _missing(job: Json, pods: list[Json], status: Json) -> list[int]:
     """Return the indexes that need a pod now; one that ends keeps its index only under podReplacementPolicy Failed."""
     spec = job["spec"]
@@ -166,7 +141,7 @@ def _missing(job: Json, pods: list[Json], status: Json) -> list[int]:
     if spec.get("completionMode") != "Indexed":
         left = spec["completions"] - status.get("succeeded", 0) - len(held) if spec.get("completions") else room
         return list(range(max(0, min(room, left))))
-    taken = {int(_index(pod)) for pod in held} | _indexes(status.get("completedIndexes", ""))
+    taken = {int(_index(pod)) for pod in held} | indexes_in(status.get("completedIndexes", ""))
     free = [index for index in range(spec.get("completions", 1)) if index not in taken]
     return free[: max(0, room)]
 
@@ -174,7 +149,7 @@ def _missing(job: Json, pods: list[Json], status: Json) -> list[int]:
 def _count(sight: Sight, job: Json, status: Json, pods: list[Json], now: datetime) -> Json:
     """Count ended pods once, and release them: the finalizer says which are not counted yet."""
     del now
-    done = _indexes(status.get("completedIndexes", ""))
+    done = indexes_in(status.get("completedIndexes", ""))
     for pod in pods:
         if not is_over(pod) or FINALIZER not in (pod["metadata"].get("finalizers") or []):
             continue
@@ -186,7 +161,7 @@ def _count(sight: Sight, job: Json, status: Json, pods: list[Json], now: datetim
         if not stopped:
             status = status | {word: status.get(word, 0) + 1}
         _release(sight, [pod])
-    return status | ({"completedIndexes": _text(done)} if done else {})
+    return status | ({"completedIndexes": text_of(done)} if done else {})
 
 
 def _release(sight: Sight, pods: list[Json]) -> None:

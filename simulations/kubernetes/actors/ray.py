@@ -17,6 +17,7 @@ from simulations.kubernetes.actors.mirror import (
     key_of,
     owner_reference,
 )
+from simulations.kubernetes.actors.ray_submitter import submitter
 from simulations.kubernetes.rest import path, path_of
 
 NAME = "ray-operator"
@@ -175,7 +176,7 @@ class RayJobController:
             return
         cluster = self._cluster(sight, job, status["rayClusterName"])
         if phase == "Initializing" and cluster is not None and (cluster.get("status") or {}).get("state") == "ready":
-            attempt(sight.rest.create, _submitter(job, status["rayClusterName"]))
+            attempt(sight.rest.create, submitter(job, status["rayClusterName"]))
             self._status(sight, job, jobDeploymentStatus="Running", jobStatus="PENDING")
         elif phase == "Running":
             self._follow(sight, job, status, now)
@@ -219,34 +220,3 @@ class RayJobController:
 
     def _status(self, sight: Sight, job: Json, **changes: object) -> None:
         attempt(sight.rest.patch, path_of(job, "status"), {"status": changes})
-
-
-def _submitter(job: Json, cluster: str) -> Json:
-    """Return the Job of K8sJobMode that hands the work to the cluster."""
-    metadata, spec = job["metadata"], job["spec"]
-    container: Json = {
-        "name": "ray-job-submitter",
-        "image": "rayproject/ray:2.60.0",
-        "command": ["ray", "job", "submit"],
-    }
-    container |= {
-        "resources": {"requests": {"cpu": "500m", "memory": "200Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
-    }
-    given = spec.get("submitterPodTemplate") or {"spec": {"restartPolicy": "Never", "containers": [container]}}
-    annotations = {
-        word: value for word, value in (metadata.get("annotations") or {}).items() if word.startswith("double/")
-    }
-    template = {**given, "metadata": {**(given.get("metadata") or {}), "annotations": annotations}}
-    template["spec"] = {"restartPolicy": "Never", **template["spec"]}
-    labels = {"ray.io/originated-from-cr-name": metadata["name"], "ray.io/originated-from-crd": "RayJob"}
-    owned = {
-        "name": metadata["name"],
-        "namespace": metadata["namespace"],
-        "labels": {**labels, "ray.io/cluster": cluster},
-    }
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {**owned, "ownerReferences": [owner_reference(job)]},
-        "spec": {"backoffLimit": (spec.get("submitterConfig") or {}).get("backoffLimit", 2), "template": template},
-    }
