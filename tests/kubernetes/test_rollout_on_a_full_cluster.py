@@ -9,20 +9,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import yaml
 
 from scheduler.config.loading import load_config
 from scheduler.model.workloads import JobState
 from simulations.kubernetes import manifests
-from simulations.kubernetes.access import ADMIN
 from simulations.kubernetes.actors.cast import Cast
-from simulations.kubernetes.rest import Rest, path
+from simulations.kubernetes.rest import path
 from simulations.kubernetes.server import Server
-from simulations.kubernetes.transport import client
 from tests.kubernetes.conftest import fresh_api, write_kubeconfig
+from tests.kubernetes.rights import OURS, administrator, let_schedule
 from tests.kubernetes.test_training_from_kubectl import GPU, Site, four
 
-RIGHTS = Path(__file__).parents[2] / "deploy" / "kubernetes" / "base" / "rights.yaml"
 SERVICES = path("serving.kserve.io/v1beta1", "inferenceservices", "ml")
 REVISIONS = path("serving.knative.dev/v1", "revisions", "ml")
 CONTAINER = {"name": "kserve-container", "image": "example.org/image:1"}
@@ -33,16 +30,15 @@ NEW_IMAGE = [{"op": "replace", "path": "/spec/predictor/containers/0/image", "va
 def site(tmp_path: Path) -> Iterator[Site]:
     """Two hosts of four devices; a model that takes all of one host, by KServe on Knative, and nothing else yet."""
     api = fresh_api()
-    api.access.tokens |= {"root": ADMIN, "ours": "system:serviceaccount:headroom:headroom"}
-    rest, cast = Rest(client(api, "root")), Cast()
+    rest, cast = administrator(api), Cast()
     rest.create(manifests.namespace("ml"))
+    let_schedule(rest, "ml")
     for name in ("gpu-a", "gpu-b"):
         rest.create(manifests.node(name, cpu="16", memory="64Gi", devices={GPU: 4}))
     service = manifests.inference_service("m", devices={GPU: 4})
     rest.create({**service, "metadata": {**service["metadata"], "namespace": "ml"}})
     with Server(api) as server:
-        grant(rest)
-        write_kubeconfig(tmp_path / "kubeconfig", server.url, "ours")
+        write_kubeconfig(tmp_path / "kubeconfig", server.url, OURS)
         hours = "".join(f"2012-01-{1 + hour // 24:02}T{hour % 24:02}:00:00Z,3600\n" for hour in range(72))
         (tmp_path / "traffic.csv").write_text(f"timestamp,requests\n{hours}")
         text = {
@@ -67,21 +63,6 @@ def site(tmp_path: Path) -> Iterator[Site]:
         made.open()
         yield made
         made.close()
-
-
-def grant(rest: Rest) -> None:
-    """Give the control plane what deploy/kubernetes gives it, and the role binding that docs/kubernetes.md asks for."""
-    for one in yaml.safe_load_all(RIGHTS.read_text()):
-        rest.create(one)
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "headroom-schedule"}
-    account = {"kind": "ServiceAccount", "name": "headroom", "namespace": "headroom"}
-    binding = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "roleRef": role,
-        "subjects": [account],
-    }
-    rest.create({**binding, "metadata": {"name": "headroom", "namespace": "ml"}})
 
 
 def serving(site: Site) -> list[tuple[str, str]]:
