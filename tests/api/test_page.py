@@ -3,12 +3,14 @@
 import gzip
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
-from scheduler.api.rendering import STATIC_FOLDER
+from scheduler.api.rendering import STATIC_FOLDER, render
 from scheduler.control.isolation.bulkheads import Part, Trouble
 from scheduler.control.reports.board import Report
 from scheduler.control.reports.unheard import Unheard
@@ -16,6 +18,7 @@ from scheduler.model.demand import Basis
 from scheduler.model.hosts import Device, Host, devices_offered
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobState
+from scheduler.wire.cluster import ServedModel
 
 KIB = 1024
 
@@ -279,3 +282,14 @@ def test_a_model_that_is_given_up_says_so_on_its_row_and_in_its_resource(world: 
     models = {model["name"]: model["trouble"] for model in world.http().get("/api/v1/models").json()["items"]}
     assert models.pop("edit-check") == said
     assert not any(models.values())
+
+
+def test_a_model_is_shown_with_the_artifact_that_it_serves(http: httpx.Client) -> None:
+    model = ServedModel.model_validate(http.get("/api/v1/models").json()["items"][0])
+    digest = f"sha256:{'5' * 64}"
+    view = SimpleNamespace(now=datetime(2026, 11, 23, tzinfo=UTC))
+    with_one = model.model_copy(update={"revision": 7, "artifact": digest})
+    shown = render("serving_row.html", model=with_one, view=view)
+    assert "revision 7 serves sha256:55555555…" in text_of(shown)
+    assert f'title="{digest}"' in shown
+    assert "sha256" not in render("serving_row.html", model=model, view=view)

@@ -78,6 +78,9 @@ def test_what_a_job_published_is_shown_and_deployed(ask: Any, world: Any, tmp_pa
         2,
         "11",
     )
+    page = world.http("vera", tokens=TOKENS).get(f"/jobs/{number}").text
+    assert artifact.digest in page
+    assert "1 file, 2 bytes, data 11" in page
     ask("olga", "POST", "/models", json={"model": ARGUED})
     order = {"model": {"name": "tone"}, "from_job": number}
     assert ask("sue", "POST", "/models", json=order).status_code == 403

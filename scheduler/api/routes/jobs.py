@@ -19,9 +19,9 @@ from scheduler.api.presenting.jobs import (
     Ahead,
     job_view,
     outlook_view,
-    published_view,
     queue_of,
 )
+from scheduler.api.presenting.publications import with_published
 from scheduler.api.site import Parts, PartsDep
 from scheduler.config.job import parse_job
 from scheduler.control.records import JobRecord
@@ -173,10 +173,7 @@ def _order(body: Mapping[str, object]) -> JobOrder:
 def _answer(parts: Parts, record: JobRecord, ahead: Ahead = NOTHING_AHEAD) -> Single[Job]:
     events, waiting = parts.service.events(subject=record.job_id), queue_of(parts.board.report)
     view = foretold(parts, job_view(record, parts.site.clock.now_s(), waiting, events, ahead))
-    if record.spec.publishes is not None:
-        made = parts.service.store.publication(record.job_id)
-        view = view.model_copy(update={"publishes": published_view(record.spec.publishes, made)})
-    return single(parts, "Job", view)
+    return single(parts, "Job", with_published(parts, record, view))
 
 
 def _check_filters(parts: Parts, state: str, queue: str) -> None:

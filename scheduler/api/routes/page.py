@@ -18,6 +18,7 @@ from scheduler.api.panels import PanelsDep, fresh
 from scheduler.api.picture import RANGES, Picture, RangeName, picture_of
 from scheduler.api.presenting.etas import ahead_of, foretold
 from scheduler.api.presenting.jobs import event_view, job_view, queue_of
+from scheduler.api.presenting.publications import with_published
 from scheduler.api.presenting.times import moment
 from scheduler.api.rendering import render
 from scheduler.api.site import Parts, PartsDep
@@ -100,7 +101,7 @@ def job_page(parts: PartsDep, _: Anybody, job_id: str) -> Response:
     record, now_s = parts.service.job(JobId(job_id)), parts.site.clock.now_s()
     report = parts.board.report
     view = job_view(record, now_s, queue_of(report), ahead=ahead_of(parts, job_id))
-    job = parts.shown(foretold(parts, view))
+    job = parts.shown(with_published(parts, record, foretold(parts, view)))
     events, now = () if parts.is_public else _events_of(parts, job_id), moment(now_s)
     told = _told(events, now, is_unread=events is None) | {"is_public": parts.is_public}
     return _page("job.html", job=job, site=parts.site, now=now, view=told)
