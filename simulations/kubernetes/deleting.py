@@ -42,6 +42,8 @@ class Deleter:
             body["metadata"].pop("deletionGracePeriodSeconds", None)
             body["status"] = {"phase": "Terminating"}
         if not finalizers and not grace and not self._held(kind, body):
+            if marked and changed and not request.query.get("dryRun"):
+                self.store.write(kind.table, entry.key, body, selectable(kind, body))  # grace 0 is seen before it goes
             return self._remove(kind, entry, body, request, warnings)
         if changed and not request.query.get("dryRun"):
             self.store.write(kind.table, entry.key, body, selectable(kind, body))

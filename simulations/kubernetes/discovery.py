@@ -9,7 +9,7 @@ from simulations.kubernetes.requests import Answer, Request
 
 VERSION = {
     "major": "1", "minor": "36", "emulationMajor": "1", "emulationMinor": "36", "minCompatibilityMajor": "1",
-    "minCompatibilityMinor": "35", "gitVersion": "v1.36.2", "gitCommit": "", "gitTreeState": "clean",
+    "minCompatibilityMinor": "35", "gitVersion": "v1.36.2+double", "gitCommit": "", "gitTreeState": "clean",
     "buildDate": "2026-06-01T00:00:00Z", "goVersion": "go1.25", "compiler": "gc", "platform": "linux/amd64",
 }  # fmt: skip
 AGGREGATED = "as=APIGroupDiscoveryList"

@@ -153,7 +153,7 @@ def test_a_server_that_is_away_refuses_and_comes_back(double: Double) -> None:
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{double.url}/version")
     double.server.start()
-    assert httpx.get(f"{double.url}/version").json()["gitVersion"] == "v1.36.2"
+    assert httpx.get(f"{double.url}/version").json()["gitVersion"] == "v1.36.2+double"
 
 
 def test_faults_are_told_in_the_servers_forms(double: Double) -> None:
