@@ -10,15 +10,21 @@ from typing import Any
 import httpx
 import pytest
 
+from policies.registry import policy_from_names
+from scheduler.api.site import Questions
 from scheduler.config.differing import Difference
 from scheduler.config.model import ModelForms
 from scheduler.control.model_records import ModelRecord, Proposal, Revision
 from scheduler.control.records import EventKind, EventRecord
+from scheduler.control.settings import Settings
+from scheduler.control.whatif.desk import WhatIfDesk
+from scheduler.control.whatif.question import Question, Rules
 from scheduler.model.errors import InvariantBroken, Unreachable
 from scheduler.model.observation import Stray, StrayKind
 from scheduler.model.resources import Shape, Slot
 from scheduler.wire.base import ErrorAnswer
 
+RULES = Rules(policy_from_names(), Settings())
 JOB, HOST, MODEL = "401", "ml-serve1012", "edit-check"
 ORDER = {"entrypoint": "python train.py", "resources": {"gpus": 1}}
 STRAY = Stray("theirs", StrayKind.RUN, "b" * 36, ((Slot("ml-serve1013", (3,)), Shape(2000, 4096, 1)),), JOB, 1)
@@ -77,6 +83,9 @@ GOOD: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {
     ("GET", "/api/v1/events"): (200, {"params": {"subject": JOB, "limit": 3, "after": 1}}),
     ("GET", "/api/v1/backup"): (200, {}),
     ("POST", "/api/v1/reload"): (200, {"json": {"dry_run": True}}),
+    ("POST", "/api/v1/whatif"): (202, {"json": {"traffic": 1.5, "lost_hosts": [HOST], "job": ORDER, "model": TONE}}),
+    ("GET", "/api/v1/whatif"): (200, {}),
+    ("GET", "/api/v1/whatif/{question}"): (200, {}),
     ("GET", "/metrics"): (200, {}),
     ("GET", "/healthz"): (200, {}),
     ("GET", "/readyz"): (200, {}),
@@ -142,17 +151,34 @@ BAD: dict[tuple[str, str], list[tuple[int, dict[str, Any]]]] = {
     ],
     ("POST", "/api/v1/reload"): [(422, {"json": {"dry_run": "perhaps"}}), (422, {"json": 3})],
     ("POST", "/api/v1/strays/evict"): [(404, {"json": {"names": ["nobody"]}}), (422, {})],
+    ("POST", "/api/v1/whatif"): [
+        (404, {"json": {"lost_hosts": ["nowhere"]}}),
+        (404, {"json": {"new_hosts": [{"like": "nowhere", "count": 1}]}}),
+        (409, {"json": {"model": TONE | {"name": MODEL}}}),
+        (422, {"json": {"runs": 0}}),
+        (422, {"json": {"traffic": "much"}}),
+        (422, {"json": {"job": ORDER | {"queue": "nowhere"}}}),
+        (422, {"json": {"model": TONE | {"traffic": "enwki"}}}),
+        (422, {"json": {"spikes": [{"at": "soon", "lasts_s": 60, "factor": 2}]}}),
+        (422, {}),
+    ],
     ("GET", "/"): [(422, {"params": {"range": "a while"}})],
     ("GET", "/page/chart"): [(422, {"params": {"theme": "pink"}}), (404, {"params": {"model": "nothing"}})],
     ("GET", "/page/chart/data"): [(422, {"params": {"range": "1s"}}), (404, {"params": {"model": "nothing"}})],
     ("GET", "/page/chart/table"): [(422, {"params": {"range": "1s"}}), (404, {"params": {"model": "nothing"}})],
 }
 """What is refused on each route, besides what follows from its path and from the bounds that it states."""
-UNKNOWN = {"job_id": "999", "name": "nowhere", "model": "nothing"}
+UNKNOWN = {"job_id": "999", "name": "nowhere", "model": "nothing", "question": "w999"}
 
 
 def filled(path: str, **other: str) -> str:
-    known = {"job_id": JOB, "name": HOST, "model": MODEL, "digest": f"sha256:{sha256(PACKAGE).hexdigest()}"}
+    known = {
+        "job_id": JOB,
+        "name": HOST,
+        "model": MODEL,
+        "question": "w1",
+        "digest": f"sha256:{sha256(PACKAGE).hexdigest()}",
+    }
     return path.format(**known | other)
 
 
@@ -193,8 +219,20 @@ def ask(whole: Any) -> Callable[..., httpx.Response]:
         metrics=lambda: b"headroom_up 1\n",
         backup=lambda file: file.write_bytes(b"SQLite format 3\0"),
         reload=lambda _, *, dry_run: (Difference("comes", "queue product"),) if dry_run else (),
+        questions=Questions(desk := WhatIfDesk(Silent(), whole.board, lambda: RULES), lambda _: RULES),
     )
+    desk.ask(Question())
     return lambda route, path="", **parts: http.request(route[0], path or filled(route[1]), **parts)
+
+
+class Silent:
+    """Plays nothing."""
+
+    def play(self, *_: object) -> Iterator[Any]:
+        yield from ()
+
+    def close(self) -> None:
+        pass
 
 
 def is_refused(answer: httpx.Response, status: int) -> None:

@@ -21,7 +21,7 @@ from tests.api.test_all_weather import TONE
 
 OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/login"), ("POST", "/login")}
 """What answers without a token: life signs, and the form where a browser shows one."""
-PLACES = {"job_id": "401", "name": "ml-serve1012", "model": "edit-check", "digest": "0" * 64}
+PLACES = {"job_id": "401", "name": "ml-serve1012", "model": "edit-check", "question": "w1", "digest": "0" * 64}
 SECRET = "v-secret"  # noqa: S105  # of a test's viewer
 VIEWER = Token(name="somebody", role="viewer", sha256=hashlib.sha256(SECRET.encode()).hexdigest())
 
@@ -121,7 +121,7 @@ def test_the_sdk_has_a_method_for_every_call_of_the_api(world: Any, tmp_path: Pa
         client.reload,
         lambda: client.ask(WhatIfOrder()),
         client.questions,
-        lambda: client.answer_to(host),
+        lambda: client.answer_to("w1"),
     )
     for call in calls:
         with pytest.raises(NotFound):

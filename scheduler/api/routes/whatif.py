@@ -30,10 +30,10 @@ def list_questions(parts: PartsDep, _: Viewer) -> Listing[WhatIf]:
     return listing(parts, "WhatIfList", map(inquiry_view, _questions(parts).desk.inquiries()))
 
 
-@router.get("/whatif/{name}")
-def look(parts: PartsDep, _: Viewer, name: str) -> Single[WhatIf]:
+@router.get("/whatif/{question}")
+def look(parts: PartsDep, _: Viewer, question: str) -> Single[WhatIf]:
     """Return one question with what is known of its answer by now."""
-    return single(parts, "WhatIf", inquiry_view(_questions(parts).desk.inquiry(name)))
+    return single(parts, "WhatIf", inquiry_view(_questions(parts).desk.inquiry(question)))
 
 
 def _questions(parts: Parts) -> Questions:
@@ -84,6 +84,6 @@ def _model(parts: Parts, caller: Caller, model: dict[str, object]) -> Served:
     if caller.role < Role.OPERATOR:
         raise NotPermitted("only operators ask what a model would do", help="headroom models propose asks them")
     draft = parts.site.models.draft(model)
-    if any(served.model.name == draft.name for served in report_of(parts).served):
+    if any(model.name == draft.name for model in report_of(parts).cycle.snapshot.served):
         raise Conflict(f"{draft.name} is served already", help="headroom models deploy --dry-run asks of a revision")
     return draft.served
