@@ -19,6 +19,7 @@ from simulations.kubernetes.listing import page, selection_of, too_large
 from simulations.kubernetes.objects import Surroundings
 from simulations.kubernetes.ownership import leaves_of
 from simulations.kubernetes.patching import APPLY, check_form, check_name, patched, reread
+from simulations.kubernetes.protobuf import MEDIA_TYPE, review_in
 from simulations.kubernetes.representations import represent, represent_list, view_of
 from simulations.kubernetes.requests import Answer, Request, Target, Write, target_of, verb_of
 from simulations.kubernetes.reviews import review
@@ -75,7 +76,7 @@ class Api:
         self.access.check(user, verb_of(request, target), target)
         kind = self._kind(target, request)
         if kind.virtual:
-            return Answer(201, review(kind, read_body(request, kind), user, self.access))
+            return Answer(201, review(kind, asked_in(request, kind), user, self.access))
         if request.watches and not target.name:
             watch = watch_of(self.store, kind, target.namespace, request, self.around.now())
             watch.served = lambda: self.kinds.find(kind.group, kind.version, kind.plural) is not None
@@ -232,6 +233,11 @@ class Api:
         if kind.plural == "customresourcedefinitions":
             self.definitions.remove(entry.object())
         return answer
+
+
+def asked_in(request: Request, kind: Kind) -> Json:
+    """Return a review as it was asked for: kubectl sends it in protobuf only."""
+    return review_in(request.body) if request.content_type == MEDIA_TYPE else read_body(request, kind)
 
 
 def _check_accept(request: Request) -> None:

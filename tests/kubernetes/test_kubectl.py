@@ -100,5 +100,9 @@ def test_it_scales_rolls_out_waits_and_deletes(double: Double, kubectl: Kubectl)
         stage.stop()
 
 
-def test_it_cannot_ask_what_it_may_since_it_asks_in_protobuf_only(kubectl: Kubectl) -> None:
-    assert "accepted media types include: application/json" in kubectl("auth", "can-i", "patch", "rayjobs").stderr
+def test_it_asks_what_it_may_and_who_it_is(double: Double, kubectl: Kubectl) -> None:
+    assert kubectl("auth", "can-i", "patch", "rayjobs").stdout == "yes\n"
+    assert "system:admin" in kubectl("auth", "whoami").stdout
+    double.api.access.tokens = {"secret": "headroom"}  # kubectl sends no token without TLS: it is nobody from here on
+    assert kubectl("auth", "can-i", "patch", "rayjobs", "-n", "default").stdout == "no\n"
+    assert "system:anonymous" in kubectl("auth", "whoami").stdout
