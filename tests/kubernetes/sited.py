@@ -26,6 +26,7 @@ from scheduler.store.ownership import Candidacy
 from simulations.kubernetes import manifests
 from simulations.kubernetes.actors.cast import Cast
 from simulations.kubernetes.actors.stage import Stage
+from simulations.kubernetes.requests import Request
 from simulations.kubernetes.rest import Rest
 from simulations.kubernetes.server import Server
 from simulations.kubernetes.transport import client
@@ -196,3 +197,8 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 def four(name: str, workers: int = 2, **spec: Any) -> dict[str, Any]:
     """Return a batch Job whose pods take all devices of a host each."""
     return manifests.job(name, pods=workers, devices={GPU: 4}, **spec)
+
+
+def is_ours(request: Request) -> bool:
+    """Whether a request comes from the control plane."""
+    return "headroom-double" not in request.headers.get("user-agent", "")

@@ -13,8 +13,7 @@ import pytest
 from scheduler.backends.kubernetes import reflector
 from scheduler.model.errors import HeadroomError
 from simulations.kubernetes import manifests
-from simulations.kubernetes.requests import Request
-from tests.kubernetes.sited import GPU, Site, opened, where
+from tests.kubernetes.sited import GPU, Site, is_ours, opened, where
 
 STEPS = 60
 INDEX = "batch.kubernetes.io/job-completion-index"
@@ -110,11 +109,6 @@ class Weather:
         for _ in range(5):
             self.site.stage.step()
         self.site.bring_back()
-
-
-def is_ours(request: Request) -> bool:
-    """Whether a request comes from the control plane."""
-    return "headroom-double" not in request.headers.get("user-agent", "")
 
 
 def alive(site: Site) -> dict[str, list[Any]]:

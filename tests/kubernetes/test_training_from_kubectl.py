@@ -13,7 +13,7 @@ from scheduler.model.hosts import HostState
 from scheduler.model.workloads import JobState
 from simulations.kubernetes import manifests
 from simulations.kubernetes.actors import nodes
-from tests.kubernetes.sited import GPU, Site, four, opened, where
+from tests.kubernetes.sited import GPU, Site, four, is_ours, opened, where
 
 
 @pytest.fixture
@@ -189,6 +189,36 @@ def test_a_control_plane_that_dies_starts_nothing_twice(site: Site, monkeypatch:
     site.until(site.is_in("first", JobState.RUNNING))
     assert len(site.pods()) == 2
     assert [attempt.number for attempt in site.job("first").attempts] == [1]
+
+
+def test_where_pods_may_not_be_let_in_a_gang_is_given_up_with_the_reason_and_others_start(site: Site) -> None:
+    site.rest.create(manifests.namespace("closed"))
+    site.api.faults.forbidden = lambda request: (
+        is_ours(request) and request.method == "PATCH" and "/closed/pods/" in request.path
+    )
+    body = four("first", workers=1)
+    body["metadata"] |= {"namespace": "closed", "labels": {"headroom/queue": "default"}}
+    site.rest.create(body)
+    site.until(site.is_in("first", JobState.ADMITTED))
+    site.give(four("second", workers=1))
+    site.until(site.is_in("second", JobState.RUNNING))
+    site.until(lambda: not site.job("first").attempts[0].is_open)
+    said = site.job("first").attempts[0].message
+    assert said.startswith("could not be started: its pods could not be let in within 4 s")
+    assert "is forbidden" in said
+    assert not site.rest.list("/api/v1/namespaces/closed/pods")
+
+
+def test_a_watch_that_is_silent_for_too_long_is_begun_anew(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reflector, "SILENT_S", 0.3)
+    site.close()
+    site.open()
+    site.api.faults.silent_watches = True
+    site.give(four("first"))
+    for _ in range(3):
+        site.turn()
+    site.api.faults.silent_watches = False
+    site.until(site.is_in("first", JobState.RUNNING))
 
 
 def test_while_the_api_is_away_nothing_is_decided_and_nothing_is_doubled_after(

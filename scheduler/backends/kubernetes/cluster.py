@@ -9,13 +9,14 @@ from typing import Final, assert_never
 from scheduler.backends.kubernetes import patches
 from scheduler.backends.kubernetes.attempts import attempts_of, objects_of
 from scheduler.backends.kubernetes.caches import Caches, Watches
-from scheduler.backends.kubernetes.connection import Connection, Refused
+from scheduler.backends.kubernetes.connection import Connection
 from scheduler.backends.kubernetes.hosts import Hosts
 from scheduler.backends.kubernetes.index import PodIndex
-from scheduler.backends.kubernetes.marks import OBJECT, PROGRESS
+from scheduler.backends.kubernetes.marks import PROGRESS
 from scheduler.backends.kubernetes.objects import resources_of
 from scheduler.backends.kubernetes.occupied import Occupied
 from scheduler.backends.kubernetes.orders import Orders, stuck
+from scheduler.backends.kubernetes.output import printed
 from scheduler.backends.kubernetes.room import Room
 from scheduler.backends.kubernetes.rules import Rule
 from scheduler.backends.kubernetes.running import Attempt, run_of
@@ -174,17 +175,10 @@ class KubernetesCluster:
         self._serving.declare(declared)
 
     def logs(self, job_id: JobId, attempt: int) -> str:
-        """Return what the first pod of an attempt has printed so far; "" when nobody knows it."""
+        """Return what an attempt has printed so far; "" when nobody knows it, or its pods are gone."""
         caches = self._watches.now()
         seen = marked(caches, job_id, attempt, self._owner)
-        pods = [pod for pod in caches.pods.values() if seen is not None and pod.labels.get(OBJECT) == seen.uid]
-        if not pods:
-            return ""
-        pod = min(pods, key=lambda pod: pod.name)
-        try:
-            return self._connection.text(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/log")
-        except Refused as refusal:
-            return f"(no output: {refusal})"
+        return printed(self._connection, seen, caches) if seen is not None else ""
 
     def report(self, job_id: JobId, attempt: int, progress: Progress) -> None:
         """Write down the last checkpoint of an attempt, as the job itself reports it; nothing when it is gone.

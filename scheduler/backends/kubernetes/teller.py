@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from scheduler.backends.kubernetes import patches
 from scheduler.backends.kubernetes.attempts import objects_of
 from scheduler.backends.kubernetes.caches import Caches, Watches
-from scheduler.backends.kubernetes.connection import Connection
+from scheduler.backends.kubernetes.connection import Connection, Refused
 from scheduler.backends.kubernetes.marks import STATUS
 from scheduler.backends.kubernetes.objects import TrainingObject
 from scheduler.backends.kubernetes.telling import REFUSED, Said, due, event_of, sayings
@@ -93,11 +94,12 @@ class Teller:
         objects = list(objects_of(caches))
         said = self._said(report, objects)
         for seen, what, is_event in due(said, objects, self._told_s, now_s, PAUSE_S)[:MOST_AT_ONCE]:
-            self._write(seen, what, caches)
             self._told_s[seen.origin] = now_s
-            if is_event:
-                where = f"/apis/events.k8s.io/v1/namespaces/{seen.namespace}/events"
-                self.connection.post(where, event_of(seen, what, now_s, self.instance))
+            with suppress(Refused):  # it may be gone by now, or may not be written there; the others are told
+                self._write(seen, what, caches)
+                if is_event:
+                    where = f"/apis/events.k8s.io/v1/namespaces/{seen.namespace}/events"
+                    self.connection.post(where, event_of(seen, what, now_s, self.instance))
         self._open = {job.job_id for job in report.cycle.snapshot.jobs}
         there = {seen.origin for seen in objects}
         self._told_s = {origin: at_s for origin, at_s in self._told_s.items() if origin in there}

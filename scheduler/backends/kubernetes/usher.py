@@ -9,7 +9,7 @@ from typing import Final
 from scheduler.backends.kubernetes import patches
 from scheduler.backends.kubernetes.attempts import attempts_of
 from scheduler.backends.kubernetes.caches import PODS, Caches, Watches
-from scheduler.backends.kubernetes.connection import Connection
+from scheduler.backends.kubernetes.connection import Connection, Refused
 from scheduler.backends.kubernetes.index import PodIndex
 from scheduler.backends.kubernetes.reasons import refused_pods
 from scheduler.backends.kubernetes.room import Room
@@ -41,6 +41,7 @@ class Usher:
     patience: Patience = field(default_factory=Patience)
     _index: PodIndex = field(default_factory=PodIndex)
     _standing: dict[tuple[str, int], Standing] = field(default_factory=dict)
+    _refused: dict[tuple[str, int], str] = field(default_factory=dict)
     _woken: threading.Event = field(default_factory=threading.Event)
     _is_over: bool = False
     _thread: threading.Thread | None = None
@@ -77,7 +78,11 @@ class Usher:
         for attempt in ours:
             key = (attempt.seen.uid, attempt.marks.attempt)
             at = self._standing[key] = standing(attempt, before.get(key), room.now_s)
-            self._do(attempt, step(attempt, at, room, self.patience), caches)
+            try:
+                self._do(attempt, step(attempt, at, room, self.patience), caches)
+            except Refused as refusal:  # of this one; the others have nothing to do with it
+                self._refused[key] = str(refusal)
+        self._refused = {key: why for key, why in self._refused.items() if key in self._standing}
 
     def _do(self, attempt: Attempt, what: LetIn | GiveUp | None, caches: Caches) -> None:
         match what:
@@ -87,7 +92,8 @@ class Usher:
                     answer = self.connection.patch(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}", patch)
                     caches.learn(PODS, answer)
             case GiveUp():
-                said = refused_pods(self.connection, attempt, what.reason)
+                refusal = self._refused.get((attempt.seen.uid, attempt.marks.attempt), "")
+                said = "; ".join(filter(None, (refused_pods(self.connection, attempt, what.reason), refusal)))
                 answer = self.connection.patch(attempt.seen.path, patches.suspend(attempt.seen, said))
                 caches.learn(attempt.seen.kind.plural, answer)
 

@@ -101,6 +101,10 @@ def step(attempt: Attempt, at: Standing, room: Room, patience: Patience) -> LetI
 
 def _gathering(attempt: Attempt, at: Standing, room: Room, patience: Patience) -> LetIn | GiveUp | None:
     asking, uid = attempt.seen.asking, attempt.seen.uid
+    waits_s = patience.regather_s if at.was_up else patience.gather_s
+    late_s = room.now_s - at.since_s
+    if late_s >= waits_s + patience.bind_s:
+        return _given_up(at, f"its pods could not be let in within {waits_s + patience.bind_s:g} s", attempt)
     if asking is not None and _is_gathered(attempt):
         why = room.missing(asking, attempt.marks.slots, but=uid)
         if why:
@@ -108,8 +112,7 @@ def _gathering(attempt: Attempt, at: Standing, room: Room, patience: Patience) -
         pairs = paired(attempt, room.places(asking, attempt.marks.slots, but=uid))
         if len(pairs) == sum(1 for pod in attempt.gang if GATE in pod.gates):
             return LetIn(pairs)
-    waits_s = patience.regather_s if at.was_up else patience.gather_s
-    if room.now_s - at.since_s < waits_s:
+    if late_s < waits_s:
         return None
     there = len(attempt.gang)
     missing = f"{there} of its {attempt.expected} pods were there within {waits_s:g} s"
