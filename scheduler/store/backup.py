@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from scheduler.control.private_files import close, private_file, private_folder
 from scheduler.model.errors import ConfigError, Conflict
-from scheduler.store.engine import answering, parsed, postgresql_engine, reading, writing
+from scheduler.store.engine import answering, parsed, postgresql_engine, reading, shown, writing
 from scheduler.store.marker import Held, damaged, held_in, marker_beside
 from scheduler.store.migrations import newest, revision_in, upgrade
 from scheduler.store.opening import open_engine, prepare, refuse_newer
@@ -113,11 +113,11 @@ def _insist_on_ours(connection: Connection, url: URL) -> None:
     Raises:
         ConfigError: a Headroom with another schema wrote them.
     """
-    shown = f"store {url.render_as_string(hide_password=True)}"
-    refuse_newer(connection, shown)
+    where = f"store {shown(url)}"
+    refuse_newer(connection, where)
     if revision_in(connection) != newest():
         raise ConfigError(
-            f"{shown} is empty, or an older Headroom wrote it",
+            f"{where} is empty, or an older Headroom wrote it",
             help="back it up with that Headroom, or start this control plane once",
         )
 
@@ -231,8 +231,7 @@ def _replace_rows(url: URL, file: Path, *, force: bool) -> Held:
         with reading(engine) as connection:
             held = held_in(connection)
         if (held.job or held.cycle) and not force:
-            shown = url.render_as_string(hide_password=True)
-            raise ConfigError(f"store {shown} holds {held}", help="--force overwrites it: back it up first")
+            raise ConfigError(f"store {shown(url)} holds {held}", help="--force overwrites it: back it up first")
         with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(private_file(copy))) as target:
             source.backup(target)
         _made_ours(copy, 0)

@@ -92,8 +92,13 @@ def answering(url: URL) -> Iterator[None]:
     try:
         yield
     except (DBAPIError, PoolExhausted) as error:
-        shown, why = url.render_as_string(hide_password=True), getattr(error, "orig", None) or error
-        raise Unreachable(f"store {shown} does not answer: {why}", help="is it up, is the disk full?") from error
+        why = " ".join(str(getattr(error, "orig", None) or error).split())
+        raise Unreachable(f"store {shown(url)} does not answer: {why}", help="is it up, is the disk full?") from error
+
+
+def shown(url: URL) -> str:
+    """Return where a store is, for people: without its password, and without how we connect to it."""
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def parsed(url: str) -> URL:

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, func, insert, select, text
 
 from scheduler.model.errors import ConfigError, Conflict
-from scheduler.store.engine import answering, engine_of, parsed, reading, writing
+from scheduler.store.engine import answering, engine_of, parsed, reading, shown, writing
 from scheduler.store.fencing import leader_in
 from scheduler.store.migrations import is_known, newest, revision_in, upgrade
 from scheduler.store.tables import identity
@@ -45,15 +45,15 @@ def prepare(engine: Engine) -> None:
         ConfigError: the schema is newer than ours.
         Conflict: it is older, and a control plane of that older Headroom works with it.
     """
-    shown = engine.url.render_as_string()
+    where = shown(engine.url)
     with reading(engine) as connection:
-        if _is_ready(connection, shown):
+        if _is_ready(connection, where):
             return  # without a lock, which somebody who is stopped while he opens the store would keep
     with writing(engine) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(PREPARING)))  # two that make tables at once fail
             connection.execute(text("SET LOCAL statement_timeout = 0"))  # a long history takes its time
-        if _is_ready(connection, shown):
+        if _is_ready(connection, where):
             return  # whoever held the lock has done it
         _refuse_in_use(connection)
         upgrade(connection)
@@ -93,9 +93,9 @@ def _refuse_in_use(connection: Connection) -> None:
             (led := leader_in(connection)) and led.is_alive
         )
     if leads:
-        shown = connection.engine.url.render_as_string()
+        where = shown(connection.engine.url)
         raise Conflict(
-            f"a control plane of an older Headroom uses the store {shown}",
+            f"a control plane of an older Headroom uses the store {where}",
             help="stop it (and those that stand by), then start this one: its schema is brought up to date then",
         )
 

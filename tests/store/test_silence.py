@@ -127,9 +127,12 @@ def test_open_jobs_are_known_while_a_write_waits_for_a_silent_server(
 
 
 def test_a_port_that_swallows_everything_is_no_database() -> None:
-    with black_hole() as (port, taken), pytest.raises(Unreachable, match="does not answer"):
-        SqlStore(f"postgresql://headroom@127.0.0.1:{port}/headroom")
+    with black_hole() as (port, taken), pytest.raises(Unreachable) as raised:
+        SqlStore(f"postgresql://headroom:secret@127.0.0.1:{port}/headroom?application_name=me")
     assert taken
+    said = f"store postgresql+psycopg://headroom:***@127.0.0.1:{port}/headroom does not answer: "
+    assert raised.value.faults[0].message.startswith(said), "neither its password nor how we connect"
+    assert "\n" not in raised.value.faults[0].message
 
 
 def test_one_waits_for_a_silent_database_and_all_others_are_told_at_once(
