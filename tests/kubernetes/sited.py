@@ -75,7 +75,7 @@ class Site:
         """Let the actors act, and the control plane take a turn."""
         self.stage.step()
         self.plane.cycle.turn()
-        time.sleep(0.02)
+        time.sleep(0.05)
 
     def take_away(self) -> None:
         """Let nobody answer any more; what runs goes on."""

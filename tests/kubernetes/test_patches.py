@@ -134,13 +134,23 @@ def test_what_has_changed_meanwhile_is_not_started(change: Any) -> None:
     assert Marks.of(line.seen.annotations) is None
 
 
-def test_a_gang_that_starts_smaller_keeps_what_was_asked_for() -> None:
-    line = Line({**JOB, "metadata": {**JOB["metadata"], "annotations": {"headroom/min-workers": "1"}}})
+def sizes(found: dict[str, Any]) -> set[int]:
+    """Return all numbers that say how many workers there are."""
+    spec = found["spec"]
+    if "parallelism" in spec:
+        return {spec["parallelism"], spec["completions"]}
+    (group,) = spec["rayClusterSpec"]["workerGroupSpecs"]
+    return {group["replicas"], group["minReplicas"], group["maxReplicas"]}
+
+
+@pytest.mark.parametrize("body", [JOB, manifests.ray_job("x", devices={GPU: 2})], ids=["Job", "RayJob"])
+def test_a_gang_that_starts_smaller_keeps_what_was_asked_for(body: dict[str, Any]) -> None:
+    line = Line({**body, "metadata": {**body["metadata"], "annotations": {"headroom/min-workers": "1"}}})
     small = line.send(patches.start(line.seen, replace(MARKS, slots=MARKS.slots[:1])))
-    assert (line.found["spec"]["parallelism"], line.found["spec"]["completions"]) == (1, 1)
+    assert sizes(line.found) == {1}
     assert small.asking is not None
     assert (small.asking.gang.workers, small.asking.gang.max_workers) == (1, 2)
     whole = line.send(patches.start(line.send(patches.suspend(small)), MARKS))
-    assert line.found["spec"]["parallelism"] == 2
+    assert sizes(line.found) == {2}
     assert whole.asking is not None
     assert whole.asking.gang.max_workers == 2

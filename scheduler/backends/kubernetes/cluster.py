@@ -35,7 +35,7 @@ from scheduler.model.plan import Action, PreemptJob, StartJob, StartReplica, Sto
 from scheduler.model.resources import Held, Shape
 from scheduler.model.workloads import JobId
 
-KNOWN_WITHIN_S: Final = 60.0
+KNOWN_WITHIN_S: Final = 15.0
 LOOK_AGAIN_S: Final = 0.02
 """Wall seconds in which everything of a large cluster is listed, and between two looks whether it is."""
 
