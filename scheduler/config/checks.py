@@ -183,7 +183,7 @@ def _served_where_it_can_be(config: Config) -> Iterator[tuple[Where, str, str]]:
 def _server_of(model: Model) -> Iterator[tuple[Where, str, str]]:
     if model.application is None and model.workload is None and not model.served_elsewhere:
         message = f"{model.name} has no application: no replica of it could start"
-        help_ = 'application: {import_path: "package.module:build"}, or served_elsewhere: true where others run it'
+        help_ = 'application: {import_path: "module:build"}, on Kubernetes workload: {…}, or served_elsewhere: true'
         yield (), message, help_
     if model.application is not None and model.served_elsewhere:
         message = f"{model.name} is served elsewhere, and has an application here"

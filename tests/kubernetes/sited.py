@@ -29,8 +29,8 @@ from simulations.kubernetes.actors.stage import Stage
 from simulations.kubernetes.requests import Request
 from simulations.kubernetes.rest import Rest
 from simulations.kubernetes.server import Server
-from simulations.kubernetes.transport import client
 from tests.kubernetes.conftest import fresh_api, write_kubeconfig
+from tests.kubernetes.rights import OURS, administrator, let_schedule
 
 GPU = "amd.com/gpu"
 LONG_S = 30.0
@@ -170,13 +170,14 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """Yield a cluster with a control plane; starts that fail, or are never seen, are tried again soon."""
     monkeypatch.setattr(wiring, "Patience", partial(Patience, start_s=3.0, backoff_s=0.2))
     api = fresh_api()
-    rest, cast = Rest(client(api)), Cast()
+    rest, cast = administrator(api), Cast()
     rest.create(manifests.namespace("ml"))
+    let_schedule(rest, "ml")
     for name in ("gpu-a", "gpu-b"):
         rest.create(manifests.node(name, cpu="16", memory="64Gi", devices={GPU: 4}))
     rest.create(manifests.node("cpu-a", cpu="16", memory="64Gi"))
     with Server(api) as server:
-        write_kubeconfig(tmp_path / "kubeconfig", server.url)
+        write_kubeconfig(tmp_path / "kubeconfig", server.url, OURS)
         backend = {"kind": "kubernetes", "kubeconfig": str(tmp_path / "kubeconfig"), "gather": "2s", "bind": "2s"}
         text = {
             "cluster": "test",

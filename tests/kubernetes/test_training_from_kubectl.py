@@ -13,6 +13,7 @@ from scheduler.model.hosts import HostState
 from scheduler.model.workloads import JobState
 from simulations.kubernetes import manifests
 from simulations.kubernetes.actors import nodes
+from tests.kubernetes.rights import let_schedule
 from tests.kubernetes.sited import GPU, Site, four, is_ours, opened, where
 
 
@@ -193,6 +194,7 @@ def test_a_control_plane_that_dies_starts_nothing_twice(site: Site, monkeypatch:
 
 def test_where_pods_may_not_be_let_in_a_gang_is_given_up_with_the_reason_and_others_start(site: Site) -> None:
     site.rest.create(manifests.namespace("closed"))
+    let_schedule(site.rest, "closed")
     site.api.faults.forbidden = lambda request: (
         is_ours(request) and request.method == "PATCH" and "/closed/pods/" in request.path
     )
