@@ -1,7 +1,7 @@
 """A picture of a simulation: who held the GPUs over time; it needs matplotlib (`headroom[plot]`)."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Final
@@ -45,6 +45,37 @@ def plot_holders(path: Path, simulation: Simulation, title: str) -> None:
     axes.set_ylabel("GPUs held")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, reverse=True)
     axes.set_title(title, loc="left")
+    figure.savefig(path, dpi=_DPI)
+
+
+def plot_sizes(
+    path: Path,
+    costs: Sequence[float],
+    values: Mapping[str, Sequence[Sequence[float]]],
+    limits: Sequence[float],
+    chosen: float | None,
+) -> None:
+    """Write a picture of what sets of hosts cost and do: a panel for each objective, a dot a seed, a line the limit.
+
+    Args:
+        path: of the picture.
+        costs: of each set.
+        values: by objective, of each set those of its seeds.
+        limits: of each objective.
+        chosen: the cost of the smallest that keeps all; None where none does.
+    """
+    from matplotlib.figure import Figure  # noqa: PLC0415  # optional, and slow to load
+
+    figure = Figure(figsize=(7.0, 2.6 * len(values)), layout="constrained")
+    panels = figure.subplots(len(values), 1, squeeze=False, sharex=True)[:, 0]
+    for axes, (name, seen), limit in zip(panels, values.items(), limits, strict=True):
+        for cost, each in zip(costs, seen, strict=True):
+            axes.plot([cost] * len(each), each, "o", ms=3.5, color=_SERVING, alpha=0.6)
+        axes.axhline(limit, color="black", lw=0.8, ls="--")
+        if chosen is not None:
+            axes.axvline(chosen, color=_QUEUES[0], lw=1.2)
+        axes.set_title(name, loc="left")
+    panels[-1].set_xlabel("cost; yellow: the smallest set that keeps all")
     figure.savefig(path, dpi=_DPI)
 
 

@@ -72,6 +72,7 @@ class Commands(LazyGroup):
         Entry("demo", "scheduler.cli.demo", "demo", "Show the whole loop on this machine, on recorded traffic."),
         Entry("whatif", "scheduler.cli.whatif", "whatif", "Say what would be otherwise from now on."),
         Entry("simulate", "scheduler.cli.simulate", "simulate", "Run a scenario on a virtual clock."),
+        Entry("size", "scheduler.cli.sizing", "size", "Find the smallest set of hosts that keeps objectives."),
         Entry("compare", "scheduler.cli.comparing", "compare", "Compare outcomes of simulations, with a report."),
         Entry("replay", "scheduler.cli.replaying", "replay", "Plan recorded turns again, and say what differs."),
         Entry("bench", "scheduler.cli.bench", "app", "Measure packing, queueing, victims, planning, chaos."),

@@ -73,6 +73,7 @@ LOCAL = {
     "restore": ["kept.backup", "-c", "cluster.yaml"],
     "simulate": ["scenario.yaml"],
     "compare": ["outcome.json"],
+    "size": ["scenario.yaml", "--objective", "wait_mean <= 9h", "--most", "1", "--seeds", "1"],
     "replay": ["turns.jsonl.gz", "--policy", "policy.yaml"],
     "bench planner": ["--hosts", "4", "--running", "4", "--pending", "1", "--models", "1", "--cycles", "1",
                       "--nodes", "nodes.csv", "--pods", "pods.csv"],

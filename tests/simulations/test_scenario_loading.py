@@ -12,7 +12,7 @@ from scheduler.model.errors import ConfigError
 
 SCENARIOS = Path(__file__).parents[2] / "configs" / "scenarios"
 FLEET_GPUS = 38
-OWN_SIZE = {"fair-share": 16, "two-wikis": 48}
+OWN_SIZE = {"fair-share": 16, "two-wikis": 48, "small-lab": 10}
 """GPUs of scenarios that are not about the fleet."""
 SMALL = """\
 scenario: small
