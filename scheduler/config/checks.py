@@ -191,6 +191,9 @@ def _server_of(model: Model) -> Iterator[tuple[Where, str, str]]:
     if model.application is not None and model.workload is not None:
         message = f"{model.name} has an application and a workload"
         yield ("workload",), message, "keep the application on Ray, the workload on Kubernetes"
+    if model.workload is not None and model.max_per_host:
+        message = f"{model.name} has a workload: where its replicas run is kube-scheduler's to say"
+        yield ("max_per_host",), message, "leave it out, and spread them by the template's topologySpreadConstraints"
 
 
 def _priorities_known(config: Config) -> Iterator[tuple[Where, str, str]]:

@@ -44,6 +44,7 @@ def test_a_workload_is_known_and_planned_where_its_pods_may_go(tmp_path: Path) -
         (RAY, [WORKLOAD], "m has a workload, and the backend is ray"),
         (KUBERNETES, [APPLICATION], "m has an application, and the backend is kubernetes"),
         (KUBERNETES, [APPLICATION, WORKLOAD], "m has an application and a workload"),
+        (KUBERNETES, [WORKLOAD, "max_per_host: 2"], "where its replicas run is kube-scheduler's to say"),
         (KUBERNETES, [], "m has no application"),
         (
             KUBERNETES,

@@ -28,7 +28,7 @@ from scheduler.backends.kubernetes.serving_workloads import Finder, Running, Sca
 from scheduler.control.ports import Clock
 from scheduler.control.settings import MAY_RUN, Declared
 from scheduler.model.errors import ActionFailed
-from scheduler.model.plan import StartReplica, StopReplica
+from scheduler.model.plan import Cause, StartReplica, StopReplica
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import Replica
 
@@ -101,6 +101,7 @@ class Serving:
         if isinstance(action, StartReplica):
             self._start(action, running, running.newest, caches)
         else:
+            _refuse_to_move(action, caches)
             self._stop(action, running, caches)
 
     def _start(self, action: StartReplica, running: Running, newest: Scaled, caches: Caches) -> None:
@@ -174,6 +175,20 @@ class Serving:
 
     def _since_s(self, pod: Pod) -> float:
         return self._ready_since.get(pod.uid, pod.created_s)
+
+
+def _refuse_to_move(action: StopReplica, caches: Caches) -> None:
+    """Refuse to stop a replica for where it is, unless none can come back there: it would be moved again and again.
+
+    Raises:
+        ActionFailed: kube-scheduler may put it there again.
+    """
+    node = caches.nodes.get(action.slot.host)
+    if action.cause is Cause.DRAIN and node is not None and not node.is_unschedulable:
+        said = f"kube-scheduler would put a replica of {action.model} on {node.key} again"
+        raise ActionFailed(said, help=f"kubectl cordon {node.key}")
+    if action.cause in {Cause.SPREAD, Cause.LATE}:
+        raise ActionFailed(f"where replicas of {action.model} run is kube-scheduler's to say")
 
 
 def _on_known_hosts(running: Running, caches: Caches) -> list[Pod]:

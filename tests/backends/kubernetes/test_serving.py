@@ -10,7 +10,7 @@ from scheduler.backends.kubernetes.serving_objects import RESOURCES, cut_deploym
 from scheduler.backends.kubernetes.serving_part import ServingPart, ServingSeen
 from scheduler.backends.kubernetes.serving_wishes import PATIENCE_S
 from scheduler.model.errors import ActionFailed
-from scheduler.model.plan import StartReplica, StopReplica
+from scheduler.model.plan import Cause, StartReplica, StopReplica
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import ReplicaId, ReplicaState
 from tests.backends.kubernetes.serving_worlds import (
@@ -199,6 +199,24 @@ def test_a_mark_without_a_number_is_an_order_that_was_cut_short() -> None:
     again, unmarked, _ = serving_of()
     again.apply(START, world)
     assert unmarked.said() == [("pods/a", {COST: None}), (SCALE, 3)]
+
+
+@pytest.mark.parametrize(
+    ("cause", "is_cordoned"), [(Cause.DRAIN, True), (Cause.DRAIN, False), (Cause.SPREAD, True), (Cause.LATE, True)]
+)
+def test_a_replica_is_not_moved_where_it_could_come_back(cause: Cause, *, is_cordoned: bool) -> None:
+    """Nothing is gained by it, and the next turn would do it again."""
+    serving, sent, _ = serving_of()
+    pods = [a_pod("a", "m-1", node="h1"), a_pod("b", "m-1", node="h2")]
+    world = caches_of(*plain(2, *pods), hosts=[Node("h1", 1, is_unschedulable=is_cordoned), "h2"])
+    moved = StopReplica(ReplicaId("Pod-a"), "m", Slot("h1"), cause)
+    if cause is Cause.DRAIN and is_cordoned:
+        serving.apply(moved, world)
+        assert sent.said() == [("pods/a", FIRST), (SCALE, 1)]
+        return
+    with pytest.raises(ActionFailed, match="kube-scheduler"):
+        serving.apply(moved, world)
+    assert sent.said() == []
 
 
 def test_a_wish_can_be_taken_back() -> None:
