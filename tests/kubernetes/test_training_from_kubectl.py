@@ -55,6 +55,18 @@ def test_a_job_that_is_deleted_while_it_runs_is_over_and_its_room_is_free(site: 
     assert site.job("first").state is JobState.STOPPED
 
 
+def test_pods_that_outlive_their_job_keep_their_room_and_are_told(site: Site) -> None:
+    site.give(four("first", workers=1))
+    site.until(site.is_in("first", JobState.RUNNING))
+    (pod,) = site.pods()
+    site.rest.delete(f"{where('jobs')}/first", propagationPolicy="Orphan")
+    site.until(site.is_in("first", JobState.STOPPED))
+    site.until(lambda: site.plane.cluster.observe().faults)
+    seen = site.plane.cluster.observe()
+    assert seen.faults[0].startswith(f"pod ml/{pod} runs on though its job was deleted, and keeps its room")
+    assert [held[1].gpu_count for held in seen.occupied] == [4]
+
+
 def test_a_job_that_is_edited_while_it_waits_starts_as_it_is_then(site: Site) -> None:
     site.give(four("first"))
     site.until(site.is_in("first", JobState.RUNNING))

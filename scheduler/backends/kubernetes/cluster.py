@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final, assert_never
 
 from scheduler.backends.kubernetes import patches
-from scheduler.backends.kubernetes.attempts import attempts_of, objects_of
+from scheduler.backends.kubernetes.attempts import attempts_of, left_behind, objects_of
 from scheduler.backends.kubernetes.caches import Caches, Watches
 from scheduler.backends.kubernetes.connection import Connection
 from scheduler.backends.kubernetes.hosts import Hosts
@@ -221,7 +221,7 @@ class KubernetesCluster:
             hosts,
             tuple(runs[key] for key in sorted(runs)),
             serving.replicas,
-            (*self._hosts.faults(), *serving.faults),
+            (*self._hosts.faults(), *left_behind(self._index), *serving.faults),
             tuple(sorted(self._strays(holding), key=lambda stray: stray.name)),
             self._occupied.of(self._index, holding, served_on),
             serving.asked,

@@ -47,6 +47,10 @@ class PodIndex:
         """Return the pods of an object that are not over, by name."""
         return sorted((pod for pod in self._by_object.get(uid, NONE).values() if not pod.is_over), key=_name)
 
+    def uids(self) -> Iterable[str]:
+        """Return the uids of the objects that pods say they belong to, those that are gone too."""
+        return [uid for uid in self._by_object if uid]
+
     def done(self, uid: str) -> int:
         """Return how many pods of an object have succeeded."""
         return sum(pod.phase == "Succeeded" for pod in self._by_object.get(uid, NONE).values())
