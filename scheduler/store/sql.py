@@ -1,72 +1,55 @@
 """`scheduler.control.ports.Store` on SQLite or PostgreSQL."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select
 
 from forecasting.track_record import TrackRecord
-from scheduler.control.model_records import ModelRecord, Proposal, Publication, Revision
 from scheduler.control.records import (
-    AttemptRecord,
     AttemptTotal,
     CycleRecord,
     DesiredState,
     EventKind,
     EventRecord,
-    HostMark,
     JobRecord,
     Once,
     StartRecord,
-    StrayOrder,
-    StrayVerb,
     moves_of,
 )
 from scheduler.model.errors import NotFound
-from scheduler.model.hosts import HostState
 from scheduler.model.jobspec import JobSpec
 from scheduler.model.plan import Reservation
 from scheduler.model.workloads import JobId, JobState, Moved
 from scheduler.store.archive import FINAL, SqlArchive
 from scheduler.store.engine import reading, writing
 from scheduler.store.fencing import fenced
+from scheduler.store.job_rows import chunks, job_values, save_job, with_attempts
 from scheduler.store.journal import Journal
 from scheduler.store.marker import Marker, held_in, marker_beside
-from scheduler.store.models import (
-    drop_proposal,
-    read_models,
-    read_proposals,
-    read_revision,
-    read_revisions,
-    write_model,
-    write_proposal,
-)
+from scheduler.store.model_shelf import ModelShelf
 from scheduler.store.numbering import row_number
 from scheduler.store.open_jobs import OpenJobs
 from scheduler.store.opening import open_engine
+from scheduler.store.operators import OperatorShelf
 from scheduler.store.publications import (
     await_publication,
-    read_publication,
-    unpublished_jobs,
-    write_publication,
 )
 from scheduler.store.starts import add_starts, starts_in
 from scheduler.store.submitting import earlier_job, of_origin, remember, remember_origin
 from scheduler.store.sums import count_changes, totals
-from scheduler.store.tables import attempts, events, host_marks, jobs, moves, origins, reservations, stray_orders
+from scheduler.store.tables import events, jobs, moves, origins, reservations
 from scheduler.store.tracks import track_records_in, write_track_records
 
-_SPEC = TypeAdapter(JobSpec)
-_ATTEMPT = TypeAdapter(AttemptRecord)
 _RESERVATION = TypeAdapter(Reservation)
 MOVES_KEPT_S: Final = 8 * 86_400.0
 """Longer than any site may ask that a moved job stays where it is."""
 
 
-class SqlStore:
+class SqlStore(ModelShelf, OperatorShelf):
     """Jobs, attempts, events, marks and the journal in a database; thread-safe, for one process that leads it."""
 
     def __init__(
@@ -94,37 +77,37 @@ class SqlStore:
         """
         self._follows = fence == 0
         opened = open_engine(url)
-        self._engine = opened if fence is None else fenced(opened, fence)
+        self.engine = opened if fence is None else fenced(opened, fence)
         self._open = OpenJobs(lambda: self._read_jobs(open_only=True))
         self._journal = Journal(cycles_kept)
-        self._events_kept = events_kept
+        self.events_kept = events_kept
         try:
             self._marker = self._compared(marker)
         except BaseException:
-            self._engine.dispose()  # a refused store leaves no connection behind
+            self.engine.dispose()  # a refused store leaves no connection behind
             raise
 
     def _compared(self, path: Path | None) -> Marker | None:
         """Return the marker of this store, written anew; None for who only follows, or has no place for it."""
-        is_file = self._engine.dialect.name == "sqlite"
-        marker = marker_beside(self._engine.url) if is_file else Marker(path) if path else None
+        is_file = self.engine.dialect.name == "sqlite"
+        marker = marker_beside(self.engine.url) if is_file else Marker(path) if path else None
         if marker is None or self._follows:
             return None
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             held = held_in(connection)
         if not is_file:
-            marker.compare(held, self._engine.url.render_as_string(hide_password=True))
+            marker.compare(held, self.engine.url.render_as_string(hide_password=True))
         marker.write(held)
         return marker
 
     @property
     def archive(self) -> SqlArchive:
         """What is over and old in it."""
-        return SqlArchive(self._engine)
+        return SqlArchive(self.engine)
 
     def close(self) -> None:
         """Give all connections back."""
-        self._engine.dispose()
+        self.engine.dispose()
 
     def accept(
         self,
@@ -147,18 +130,18 @@ class SqlStore:
         """
         new = JobRecord(JobId(""), spec, JobState.PENDING, DesiredState.RUN, at_s)
         with self._open.written() as written:
-            with writing(self._engine) as connection:
+            with writing(self.engine) as connection:
                 if once is not None and (earlier := earlier_job(connection, once)) is not None:
-                    return _with_attempts(connection, [earlier])[0]
+                    return with_attempts(connection, [earlier])[0]
                 if (known := of_origin(connection, spec)) is not None:
-                    return _with_attempts(connection, [known])[0]
-                number = connection.execute(insert(jobs).values(**_job_values(new)).returning(jobs.c.id)).scalar_one()
+                    return with_attempts(connection, [known])[0]
+                number = connection.execute(insert(jobs).values(**job_values(new)).returning(jobs.c.id)).scalar_one()
                 accepted = replace(new, job_id=JobId(str(number)))
                 remember(connection, once, number, at_s)
                 remember_origin(connection, spec, number)
                 await_publication(connection, number, spec)
                 if told is not None:
-                    self._add(connection, [told(accepted)])
+                    self.add(connection, [told(accepted)])
             written.append(accepted)
         if self._marker is not None:
             self._marker.grow(job=number)
@@ -166,7 +149,7 @@ class SqlStore:
 
     def origins(self) -> frozenset[str]:
         """Return the origins of all jobs that were ever accepted."""
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             return frozenset(connection.scalars(select(origins.c.origin)))
 
     def submitted(self, once: Once) -> JobRecord | None:
@@ -175,9 +158,9 @@ class SqlStore:
         Raises:
             Conflict: its key was used for something else.
         """
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             row = earlier_job(connection, once)
-            return None if row is None else _with_attempts(connection, [row])[0]
+            return None if row is None else with_attempts(connection, [row])[0]
 
     def spec(self, job_id: JobId) -> JobSpec:
         """Return the job's specification; NotFound when no such job was ever accepted."""
@@ -188,10 +171,10 @@ class SqlStore:
         if not self._follows and (known := self._open.get(job_id)) is not None:
             return known
         if (number := row_number(job_id)) is not None:
-            with reading(self._engine) as connection:
+            with reading(self.engine) as connection:
                 row = connection.execute(select(jobs).where(jobs.c.id == number)).one_or_none()
                 if row is not None:
-                    return _with_attempts(connection, [row])[0]
+                    return with_attempts(connection, [row])[0]
         raise NotFound(f"no job {job_id}", help="headroom list --all")
 
     def jobs(self, *, open_only: bool = True, limit: int | None = None) -> tuple[JobRecord, ...]:
@@ -204,15 +187,15 @@ class SqlStore:
     def jobs_after(self, after: int, limit: int) -> tuple[JobRecord, ...]:
         """Return at most `limit` jobs, open or not, with numbers above `after`, oldest first."""
         query = select(jobs).where(jobs.c.id > after).order_by(jobs.c.id).limit(limit)
-        with reading(self._engine) as connection:
-            return tuple(_with_attempts(connection, connection.execute(query).all()))
+        with reading(self.engine) as connection:
+            return tuple(with_attempts(connection, connection.execute(query).all()))
 
     def _read_jobs(self, *, open_only: bool, limit: int | None = None) -> tuple[JobRecord, ...]:
         query = select(jobs).order_by(jobs.c.id.desc()).limit(limit)
         if open_only:
             query = query.where(jobs.c.state.not_in(FINAL))
-        with reading(self._engine) as connection:
-            return tuple(_with_attempts(connection, connection.execute(query).all()[::-1]))
+        with reading(self.engine) as connection:
+            return tuple(with_attempts(connection, connection.execute(query).all()[::-1]))
 
     def save(self, job: JobRecord) -> None:
         """Replace a job's state, desired state, priority and attempts."""
@@ -221,17 +204,17 @@ class SqlStore:
     def save_all(self, jobs: Sequence[JobRecord], events: Sequence[EventRecord]) -> None:
         """Replace several jobs and add events, all or nothing."""
         with self._open.written() as written:
-            with writing(self._engine) as connection:
-                count_changes(connection, jobs, _chunks([int(job.job_id) for job in jobs]))
+            with writing(self.engine) as connection:
+                count_changes(connection, jobs, chunks([int(job.job_id) for job in jobs]))
                 for job in jobs:
-                    _save(connection, job)
-                self._add(connection, events)
+                    save_job(connection, job)
+                self.add(connection, events)
             written.extend(jobs)
 
     def record(self, *events: EventRecord) -> None:
         """Add events."""
-        with writing(self._engine) as connection:
-            self._add(connection, events)
+        with writing(self.engine) as connection:
+            self.add(connection, events)
 
     def events(
         self, *, after_id: int = 0, before_id: int = 0, subject: str = "", limit: int = 100
@@ -242,131 +225,40 @@ class SqlStore:
             query = query.where(events.c.id < before_id)
         if subject:
             query = query.where(events.c.subject == subject)
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             return tuple(map(_event, connection.execute(query).all()[::-1]))
 
     def starts(self) -> tuple[StartRecord, ...]:
         """Return the newest starts of replicas, `STARTS_KEPT` of each model on each kind of host, oldest first."""
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             return starts_in(connection)
 
     def record_starts(self, starts: Sequence[StartRecord]) -> None:
         """Add starts, and forget those that are too old to be kept."""
         if starts:
-            with writing(self._engine) as connection:
+            with writing(self.engine) as connection:
                 add_starts(connection, starts)
 
     def track_records(self) -> Mapping[str, TrackRecord]:
         """Return how the forecasts of each traffic source did lately, by the source's name."""
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             return track_records_in(connection)
 
     def keep_track_records(self, records: Mapping[str, TrackRecord], at_s: float) -> None:
         """Replace those of some sources; forget those of sources that had none for as long as records look back."""
-        with writing(self._engine) as connection:
+        with writing(self.engine) as connection:
             write_track_records(connection, records, at_s)
-
-    def host_marks(self) -> tuple[HostMark, ...]:
-        """Return what operators said of hosts, by host name."""
-        with reading(self._engine) as connection:
-            rows = connection.execute(select(host_marks).order_by(host_marks.c.host)).all()
-        return tuple(HostMark(r.host, HostState(r.state), r.reason, r.since_s, r.deadline_s) for r in rows)
-
-    def mark_host(self, mark: HostMark) -> None:
-        """Cordon or drain a host."""
-        with writing(self._engine) as connection:
-            connection.execute(delete(host_marks).where(host_marks.c.host == mark.host))
-            connection.execute(insert(host_marks).values(**asdict(mark)))
-
-    def unmark_host(self, host: str) -> None:
-        """Let a host take work again."""
-        with writing(self._engine) as connection:
-            connection.execute(delete(host_marks).where(host_marks.c.host == host))
-
-    def stray_orders(self) -> tuple[StrayOrder, ...]:
-        """Return what operators said of strays and was not carried out yet, by name."""
-        with reading(self._engine) as connection:
-            rows = connection.execute(select(stray_orders).order_by(stray_orders.c.name)).all()
-        return tuple(StrayOrder(r.name, StrayVerb(r.verb), r.by, r.at_s) for r in rows)
-
-    def order_stray(self, order: StrayOrder) -> None:
-        """Say what is to become of a stray; the last word counts."""
-        with writing(self._engine) as connection:
-            connection.execute(delete(stray_orders).where(stray_orders.c.name == order.name))
-            connection.execute(insert(stray_orders).values(**asdict(order)))
-
-    def drop_stray_order(self, name: str) -> None:
-        """Forget an order."""
-        with writing(self._engine) as connection:
-            connection.execute(delete(stray_orders).where(stray_orders.c.name == name))
-
-    def models(self) -> tuple[ModelRecord, ...]:
-        """Return the models that were deployed at run time, in the order of their deployment."""
-        with reading(self._engine) as connection:
-            return read_models(connection)
-
-    def revision(self, model: str, number: int) -> Revision:
-        """Return one revision of a model; NotFound when there is none."""
-        with reading(self._engine) as connection:
-            return read_revision(connection, model, number)
-
-    def revisions(self, model: str) -> tuple[Revision, ...]:
-        """Return all revisions of a model, oldest first."""
-        with reading(self._engine) as connection:
-            return read_revisions(connection, model)
-
-    def proposals(self) -> tuple[Proposal, ...]:
-        """Return the models that are proposed, oldest first."""
-        with reading(self._engine) as connection:
-            return read_proposals(connection)
-
-    def propose(self, proposal: Proposal, event: EventRecord) -> None:
-        """Add a proposal, or replace the one of its name, and tell of it."""
-        with writing(self._engine) as connection:
-            drop_proposal(connection, proposal.name)
-            write_proposal(connection, proposal)
-            self._add(connection, [event])
-
-    def drop_proposal(self, name: str, event: EventRecord) -> None:
-        """Forget a proposal that was decided, and tell of it."""
-        with writing(self._engine) as connection:
-            drop_proposal(connection, name)
-            self._add(connection, [event])
-
-    def save_model(
-        self, record: ModelRecord, revisions: Sequence[Revision] = (), events: Sequence[EventRecord] = ()
-    ) -> None:
-        """Add a model or replace its record, add or replace revisions, and add events, all or nothing."""
-        with writing(self._engine) as connection:
-            write_model(connection, record, revisions)
-            self._add(connection, events)
-
-    def unpublished(self) -> tuple[JobRecord, ...]:
-        """Return jobs that succeeded and of which it is open what they publish, oldest first."""
-        with reading(self._engine) as connection:
-            return tuple(_with_attempts(connection, connection.execute(unpublished_jobs()).all()))
-
-    def publication(self, job_id: JobId) -> Publication | None:
-        """Return what a job has published; None while that is not known, and of one that publishes nothing."""
-        with reading(self._engine) as connection:
-            return read_publication(connection, job_id)
-
-    def publish(self, publication: Publication, events: Sequence[EventRecord] = ()) -> None:
-        """Replace what a job has published, and add events, all or nothing."""
-        with writing(self._engine) as connection:
-            write_publication(connection, publication)
-            self._add(connection, events)
 
     def reservations(self) -> tuple[Reservation, ...]:
         """Return the reservations of the last plan."""
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             bodies = connection.scalars(select(reservations.c.body).order_by(reservations.c.position)).all()
         return tuple(map(_RESERVATION.validate_json, bodies))
 
     def moves(self, since_s: float) -> tuple[Moved, ...]:
         """Return the moves of jobs that plans decided on since an epoch second, oldest first."""
         query = select(moves).where(moves.c.at_s >= since_s).order_by(moves.c.cycle, moves.c.job_id)
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             return tuple(Moved(JobId(str(row.job_id)), row.at_s) for row in connection.execute(query))
 
     def journal(self, cycle: CycleRecord) -> None:
@@ -376,7 +268,7 @@ class SqlStore:
             {"position": position, "body": _RESERVATION.dump_json(reservation).decode()}
             for position, reservation in enumerate(cycle.plan.reservations)
         ]
-        with writing(self._engine) as connection:
+        with writing(self.engine) as connection:
             self._journal.write(connection, entry)
             connection.execute(delete(reservations))
             if rows:
@@ -393,84 +285,13 @@ class SqlStore:
 
     def cycles(self, *, limit: int = 100) -> tuple[CycleRecord, ...]:
         """Return the newest `limit` journalled cycles, oldest first."""
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             return self._journal.read(connection, limit)
 
     def attempt_totals(self) -> tuple[AttemptTotal, ...]:
         """Return how all attempts ever made ended, counted by outcome, cause and whether they saved."""
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             return totals(connection)
-
-    def _add(self, connection: Connection, new: Sequence[EventRecord]) -> None:
-        if not new:
-            return
-        rows = [{k: v for k, v in asdict(event).items() if k != "event_id"} for event in new]
-        connection.execute(insert(events), rows)
-        newest = connection.scalar(select(events.c.id).order_by(events.c.id.desc()).limit(1)) or 0
-        connection.execute(delete(events).where(events.c.id <= newest - self._events_kept))
-
-
-def _job_values(job: JobRecord) -> dict[str, Any]:
-    return {
-        "spec": _SPEC.dump_json(job.spec).decode(),
-        "state": job.state.value,
-        "desired": job.desired.value,
-        "submitted_at_s": job.submitted_at_s,
-        "finished_at_s": job.finished_at_s,
-        "hold_reason": job.hold_reason,
-        "not_before_s": job.not_before_s,
-    }
-
-
-def _save(connection: Connection, job: JobRecord) -> None:
-    key = int(job.job_id)
-    if not connection.execute(update(jobs).where(jobs.c.id == key).values(**_job_values(job))).rowcount:
-        raise NotFound(f"no job {job.job_id}")
-    connection.execute(delete(attempts).where(attempts.c.job_id == key))
-    rows = [_attempt_values(key, attempt) for attempt in job.attempts]
-    if rows:
-        connection.execute(insert(attempts), rows)
-
-
-def _attempt_values(key: int, attempt: AttemptRecord) -> dict[str, Any]:
-    return {
-        "job_id": key,
-        "number": attempt.number,
-        "outcome": attempt.outcome.value,
-        "stop_cause": attempt.stop_cause or "",
-        "saved": attempt.checkpoint_step is not None,
-        "lost_gpu_s": attempt.lost_gpu_s,
-        "body": _ATTEMPT.dump_json(attempt).decode(),
-    }
-
-
-def _with_attempts(connection: Connection, rows: Sequence[Row[Any]]) -> list[JobRecord]:
-    found: dict[int, list[AttemptRecord]] = {row.id: [] for row in rows}
-    for keys in _chunks(list(found)):
-        query = select(attempts).where(attempts.c.job_id.in_(keys)).order_by(attempts.c.job_id, attempts.c.number)
-        for row in connection.execute(query):
-            found[row.job_id].append(_ATTEMPT.validate_json(row.body))
-    return [_job(row, found[row.id]) for row in rows]
-
-
-def _chunks(keys: Sequence[int], size: int = 500) -> Iterable[Sequence[int]]:
-    """Yield keys in groups that every database takes as parameters of one query."""
-    for start in range(0, len(keys), size):
-        yield keys[start : start + size]
-
-
-def _job(row: Row[Any], tried: Iterable[AttemptRecord]) -> JobRecord:
-    return JobRecord(
-        JobId(str(row.id)),
-        _SPEC.validate_json(row.spec),
-        JobState(row.state),
-        DesiredState(row.desired),
-        row.submitted_at_s,
-        row.finished_at_s,
-        row.hold_reason,
-        row.not_before_s,
-        tuple(tried),
-    )
 
 
 def _event(row: Row[Any]) -> EventRecord:
