@@ -169,7 +169,7 @@ def test_who_leads_next_has_a_number_above_all_before(
     with Candidacy(url, holder="me", address="here") as candidacy:
         numbers.append(candidacy.insist().fence.number)
     assert numbers == sorted(set(numbers))
-    with open_store(url)._engine.connect() as connection:
+    with open_store(url).engine.connect() as connection:
         assert leader_in(connection).holder == "me"
 
 

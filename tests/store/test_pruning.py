@@ -496,5 +496,5 @@ def test_with_a_pruned_job_goes_what_it_was_to_publish(new_site: Callable[[], Si
     until_nothing_is_left(site.pruner())
     assert site.numbers() == ["3"]
     assert site.store.publication(JobId("2")) == published, "where a revision came from is known for good"
-    with site.store._engine.connect() as connection:
+    with site.store.engine.connect() as connection:
         assert connection.scalars(select(publications.c.job_id)).all() == [2]

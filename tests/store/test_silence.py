@@ -36,7 +36,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _family_of(store: SqlStore) -> list[int]:
     """Return the server's own process and those it began, which answer its clients."""
-    with reading(store._engine) as connection:
+    with reading(store.engine) as connection:
         parent = int(connection.execute(text("SELECT pg_read_file('postmaster.pid')")).scalar_one().split()[0])
     return [parent, *map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split())]
 
@@ -141,7 +141,7 @@ def test_one_waits_for_a_silent_database_and_all_others_are_told_at_once(
     monkeypatch.setattr(opening, "AGAIN_AFTER_S", 3600.0)
     store = open_store(postgresql_url)
     with black_hole() as (port, taken):
-        elsewhere = opening.postgresql_engine(store._engine.url.set(port=port))
+        elsewhere = opening.postgresql_engine(store.engine.url.set(port=port))
         for _ in range(20):
             with pytest.raises(Unreachable, match="does not answer"), reading(elsewhere):
                 pytest.fail("answered")
@@ -151,7 +151,7 @@ def test_one_waits_for_a_silent_database_and_all_others_are_told_at_once(
 
 def test_what_a_server_refuses_is_no_silence(postgresql_url: str, open_store: Callable[[str], SqlStore]) -> None:
     store = open_store(postgresql_url)
-    with pytest.raises(Unreachable, match="statement timeout"), reading(store._engine) as connection:
+    with pytest.raises(Unreachable, match="statement timeout"), reading(store.engine) as connection:
         connection.execute(text("SET LOCAL statement_timeout = '50ms'; SELECT pg_sleep(60)"))
     assert store.events() == ()
 
@@ -161,10 +161,10 @@ def test_the_server_too_is_told_to_end_what_lasts_too_long(
 ) -> None:
     asked = "SELECT current_setting('{}')"
     names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
-    with reading(open_store(postgresql_url)._engine) as connection:
+    with reading(open_store(postgresql_url).engine) as connection:
         assert [connection.execute(text(asked.format(name))).scalar() for name in names] == ["5s", "3s", "1min"]
     own = open_store(f"{postgresql_url}?options=-c%20statement_timeout%3D7s")
-    with reading(own._engine) as connection:
+    with reading(own.engine) as connection:
         assert connection.execute(text(asked.format("statement_timeout"))).scalar() == "7s"
 
 
@@ -172,7 +172,7 @@ def test_nobody_waits_for_ever_for_a_connection_that_others_hold(
     postgresql_url: str, open_store: Callable[[str], SqlStore]
 ) -> None:
     store = open_store(postgresql_url)
-    few = opening.postgresql_engine(store._engine.url, pool_size=1, max_overflow=0)
+    few = opening.postgresql_engine(store.engine.url, pool_size=1, max_overflow=0)
     few.pool._timeout = 0.1
     with (
         reading(few),

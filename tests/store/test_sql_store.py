@@ -243,7 +243,7 @@ def test_a_database_that_does_not_answer_is_unreachable_and_keeps_its_password_t
 
 def test_sqlite_waits_for_the_disk(tmp_path: Path) -> None:
     store = SqlStore(f"sqlite:///{tmp_path}/headroom.db")
-    with store._engine.connect() as connection:
+    with store.engine.connect() as connection:
         asked = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in PRAGMAS}
     store.close()
     assert asked == PRAGMAS
