@@ -104,10 +104,12 @@ def synced(cache: Reflector[Thing]) -> bool:
 def test_nothing_is_said_before_everything_was_listed(cache: Reflector[Thing], server: Server) -> None:
     with pytest.raises(Unreachable, match="things is not known: it has not been listed yet"):
         cache.objects()
+    assert cache.is_listing
     server.items = [thing(f"t{n}", n) for n in range(5)]
     cache.start()
     until(lambda: synced(cache))
     assert len(cache.objects()) == 5
+    assert not cache.is_listing
     assert [query.get("continue") for query in server.asked] == [None, "2", "4"]
 
 
@@ -182,6 +184,7 @@ def test_where_it_may_not_be_read_nothing_is_known(cache: Reflector[Thing], serv
     server.refusal = Refused("GET /things", 403, {"message": 'things is forbidden: User "x" cannot list'})
     cache.start()
     until(lambda: len(server.asked) > 1)
+    assert not cache.is_listing, "it is no use to wait"
     with pytest.raises(Unreachable, match="cannot list"):
         cache.objects()
 

@@ -43,6 +43,11 @@ class Watches:
         for reflector in self._reflectors:
             reflector.close()
 
+    @property
+    def is_listing(self) -> bool:
+        """Whether something is being listed for the first time, and nothing has gone wrong with that."""
+        return any(reflector.is_listing for reflector in self._reflectors)
+
     def now(self) -> "Caches":
         """Return all there is.
 

@@ -29,13 +29,12 @@ from scheduler.backends.kubernetes.ushering import Patience
 from scheduler.control.ports import Clock, JobSpecs
 from scheduler.control.reports.board import Report, RequestCounts
 from scheduler.control.settings import Declared
-from scheduler.model.errors import Unreachable
 from scheduler.model.observation import Observation, Progress, Run, Stray, StrayKind
 from scheduler.model.plan import Action, PreemptJob, StartJob, StartReplica, StopReplica
 from scheduler.model.resources import Held, Shape
 from scheduler.model.workloads import JobId
 
-KNOWN_WITHIN_S: Final = 15.0
+KNOWN_WITHIN_S: Final = 60.0
 LOOK_AGAIN_S: Final = 0.02
 """Wall seconds in which everything of a large cluster is listed, and between two looks whether it is."""
 
@@ -96,21 +95,15 @@ class KubernetesCluster:
             self._teller.hear(report)
 
     def claim(self) -> None:
-        """Wait until the cluster is known.
+        """Wait until the cluster is known, as long as it is being listed.
 
         Raises:
-            Unreachable: it is not after `KNOWN_WITHIN_S`.
+            Unreachable: it does not answer, or not all within `KNOWN_WITHIN_S`.
         """
         due_s = time.monotonic() + KNOWN_WITHIN_S
-        while True:
-            try:
-                self._watches.now()
-            except Unreachable:
-                if time.monotonic() >= due_s:
-                    raise
-                time.sleep(LOOK_AGAIN_S)
-            else:
-                return
+        while self._watches.is_listing and time.monotonic() < due_s:
+            time.sleep(LOOK_AGAIN_S)
+        self._watches.now()
 
     def observe(self) -> Observation:
         """Return what is there now.

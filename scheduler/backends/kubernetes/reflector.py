@@ -31,6 +31,7 @@ MISSING_PAUSE_S: Final = 30.0
 """Wall seconds between two watches; between two tries at most; and for a kind that the cluster does not know."""
 MOST_GONE: Final = 5000
 """Deletions that are remembered, so that a late answer to a request of ours does not bring back what is gone."""
+NOT_YET: Final = "it has not been listed yet"
 GONE: Final = 410
 NOT_FOUND: Final = 404
 
@@ -95,7 +96,7 @@ class Reflector(Generic[KeptT]):
         self._gone: dict[str, int] = {}
         self._listed = 0
         self._shown: Mapping[str, KeptT] | None = MappingProxyType({})
-        self._synced, self._trouble = False, "it has not been listed yet"
+        self._synced, self._trouble = False, NOT_YET
         self._heard_s = self._broken_s = time.monotonic()
         self._chance = random.Random()  # noqa: S311  # spreads requests, keeps no secret
         self._thread = threading.Thread(target=self._follow, name=f"watch-{resource.name}", daemon=True)
@@ -107,6 +108,12 @@ class Reflector(Generic[KeptT]):
     def close(self) -> None:
         """Tell the thread to end; it does with its next event."""
         self._stop.set()
+
+    @property
+    def is_listing(self) -> bool:
+        """Whether it is being listed for the first time, and nothing has gone wrong with that."""
+        with self._lock:
+            return not self._synced and self._trouble == NOT_YET
 
     def age_s(self) -> float:
         """Return the wall seconds since the server was last heard of this."""
