@@ -1,7 +1,8 @@
 """A history of turns that outlasts the journal: busy turns whole, of the quiet ones a sample, never more than so much.
 
 An hour takes at most `BYTES_A_DAY` / 24, so a day takes no more than that and all of it no more than `KEPT_S` of such
-days. Where turns are so large or so many that busy ones do not fit, some of them are left out, spread over the day.
+days. Where turns are so large or so many that busy ones do not fit, some of them are left out, spread over the day: one
+that is larger than an hour's part waits until it would have fitted.
 """
 
 import zlib
@@ -32,18 +33,21 @@ class History:
         """Take no more than so much a day."""
         self._bytes_an_hour = bytes_a_day / 24
         self._kept: deque[tuple[float, int]] | None = None
+        self._likely = 0
 
     def entry(self, cycle: CycleRecord) -> bytes | None:
         """Return a turn as it is to be written, or None where it is not kept."""
         if self._kept is None or not self._is_due(cycle):
             return None
         body = zlib.compress(encode_cycle(cycle))
-        return body if self._spent(cycle.at_s) + len(body) <= self._bytes_an_hour else None
+        self._likely = len(body)
+        return body if self._fits(cycle.at_s, self._bytes_an_hour) else None
 
     def write(self, connection: Connection, cycle: CycleRecord, body: bytes | None) -> None:
         """Drop what is too old, and what a turn of the same number replaces; keep the turn."""
         if self._kept is None:
             self._kept = _kept_in(connection, cycle.at_s)
+            self._likely = self._last[1]
         connection.execute(delete(cycle_history).where(cycle_history.c.number >= cycle.number))
         if body is not None:
             connection.execute(delete(cycle_history).where(cycle_history.c.at_s < cycle.at_s - KEPT_S))
@@ -56,11 +60,16 @@ class History:
 
     def _is_due(self, cycle: CycleRecord) -> bool:
         """Whether a turn is worth keeping and likely to fit; asked before it is made into bytes, which takes time."""
-        spent, likely = self._spent(cycle.at_s), self._last[1]
         if cycle.plan.actions:
-            return spent + likely <= self._bytes_an_hour
+            return self._fits(cycle.at_s, self._bytes_an_hour)
         is_due = abs(cycle.at_s - self._last[0]) >= SAMPLED_EVERY_S  # clocks are set back, too
-        return is_due and spent + likely <= self._bytes_an_hour * _QUIET_SHARE
+        return is_due and self._fits(cycle.at_s, self._bytes_an_hour * _QUIET_SHARE)
+
+    def _fits(self, now_s: float, an_hour: float) -> bool:
+        """Whether a turn as large as the one before may be kept, where an hour takes so much."""
+        if self._likely > an_hour:
+            return abs(now_s - self._last[0]) >= _HOUR_S * self._likely / an_hour
+        return self._spent(now_s) + self._likely <= an_hour
 
     @property
     def _last(self) -> tuple[float, int]:

@@ -1,5 +1,6 @@
 """The store keeps a history of turns: busy ones whole, a sample of quiet ones, and never more than it says."""
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from math import inf
@@ -89,6 +90,21 @@ def test_no_hour_takes_more_than_its_part_of_a_day_whatever_happens(
     kept = kept_in(url)
     for _, at_s, _ in kept:
         assert sum(size for _, other_s, size in kept if at_s - 3600 < other_s <= at_s) <= 4 * WHOLE_BYTES
+
+
+def test_turns_larger_than_an_hour_takes_are_kept_seldom_and_not_made_into_bytes_in_vain(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size, made = len(zlib.compress(encode_cycle(turn(1, busy=True)))), list[int]()
+    monkeypatch.setattr(history.History.__init__, "__defaults__", (24 * size // 3,))
+    monkeypatch.setattr(history, "encode_cycle", lambda cycle: made.append(cycle.number) or encode_cycle(cycle))
+    store = SqlStore(url, cycles_kept=3)
+    for number in range(1, 60):
+        store.journal(turn(number, busy=True, every_s=600.0))
+    store.close()
+    kept = [number for number, _, _ in kept_in(url)]
+    assert len(kept) == pytest.approx(59 / 18, abs=1), "one in three hours or so"
+    assert len(made) <= len(kept) + 2
 
 
 def test_what_is_too_old_goes_and_a_turn_written_again_replaces_what_came_of_it(url: str, store: SqlStore) -> None:
