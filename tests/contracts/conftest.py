@@ -368,7 +368,7 @@ class KubernetesHarness(Harness):
     revises = False
     told_by_labels = (("may-run", "echo"),)
     cordons = True
-    patience_s = 20.0
+    patience_s = 60.0
     revisions = tuple(
         replace(MODEL, shape=replace(MODEL.shape, gpu_milli=1000), revision=revision) for revision in (1, 2)
     )
@@ -475,7 +475,7 @@ class KubernetesHarness(Harness):
             owner="0f6e5a38-0000-4000-8000-000000000000",
             devices=(GPU,),
             serving=Serving(connection, [Declared(self.revisions[0], workload=workload)], WallClock()),
-            patience=Patience(gather_s=6.0, bind_s=6.0, start_s=4.0),
+            patience=Patience(gather_s=15.0, bind_s=15.0, start_s=8.0),
         )
         cluster.claim()
         return cluster

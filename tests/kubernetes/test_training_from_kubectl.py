@@ -141,7 +141,7 @@ def test_a_gang_of_which_the_quota_refuses_a_pod_is_given_up_whole_and_tried_aga
     site.give(four("first"))
     site.until(lambda: site.is_in("first", JobState.PENDING)() and site.job("first").attempts)
     said = site.job("first").attempts[0].message
-    assert "could not be started: 1 of its 2 pods were there within 2 s" in said
+    assert "could not be started: 1 of its 2 pods were there within 4 s" in said
     assert "exceeded quota" in said
     assert not any(phase == "Running" for phase, _ in site.pods().values())
     site.rest.patch("/api/v1/namespaces/ml/resourcequotas/q", {"spec": {"hard": {"pods": "9"}}})
@@ -164,7 +164,7 @@ def test_who_takes_the_host_between_the_check_and_the_binding_ends_the_start_and
     monkeypatch.setattr(Usher, "_do", late)
     site.give(four("first"))
     site.until(lambda: taken and site.job("first").attempts and not site.job("first").attempts[0].is_open)
-    assert "could not be started: not all of its pods were bound within 2 s" in site.job("first").attempts[0].message
+    assert "could not be started: not all of its pods were bound within 4 s" in site.job("first").attempts[0].message
     assert list(site.pods()) == ["foreign"]
     site.rest.delete("/api/v1/namespaces/ml/pods/foreign")
     site.until(site.is_in("first", JobState.RUNNING))
@@ -218,7 +218,7 @@ def test_where_pods_may_not_be_let_in_a_gang_is_given_up_with_the_reason_and_oth
     site.until(site.is_in("second", JobState.RUNNING))
     site.until(lambda: not site.job("first").attempts[0].is_open)
     said = site.job("first").attempts[0].message
-    assert said.startswith("could not be started: its pods could not be let in within 4 s")
+    assert said.startswith("could not be started: its pods could not be let in within 8 s")
     assert "is forbidden" in said
     assert not site.rest.list("/api/v1/namespaces/closed/pods")
 
