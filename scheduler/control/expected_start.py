@@ -7,7 +7,7 @@ takes room from training, which then waits, too. It is the queue as it is now: n
 
 from dataclasses import dataclass
 from math import inf, isfinite
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,13 @@ HIGH_EVERY: Final = 4
 """Of so many draws, serving needs the high quantile of its forecast in one, and the middle in the others."""
 DRAWN_JOBS: Final = 20_000
 """Ends of running jobs drawn in all, as far as `DRAWS` allows."""
+
+
+class Alike(Protocol):
+    """Knows how long jobs took."""
+
+    def of_like(self, job: TrainingJob) -> NDArray[np.float64]:
+        """Return how long jobs like it took, float64 (N,), seconds, ascending; none when too few are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,7 @@ def _drawn(prospect: StartEstimate, cycle: CycleRecord, run_times: RunTimes) -> 
     return ExpectedStart(float(p50_s), float(p90_s)) if isfinite(p50_s) else None
 
 
-def left_s(job: TrainingJob, now_s: float, run_times: RunTimes, levels: NDArray[np.float64]) -> NDArray[np.float64]:
+def left_s(job: TrainingJob, now_s: float, run_times: Alike, levels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return quantiles of how long a job still holds its room, or will once it starts, float64 (K,), in seconds.
 
     Of jobs like it those count that took longer than it has; between them the quantiles are interpolated, beyond the

@@ -75,7 +75,7 @@ class RunTimes:
             if job.spec.max_runtime_s and job.state in {JobState.SUCCEEDED, JobState.FAILED}:
                 self._hold_to_word(job, job.spec.max_runtime_s)
             if job.state is JobState.SUCCEEDED and (worked_s := _worked_s(job)) > 0:
-                for kind, least in _kinds(job.spec):
+                for kind, least in kinds_of(job.spec):
                     before = self._samples.get(kind, _Sample())
                     after = self._samples[kind] = before.with_one(worked_s)
                     told = after.expected_s != before.expected_s
@@ -97,7 +97,7 @@ class RunTimes:
 
         What earlier attempts have left behind as a checkpoint need not be done again.
         """
-        for kind, least in _kinds(job.spec):
+        for kind, least in kinds_of(job.spec):
             sample = self._samples.get(kind)
             if sample is not None and len(sample.newest) >= least:
                 return max(sample.expected_s - _worked_s(job), LEAST_LEFT_S)
@@ -122,18 +122,23 @@ class RunTimes:
 
     def of_like(self, job: TrainingJob) -> NDArray[np.float64]:
         """Return how long jobs like it took, float64 (N,), seconds, ascending; none when too few are known."""
-        for kind, least in _kinds(job):
+        found = self.sample_of(job)
+        return np.empty(0) if found is None else np.sort(np.array(found[1]))
+
+    def sample_of(self, job: TrainingJob) -> tuple[Hashable, tuple[float, ...]] | None:
+        """Return what makes a job like those that are known, and how long these took; None when too few are."""
+        for kind, least in kinds_of(job):
             sample = self._samples.get(kind)
             if sample is not None and len(sample.newest) >= least:
-                return np.sort(np.array(sample.newest))
-        return np.empty(0)
+                return kind, sample.newest
+        return None
 
 
 def _closest(spec: JobSpec | TrainingJob) -> Hashable:
     return (spec.owner, re.sub(r"\d+", "#", spec.name))
 
 
-def _kinds(spec: JobSpec | TrainingJob) -> Iterator[tuple[Hashable, int]]:
+def kinds_of(spec: JobSpec | TrainingJob) -> Iterator[tuple[Hashable, int]]:
     """Yield what makes a job like others, the closest likeness first, and of how many it takes to say anything."""
     yield _closest(spec), 3
     yield (spec.owner, spec.queue, spec.gang), 5

@@ -1,6 +1,8 @@
 """One way in which the coming hours may go, played by the control loop itself over a simulated cluster."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from math import ceil, inf, isfinite
 from typing import Final
 
@@ -26,6 +28,7 @@ from simulations.resuming import world_of
 from simulations.whatif.coming import Coming, Demands
 from simulations.whatif.lacking import lacking
 from simulations.whatif.moment import Moment
+from simulations.whatif.survival import Survival
 from simulations.work import Work
 from simulations.world import World
 
@@ -69,10 +72,15 @@ def play(
         until_over: jobs that nobody looks beyond; None: to the horizon in any case.
     """
     demands, end_s = coming.demands(path), moment.now_s + question.horizon_s
-    world = world_of(_changed(moment.snapshot, question), lambda job: work_of(job, moment, question, path))
+    alike = Survival(moment.run_times, moment.snapshot.running.jobs, moment.now_s)
+    draw = partial(_drawn, moment=moment, question=question, alike=alike)
+    world = world_of(
+        _changed(moment.snapshot, question),
+        lambda job: draw(job, rng=chance(question.seed, f"job {job.job_id} {path}")),
+    )
     if question.model is not None:
         world.cluster.replicas.declare(served.model for served in coming.served)
-    submitted = _submit(world, moment, question, path)
+    submitted = _submit(world, moment, question, draw, chance(question.seed, f"{THE_JOB} {path}"))
     for host in question.lost_hosts:
         world.cluster.lose_host(host, "taken away")
     cycle = _cycle(moment, question, coming, demands, world)
@@ -86,13 +94,9 @@ def play(
     return Played(world, tuple(lacks), submitted, turns)
 
 
-def work_of(job: TrainingJob, moment: Moment, question: Question, path: int) -> Work:
-    """Return what a job needs on a path: drawn from how long jobs like it took, given how long it has run."""
-    return _drawn(job, moment, question, chance(question.seed, f"job {job.job_id} {path}"))
-
-
-def _drawn(job: TrainingJob, moment: Moment, question: Question, rng: np.random.Generator) -> Work:
-    left = float(left_s(job, moment.now_s, moment.run_times, rng.random(1))[0])
+def _drawn(job: TrainingJob, rng: np.random.Generator, moment: Moment, question: Question, alike: Survival) -> Work:
+    """Return what a job needs: drawn from how long jobs like it took, given how long it has run."""
+    left = float(left_s(job, moment.now_s, alike, rng.random(1))[0])
     if not isfinite(left):
         left = question.horizon_s + BEYOND_S
     start_up_s = moment.settings.restart_cost_s
@@ -107,12 +111,13 @@ def _is_over(world: World, jobs: frozenset[JobId] | None) -> bool:
     return jobs is not None and all(job.job_id not in jobs for job in world.store.jobs())
 
 
-def _submit(world: World, moment: Moment, question: Question, path: int) -> str:
+def _submit(
+    world: World, moment: Moment, question: Question, draw: Callable[..., Work], rng: np.random.Generator
+) -> str:
     if question.job is None:
         return ""
     record = JobRecord(JobId(THE_JOB), question.job, JobState.PENDING, DesiredState.RUN, moment.now_s)
-    work = _drawn(training_job(record, 0.0), moment, question, chance(question.seed, f"{THE_JOB} {path}"))
-    return world.submit(question.job, work)
+    return world.submit(question.job, draw(training_job(record, 0.0), rng=rng))
 
 
 def _changed(snapshot: Snapshot, question: Question) -> Snapshot:
