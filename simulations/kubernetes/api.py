@@ -7,7 +7,7 @@ from simulations.kubernetes import failures
 from simulations.kubernetes.access import Access
 from simulations.kubernetes.admitting.plugins import Admissions
 from simulations.kubernetes.applying import applied, check_apply
-from simulations.kubernetes.decoding import check_kind, decode, parse, read_body, shape_of
+from simulations.kubernetes.decoding import check_kind, decode, parse, read_body
 from simulations.kubernetes.definitions import Definitions
 from simulations.kubernetes.deleting import Deleter, check_options
 from simulations.kubernetes.discovery import discovery
@@ -20,6 +20,7 @@ from simulations.kubernetes.objects import Surroundings
 from simulations.kubernetes.ownership import leaves_of
 from simulations.kubernetes.patching import APPLY, check_form, check_name, patched, reread
 from simulations.kubernetes.protobuf import MEDIA_TYPE, review_in
+from simulations.kubernetes.pruning import shape_of
 from simulations.kubernetes.representations import represent, represent_list, view_of
 from simulations.kubernetes.requests import Answer, Request, Target, Write, target_of, verb_of
 from simulations.kubernetes.reviews import review

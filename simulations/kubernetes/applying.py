@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from simulations.kubernetes.decoding import shape_of
 from simulations.kubernetes.failures import Json, Refused, bad_request, invalid, required
 from simulations.kubernetes.kinds import Kind
 from simulations.kubernetes.managing import APPLY, UPDATE, Manager, managers_of
 from simulations.kubernetes.ownership import ITEM, Leaves, Path, Paths, dotted, key_of, leaves_of
+from simulations.kubernetes.pruning import shape_of
 from simulations.kubernetes.requests import Request
 from simulations.kubernetes.types import Shape
 

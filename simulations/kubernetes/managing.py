@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from simulations.kubernetes.decoding import shape_of
 from simulations.kubernetes.failures import Json
 from simulations.kubernetes.ownership import Leaves, Paths, leaves_of, paths_of, tree_of
+from simulations.kubernetes.pruning import shape_of
 from simulations.kubernetes.requests import Write
 
 APPLY, UPDATE = "Apply", "Update"

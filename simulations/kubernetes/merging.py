@@ -155,6 +155,8 @@ def _merge_field(have: Any, value: Any, shape: Shape) -> Any:
 
 def _merge_list(have: list[Any], patch: list[Any], shape: Shape) -> list[Any]:
     key = shape.merge_key
+    if not all(_is_keyed(item, key) for item in patch):
+        raise bad_request(f"map does not contain declared merge key: {key}")
     patch = [item for item in patch if "$setElementOrder" not in item]
     if any(item.get("$patch") == "replace" for item in patch):
         return [item for item in patch if item.get("$patch") != "replace"]
@@ -165,6 +167,13 @@ def _merge_list(have: list[Any], patch: list[Any], shape: Shape) -> list[Any]:
     named = {item.get(key) for item in patch}
     kept = [item for item in have if item.get(key) not in named | gone]
     return _interleaved(changed, kept, list(before), key)
+
+
+def _is_keyed(item: Any, key: str) -> bool:
+    """Say whether an element can be told from others: by its key, or by being a directive."""
+    if not isinstance(item, dict):
+        return False
+    return "$patch" in item or "$setElementOrder" in item or isinstance(item.get(key), str | int)
 
 
 def _interleaved(changed: list[Any], kept: list[Any], order: list[Any], key: str) -> list[Any]:

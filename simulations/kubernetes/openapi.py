@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
-from simulations.kubernetes.decoding import BUILTIN_NAMES
 from simulations.kubernetes.failures import Json, PlainRefusal
 from simulations.kubernetes.kinds import Kind, Kinds
+from simulations.kubernetes.pruning import BUILTIN_NAMES
 from simulations.kubernetes.types import builtin_types
 
 PLAIN = {"str": "string", "datetime": "string", "int": "integer", "bool": "boolean", "float": "number"}

@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
-from simulations.kubernetes.decoding import WrongType, check_size, parse, prune, shape_of
+from simulations.kubernetes.decoding import check_size, parse
 from simulations.kubernetes.failures import Json, Refused, bad_request, invalid, invalid_value
 from simulations.kubernetes.kinds import Kind
 from simulations.kubernetes.merging import json_patch, merge_patch, strategic_patch
+from simulations.kubernetes.pruning import WrongType, prune, shape_of
 from simulations.kubernetes.requests import Request
 from simulations.kubernetes.rules.cluster import micro_time_fault
 
@@ -52,6 +53,8 @@ def _merged(kind: Kind, old: Json, body: Any, request: Request) -> tuple[Json, t
             new = strategic_patch(old, body, shape_of(kind))
         case _:
             new = merge_patch(old, body)
+    if not isinstance(new, dict):
+        raise unreadable(new, "json: cannot unmarshal into Go value: it is no object")
     return reread(kind, new, request)
 
 

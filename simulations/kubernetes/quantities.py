@@ -11,7 +11,9 @@ SUFFIX = {exponent: suffix for suffix, exponent in DECIMAL.items()}
 
 def is_quantity(text: object) -> bool:
     """Say whether a value reads as a quantity."""
-    return isinstance(text, int | float) or (isinstance(text, str) and SHAPE.match(text) is not None)
+    if isinstance(text, str):
+        return SHAPE.match(text) is not None
+    return isinstance(text, int | float) and not isinstance(text, bool)
 
 
 def value(text: object) -> Decimal:

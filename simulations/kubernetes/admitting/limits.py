@@ -37,7 +37,7 @@ def _fill(container: Json, item: Json, word: str, source: str) -> str:
         have[name] = canonical(item[source][name])
     if not have:
         del container["resources"][word]
-    return f"{', '.join(added)} {word[:-1]} for container {container['name']}" if added else ""
+    return f"{', '.join(added)} {word[:-1]} for container {container.get('name', '')}" if added else ""
 
 
 def check_limits(store: Store, kind: Kind, body: Json) -> None:

@@ -98,7 +98,7 @@ def _unsaid(spec: Json, hard: Json) -> Iterator[str]:
             continue
         part, _, name = word.rpartition(".")
         missing = [
-            container["name"]
+            container.get("name", "")
             for container in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
             if name not in ((container.get("resources") or {}).get(part or "requests") or {})
         ]

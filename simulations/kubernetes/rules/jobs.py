@@ -105,8 +105,9 @@ def _template_causes(new: Json, old: Json) -> list[Cause]:
     munged["metadata"]["annotations"] = theirs["metadata"].get("annotations")
     for word in TEMPLATE_FIELDS:
         munged["spec"][word] = theirs["spec"].get(word)
-    for container, was in zip(munged["spec"]["containers"], theirs["spec"]["containers"], strict=False):
-        container["resources"] = was["resources"]
+    pairs = zip(munged["spec"].get("containers") or [], theirs["spec"].get("containers") or [], strict=False)
+    for container, was in pairs:
+        container["resources"] = was.get("resources")
     expected = deepcopy(theirs)
     expected["metadata"] |= {word: theirs["metadata"].get(word) for word in ("labels", "annotations")}
     expected["spec"] |= {word: theirs["spec"].get(word) for word in TEMPLATE_FIELDS}

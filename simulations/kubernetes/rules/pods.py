@@ -72,6 +72,9 @@ def check(body: Json) -> list[Cause]:
     """Return what is wrong with a new pod."""
     spec = body["spec"]
     causes = [] if spec.get("containers") else [required("spec.containers")]
+    for place, container in enumerate(spec.get("containers") or []):
+        missing = [word for word in ("name", "image") if not container.get(word)]
+        causes += [required(f"spec.containers[{place}].{word}") for word in missing]
     if spec.get("nodeName") and spec.get("schedulingGates"):
         causes.append(forbidden_change("spec.nodeName", "cannot be set until all schedulingGates have been cleared"))
     return causes + _cost_causes(body) + resource_causes(spec, "spec")
@@ -124,14 +127,14 @@ def _restore(munged: Json, before: Json, word: str) -> None:
 
 
 def _gate_causes(new: Json, old: Json) -> list[Cause]:
-    known = {gate["name"] for gate in old.get("schedulingGates") or []}
+    known = {gate.get("name", "") for gate in old.get("schedulingGates") or []}
     return [
         forbidden_change(
             f"spec.schedulingGates[{place}].name",
-            f"only deletion is allowed, but found new scheduling gate '{gate['name']}'",
+            f"only deletion is allowed, but found new scheduling gate '{gate.get('name', '')}'",
         )
         for place, gate in enumerate(new.get("schedulingGates") or [])
-        if gate["name"] not in known
+        if gate.get("name", "") not in known
     ]
 
 
