@@ -214,12 +214,17 @@ class KubernetesCluster:
             hosts,
             tuple(runs[key] for key in sorted(runs)),
             serving.replicas,
-            (*self._hosts.faults(), *left_behind(self._index), *serving.faults),
+            (*self._hosts.faults(), *left_behind(self._index), *serving.faults, *self._failing()),
             tuple(sorted(self._strays(holding), key=lambda stray: stray.name)),
             self._occupied.of(self._index, holding, served_on),
             serving.asked,
             orders,
         )
+
+    def _failing(self) -> Iterable[str]:
+        """Yield what the threads beside the loop fail of."""
+        told = self._teller.fault if self._teller is not None else ""
+        return filter(None, (self._usher.fault, told))
 
     def _attempts(self, caches: Caches) -> tuple[Attempt, ...]:
         self._index.update(caches.pods)

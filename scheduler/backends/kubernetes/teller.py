@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Protocol
 
 from scheduler.backends.kubernetes import patches
@@ -13,9 +14,10 @@ from scheduler.backends.kubernetes.connection import Connection, Refused
 from scheduler.backends.kubernetes.marks import STATUS
 from scheduler.backends.kubernetes.objects import TrainingObject
 from scheduler.backends.kubernetes.telling import REFUSED, Said, due, event_of, sayings
+from scheduler.backends.kubernetes.tireless import Tireless
 from scheduler.control.records import EventRecord, JobRecord
 from scheduler.control.reports.board import Report
-from scheduler.model.errors import HeadroomError, NotFound
+from scheduler.model.errors import NotFound
 from scheduler.model.workloads import JobId
 
 PAUSE_S: Final = 60.0
@@ -63,8 +65,14 @@ class Teller:
     _open: set[JobId] = field(default_factory=set)
     _told_s: dict[str, float] = field(default_factory=dict)
     _woken: threading.Event = field(default_factory=threading.Event)
+    _tireless: Tireless = field(default_factory=lambda: Tireless("telling on objects"))
     _is_over: bool = False
     _thread: threading.Thread | None = None
+
+    @property
+    def fault(self) -> str:
+        """What fails of telling; "" for nothing."""
+        return self._tireless.fault
 
     def start(self) -> None:
         """Begin."""
@@ -142,13 +150,7 @@ class Teller:
             if self._is_over:
                 return
             if report is not None:
-                self._tried(report)
-
-    def _tried(self, report: Report) -> None:
-        try:
-            self.tell(report)
-        except HeadroomError:
-            return  # the loop says so where it matters; the next report is told again
+                self._tireless.do(partial(self.tell, report))  # what is not told now is told with the next report
 
 
 def _ended(job: JobRecord) -> Said:

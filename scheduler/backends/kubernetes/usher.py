@@ -14,7 +14,9 @@ from scheduler.backends.kubernetes.index import PodIndex
 from scheduler.backends.kubernetes.reasons import refused_pods
 from scheduler.backends.kubernetes.room import Room
 from scheduler.backends.kubernetes.running import Attempt
+from scheduler.backends.kubernetes.tireless import Tireless
 from scheduler.backends.kubernetes.ushering import GiveUp, LetIn, Patience, Standing, standing, step
+from scheduler.control.isolation.bulkheads import reason_of
 from scheduler.model.errors import HeadroomError
 
 TICK_S: Final = 1.0
@@ -43,8 +45,14 @@ class Usher:
     _standing: dict[tuple[str, int], Standing] = field(default_factory=dict)
     _refused: dict[tuple[str, int], str] = field(default_factory=dict)
     _woken: threading.Event = field(default_factory=threading.Event)
+    _tireless: Tireless = field(default_factory=lambda: Tireless("letting gangs in"))
     _is_over: bool = False
     _thread: threading.Thread | None = None
+
+    @property
+    def fault(self) -> str:
+        """What fails of letting gangs in; "" for nothing."""
+        return self._tireless.fault
 
     def start(self) -> None:
         """Begin."""
@@ -82,6 +90,10 @@ class Usher:
                 self._do(attempt, step(attempt, at, room, self.patience), caches)
             except Refused as refusal:  # of this one; the others have nothing to do with it
                 self._refused[key] = str(refusal)
+            except HeadroomError:
+                raise
+            except Exception as error:  # noqa: BLE001  # likewise
+                self._refused[key] = reason_of(error)
         self._refused = {key: why for key, why in self._refused.items() if key in self._standing}
 
     def _do(self, attempt: Attempt, what: LetIn | GiveUp | None, caches: Caches) -> None:
@@ -99,10 +111,7 @@ class Usher:
 
     def _run(self) -> None:
         for _ in self._looks():
-            try:
-                self.look()
-            except HeadroomError:
-                continue  # the loop says so; what was left undone is seen with the next look
+            self._tireless.do(self.look)
 
     def _looks(self) -> Iterator[None]:
         while True:
