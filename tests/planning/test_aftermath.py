@@ -1,6 +1,7 @@
 """Who gives way once all that follows counts: stops that lead to stops, idle devices, and jobs that save in time."""
 
 from dataclasses import replace
+from itertools import islice
 from math import inf
 from typing import Any
 
@@ -10,11 +11,13 @@ from hypothesis import strategies as st
 
 from benchmarks.preemption.sites import FIRST, NOW_S, sites
 from policies.registry import policy_from_names
+from scheduler.model.demand import Demand
 from scheduler.model.plan import PreemptJob
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import SHARE_OF_GRACE, Gang, JobState, TrainingJob
 from scheduler.planning.draft.draft import Draft
 from scheduler.planning.placement.need import need_of
+from scheduler.planning.planner import plan
 from scheduler.planning.preemption.victims import victims_for
 from scheduler.planning.victim_selection.aftermath import NEXT_PLAN_S, loss_gpu_s
 from scheduler.planning.victim_selection.foreseen import Foreseen
@@ -78,6 +81,14 @@ def test_a_gang_that_can_go_on_elsewhere_may_give_way(say: Any, policy: Any) -> 
     here = say.host("h0", 3, labels=(("disk", "fast"),))
     assert stopped(say, policy, hosts=[here, say.host("h1", 2)], jobs=[gang, single, waiting]) == ["1"]
     assert stopped(say, policy, hosts=[here], jobs=[gang, single, waiting]) == ["2"]
+
+
+def test_who_waits_for_booked_slots_has_nobody_stopped_on_others() -> None:
+    """Of 3 and 5, which cost about the same, 3 would have 2 stopped, who loses all; 5 has 3 stopped, who saves."""
+    site = next(islice(sites(203), 76, None))
+    actions = plan(site.snapshot, Demand(), POLICIES[1]).actions
+    victims = [order.job_id for order in actions if isinstance(order, PreemptJob)]
+    assert sorted(victims) == ["0", "5"]
 
 
 @pytest.mark.parametrize("policy", POLICIES)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
 from scheduler.model.policy import Policy, Scorer
 from scheduler.model.resources import WHOLE_DEVICE_MILLI, Shape, Slot, slots_without
@@ -16,8 +16,21 @@ from scheduler.planning.victim_selection.foreseen import Foreseen, Stay
 HOLDER: Final = ""
 """Stands for whom somebody is stopped for."""
 
-Booked = list[tuple[float, CachedTrial]]
-"""From when on somebody has room, and what is free then beside."""
+
+class Booked(NamedTuple):
+    """What is booked for one who waits.
+
+    Attributes:
+        begins_s: from when on, in seconds from now.
+        room: what is free then beside.
+        slots: that are booked.
+        shape: what of each.
+    """
+
+    begins_s: float
+    room: CachedTrial
+    slots: Sequence[Slot]
+    shape: Shape
 
 
 class Occupancy:
@@ -78,7 +91,7 @@ class Occupancy:
         """Start a job where it fits and delays nobody ahead of it who waits, and say whether it does."""
         if not takes(self.room, job.gang):
             return False
-        booked = [room for begins_s, room in self.booked(ahead, at_s) if begins_s < at_s + job.runtime_s]
+        booked = [one.room for one in self.booked(ahead, at_s) if one.begins_s < at_s + job.runtime_s]
         usable = ElementwiseMinimum([self.room, *booked]) if booked else self.room
         rows = hosts_for_gang(usable, job.gang, self._scorer)
         if rows is None:
@@ -102,32 +115,34 @@ class Occupancy:
             self.take(stay._replace(slots=(*stay.slots, *slots)))
             self.idle_gpus += gpus_of(stay.slots, stay.shape)
 
-    def booked(self, waiting: Sequence[TrainingJob], at_s: float) -> Booked:
-        """Return from when on the first of those who wait are booked room, as a plan of that moment would."""
-        made, taken = Booked(), list[tuple[Sequence[Slot], Shape]]()
+    def booked(self, waiting: Sequence[TrainingJob], at_s: float) -> list[Booked]:
+        """Return what the first of those who wait are booked, as a plan of that moment would."""
+        made = list[Booked]()
         due = sorted(((stay.expected_s(at_s), key) for key, stay in self.stays.items()) if waiting else ())
         for job in waiting[: self._policy.bookings]:
             room = CachedTrial(self.room)
-            for slots, shape in taken:
-                room.take_all(slots, shape)
+            for one in made:
+                room.take_all(one.slots, one.shape)
             for begins_s, key in due:
                 room.give_all(self.known(self.stays[key].slots), self.stays[key].shape)
                 rows = hosts_for_gang(room, job.gang, self._scorer) if takes(room, job.gang) else None
                 if rows is not None:
-                    taken.append((room.put(rows, job.gang.shape), job.gang.shape))
-                    made.append((begins_s, room))
+                    made.append(Booked(begins_s, room, room.put(rows, job.gang.shape), job.gang.shape))
                     break
         return made
 
-    def delays_nobody(self, job: TrainingJob, victims: Iterable[TrainingJob], at_s: float, booked: Booked) -> bool:
-        """Whether a job that has others stopped fits, and delays none of the bookings."""
-        meets = [(at_s, self.room), *(pair for pair in booked if pair[0] < at_s + job.runtime_s)]
-        rooms = [(begins_s, CachedTrial(room)) for begins_s, room in meets]
+    def delays_nobody(
+        self, job: TrainingJob, victims: Iterable[TrainingJob], at_s: float, booked: Iterable[Booked]
+    ) -> bool:
+        """Whether a job that has others stopped fits beside what is booked: a plan books slots, not any as good."""
+        room = CachedTrial(self.room)
         for stay in (self.stays[victim.job_id] for victim in victims):
-            for begins_s, room in rooms:
-                if begins_s < stay.expected_s(at_s):
-                    room.give_all(self.known(stay.slots), stay.shape)
-        return takes(ElementwiseMinimum([room for _, room in rooms]), job.gang)
+            room.give_all(self.known(stay.slots), stay.shape)
+        for one in (one for one in booked if one.begins_s < at_s + job.runtime_s):
+            for slot in one.slots:
+                if fits_in(room, (slot,), one.shape):
+                    room.take_all((slot,), one.shape)
+        return takes(room, job.gang)
 
     def known(self, slots: Iterable[Slot]) -> list[Slot]:
         """Return those on hosts that are there."""
