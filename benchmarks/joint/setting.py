@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.capacity import ErlangC
-from scheduler.config.scenario import Jobs, JobTrace, Noise, Scenario, ScenarioHost
-from scheduler.config.schema import Control, Model, ReplayTraffic, Resources
+from scheduler.config.scenario import Jobs, JobTrace, Noise, Scenario, ScenarioHost, ScenarioTraffic
+from scheduler.config.schema import Control, Model, Resources
 from scheduler.config.schema import ErlangC as Capacity
 from scheduler.model.errors import ConfigError
 from scheduler.telemetry.replay import ReplayTraffic as Recorded
@@ -149,8 +149,8 @@ def _rates(setting: Setting) -> NDArray[np.float64]:
     return recorded.rates_at(np.arange(start_s, start_s + setting.days * DAY_S, _STEP_S))
 
 
-def _traffic(setting: Setting, scale: float) -> ReplayTraffic:
-    return ReplayTraffic(kind="replay", file=setting.traffic, scale=scale, zone=setting.zone, local_times=False)
+def _traffic(setting: Setting, scale: float) -> ScenarioTraffic:
+    return ScenarioTraffic(kind="replay", file=setting.traffic, scale=scale, zone=setting.zone, local_times=False)
 
 
 def _trace(setting: Setting) -> JobTrace:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import scheduler.demo
-from scheduler.config.scenario import Jobs, JobStream, JobTrace, Scenario, ScenarioHost
-from scheduler.config.schema import Control, Model, QueueSection, Quota, ReplayTraffic, Resources, TargetRate
+from scheduler.config.scenario import Jobs, JobStream, JobTrace, Scenario, ScenarioHost, ScenarioTraffic
+from scheduler.config.schema import Control, Model, QueueSection, Quota, Resources, TargetRate
 from scheduler.config.schema import PolicyNames as Policies
 
 HOUR_S: Final = 3600.0
@@ -103,7 +103,7 @@ def jobs_beside_a_model() -> Scenario:
         hosts=2,
         days=3,
         control=Control(period=60, reactive=True),
-        traffic={"dewiki": ReplayTraffic(kind="replay", file=_TRAFFIC, zone="Europe/Berlin", local_times=False)},
+        traffic={"dewiki": ScenarioTraffic(kind="replay", file=_TRAFFIC, zone="Europe/Berlin", local_times=False)},
         models=(model,),
         lead_in=7200,
     )
