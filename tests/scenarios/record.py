@@ -29,8 +29,7 @@ def record(scenario: Path, hours: float) -> Path:
     engine = simulation.world.engine
     ends_s = engine.now_s() + hours * 3600
     while engine.now_s() < ends_s:
-        simulation.cycle.turn()
-        engine.run_until(simulation._next_turn_s(settled=True))  # the simulation's own beat, cut short
+        simulation._turn(ends_s)  # the simulation's own beat, cut short
     busy = sorted((c for c in cycles if c.plan.actions), key=lambda c: (-len(c.plan.actions), c.number))[:MOST_CYCLES]
     path = JOURNALS / f"{scenario.stem}.jsonl.gz"
     write_journal(path, sorted(busy, key=lambda cycle: cycle.number))
