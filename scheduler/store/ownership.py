@@ -135,11 +135,16 @@ class Candidacy:
 
 
 def _impatient(url: URL) -> URL:
-    """Return the URL with deadlines, for a database that can be far away."""
+    """Return the URL with deadlines, for a database that can be far away, and a leader that can be stopped anywhere.
+
+    One that is stopped while it renews its lease has its row locked: the database takes the lock from it before the
+    lease is over.
+    """
     if url.get_backend_name() == "sqlite":
         return url
     given = url.query.get("options", "")
-    options = f"{given if isinstance(given, str) else given[-1]} -c statement_timeout={ANSWER_MS}".strip()
+    limits = f"-c statement_timeout={ANSWER_MS} -c idle_in_transaction_session_timeout={ANSWER_MS}"
+    options = f"{given if isinstance(given, str) else given[-1]} {limits}".strip()
     return url.update_query_dict(
         {"options": options, "connect_timeout": str(ANSWER_MS // 1000), "tcp_user_timeout": str(ANSWER_MS)}
     )

@@ -229,6 +229,34 @@ with writing(fenced(open_engine(sys.argv[1]), number)):
             holder.kill()
 
 
+def test_a_leader_stopped_in_the_middle_of_renewing_its_lease_keeps_nobody_out(postgresql_url: str) -> None:
+    program = """
+import os, signal, sys
+from sqlalchemy import update
+from scheduler.store.engine import writing
+from scheduler.store.fencing import now_in_database
+from scheduler.store.leases import LEASE_S
+from scheduler.store.ownership import Candidacy
+from scheduler.store.tables import leadership
+candidacy = Candidacy(sys.argv[1], holder="first", address="")
+lease = candidacy.take()
+with writing(lease._engine) as connection:
+    connection.execute(update(leadership).values(until_s=now_in_database() + LEASE_S))
+    print("renewing", flush=True)
+    os.kill(os.getpid(), signal.SIGSTOP)
+"""
+    with (
+        subprocess.Popen([sys.executable, "-c", program, postgresql_url], stdout=subprocess.PIPE, text=True) as holder,
+        Candidacy(postgresql_url, holder="second", address="") as second,
+    ):
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "renewing\n"
+        try:
+            assert second_lead(second) == 2
+        finally:
+            holder.kill()
+
+
 def test_one_that_is_stopped_while_it_opens_the_store_keeps_nobody_out(postgresql_url: str) -> None:
     import psycopg  # noqa: PLC0415  # an optional driver
 
@@ -241,7 +269,7 @@ def test_one_that_is_stopped_while_it_opens_the_store_keeps_nobody_out(postgresq
 
 def second_lead(candidacy: Candidacy) -> int:
     """Lead after a leader that is stopped; the database may refuse a few times."""
-    for _ in range(200):
+    for _ in range(20):
         try:
             return taken(candidacy).fence.number
         except Unreachable:
