@@ -12,7 +12,7 @@ from scheduler.cli.composition.cluster import Seat
 from scheduler.model.errors import ClusterTaken, Superseded, Unreachable
 
 CONFIG = SimpleNamespace(store="")
-RAY = SimpleNamespace(address="127.0.0.1:6379")
+RAY = SimpleNamespace(kind="ray", address="127.0.0.1:6379")
 AGAIN = SimpleNamespace(read=None, told=None)
 
 
