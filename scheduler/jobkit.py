@@ -4,12 +4,18 @@ What Headroom gives every attempt of a job, as environment variables of its driv
 
     HEADROOM_JOB_ID, HEADROOM_ATTEMPT
     HEADROOM_CHECKPOINT_DIR     the same folder for all attempts of the job
-    HEADROOM_RESUME_STEP        step of the last checkpoint; absent when there is none
+    HEADROOM_RESUME_STEP        step of the last checkpoint; absent (or empty) when there is none
     HEADROOM_WORKERS            workers of the gang in this attempt
     HEADROOM_GPUS_PER_WORKER    devices (or the share of one) of each worker
     HEADROOM_DEVICES            JSON: per worker its host and the device indices that Headroom counts for it
     HEADROOM_PLACEMENT_GROUP    name of the Ray placement group with one bundle a worker
     HEADROOM_NAMESPACE          Ray namespace of that group
+
+On Kubernetes the pods' templates name those that they want (docs/kubernetes.md), and where it is to be told how far the
+job is, for nobody sees its folder there:
+
+    HEADROOM_PROGRESS_URL       takes {"step": 1200, "total_steps": 5000} by POST
+    HEADROOM_PROGRESS_TOKEN     with this bearer token, which is good for nothing else
 
 What a job gives back: checkpoints in HEADROOM_CHECKPOINT_DIR and, replaced in one step after each of them, a file
 `headroom.json` there: {"step": 1200, "total_steps": 5000}. When told to stop, its driver gets SIGTERM and has the
@@ -30,13 +36,19 @@ grace period to save and end; then its workers are killed. `Checkpoints` does al
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
+from urllib.request import Request, urlopen
 
 MARKER: Final = "headroom.json"
 """File in the checkpoint folder by which Headroom learns how far a job has come."""
+TOLD_WITHIN_S: Final = 2.0
+"""For how long a job waits at most while Headroom is told over HTTP."""
 
 
 class Checkpoints:
@@ -59,6 +71,8 @@ class Checkpoints:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.stop_requested = False
         self._total_steps = total_steps
+        self._url = environment.get("HEADROOM_PROGRESS_URL", "")
+        self._token = environment.get("HEADROOM_PROGRESS_TOKEN", "")
 
     def catch_stop(self) -> None:
         """Have SIGTERM set `stop_requested`; call it in the main thread, after `ray.init`."""
@@ -91,6 +105,7 @@ class Checkpoints:
         self._announce(step, file)
         if before != file:
             before.unlink(missing_ok=True)
+        self._tell(step)
         return file
 
     def _announce(self, step: int, file: Path) -> None:
@@ -99,9 +114,24 @@ class Checkpoints:
         draft.write_text(json.dumps(marker), encoding="utf-8")
         draft.replace(self.folder / MARKER)
 
+    def _tell(self, step: int) -> None:
+        """Tell Headroom where it is to be told; the job goes on whatever comes of it, and the next time says more."""
+        if self._url and self._token:
+            body = json.dumps({"step": step, "total_steps": self._total_steps}).encode()
+            telling = threading.Thread(target=_post, args=(self._url, self._token, body), daemon=True)
+            telling.start()
+            telling.join(TOLD_WITHIN_S)
+
     def _marker(self) -> dict[str, Any]:
         file = self.folder / MARKER
         return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
 
     def _request_stop(self, _number: int, _frame: FrameType | None) -> None:
         self.stop_requested = True
+
+
+def _post(url: str, token: str, body: bytes) -> None:
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    with suppress(OSError, HTTPException, ValueError):  # not there, not ours, or no URL
+        request = Request(url, body, headers, method="POST")  # noqa: S310  # from our own annotation
+        urlopen(request, timeout=TOLD_WITHIN_S).close()  # noqa: S310  # likewise

@@ -87,7 +87,7 @@ class Guard:
             return Caller(self._open_as, Role.OPERATOR)
         if self.is_stranger(request):
             return Caller("", Role.PUBLIC)
-        return self._holder(_token_of(request))
+        return self._holder(bearer_token(request))
 
     def is_stranger(self, request: Request) -> bool:
         """Whether somebody who shows no token at all reads what is shown to everybody.
@@ -165,7 +165,8 @@ def may_change(caller: Caller, owner: str) -> None:
         raise NotPermitted(f"the job belongs to {owner or 'nobody'}", help="ask its owner, or an operator")
 
 
-def _token_of(request: Request) -> str:
+def bearer_token(request: Request) -> str:
+    """Return the token that a request shows; that of a cookie only where nothing is changed, "" for none."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip()

@@ -14,12 +14,13 @@ from scheduler.api.headers import PlainHeaders
 from scheduler.api.panels import PanelDesk
 from scheduler.api.pointing import PointsToLeader
 from scheduler.api.recent import Recent
-from scheduler.api.routes import cluster, control, jobs, logs, models, page, strays, stream, whatif
+from scheduler.api.routes import cluster, control, jobs, logs, models, page, progress, strays, stream, whatif
 from scheduler.api.site import Logs, Parts, Questions, Reload, Site
 from scheduler.api.static_files import install_static
 from scheduler.config.schema import Token
 from scheduler.control.leadership import Leader
 from scheduler.control.reports.board import Board
+from scheduler.control.service.progress import ProgressDesk
 from scheduler.control.service.service import ControlService
 from scheduler.wire.base import ErrorAnswer
 
@@ -38,6 +39,7 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
     backup: Callable[[Path], object] | None = None,
     reload: Reload | None = None,
     questions: Questions | None = None,
+    progress_desk: ProgressDesk | None = None,
 ) -> FastAPI:
     """Return the application.
 
@@ -54,6 +56,7 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
         backup: writes the store to a new file.
         reload: reads the file of the control plane again.
         questions: answers what would be otherwise.
+        progress_desk: takes what attempts say of themselves; None where it is read from their files.
     """
     # No interactive documentation: its scripts would come from elsewhere. /openapi.json is what programs need.
     app = FastAPI(
@@ -67,11 +70,11 @@ def create_app(  # noqa: PLR0913  # the parts of a control plane, all by name
         responses={"default": {"model": ErrorAnswer, "description": WHAT_IS_WRONG}},
     )
     guard, recent, starts = Guard(bind_host, tokens, public=public), Recent(service), ComingStarts(site.policy)
-    asked = (leader, backup, reload, questions)
+    asked = (leader, backup, reload, questions, progress_desk)
     app.state.parts = Parts(service, board, site, guard, metrics, logs_of, recent, starts, *asked)
     app.state.panels = PanelDesk(app.state.parts)
     app.state.public_panels = PanelDesk(app.state.parts.for_everybody())
-    for module in (jobs, logs, cluster, models, strays, control, whatif, stream, page):
+    for module in (jobs, logs, progress, cluster, models, strays, control, whatif, stream, page):
         app.include_router(module.router)
     install_static(app)
     install_handlers(app)

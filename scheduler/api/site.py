@@ -22,6 +22,7 @@ from scheduler.control.leadership import Leader
 from scheduler.control.ports import Clock
 from scheduler.control.reports.board import Board
 from scheduler.control.service.people import Person
+from scheduler.control.service.progress import ProgressDesk
 from scheduler.control.service.service import ControlService
 from scheduler.control.whatif.desk import WhatIfDesk
 from scheduler.control.whatif.etas import Etas
@@ -150,6 +151,8 @@ class Parts:
     """Reads the file of the control plane again; None where it has none."""
     questions: Questions | None = None
     """None where this one only waits to lead."""
+    progress: ProgressDesk | None = None
+    """Takes what attempts say of themselves; None where it is read from their files, or this one only waits."""
     is_public: bool = False
     """Whether they are those of a request of somebody without a token."""
 

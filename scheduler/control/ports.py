@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from forecasting.series import Series
 from forecasting.track_record import TrackRecord
@@ -12,7 +12,7 @@ from scheduler.control.records import CycleRecord, EventRecord, HostMark, JobRec
 from scheduler.control.reports.board import RequestCounts
 from scheduler.control.settings import Declared
 from scheduler.model.jobspec import JobSpec
-from scheduler.model.observation import Observation, Stray
+from scheduler.model.observation import Observation, Progress, Stray
 from scheduler.model.plan import Action, Reservation
 from scheduler.model.workloads import JobId, Moved
 
@@ -115,6 +115,19 @@ class Backend(Cluster, Protocol):
 
     def close(self) -> None:
         """Let go of the cluster; what runs there goes on."""
+
+
+@runtime_checkable
+class TakesProgress(Protocol):
+    """A backend to which attempts must tell how far they are, for it sees no file of theirs."""
+
+    def report(self, job_id: JobId, attempt: int, progress: Progress) -> None:
+        """Write down the last checkpoint of an attempt, for later observations to show; nothing when it is gone.
+
+        Raises:
+            ActionFailed: the cluster refuses.
+            Unreachable: the cluster does not answer.
+        """
 
 
 class JobSpecs(Protocol):

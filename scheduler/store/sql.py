@@ -29,6 +29,7 @@ from scheduler.store.engine import reading, writing
 from scheduler.store.fencing import fenced
 from scheduler.store.job_rows import chunks, job_values, save_job, with_attempts
 from scheduler.store.journal import Journal
+from scheduler.store.keys import key_of
 from scheduler.store.marker import Marker, held_in, marker_beside
 from scheduler.store.model_shelf import ModelShelf
 from scheduler.store.numbering import row_number
@@ -104,6 +105,15 @@ class SqlStore(ModelShelf, OperatorShelf):
     def archive(self) -> SqlArchive:
         """What is over and old in it."""
         return SqlArchive(self.engine)
+
+    def key(self, name: str) -> bytes:
+        """Return the key of this store for one purpose, made when it is first asked for.
+
+        Raises:
+            Unreachable: the database does not answer.
+            Superseded: there is none yet, and another control plane leads.
+        """
+        return key_of(self.engine, name)
 
     def close(self) -> None:
         """Give all connections back."""

@@ -11,6 +11,13 @@ identity = Table(
     Column("fence", Integer, nullable=False, doc="number of whoever leads now, or led last; grows with each"),
 )
 
+keys = Table(
+    "keys",
+    metadata,
+    Column("name", String(32), primary_key=True, doc="what it is for"),
+    Column("value", String(64), nullable=False, doc="32 random bytes in hexadecimal, made when first asked for"),
+)
+
 leadership = Table(
     "leadership",
     metadata,

@@ -5,7 +5,11 @@ from datetime import datetime
 from itertools import groupby
 from typing import Final
 
+from pydantic import Field
+
 from scheduler.wire.base import Resource, Why
+
+MOST_STEPS: Final = 10**15
 
 
 class Attempt(Resource):
@@ -191,6 +195,15 @@ class JobOrder(Resource):
     job: dict[str, object]
     working_dir: str = ""
     """Digest of a package uploaded before, "" for none."""
+
+
+class ProgressOrder(Resource):
+    """How far an attempt has saved its work, as it says itself."""
+
+    step: int = Field(ge=0, le=MOST_STEPS)
+    """From which a new attempt would go on."""
+    total_steps: int | None = Field(default=None, ge=0, le=MOST_STEPS)
+    """None when unknown."""
 
 
 class HoldOrder(Resource):

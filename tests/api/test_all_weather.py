@@ -16,16 +16,20 @@ from scheduler.config.differing import Difference
 from scheduler.config.model import ModelForms
 from scheduler.control.model_records import ModelRecord, Proposal, Revision
 from scheduler.control.records import EventKind, EventRecord
+from scheduler.control.service.progress import AttemptTokens, ProgressDesk
 from scheduler.control.settings import Settings
 from scheduler.control.whatif.desk import WhatIfDesk
 from scheduler.control.whatif.question import Question, Rules
 from scheduler.model.errors import InvariantBroken, Unreachable
 from scheduler.model.observation import Stray, StrayKind
 from scheduler.model.resources import Shape, Slot
+from scheduler.model.workloads import JobId
 from scheduler.wire.base import ErrorAnswer
 
 RULES = Rules(policy_from_names(), Settings())
 JOB, HOST, MODEL = "401", "ml-serve1012", "edit-check"
+TOKENS = AttemptTokens(b"k" * 32)
+ITS_OWN = {"Authorization": f"Bearer {TOKENS.of(JobId(JOB), 1)}"}
 ORDER = {"entrypoint": "python train.py", "resources": {"gpus": 1}}
 STRAY = Stray("theirs", StrayKind.RUN, "b" * 36, ((Slot("ml-serve1013", (3,)), Shape(2000, 4096, 1)),), JOB, 1)
 
@@ -58,6 +62,10 @@ GOOD: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {
     ("PUT", "/api/v1/jobs/{job_id}/priority"): (200, {"json": {"priority": "low"}}),
     ("PUT", "/api/v1/packages/{digest}"): (204, {"content": PACKAGE}),
     ("GET", "/api/v1/jobs/{job_id}/logs"): (200, {"params": {"attempt": 1, "tail": 3}}),
+    ("POST", "/api/v1/jobs/{job_id}/attempts/{number}/progress"): (
+        204,
+        {"json": {"step": 1200, "total_steps": 5000}, "headers": ITS_OWN},
+    ),
     ("GET", "/api/v1/hosts"): (200, {}),
     ("GET", "/api/v1/hosts/{name}"): (200, {}),
     ("POST", "/api/v1/hosts/{name}/cordon"): (200, {"json": {"reason": "disk"}}),
@@ -119,6 +127,14 @@ BAD: dict[tuple[str, str], list[tuple[int, dict[str, Any]]]] = {
     ("POST", "/api/v1/jobs/outlook"): [(422, {"json": ORDER | {"priority": "hgih"}}), (422, {"json": [ORDER]})],
     ("PUT", "/api/v1/jobs/{job_id}/priority"): [(422, {"json": {"priority": "hgih"}}), (422, {"json": {}}), (422, {})],
     ("POST", "/api/v1/jobs/{job_id}/hold"): [(422, {"json": {"reason": 3}})],
+    ("POST", "/api/v1/jobs/{job_id}/attempts/{number}/progress"): [
+        (422, {"json": {"step": -1}, "headers": ITS_OWN}),
+        (422, {"json": {"total_steps": 3}, "headers": ITS_OWN}),
+        (422, {"json": {"step": 1e300}, "headers": ITS_OWN}),
+        (422, {"headers": ITS_OWN}),
+        (403, {"json": {"step": 1200}, "headers": {"Authorization": f"Bearer {TOKENS.of(JobId(JOB), 2)}"}}),
+        (403, {"json": {"step": 1200}}),
+    ],
     ("PUT", "/api/v1/packages/{digest}"): [(422, {"content": b"something else"}), (422, {})],
     ("POST", "/api/v1/hosts/{name}/cordon"): [(422, {"json": {"reason": ["disk"]}})],
     ("POST", "/api/v1/hosts/{name}/drain"): [
@@ -177,6 +193,7 @@ def filled(path: str, **other: str) -> str:
         "name": HOST,
         "model": MODEL,
         "question": "w1",
+        "number": "1",
         "digest": f"sha256:{sha256(PACKAGE).hexdigest()}",
     }
     return path.format(**known | other)
@@ -219,10 +236,18 @@ def ask(whole: Any) -> Callable[..., httpx.Response]:
         metrics=lambda: b"headroom_up 1\n",
         backup=lambda file: file.write_bytes(b"SQLite format 3\0"),
         reload=lambda _, *, dry_run: (Difference("comes", "queue product"),) if dry_run else (),
+        progress_desk=ProgressDesk(TOKENS, whole.store, whole.site.clock, Noted()),
         questions=Questions(desk := WhatIfDesk(Silent(), whole.board, lambda: RULES), lambda _: RULES),
     )
     desk.ask(Question())
     return lambda route, path="", **parts: http.request(route[0], path or filled(route[1]), **parts)
+
+
+class Noted:
+    """A cluster that takes the progress of attempts."""
+
+    def report(self, *_: object) -> None:
+        pass
 
 
 class Silent:

@@ -21,7 +21,14 @@ from tests.api.test_all_weather import TONE
 
 OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/login"), ("POST", "/login")}
 """What answers without a token: life signs, and the form where a browser shows one."""
-PLACES = {"job_id": "401", "name": "ml-serve1012", "model": "edit-check", "question": "w1", "digest": "0" * 64}
+PLACES = {
+    "job_id": "401",
+    "name": "ml-serve1012",
+    "model": "edit-check",
+    "question": "w1",
+    "digest": "0" * 64,
+    "number": "1",
+}
 SECRET = "v-secret"  # noqa: S105  # of a test's viewer
 VIEWER = Token(name="somebody", role="viewer", sha256=hashlib.sha256(SECRET.encode()).hexdigest())
 
@@ -127,4 +134,5 @@ def test_the_sdk_has_a_method_for_every_call_of_the_api(world: Any, tmp_path: Pa
         with pytest.raises(NotFound):
             call()
     offered = {(method, path) for method, path in routes(world) if path.startswith("/api/v1/")}
-    assert asked == offered - {("GET", "/api/v1/stream")}
+    told_by_jobkit = ("POST", f"/api/v1/jobs/{job}/attempts/1/progress")
+    assert asked == offered - {("GET", "/api/v1/stream"), told_by_jobkit}

@@ -4,11 +4,15 @@ import contextlib
 import json
 import os
 import signal
+import socket
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from scheduler import jobkit
 from scheduler.backends.ray.training import read_marker
 from scheduler.jobkit import MARKER, Checkpoints
 
@@ -122,3 +126,41 @@ def test_a_job_of_unknown_length_says_so(tmp_path: Path) -> None:
     checkpoints_in(tmp_path, None).save(7, Path.touch)
     assert json.loads((tmp_path / MARKER).read_text(encoding="utf-8"))["total_steps"] is None
     assert read_marker(tmp_path) == {"step": 7, "total_steps": None}
+
+
+def told_at(url: str, folder: Path) -> Checkpoints:
+    told = {"HEADROOM_PROGRESS_URL": url, "HEADROOM_PROGRESS_TOKEN": "t"}
+    return Checkpoints(100, {"HEADROOM_CHECKPOINT_DIR": str(folder), **told})
+
+
+@pytest.mark.parametrize("status", [204, 401, 409, 503])
+def test_where_there_is_an_address_progress_is_told_there_too_whatever_it_answers(tmp_path: Path, status: int) -> None:
+    heard: list[tuple[str | None, object]] = []
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:  # as its base wants it
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            heard.append((self.headers["Authorization"], json.loads(body)))
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Listener) as server:
+        answering = threading.Thread(target=server.handle_request)
+        answering.start()
+        told_at(f"http://127.0.0.1:{server.server_port}/", tmp_path).save(40, Path.touch)
+        answering.join()
+    assert heard == [("Bearer t", {"step": 40, "total_steps": 100})]
+    assert read_marker(tmp_path) == {"step": 40, "total_steps": 100}
+
+
+def test_a_job_goes_on_where_nobody_takes_its_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobkit, "TOLD_WITHIN_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        told_at(f"http://127.0.0.1:{port}/", tmp_path).save(40, Path.touch)
+    for url in (f"http://127.0.0.1:{port}/", "no address", "http://[", "http://127.0.0.1:99999/"):
+        told_at(url, tmp_path).save(41, Path.touch)
+    assert checkpoints_in(tmp_path).resume_step == 41

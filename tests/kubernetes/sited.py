@@ -166,8 +166,11 @@ def where(kind: str) -> str:
 
 
 @contextmanager
-def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """Yield a cluster with a control plane; starts that fail, or are never seen, are tried again soon."""
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **sections: Any) -> Iterator[Site]:
+    """Yield a cluster with a control plane; starts that fail, or are never seen, are tried again soon.
+
+    Further sections of its file may be given.
+    """
     monkeypatch.setattr(wiring, "Patience", partial(Patience, start_s=3.0, backoff_s=0.2))
     api = fresh_api()
     rest, cast = administrator(api), Cast()
@@ -185,6 +188,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
             "control": {"lost_after": "1s"},
             "state_dir": str(tmp_path / "state"),
             "backend": backend,
+            **sections,
         }
         (tmp_path / "cluster.yaml").write_text(json.dumps(text), encoding="utf-8")
         config = load_config(tmp_path / "cluster.yaml")

@@ -10,6 +10,7 @@ from scheduler.backends.kubernetes import patches
 from scheduler.backends.kubernetes.attempts import attempts_of, left_behind, objects_of
 from scheduler.backends.kubernetes.caches import Caches, Watches
 from scheduler.backends.kubernetes.connection import Connection
+from scheduler.backends.kubernetes.handout import Handout
 from scheduler.backends.kubernetes.hosts import Hosts
 from scheduler.backends.kubernetes.index import PodIndex
 from scheduler.backends.kubernetes.marks import PROGRESS
@@ -56,6 +57,7 @@ class KubernetesCluster:
         serving: what of it serves models.
         patience: with gangs that start.
         records: the store, from which is told on objects how their jobs stand; nothing is told without it.
+        handout: what pods are told of their attempt.
         instance: this process, for people.
     """
 
@@ -72,13 +74,15 @@ class KubernetesCluster:
         serving: ServingPart | None = None,
         patience: Patience | None = None,
         records: Records | None = None,
+        handout: Handout | None = None,
         instance: str = "headroom",
     ) -> None:
         self._connection, self._clock, self._owner = connection, clock, owner
         self._serving: ServingPart = serving or NoServing()
         resources = [*resources_of(namespaces, devices), *self._serving.resources]
         self._watches = Watches(connection, resources, lambda: self._usher.wake())  # noqa: PLW0108  # it is made next
-        self._usher = Usher(connection, self._watches, owner, clock.now_s, patience or Patience())
+        said = (patience or Patience(), handout or Handout())
+        self._usher = Usher(connection, self._watches, owner, clock.now_s, *said)
         self._training = Training(connection, specs, owner)
         self._hosts, self._occupied, self._index = Hosts(devices, asked), Occupied(), PodIndex()
         self._orders = Orders(owner)
@@ -177,6 +181,7 @@ class KubernetesCluster:
         """Write down the last checkpoint of an attempt, as the job itself reports it; nothing when it is gone.
 
         Raises:
+            ActionFailed: the cluster refuses.
             Unreachable: the cluster does not answer.
         """
         caches = self._watches.now()

@@ -32,6 +32,10 @@ GAVE_UP: Final = "headroom/gave-up"
 PROGRESS: Final = "headroom/progress"
 STATUS: Final = "headroom/status"
 """Annotations that Headroom writes: whose attempt runs where since when, and how it stands."""
+RESUME_STEP: Final = "headroom/resume-step"
+PROGRESS_URL: Final = "headroom/progress-url"
+PROGRESS_TOKEN: Final = "headroom/progress-token"  # noqa: S105  # a name
+"""Annotations of pods, beside job and attempt: from where to go on, and where to tell how far it is, with what."""
 
 
 @dataclass(frozen=True, slots=True)

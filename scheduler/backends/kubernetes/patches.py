@@ -58,8 +58,11 @@ def annotate(seen: TrainingObject, said: Mapping[str, str]) -> Patch:
     return [_test("/metadata/uid", seen.uid), *_annotate(seen, said)]
 
 
-def pin(pod: Pod, hostname: str) -> Patch:
-    """Return the patch that pins a pod to a host and opens our gate; what is added to a selector is always allowed."""
+def pin(pod: Pod, hostname: str, said: Mapping[str, str]) -> Patch:
+    """Return the patch that pins a pod to a host, tells it of its attempt and opens our gate.
+
+    What is added to a selector is always allowed.
+    """
     at = pod.gates.index(GATE)
     selector: Any = {HOSTNAME: hostname}
     where = _add(f"/spec/nodeSelector/{_escaped(HOSTNAME)}", hostname) if pod.node_selector else None
@@ -67,6 +70,7 @@ def pin(pod: Pod, hostname: str) -> Patch:
         _test("/metadata/uid", pod.uid),
         _test(f"/spec/schedulingGates/{at}/name", GATE),
         where or _add("/spec/nodeSelector", selector),
+        *_annotate(pod, said),
         {"op": "remove", "path": f"/spec/schedulingGates/{at}"},
     ]
 
@@ -108,7 +112,7 @@ def _size_note(seen: TrainingObject, workers: int) -> dict[str, str]:
     return {WORKERS: f"{asking.workers} {workers}"} if is_noted else {}
 
 
-def _annotate(seen: TrainingObject, said: Mapping[str, str]) -> Patch:
+def _annotate(seen: TrainingObject | Pod, said: Mapping[str, str]) -> Patch:
     if not seen.has_annotations:
         return [_add("/metadata/annotations", dict(said))]
     return [_add(f"/metadata/annotations/{_escaped(key)}", text) for key, text in sorted(said.items())]

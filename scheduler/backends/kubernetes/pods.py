@@ -38,6 +38,7 @@ class Pod:
         requests: what it takes of its host.
         labels: all of them.
         annotations: those that are read, see `READ`.
+        has_annotations: whether it has any at all.
         owner: its controller.
         node: the host it is bound to; "" while it is not.
         phase: as Kubernetes says.
@@ -59,6 +60,7 @@ class Pod:
     requests: Amounts = NOTHING
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    has_annotations: bool = False
     owner: Owner = NOBODY
     node: str = ""
     phase: str = "Pending"
@@ -97,6 +99,7 @@ def cut_pod(content: Object) -> Pod:
         requests=pod_amounts(spec, statuses, refused=_is_refused(status, conditions)),
         labels=metadata.get("labels") or {},
         annotations=kept_annotations(metadata),
+        has_annotations=bool(metadata.get("annotations")),
         owner=owner_of(metadata),
         node=spec.get("nodeName") or "",
         phase=status.get("phase") or "Pending",

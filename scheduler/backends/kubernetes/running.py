@@ -95,16 +95,21 @@ def run_of(attempt: Attempt, before: Run | None, now_s: float) -> Run:
     return before if before == run and before is not None else run
 
 
-def progress_of(seen: TrainingObject, attempt: int) -> Progress | None:
-    """Return the last checkpoint that an attempt reported; None before the first, or where it makes no sense."""
+def last_progress(seen: TrainingObject) -> tuple[int, Progress] | None:
+    """Return the last checkpoint that any attempt reported, and which did; None before the first, and for nonsense."""
     try:
         said = json.loads(seen.annotations[PROGRESS])
-        if int(said["attempt"]) != attempt:
-            return None
         total = said.get("total_steps")
-        return Progress(int(said["step"]), None if total is None else int(total), seconds(said["saved_at"]))
-    except (KeyError, ValueError, TypeError):
+        saved = Progress(int(said["step"]), None if total is None else int(total), seconds(said["saved_at"]))
+        return int(said["attempt"]), saved
+    except (KeyError, ValueError, TypeError, AttributeError):
         return None
+
+
+def progress_of(seen: TrainingObject, attempt: int) -> Progress | None:
+    """Return the last checkpoint that an attempt reported; None before the first."""
+    last = last_progress(seen)
+    return last[1] if last is not None and last[0] == attempt else None
 
 
 def _state(attempt: Attempt, before: Run | None) -> tuple[RunState, str]:

@@ -10,6 +10,7 @@ from scheduler.backends.kubernetes import patches
 from scheduler.backends.kubernetes.attempts import attempts_of
 from scheduler.backends.kubernetes.caches import PODS, Caches, Watches
 from scheduler.backends.kubernetes.connection import Connection, Refused
+from scheduler.backends.kubernetes.handout import Handout
 from scheduler.backends.kubernetes.index import PodIndex
 from scheduler.backends.kubernetes.reasons import refused_pods
 from scheduler.backends.kubernetes.room import Room
@@ -34,6 +35,7 @@ class Usher:
         owner: identity of our store; only what is ours is touched.
         now_s: the world's time.
         patience: see there.
+        handout: likewise.
     """
 
     connection: Connection
@@ -41,6 +43,7 @@ class Usher:
     owner: str
     now_s: Callable[[], float]
     patience: Patience = field(default_factory=Patience)
+    handout: Handout = field(default_factory=Handout)
     _index: PodIndex = field(default_factory=PodIndex)
     _standing: dict[tuple[str, int], Standing] = field(default_factory=dict)
     _refused: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -99,8 +102,9 @@ class Usher:
     def _do(self, attempt: Attempt, what: LetIn | GiveUp | None, caches: Caches) -> None:
         match what:
             case LetIn():
+                said = self.handout.to(attempt)
                 for pod, host in what.pods:
-                    patch = patches.pin(pod, caches.nodes[host].hostname)
+                    patch = patches.pin(pod, caches.nodes[host].hostname, said)
                     answer = self.connection.patch(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}", patch)
                     caches.learn(PODS, answer)
             case GiveUp():

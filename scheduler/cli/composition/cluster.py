@@ -84,7 +84,7 @@ def cluster_of(  # noqa: PLR0913  # the parts of a cluster, by name
     if isinstance(where, Kubernetes):
         from scheduler.cli.composition.kubernetes import kubernetes_cluster  # noqa: PLC0415  # who has Ray loads none
 
-        return kubernetes_cluster(where, seat=seat, clock=clock, specs=specs, served=served, board=board)
+        return kubernetes_cluster(config, where, seat=seat, clock=clock, specs=specs, served=served, board=board)
     return ray_cluster(config, where, seat=seat, clock=clock, specs=specs, served=served)
 
 

@@ -5,18 +5,27 @@ from pathlib import Path
 
 from scheduler.backends.kubernetes.cluster import KubernetesCluster
 from scheduler.backends.kubernetes.connection import Connection
+from scheduler.backends.kubernetes.handout import Handout
 from scheduler.backends.kubernetes.serving import Serving
 from scheduler.backends.kubernetes.ushering import Patience
 from scheduler.cli.composition.cluster import Seat
-from scheduler.config.schema import Kubernetes
+from scheduler.config.schema import Config, Kubernetes
 from scheduler.control.ports import Backend, Clock
 from scheduler.control.reports.board import Board
+from scheduler.control.service.progress import KEY, AttemptTokens
 from scheduler.control.settings import Served
 from scheduler.store.sql import SqlStore
 
 
 def kubernetes_cluster(  # noqa: PLR0913  # the parts of a cluster, by name
-    where: Kubernetes, *, seat: Seat, clock: Clock, specs: SqlStore, served: tuple[Served, ...], board: Board
+    config: Config,
+    where: Kubernetes,
+    *,
+    seat: Seat,
+    clock: Clock,
+    specs: SqlStore,
+    served: tuple[Served, ...],
+    board: Board,
 ) -> Backend:
     """Return the client of a Kubernetes cluster; each change is preceded by a proof that this process leads.
 
@@ -38,6 +47,7 @@ def kubernetes_cluster(  # noqa: PLR0913  # the parts of a cluster, by name
         serving=Serving(connection, [one.declared() for one in served], clock),
         patience=Patience(gather_s=where.gather, bind_s=where.bind, start_s=where.come_up),
         records=specs,
+        handout=Handout(config.api.url, AttemptTokens(specs.key(KEY)).of),
         instance=socket.gethostname(),
     )
     board.listeners.append(cluster.hear)

@@ -26,6 +26,7 @@ from scheduler.control.service.admission import SiteLimits
 from scheduler.control.service.artifacts import ArtifactShelf
 from scheduler.control.service.models import ModelForm
 from scheduler.control.service.packages import PackageShelf
+from scheduler.control.service.progress import ProgressDesk
 from scheduler.control.service.service import ControlService
 from scheduler.control.upkeep.remembered import Remembered
 from scheduler.model.policy import Policy
@@ -59,6 +60,7 @@ def api_of(  # noqa: PLR0913  # the parts of an API, by name
     leader: Callable[[], Leader | None] | None = None,
     reload: Reload | None = None,
     questions: Questions | None = None,
+    progress_desk: ProgressDesk | None = None,
 ) -> FastAPI:
     """Return the HTTP API and the page over a service."""
     return create_app(
@@ -74,6 +76,7 @@ def api_of(  # noqa: PLR0913  # the parts of an API, by name
         backup=partial(back_up, store_url(config)),
         reload=reload,
         questions=questions,
+        progress_desk=progress_desk,
     )
 
 

@@ -23,10 +23,11 @@ from scheduler.control.cycle import Cycle
 from scheduler.control.demand.listening import Crews
 from scheduler.control.isolation.crews import Threads
 from scheduler.control.isolation.processes import OneProcess
-from scheduler.control.ports import Backend, Clock
+from scheduler.control.ports import Backend, Clock, TakesProgress
 from scheduler.control.private_files import close_state
 from scheduler.control.reports.board import Board
 from scheduler.control.service.configured import NextConfiguration
+from scheduler.control.service.progress import KEY, AttemptTokens, ProgressDesk
 from scheduler.control.service.publishing import Publisher
 from scheduler.control.service.service import ControlService
 from scheduler.control.upkeep.pruning import Pruner
@@ -200,7 +201,15 @@ def web_app(plane: ControlPlane) -> FastAPI:
         logs=logs,
         reload=reload,
         questions=questions,
+        progress_desk=_progress_desk(plane),
     )
     if reloader:
         reloader.prepare.append(lambda config: renewal(app, Site.of(config, plane.clock), Guard.of(config.api)))
     return app
+
+
+def _progress_desk(plane: ControlPlane) -> ProgressDesk | None:
+    """Return what takes the progress of attempts; None where the cluster reads it from their files."""
+    if not isinstance(plane.cluster, TakesProgress):
+        return None
+    return ProgressDesk(AttemptTokens(plane.store.key(KEY)), plane.store, plane.clock, plane.cluster)
