@@ -34,11 +34,11 @@ grace period to save and end; then its workers are killed. `Checkpoints` does al
 """
 
 import json
+import logging
 import os
 import signal
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 from types import FrameType
@@ -132,6 +132,8 @@ class Checkpoints:
 
 def _post(url: str, token: str, body: bytes) -> None:
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    with suppress(OSError, HTTPException, ValueError):  # not there, not ours, or no URL
+    try:
         request = Request(url, body, headers, method="POST")  # noqa: S310  # from our own annotation
         urlopen(request, timeout=TOLD_WITHIN_S).close()  # noqa: S310  # likewise
+    except (OSError, HTTPException, ValueError) as error:  # not there, not ours, or no URL
+        logging.getLogger("headroom").warning("Headroom was not told of the checkpoint: %s", error)

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from scheduler.store.sql import SqlStore
 from scheduler.wire.base import ErrorAnswer
 
-PLACES = {"job_id": "1", "name": "ml-serve1012", "model": "edit-check", "digest": "0" * 64, "question": "w1"}
+PLACES = {"job_id": "1", "number": "1", "name": "ml-serve1012", "model": "edit-check", "digest": "0" * 64} | {
+    "question": "w1"
+}
 EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "40"))
 """More of them when somebody asks for it: one costs a plan or a page."""
 JSON = {"Content-Type": "application/json"}

@@ -9,8 +9,9 @@ import pytest
 
 from scheduler.backends.kubernetes import patches
 from scheduler.backends.kubernetes.kinds import BY_NAME
-from scheduler.backends.kubernetes.marks import Marks
+from scheduler.backends.kubernetes.marks import GATE, Marks
 from scheduler.backends.kubernetes.objects import TrainingObject, cut_object
+from scheduler.backends.kubernetes.pods import cut_pod
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import JobId
 from simulations.kubernetes import manifests
@@ -103,6 +104,19 @@ def test_what_starts_stops_and_forgets_is_accepted_and_does_it(body: dict[str, A
     assert json.dumps(line.found["spec"]).count("headroom/wait") == text.count("headroom/wait"), "gated once"
     forgotten = line.send(patches.forget(line.send(patches.suspend(again))))
     assert Marks.of(forgotten.annotations) is None
+
+
+@pytest.mark.parametrize("annotations", [{}, {"theirs": "kept"}], ids=["none before", "some before"])
+def test_a_pod_is_pinned_told_of_its_attempt_and_let_in_by_one_patch(annotations: dict[str, str]) -> None:
+    rest, path = Rest(client(fresh_api())), "/api/v1/namespaces/ml/pods/p"
+    rest.create(manifests.namespace("ml"))
+    body = manifests.pod("p", annotations=annotations, schedulingGates=[{"name": GATE}])
+    rest.create(body | {"metadata": body["metadata"] | {"namespace": "ml"}})
+    patch = patches.pin(cut_pod(rest.get(path)), "a", {"headroom/job": "17"})
+    found = rest.patch(path, patch, "json", fieldValidation="Strict")
+    assert found["metadata"]["annotations"] == annotations | {"headroom/job": "17"}
+    assert found["spec"]["nodeSelector"] == {"kubernetes.io/hostname": "a"}
+    assert not found["spec"].get("schedulingGates")
 
 
 def edit(line: Line) -> None:

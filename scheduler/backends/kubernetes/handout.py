@@ -1,6 +1,6 @@
 """What the pods of an attempt are told of it when they are let in: annotations, for their environment to refer to.
 
-Of a suspended object's templates servers take such a change at most before its first start; of a gated pod always.
+The template of a suspended Job takes such a change only before its first start up to Kubernetes 1.35; a pod always.
 """
 
 from collections.abc import Callable

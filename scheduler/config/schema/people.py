@@ -68,7 +68,8 @@ class Api(Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 8321
     """Port; 0 picks a free one."""
     url: Annotated[str, Field(examples=["https://headroom.example.org"])] = ""
-    """Where others reach it, said by those that wait for it (`headroom run --standby`); else its host and port."""
+    """Where others reach it, said by those that wait for it (`headroom run --standby`); else its host and port. Pods on
+    Kubernetes are told it, too: only where it is given can their jobs say how far they are."""
     tokens: tuple[Token, ...] = ()
     """Who may do what. Needed on any address but loopback."""
     public: bool = False
