@@ -102,9 +102,9 @@ class Usher:
     def _do(self, attempt: Attempt, what: LetIn | GiveUp | None, caches: Caches) -> None:
         match what:
             case LetIn():
-                said = self.handout.to(attempt)
+                told = self.handout.to(attempt)
                 for pod, host in what.pods:
-                    patch = patches.pin(pod, caches.nodes[host].hostname, said)
+                    patch = patches.pin(pod, caches.nodes[host].hostname, told)
                     answer = self.connection.patch(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}", patch)
                     caches.learn(PODS, answer)
             case GiveUp():
