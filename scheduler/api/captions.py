@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 from scheduler.api.formatting import duration
 from scheduler.model.counting import plural
-from scheduler.wire.cluster import Capacity, CapacityPoint
+from scheduler.wire.serving import Capacity, CapacityPoint
 
 Column: TypeAlias = list[float | str | None]
 Table: TypeAlias = dict[str, Column]

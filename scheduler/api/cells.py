@@ -5,7 +5,7 @@ from typing import Final
 
 from scheduler.api.formatting import initials, percent
 from scheduler.model.resources import WHOLE_DEVICE_MILLI
-from scheduler.wire.cluster import Device, DeviceUse, Host
+from scheduler.wire.hosts import Device, DeviceUse, Host
 
 CLASSES: Final = {
     "serving": "s",

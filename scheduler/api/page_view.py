@@ -24,9 +24,10 @@ from scheduler.control.reports.board import STARTING, ModelOutlook, Report
 from scheduler.control.reports.queue_usage import queue_usages
 from scheduler.model.reasons import Reasons
 from scheduler.model.workloads import JobState
-from scheduler.wire.cluster import Capacity, Host, ServedModel
+from scheduler.wire.hosts import Host
 from scheduler.wire.jobs import Event, Job, devices_by_host
 from scheduler.wire.queues import Queue
+from scheduler.wire.serving import Capacity, ServedModel
 
 DENSE_ABOVE: Final = 40
 """More hosts than this are shown small and grouped by GPU model."""

@@ -12,7 +12,7 @@ from scheduler.api.presenting.points import Window
 from scheduler.api.presenting.times import moment
 from scheduler.api.series import Chart, chart_of
 from scheduler.api.site import Parts
-from scheduler.wire.cluster import Capacity, CapacityPoint
+from scheduler.wire.serving import Capacity, CapacityPoint
 
 RangeName = Literal["6h", "24h", "48h", "7d"]
 RANGES: Final[dict[RangeName, float]] = {"6h": 6.0, "24h": 24.0, "48h": 48.0, "7d": 168.0}

@@ -9,28 +9,13 @@ from typing import Final
 from scheduler.api.redacting import ResourceT, Rule, Rules, redacted
 from scheduler.model.plan import Reason
 from scheduler.wire.base import Why
-from scheduler.wire.cluster import (
-    Capacity,
-    CapacityPoint,
-    Device,
-    DeviceUse,
-    Forecast,
-    ForecastPoint,
-    Host,
-    HostBooking,
-    Peak,
-    Pool,
-    PoolPeak,
-    Proposal,
-    ProposedMove,
-    ServedModel,
-    StartableSize,
-    Status,
-    TrackRecord,
-)
+from scheduler.wire.control import Status
+from scheduler.wire.forecasts import Forecast, ForecastPoint, Peak, TrackRecord
+from scheduler.wire.hosts import Device, DeviceUse, Host, HostBooking, Proposal, ProposedMove
 from scheduler.wire.jobs import Attempt, Condition, ExpectedStart, Job, JobBooking, PreemptionRisk
 from scheduler.wire.models import Compared, ModelCard, RolloutState
 from scheduler.wire.queues import Amounts, Queue
+from scheduler.wire.serving import Capacity, CapacityPoint, Pool, PoolPeak, ServedModel, StartableSize
 
 WITHHELD: Final = "told with a token only"
 """Stands in place of words, where there are any."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from scheduler.api import captions
 from scheduler.api.captions import SHARES, Column, Table, ms
-from scheduler.wire.cluster import Capacity, CapacityPoint
+from scheduler.wire.serving import Capacity, CapacityPoint
 
 QUANTILES = ("p10", "p50", "p90", "p99")
 LABEL_ROOM = 0.14

@@ -15,7 +15,8 @@ from scheduler.cli.table import Cell, Column, Table, cell
 from scheduler.cli.wording import NOTHING, moment, number, plain, seconds, zone_name
 from scheduler.model.counting import plural
 from scheduler.wire.base import Single
-from scheduler.wire.cluster import Capacity, CapacityPoint, Proposal, StartableSize
+from scheduler.wire.hosts import Proposal
+from scheduler.wire.serving import Capacity, CapacityPoint, StartableSize
 
 _HOURS_AHEAD: Final = (0, 1, 2, 4, 8, 12, 24, 36, 48)
 _ROWS: Final = ("p50", "p99", "planned", "ready", "training", "held", "reserved", "free")

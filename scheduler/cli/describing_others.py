@@ -12,8 +12,9 @@ from scheduler.cli.wording import moment, number, plain, seconds
 from scheduler.config.units import MIB, format_size
 from scheduler.model.counting import plural
 from scheduler.wire.base import Listing, Single
-from scheduler.wire.cluster import Host, ServedModel
+from scheduler.wire.hosts import Host
 from scheduler.wire.queues import Amounts, Queue
+from scheduler.wire.serving import ServedModel
 
 Thing = ServedModel | Host | Queue
 Things = Listing[ServedModel] | Listing[Host] | Listing[Queue]

@@ -24,7 +24,8 @@ from scheduler.cli.wording import moment, number, seconds, zone_name
 from scheduler.model.errors import ConfigError, HeadroomError
 from scheduler.recorded import input_faults
 from scheduler.wire.base import Single
-from scheduler.wire.cluster import Capacity, Forecast, Peak, PoolList
+from scheduler.wire.forecasts import Forecast, Peak
+from scheduler.wire.serving import Capacity, PoolList
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _USUAL_QUANTILES: Final = "0.1,0.5,0.9,0.99"

@@ -26,7 +26,7 @@ from scheduler.recorded import input_faults
 
 if TYPE_CHECKING:
     from forecasting.series import Series
-    from scheduler.wire.cluster import Forecast
+    from scheduler.wire.forecasts import Forecast
 
 TimestampOption = Annotated[str, typer.Option(metavar="COL", help="Column with the start of each bin.")]
 ValueOption = Annotated[str, typer.Option(metavar="COL", help="Column with the requests of each bin.")]

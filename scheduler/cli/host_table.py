@@ -11,7 +11,7 @@ from scheduler.cli.wording import NOTHING, moment, percent, plain, seconds
 from scheduler.config.units import MIB, format_size
 from scheduler.model.counting import plural
 from scheduler.wire.base import Listing
-from scheduler.wire.cluster import Device, Host, HostBooking
+from scheduler.wire.hosts import Device, Host, HostBooking
 
 COLUMNS: Final = (
     Column("HOST"),

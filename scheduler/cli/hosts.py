@@ -15,7 +15,7 @@ from scheduler.cli.table import Column, Table
 from scheduler.cli.wording import moment
 from scheduler.model.errors import HeadroomError
 from scheduler.wire.base import Listing, Single
-from scheduler.wire.cluster import DrainAnswer, DrainOrder, Host
+from scheduler.wire.hosts import DrainAnswer, DrainOrder, Host
 
 POLL_S = 1.0
 _SHOW = "show"

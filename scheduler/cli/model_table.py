@@ -7,7 +7,7 @@ from scheduler.cli.screen import Screen
 from scheduler.cli.table import Cell, Column, Table, cell
 from scheduler.cli.wording import NOTHING, moment, number, plain, seconds, zone_name
 from scheduler.wire.base import Listing
-from scheduler.wire.cluster import ServedModel
+from scheduler.wire.serving import ServedModel
 
 TIGHT_BELOW: Final = 1.1
 """Headroom below which a model is called tight."""

@@ -15,8 +15,8 @@ from scheduler.cli.table import Column, Table
 from scheduler.model.counting import plural
 from scheduler.model.errors import ConfigError, HeadroomError
 from scheduler.wire.base import Listing, Single
-from scheduler.wire.cluster import ServedModel
 from scheduler.wire.models import ModelHistory
+from scheduler.wire.serving import ServedModel
 
 POLL_S: Final = 1.0
 _LIST: Final = "list"

@@ -6,7 +6,7 @@ from scheduler.cli.screen import Screen
 from scheduler.cli.table import Column, Table, cell
 from scheduler.cli.wording import moment, plain, seconds
 from scheduler.wire.base import Single
-from scheduler.wire.cluster import Capacity, Pool
+from scheduler.wire.serving import Capacity, Pool
 
 
 def held_lines(pools: Sequence[Pool]) -> list[str]:

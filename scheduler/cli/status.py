@@ -9,7 +9,7 @@ from scheduler.cli.session import Output, OutputOption, Session
 from scheduler.cli.table import Column, Table
 from scheduler.cli.wording import moment, plain, seconds, zone_name
 from scheduler.wire.base import Single
-from scheduler.wire.cluster import Status
+from scheduler.wire.control import Status
 
 
 def status(context: typer.Context, *, output: OutputOption = Output.TABLE) -> None:

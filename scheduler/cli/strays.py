@@ -10,7 +10,7 @@ from scheduler.cli.table import Cell, Column, Table, cell
 from scheduler.cli.wording import NOTHING, plain
 from scheduler.model.counting import plural
 from scheduler.model.errors import ConfigError, HeadroomError
-from scheduler.wire.cluster import Stray
+from scheduler.wire.hosts import Stray
 
 
 def complete_stray(context: typer.Context, incomplete: str) -> list[str]:

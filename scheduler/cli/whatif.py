@@ -13,7 +13,7 @@ from scheduler.cli.screen import Screen
 from scheduler.cli.session import Output, OutputOption, Session
 from scheduler.model.errors import ConfigError
 from scheduler.wire.base import Single
-from scheduler.wire.cluster import Status
+from scheduler.wire.control import Status
 from scheduler.wire.whatif import LONGEST_S, SHORTEST_S, NewHosts, Spike, WhatIf, WhatIfOrder
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 from scheduler.client.requests import Requests
 from scheduler.model.errors import ConfigError
 from scheduler.wire.base import BACKUP_TYPE, Listing, Single
-from scheduler.wire.cluster import Status
+from scheduler.wire.control import Status
 from scheduler.wire.jobs import Event
 from scheduler.wire.queues import Queue
 from scheduler.wire.reload import Reloaded, ReloadOrder

@@ -2,7 +2,7 @@
 
 from scheduler.client.requests import Requests, part
 from scheduler.wire.base import Listing, Single
-from scheduler.wire.cluster import DrainAnswer, DrainOrder, Host, Stray, StraysOrder
+from scheduler.wire.hosts import DrainAnswer, DrainOrder, Host, Stray, StraysOrder
 from scheduler.wire.jobs import HoldOrder
 
 

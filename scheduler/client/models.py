@@ -8,7 +8,7 @@ from scheduler.client.requests import Requests, part
 from scheduler.connection import ResourceT
 from scheduler.model.errors import ConfigError
 from scheduler.wire.base import Listing, Single
-from scheduler.wire.cluster import Capacity, Forecast, ServedModel
+from scheduler.wire.forecasts import Forecast
 from scheduler.wire.models import (
     Deployment,
     DeploymentOutlook,
@@ -18,6 +18,7 @@ from scheduler.wire.models import (
     Rejection,
     RolloutOrder,
 )
+from scheduler.wire.serving import Capacity, ServedModel
 
 
 class ModelRequests(Requests):

@@ -10,8 +10,8 @@ from typing import Final
 from scheduler.client import Client
 from scheduler.model.errors import HeadroomError
 from scheduler.wire.base import Listing
-from scheduler.wire.cluster import Capacity, ServedModel
 from scheduler.wire.jobs import Event, Job
+from scheduler.wire.serving import Capacity, ServedModel
 
 LOOK_S: Final = 0.5
 """Wall seconds between looks."""

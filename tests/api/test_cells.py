@@ -3,7 +3,7 @@
 import pytest
 
 from scheduler.api.cells import cells_of, used_share
-from scheduler.wire.cluster import Device, DeviceUse, Host
+from scheduler.wire.hosts import Device, DeviceUse, Host
 
 
 def host(*uses: tuple[DeviceUse, ...], state: str = "ready") -> Host:

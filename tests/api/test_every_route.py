@@ -15,7 +15,7 @@ from scheduler.client import Client
 from scheduler.config.schema import Token
 from scheduler.model.errors import NotFound
 from scheduler.wire.base import Single
-from scheduler.wire.cluster import Host
+from scheduler.wire.hosts import Host
 from scheduler.wire.whatif import WhatIfOrder
 from tests.api.test_all_weather import TONE
 

@@ -18,7 +18,7 @@ from scheduler.model.demand import Basis
 from scheduler.model.hosts import Device, Host, devices_offered
 from scheduler.model.snapshot import Snapshot
 from scheduler.model.workloads import JobState
-from scheduler.wire.cluster import ServedModel
+from scheduler.wire.serving import ServedModel
 
 KIB = 1024
 

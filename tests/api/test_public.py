@@ -13,7 +13,8 @@ from scheduler.api.access import SAFE_METHODS, Guard
 from scheduler.api.public_fields import RULES, WITHHELD, public
 from scheduler.api.redacting import Rule, redacted
 from scheduler.wire.base import Resource, Why
-from scheduler.wire.cluster import ForecastPoint, Host
+from scheduler.wire.forecasts import ForecastPoint
+from scheduler.wire.hosts import Host
 from scheduler.wire.jobs import Event
 from tests.api.test_access import SECRETS, TOKENS
 from tests.api.test_every_route import routes

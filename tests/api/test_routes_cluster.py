@@ -12,7 +12,7 @@ from scheduler.control.records import HostMark
 from scheduler.control.reports.board import ModelOutlook
 from scheduler.model.demand import Basis
 from scheduler.model.hosts import HostState
-from scheduler.wire.cluster import Forecast
+from scheduler.wire.forecasts import Forecast
 
 
 def test_hosts_show_who_holds_every_device(http: httpx.Client) -> None:

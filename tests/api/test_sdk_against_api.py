@@ -7,7 +7,7 @@ import pytest
 
 from scheduler.client import Client
 from scheduler.model.errors import ConfigError, Conflict, NotFound, NotPermitted
-from scheduler.wire.cluster import DrainOrder
+from scheduler.wire.hosts import DrainOrder
 
 
 @pytest.fixture

@@ -15,20 +15,12 @@ import pytest
 
 from scheduler.cli.main import run
 from scheduler.wire.base import ErrorAnswer, ErrorBody, Listing, Resource, Single, Why
-from scheduler.wire.cluster import (
-    Capacity,
-    CapacityPoint,
-    Device,
-    DeviceUse,
-    Forecast,
-    ForecastPoint,
-    Host,
-    Peak,
-    ServedModel,
-    Status,
-)
+from scheduler.wire.control import Status
+from scheduler.wire.forecasts import Forecast, ForecastPoint, Peak
+from scheduler.wire.hosts import Device, DeviceUse, Host
 from scheduler.wire.jobs import Attempt, Condition, Event, ExpectedStart, Job, PreemptionRisk
 from scheduler.wire.queues import Amounts, Queue
+from scheduler.wire.serving import Capacity, CapacityPoint, ServedModel
 
 NOW = datetime(2026, 11, 23, 17, 24, tzinfo=UTC)
 CYCLE = 18422

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scheduler.wire.base import Single
-from scheduler.wire.cluster import DrainAnswer
+from scheduler.wire.hosts import DrainAnswer
 
 Headroom = Callable[..., Any]
 FLAGS = [

@@ -19,7 +19,7 @@ import yaml
 
 from scheduler.cli.main import INTERRUPTED, app, run
 from scheduler.wire.base import ErrorAnswer, ErrorBody, Listing, Single
-from scheduler.wire.cluster import DrainAnswer, Stray
+from scheduler.wire.hosts import DrainAnswer, Stray
 from scheduler.wire.models import Deployment, Proposal
 from scheduler.wire.reload import Change, Reloaded
 from tests.cli.model_answers import a_history

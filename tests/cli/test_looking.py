@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from scheduler.wire.cluster import Pool, PoolPeak, Proposal, ProposedMove, StartableSize, TrackRecord
+from scheduler.wire.forecasts import TrackRecord
+from scheduler.wire.hosts import Proposal, ProposedMove
 from scheduler.wire.jobs import Published
+from scheduler.wire.serving import Pool, PoolPeak, StartableSize
 
 Headroom = Callable[..., Any]
 

@@ -9,7 +9,7 @@ import pytest
 from scheduler.cli.host_table import host_detail, host_table
 from scheduler.cli.screen import Screen
 from scheduler.wire.base import Listing
-from scheduler.wire.cluster import Device, DeviceUse, Host
+from scheduler.wire.hosts import Device, DeviceUse, Host
 
 GIB = 2**30
 TRAINS = (DeviceUse(holder="401", name="lm", kind="training", gpu_milli=1000),)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from scheduler.wire.base import Listing
-from scheduler.wire.cluster import Stray
+from scheduler.wire.hosts import Stray
 
 Headroom = Callable[..., Any]
 MINE = Stray(name="headroom-4-1", kind="run", hosts=("a", "b"), gpus=2.0, cpus=4.0, job="4", attempt=1, adoptable=True)

@@ -12,8 +12,9 @@ import yaml
 from scheduler.cli.screen import Screen
 from scheduler.cli.table import Cell, Column, Table, cell, render
 from scheduler.wire.base import Listing
-from scheduler.wire.cluster import Host, ServedModel
+from scheduler.wire.hosts import Host
 from scheduler.wire.jobs import Event, Job
+from scheduler.wire.serving import ServedModel
 
 
 class Shown(Protocol):

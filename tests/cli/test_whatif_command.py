@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scheduler.wire.base import Single
-from scheduler.wire.cluster import Status
+from scheduler.wire.control import Status
 from scheduler.wire.whatif import WhatIf
 from tests.cli.whatif_answers import a_job, a_question, a_side
 

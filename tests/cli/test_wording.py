@@ -24,7 +24,7 @@ from scheduler.cli.wording import (
 )
 from scheduler.model.counting import plural
 from scheduler.wire.base import Why
-from scheduler.wire.cluster import Device, DeviceUse, Host
+from scheduler.wire.hosts import Device, DeviceUse, Host
 from scheduler.wire.jobs import Attempt, Job
 
 NOW = datetime(2026, 11, 23, 17, 24, tzinfo=UTC)

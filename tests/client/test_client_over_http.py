@@ -14,7 +14,7 @@ from scheduler.control.records import AttemptRecord, Outcome
 from scheduler.model.errors import ConfigError, Conflict, NotFound, NotPermitted
 from scheduler.model.resources import Slot
 from scheduler.model.workloads import JobId, JobState
-from scheduler.wire.cluster import DrainOrder
+from scheduler.wire.hosts import DrainOrder
 
 
 class Live(Protocol):

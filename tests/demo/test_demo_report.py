@@ -18,8 +18,8 @@ from scheduler.demo.report import Evening, Report, report_of
 from scheduler.demo.versions import Version
 from scheduler.demo.watch import ModelHistory, Sighting, Watcher
 from scheduler.model.errors import ConfigError
-from scheduler.wire.cluster import Capacity
 from scheduler.wire.jobs import Attempt, Event, Job
+from scheduler.wire.serving import Capacity
 
 PEAK_AT = datetime(2012, 10, 21, 19, 30, tzinfo=UTC)
 

@@ -21,7 +21,8 @@ from scheduler.model.policy import Policy
 from scheduler.model.resources import WHOLE_DEVICE_MILLI
 from scheduler.model.workloads import JobState, ReplicaState
 from scheduler.planning.serving.coverage import Coverage
-from scheduler.wire.cluster import Capacity, CapacityPoint, Host, StartableSize
+from scheduler.wire.hosts import Host
+from scheduler.wire.serving import Capacity, CapacityPoint, StartableSize
 
 SERVING_KINDS = frozenset({"serving", "community", "starting", "stopping"})
 TRAINING_KINDS = frozenset({"training", "preempting"})

@@ -10,7 +10,7 @@ from scheduler.control.reports.board import Report
 from scheduler.control.snapshots.parts import marked
 from scheduler.model.hosts import Host as ModelHost
 from scheduler.model.occupancy import Use, kept, work
-from scheduler.wire.cluster import Device, DeviceUse, Host, HostBooking
+from scheduler.wire.hosts import Device, DeviceUse, Host, HostBooking
 from scheduler.wire.jobs import devices_by_host
 
 CPU_MILLI = 1000

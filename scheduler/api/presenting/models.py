@@ -12,8 +12,9 @@ from scheduler.control.service.artifacts import digest_in
 from scheduler.model.demand import ModelDemand
 from scheduler.model.hosts import HostState
 from scheduler.model.workloads import ReplicaState, ServingModel
-from scheduler.wire.cluster import Forecast, ForecastPoint, Peak, ServedModel, TrackRecord
+from scheduler.wire.forecasts import Forecast, ForecastPoint, Peak, TrackRecord
 from scheduler.wire.models import ModelCard
+from scheduler.wire.serving import ServedModel
 
 TWO_DAYS_S = 2 * DAY_S
 

@@ -9,7 +9,7 @@ from scheduler.api.presenting.times import finite, moment
 from scheduler.control.reports.board import GpuShares, ModelOutlook, Report
 from scheduler.model.workloads import ReplicaState, ServingModel
 from scheduler.planning.serving.coverage import Coverage, CoveragePoint
-from scheduler.wire.cluster import CapacityPoint
+from scheduler.wire.serving import CapacityPoint
 
 QUANTILES = ("p10", "p50", "p90", "p99")
 MOST_PAST_POINTS = 240

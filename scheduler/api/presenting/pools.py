@@ -2,7 +2,7 @@
 
 from scheduler.api.presenting.times import moment_or_none
 from scheduler.control.reports.board import PoolOutlook
-from scheduler.wire.cluster import Pool, PoolPeak
+from scheduler.wire.serving import Pool, PoolPeak
 
 
 def pool_view(outlook: PoolOutlook) -> Pool:

@@ -1,7 +1,7 @@
 """Moves that would make room, on the wire."""
 
 from scheduler.model.plan import Proposal as Proposed
-from scheduler.wire.cluster import Proposal, ProposedMove
+from scheduler.wire.hosts import Proposal, ProposedMove
 
 
 def proposal_view(proposed: Proposed) -> Proposal:

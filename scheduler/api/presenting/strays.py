@@ -3,7 +3,7 @@
 from scheduler.api.presenting.times import MIB
 from scheduler.control.service.strays import StrayService
 from scheduler.model.observation import Stray as SeenStray
-from scheduler.wire.cluster import Stray
+from scheduler.wire.hosts import Stray
 
 
 def stray_views(strays: tuple[SeenStray, ...], service: StrayService) -> tuple[Stray, ...]:

@@ -18,8 +18,10 @@ from scheduler.control.reports.board import Report
 from scheduler.control.reports.queue_usage import queue_usages
 from scheduler.model.errors import ConfigError, NotFound
 from scheduler.wire.base import Listing, Single
-from scheduler.wire.cluster import Capacity, CordonOrder, DrainAnswer, DrainOrder, Forecast, Host, ServedModel
+from scheduler.wire.forecasts import Forecast
+from scheduler.wire.hosts import CordonOrder, DrainAnswer, DrainOrder, Host
 from scheduler.wire.queues import Queue
+from scheduler.wire.serving import Capacity, ServedModel
 
 router = APIRouter(prefix="/api/v1", tags=["cluster"])
 

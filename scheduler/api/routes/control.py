@@ -18,7 +18,7 @@ from scheduler.api.site import PartsDep
 from scheduler.model.errors import Conflict, NotFound
 from scheduler.store.numbering import HIGHEST
 from scheduler.wire.base import BACKUP_TYPE, Listing, Single
-from scheduler.wire.cluster import Status
+from scheduler.wire.control import Status
 from scheduler.wire.jobs import Event
 from scheduler.wire.reload import Change, Reloaded, ReloadOrder
 

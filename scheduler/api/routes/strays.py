@@ -7,7 +7,7 @@ from scheduler.api.answers import listing
 from scheduler.api.presenting.strays import stray_views
 from scheduler.api.site import PartsDep
 from scheduler.wire.base import Listing
-from scheduler.wire.cluster import Stray, StraysOrder
+from scheduler.wire.hosts import Stray, StraysOrder
 
 router = APIRouter(prefix="/api/v1/strays", tags=["cluster"])
 
