@@ -29,7 +29,7 @@ def check_fence(connection: Connection) -> None:
         return
     newest = select(identity.c.fence).with_for_update(read=True)  # SQLite's writers come one after the other anyway
     if connection.dialect.name == "postgresql":
-        newest = newest.add_columns(_impatient())
+        newest = newest.add_columns(impatient())
     if connection.scalar(newest) != number:
         raise superseded_by(leader_in(connection))
 
@@ -53,7 +53,8 @@ def now_in_database() -> ColumnElement[float]:
     return cast(extract("epoch", func.clock_timestamp()), Double)
 
 
-def _impatient() -> ColumnElement[str]:
+def impatient() -> ColumnElement[str]:
+    """Return what has PostgreSQL end this transaction when nothing is asked in it for `PAUSE_MS`."""
     return func.set_config("idle_in_transaction_session_timeout", str(PAUSE_MS), true())
 
 

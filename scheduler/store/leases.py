@@ -7,12 +7,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO, Final, Protocol
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 
 from scheduler.control.leadership import Fence, Lease
 from scheduler.model.errors import HeadroomError, Superseded, Unreachable
 from scheduler.store.engine import reading, writing
-from scheduler.store.fencing import leader_in, now_in_database, superseded_by
+from scheduler.store.fencing import impatient, leader_in, now_in_database, superseded_by
 from scheduler.store.tables import leadership
 
 LEASE_S: Final = 5.0
@@ -105,6 +105,7 @@ class DatabaseLease:
         self._builder.join()
         self._lost = self._lost or Superseded("this control plane has given up its lead")
         with suppress(HeadroomError), writing(self._engine) as connection:
+            connection.execute(select(impatient()))
             connection.execute(update(leadership).where(leadership.c.fence == self.fence.number).values(until_s=0.0))
 
     def _keep(self) -> None:
@@ -118,6 +119,7 @@ class DatabaseLease:
         asked_s = boot_s()
         mine = update(leadership).where(leadership.c.fence == self.fence.number)
         with writing(self._engine) as connection:
+            connection.execute(select(impatient()))  # who is stopped here has the row locked, and keeps nobody out
             renewed = connection.execute(mine.values(until_s=now_in_database() + LEASE_S)).rowcount
         if renewed:
             self._proved_until_s = asked_s + LEASE_S - MARGIN_S

@@ -16,7 +16,7 @@ from scheduler.control.leadership import Fence, Leader
 from scheduler.control.private_files import private_file
 from scheduler.model.errors import Conflict
 from scheduler.store.engine import parsed, reading, writing
-from scheduler.store.fencing import leader_in, now_in_database, owner_in
+from scheduler.store.fencing import impatient, leader_in, now_in_database, owner_in
 from scheduler.store.leases import LEASE_S, DatabaseLease, FileLease, HeldLease, boot_s
 from scheduler.store.opening import open_engine
 from scheduler.store.tables import identity, leadership
@@ -111,6 +111,7 @@ class Candidacy:
             return None  # without a lock, which would hold up the leader's writes
         asked_s = boot_s()
         with writing(self._engine) as connection:
+            connection.execute(select(impatient()))
             connection.execute(select(identity.c.fence).with_for_update())  # what others still write is waited for
             connection.execute(select(leadership.c.fence).with_for_update())
             if (leader := leader_in(connection)) is not None and leader.is_alive:
@@ -135,16 +136,11 @@ class Candidacy:
 
 
 def _impatient(url: URL) -> URL:
-    """Return the URL with deadlines, for a database that can be far away, and a leader that can be stopped anywhere.
-
-    One that is stopped while it renews its lease has its row locked: the database takes the lock from it before the
-    lease is over.
-    """
+    """Return the URL with deadlines, for a database that can be far away."""
     if url.get_backend_name() == "sqlite":
         return url
     given = url.query.get("options", "")
-    limits = f"-c statement_timeout={ANSWER_MS} -c idle_in_transaction_session_timeout={ANSWER_MS}"
-    options = f"{given if isinstance(given, str) else given[-1]} {limits}".strip()
+    options = f"{given if isinstance(given, str) else given[-1]} -c statement_timeout={ANSWER_MS}".strip()
     return url.update_query_dict(
         {"options": options, "connect_timeout": str(ANSWER_MS // 1000), "tcp_user_timeout": str(ANSWER_MS)}
     )

@@ -136,3 +136,19 @@ def test_reports_feed_the_record_of_a_desk() -> None:
     desk.estimate()
     board.publish(report(running("1", 2600.0)), None)
     assert misses == [600.0]
+
+
+def test_no_error_ends_the_estimating() -> None:
+    board, rules = Board(), [KeyError("a queue that is gone")]
+
+    def broken() -> Rules:
+        if rules:
+            raise rules.pop()
+        return RULES
+
+    desk = EtaDesk(Canned(), board, broken, lambda: False)
+    board.publish(report(waiting("1")), None)
+    assert desk.estimate() >= LEAST_PAUSE_S
+    assert not desk.etas.by_id
+    desk.estimate()
+    assert desk.etas.by_id

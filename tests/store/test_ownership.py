@@ -232,18 +232,17 @@ with writing(fenced(open_engine(sys.argv[1]), number)):
 def test_a_leader_stopped_in_the_middle_of_renewing_its_lease_keeps_nobody_out(postgresql_url: str) -> None:
     program = """
 import os, signal, sys
-from sqlalchemy import update
-from scheduler.store.engine import writing
-from scheduler.store.fencing import now_in_database
-from scheduler.store.leases import LEASE_S
+from sqlalchemy import event
+from scheduler.store import leases
 from scheduler.store.ownership import Candidacy
-from scheduler.store.tables import leadership
+leases.RENEW_S = 3600.0
 candidacy = Candidacy(sys.argv[1], holder="first", address="")
 lease = candidacy.take()
-with writing(lease._engine) as connection:
-    connection.execute(update(leadership).values(until_s=now_in_database() + LEASE_S))
+def stop(*_):
     print("renewing", flush=True)
     os.kill(os.getpid(), signal.SIGSTOP)
+event.listen(lease._engine, "commit", stop)
+lease._renew()
 """
     with (
         subprocess.Popen([sys.executable, "-c", program, postgresql_url], stdout=subprocess.PIPE, text=True) as holder,

@@ -11,7 +11,6 @@ from scheduler.control.reports.board import Board, Report
 from scheduler.control.whatif.answer import Spread
 from scheduler.control.whatif.eta_record import EtaRecord
 from scheduler.control.whatif.question import Rules
-from scheduler.model.errors import HeadroomError
 
 RISK_WITHIN_S: Final = 6 * 3600.0
 """The risk of being stopped for others is that of so long."""
@@ -104,13 +103,13 @@ class EtaDesk:
             return LEAST_PAUSE_S / 4
         try:
             found = self._estimator.estimate(report, self._rules())
-        except HeadroomError:
+            with self._lock:
+                self._etas = Etas(found.at_s, self.record.corrected(found.by_id, found.at_s), found.runs)
+                self.record.said(found.by_id, found.at_s)
+        except Exception:  # noqa: BLE001  # whatever it is: a thread that ends would leave the last word standing for ever
             self._failures += 1
             return pause_s(self._failures, LEAST_PAUSE_S * RESTS, LONGEST_PAUSE_S)
         self._failures = 0
-        with self._lock:
-            self._etas = Etas(found.at_s, self.record.corrected(found.by_id, found.at_s), found.runs)
-            self.record.said(found.by_id, found.at_s)
         return max(LEAST_PAUSE_S, RESTS * (self._timer() - began_s))
 
     def _seen(self, report: Report) -> None:
